@@ -1,0 +1,35 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Size;
+import java.util.List;
+import java.util.Objects;
+
+/** What a run that names the schedule may choose for itself. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record AllowSpec(
+    @JsonPropertyDescription(
+            "Names of the parameters that a run by reference may set. Any other parameter keeps "
+                + "such a run at ParameterNotAllowed.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @UniqueItems
+        @Size(max = 64)
+        List<@Size(min = 1, max = 63) String> parameters,
+    @JsonPropertyDescription(
+            "Whether runs by reference may name a client that the schedule does not list. If "
+                + "false, such a run waits at ClientNotAllowed.")
+        @Default("false")
+        Boolean unlistedClients) {
+  public AllowSpec {
+    parameters = List.copyOf(Objects.requireNonNullElse(parameters, List.of()));
+    unlistedClients = Objects.requireNonNullElse(unlistedClients, false);
+  }
+
+  static final AllowSpec NOTHING = new AllowSpec(List.of(), false);
+}

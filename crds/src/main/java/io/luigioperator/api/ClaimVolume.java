@@ -1,0 +1,19 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import org.jspecify.annotations.Nullable;
+
+/** A persistent volume claim of the namespace. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record ClaimVolume(
+    @JsonPropertyDescription("Name of the claim.") @Required @Size(min = 1, max = 253)
+        String claimName,
+    @JsonPropertyDescription("Whether the volume is mounted read-only everywhere.")
+        @Nullable Boolean readOnly) {}

@@ -1,0 +1,15 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Min;
+import org.jspecify.annotations.Nullable;
+
+/** Clients of a schedule, counted. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record ClientsStatus(
+    @JsonPropertyDescription("Clients the schedule lists.") @Min(0) @Nullable Integer total) {}

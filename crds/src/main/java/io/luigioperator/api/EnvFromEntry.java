@@ -1,0 +1,19 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Size;
+import org.jspecify.annotations.Nullable;
+
+/** A source of many environment variables. Exactly one of configMapRef and secretRef is set. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record EnvFromEntry(
+    @JsonPropertyDescription("Text put before each name.") @Size(max = 128) @Nullable String prefix,
+    @JsonPropertyDescription("A ConfigMap in the namespace of the run.")
+        @Nullable ObjectSelector configMapRef,
+    @JsonPropertyDescription("A Secret in the namespace of the run.")
+        @Nullable ObjectSelector secretRef) {}

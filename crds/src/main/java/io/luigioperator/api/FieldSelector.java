@@ -1,0 +1,19 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+
+/** A field of the pod. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record FieldSelector(
+    @JsonPropertyDescription(
+            "Path of the field, such as metadata.name, spec.nodeName or status.podIP.")
+        @Required
+        @Size(min = 1, max = 253)
+        String fieldPath) {}

@@ -1,0 +1,21 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import org.jspecify.annotations.Nullable;
+
+/** One key of a Secret or ConfigMap of the namespace. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record KeySelector(
+    @JsonPropertyDescription("Name of the object.") @Required @Size(min = 1, max = 253) String name,
+    @JsonPropertyDescription("Key in its data.") @Required @Size(min = 1, max = 253) String key,
+    @JsonPropertyDescription(
+            "Whether the container starts without the variable when the object or the key is "
+                + "missing.")
+        @Nullable Boolean optional) {}

@@ -1,0 +1,24 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+
+/** A Luigi parameter of the root task. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record Parameter(
+    @JsonPropertyDescription("Name of the parameter as the task class declares it.")
+        @Required
+        @Size(min = 1, max = 63)
+        String name,
+    @JsonPropertyDescription(
+            "Value as text; the task class parses it. It is never passed through a shell. Put the "
+                + "values yes, no, on, off and all numbers in quotes.")
+        @Required
+        @Size(max = 4096)
+        String value) {}

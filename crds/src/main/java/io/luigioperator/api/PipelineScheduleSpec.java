@@ -1,0 +1,32 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import java.util.List;
+import java.util.Objects;
+
+/** A pipeline and the clients it is for. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record PipelineScheduleSpec(
+    @JsonPropertyDescription("The pipeline that the runs of this schedule use.") @Required
+        PipelineSpec pipeline,
+    @JsonPropertyDescription("Priority of the runs that the operator makes for this schedule.")
+        @Default("Normal")
+        Priority priority,
+    @JsonPropertyDescription("The clients the pipeline may be run for.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @KeyedBy("id")
+        @Size(max = 500)
+        List<ScheduleClient> clients) {
+  public PipelineScheduleSpec {
+    priority = Objects.requireNonNullElse(priority, Priority.Normal);
+    clients = List.copyOf(Objects.requireNonNullElse(clients, List.of()));
+  }
+}

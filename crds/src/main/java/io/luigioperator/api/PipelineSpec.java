@@ -1,0 +1,129 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Max;
+import io.fabric8.generator.annotation.Min;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A pipeline: what is run, with what, and how its failures are treated. Inline in a run, or in a
+ * schedule.
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record PipelineSpec(
+    @JsonPropertyDescription(
+            "Container image with the pipeline, built on the Luigi image of this project.")
+        @Required
+        @Size(min = 1, max = 512)
+        String image,
+    @JsonPropertyDescription("The root task.") @Required TaskRef task,
+    @JsonPropertyDescription(
+            "Luigi parameter that receives the business date. An empty string means none.")
+        @Default("date")
+        @Size(max = 63)
+        String dateParameter,
+    @JsonPropertyDescription(
+            "Luigi parameter that receives the client. An empty string means none.")
+        @Default("client")
+        @Size(max = 63)
+        String clientParameter,
+    @JsonPropertyDescription(
+            "Luigi parameters of the root task. The client entry of a schedule and the run itself "
+                + "can replace them.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @KeyedBy("name")
+        @Size(max = 64)
+        List<Parameter> parameters,
+    @JsonPropertyDescription("What a run that names the schedule may choose for itself.")
+        @Default("{}")
+        AllowSpec allow,
+    @JsonPropertyDescription("Luigi workers, that is tasks that run at the same time in one pod.")
+        @Default("1")
+        @Min(1)
+        @Max(256)
+        Integer workers,
+    @JsonPropertyDescription("Which runs exclude each other. It may not be changed on a schedule.")
+        @Default("{}")
+        MutexSpec mutex,
+    @JsonPropertyDescription(
+            "How failed attempts are repeated: how often, after what wait, and which errors end "
+                + "the run at once.")
+        @Default("{}")
+        RetrySpec retry,
+    @JsonPropertyDescription("Time limits of one attempt.") @Default("{}") TimeoutsSpec timeouts,
+    @JsonPropertyDescription(
+            "Root proves in a fresh process that the root task is complete before the run counts "
+                + "as succeeded. None believes the verdict of Luigi.")
+        @Default("Root")
+        VerifyMode verify,
+    @JsonPropertyDescription(
+            "Service account of the pods. Whoever creates the object needs the verb use on it. "
+                + "Without it the default account of the namespace is used; no API token is mounted "
+                + "either way.")
+        @Size(min = 1, max = 253)
+        @Nullable String serviceAccountName,
+    @JsonPropertyDescription("Compute resources of the container.") @Default("{}")
+        ResourcesSpec resources,
+    @JsonPropertyDescription("Environment variables of the container.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @KeyedBy("name")
+        @Size(max = 64)
+        List<EnvEntry> env,
+    @JsonPropertyDescription(
+            "ConfigMaps and Secrets of which every key becomes an environment variable.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @Size(max = 16)
+        List<EnvFromEntry> envFrom,
+    @JsonPropertyDescription("Volumes of the pod.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @KeyedBy("name")
+        @Size(max = 32)
+        List<VolumeEntry> volumes,
+    @JsonPropertyDescription("Where the volumes appear in the container.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @KeyedBy("mountPath")
+        @Size(max = 32)
+        List<VolumeMountEntry> volumeMounts,
+    @JsonPropertyDescription(
+            "Anything else of a pod template, laid over what the operator makes. The container of "
+                + "the pipeline is called luigi. What has a field in the pipeline is set there and not "
+                + "here.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        Map<String, Object> podTemplate,
+    @JsonPropertyDescription(
+            "How long PipelineRuns that the operator made for a schedule stay after their end, in "
+                + "seconds.")
+        @Default("86400")
+        @Min(0)
+        @Max(31536000)
+        Integer ttlSecondsAfterFinished) {
+  public PipelineSpec {
+    dateParameter = Objects.requireNonNullElse(dateParameter, "date");
+    clientParameter = Objects.requireNonNullElse(clientParameter, "client");
+    parameters = List.copyOf(Objects.requireNonNullElse(parameters, List.of()));
+    allow = Objects.requireNonNullElse(allow, AllowSpec.NOTHING);
+    workers = Objects.requireNonNullElse(workers, 1);
+    mutex = Objects.requireNonNullElse(mutex, MutexSpec.DEFAULT);
+    retry = Objects.requireNonNullElse(retry, RetrySpec.DEFAULT);
+    timeouts = Objects.requireNonNullElse(timeouts, TimeoutsSpec.DEFAULT);
+    verify = Objects.requireNonNullElse(verify, VerifyMode.Root);
+    resources = Objects.requireNonNullElse(resources, ResourcesSpec.NONE);
+    env = List.copyOf(Objects.requireNonNullElse(env, List.of()));
+    envFrom = List.copyOf(Objects.requireNonNullElse(envFrom, List.of()));
+    volumes = List.copyOf(Objects.requireNonNullElse(volumes, List.of()));
+    volumeMounts = List.copyOf(Objects.requireNonNullElse(volumeMounts, List.of()));
+    podTemplate = Frozen.map(podTemplate);
+    ttlSecondsAfterFinished = Objects.requireNonNullElse(ttlSecondsAfterFinished, 86400);
+  }
+}

@@ -1,0 +1,17 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+/** How early a waiting run is taken, compared with the others. */
+public enum Priority {
+  /** Before everything else. */
+  Critical,
+  /** Before the nightly work. */
+  High,
+  /** The default. */
+  Normal,
+  /** When nothing else waits. */
+  Low
+}

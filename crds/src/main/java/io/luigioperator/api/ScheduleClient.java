@@ -1,0 +1,31 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import java.util.List;
+import java.util.Objects;
+
+/** One client of a schedule. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record ScheduleClient(
+    @JsonPropertyDescription(
+            "The client. It is used as a label value. Put ids such as no, on or 007 in quotes.")
+        @Required
+        @Size(min = 1, max = 63)
+        String id,
+    @JsonPropertyDescription(
+            "Luigi parameters for this client; they replace those of the pipeline.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @KeyedBy("name")
+        @Size(max = 16)
+        List<Parameter> parameters) {
+  public ScheduleClient {
+    parameters = List.copyOf(Objects.requireNonNullElse(parameters, List.of()));
+  }
+}

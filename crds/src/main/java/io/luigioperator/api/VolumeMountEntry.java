@@ -1,0 +1,23 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import org.jspecify.annotations.Nullable;
+
+/** A place in the container where a volume appears. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record VolumeMountEntry(
+    @JsonPropertyDescription("Name of the volume.") @Required @Size(min = 1, max = 63) String name,
+    @JsonPropertyDescription("Absolute path in the container.") @Required @Size(min = 1, max = 1024)
+        String mountPath,
+    @JsonPropertyDescription("Path inside the volume that is mounted instead of its root.")
+        @Size(max = 1024)
+        @Nullable String subPath,
+    @JsonPropertyDescription("Whether the container may only read it.")
+        @Nullable Boolean readOnly) {}

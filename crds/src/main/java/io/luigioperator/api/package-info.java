@@ -1,0 +1,16 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/**
+ * The two resources, {@code PipelineRun} and {@code PipelineSchedule}, as immutable Java records.
+ *
+ * <p>The custom resource definitions in {@code crds/} are generated from these types. Reading a
+ * type applies the same defaults as the API server; writing one never writes a null or an empty
+ * list. Nothing here decides anything.
+ */
+@NullMarked
+package io.luigioperator.api;
+
+import org.jspecify.annotations.NullMarked;
