@@ -1,0 +1,128 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptSeen;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleObject;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The narrow door to one cluster's API server. Every call has a timeout and throws {@link
+ * KubeUnavailable} when the server does not answer or answers 429 or 5xx: nothing may be concluded
+ * then. Requests may reach the server late or twice all the same; each is safe to repeat.
+ */
+public interface Kube {
+
+  /** Where an answer may come from. A cache says nothing about absence. */
+  enum Freshness {
+    CACHED,
+    LIVE
+  }
+
+  // ---- the cluster
+
+  /** UID of the kube-system namespace: tells a rebuilt cluster from the old one. Live. */
+  String identity();
+
+  /** Live. */
+  NamespaceState namespace(String name);
+
+  /** Whether the PipelineRun CRD is served and not being deleted. Live. */
+  boolean crdEstablished();
+
+  /** Live. */
+  NodeSeen node(String name);
+
+  enum NamespaceState {
+    ACTIVE,
+    TERMINATING,
+    ABSENT
+  }
+
+  // ---- PipelineRuns and PipelineSchedules
+
+  Optional<RunObject> run(RunKey key, Freshness freshness);
+
+  Optional<ScheduleObject> schedule(String namespace, String name);
+
+  /** Creates the object of a run that another cluster accepted; an existing one is returned. */
+  RunCreation createRun(RunKey key, PipelineRunSpec spec);
+
+  /** Deletes by UID; gone already is fine. */
+  void deleteRun(RunKey key, String uid);
+
+  /** Merges into /status, by UID; gone already is fine. */
+  void writeStatus(RunObject object, PipelineRunStatus status);
+
+  /** Records an Event on the object; best effort. */
+  void warn(RunObject object, String reason, String message);
+
+  sealed interface RunCreation {
+    record Present(RunObject object) implements RunCreation {}
+
+    /** Refused for good, in the server's words. */
+    record Refused(String message) implements RunCreation {}
+  }
+
+  // ---- Jobs and pods
+
+  AttemptSeen attempt(Attempt attempt, Freshness freshness);
+
+  /** Creates the Job of a claimed attempt, its pod gated, owned by the object. */
+  JobCreation createJob(Run run, Attempt attempt, RunObject owner);
+
+  sealed interface JobCreation {
+    record Created(JobSeen job) implements JobCreation {}
+
+    /** A Job of that name is there already: ours if its token is the attempt's. */
+    record Exists(JobSeen job) implements JobCreation {}
+
+    /** 403, 422 or 400, in the server's words. */
+    record Refused(String message) implements JobCreation {}
+  }
+
+  /**
+   * What the API server would say to the pod of this run: a server-side dry run. The request is
+   * {@link Run.Origin#request()}.
+   */
+  DryRun dryRun(RunKey run, String request);
+
+  sealed interface DryRun {
+    record Allowed() implements DryRun {}
+
+    /**
+     * @param permanent the template itself is wrong, or Pod Security forbids it; otherwise quota, a
+     *     missing service account: it may pass later
+     */
+    record Refused(String message, boolean permanent) implements DryRun {}
+  }
+
+  /**
+   * Removes our gate from the pod with this UID, and from no other; false: gone or open already.
+   */
+  boolean openGate(PodSeen pod);
+
+  /** Deletes by UID, gracefully; gone already is fine. */
+  void deletePod(String namespace, String name, String uid);
+
+  /** Deletes by UID with background propagation; gone already is fine. */
+  void deleteJob(JobSeen job);
+
+  /** All Jobs of ours, live, in pages; a partial list is never returned as a whole one. */
+  List<JobSeen> jobs();
+
+  /** All pods of ours, live. */
+  List<PodSeen> pods();
+}

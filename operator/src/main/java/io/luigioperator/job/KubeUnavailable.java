@@ -1,0 +1,14 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+/** The API server did not answer, or said that it cannot now. Come back later. */
+public final class KubeUnavailable extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  public KubeUnavailable(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

@@ -1,0 +1,12 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+/** Where an attempt stands: claimed, bound to the UID of one pod, ended. */
+public enum AttemptState {
+  CLAIMED,
+  BOUND,
+  ENDED
+}

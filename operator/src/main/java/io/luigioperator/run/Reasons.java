@@ -1,0 +1,45 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+/** The reasons of conditions and rows that are not a verdict or a failure cause. */
+public final class Reasons {
+  // why a run waits
+  public static final String WAITING_FOR_CLIENT = "WaitingForClient";
+  public static final String WAITING_FOR_CAPACITY = "WaitingForCapacity";
+  public static final String WAITING_FOR_TIME = "WaitingForTime";
+  public static final String BACKING_OFF = "BackingOff";
+  public static final String HELD = "Held";
+  public static final String INTERNAL_ERROR = "InternalError";
+  public static final String NAMESPACE_MISSING = "NamespaceMissing";
+  public static final String DELETION_UNCONFIRMED = "DeletionUnconfirmed";
+
+  // how a run ended, beside verdicts and causes
+  public static final String COMPLETED = "Completed";
+  public static final String ALREADY_COMPLETE = "AlreadyComplete";
+  public static final String CANCELED = "Canceled";
+  public static final String DELETED = "Deleted";
+  public static final String START_DEADLINE_EXCEEDED = "StartDeadlineExceeded";
+  public static final String ATTEMPTS_EXHAUSTED = "AttemptsExhausted";
+
+  // why a claimed attempt was abandoned
+  public static final String LAUNCH_REFUSED = "LaunchRefused";
+  public static final String NAME_TAKEN = "JobNameTaken";
+  public static final String POD_GONE = "PodGoneBeforeStart";
+  public static final String CLUSTER_SILENT = "ClusterSilent";
+
+  // whether a run was accepted
+  public static final String ACCEPTED = "Accepted";
+  public static final String SCHEDULE_NOT_FOUND = "ScheduleNotFound";
+  public static final String CLIENT_NOT_ALLOWED = "ClientNotAllowed";
+  public static final String PARAMETER_NOT_ALLOWED = "ParameterNotAllowed";
+  public static final String INVALID_DATE = "InvalidDate";
+  public static final String POD_TEMPLATE_INVALID = "PodTemplateInvalid";
+  public static final String NAME_ALREADY_USED = "NameAlreadyUsed";
+  public static final String REQUEST_TOO_LARGE = "RequestTooLarge";
+  public static final String STORE_UNAVAILABLE = "StoreUnavailable";
+
+  private Reasons() {}
+}

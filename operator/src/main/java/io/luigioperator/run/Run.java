@@ -1,0 +1,163 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Priority;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * One run as the ledger holds it; every instant is database time. Grouped by what changes together.
+ */
+public record Run(
+    Origin origin,
+    Standing standing,
+    DesiredState desired,
+    Priority priority,
+    Budget budget,
+    Times times) {
+
+  /**
+   * What never changes after acceptance.
+   *
+   * @param businessDate empty for a pipeline without one
+   * @param schedule name of the PipelineSchedule it refers to, empty for an inline pipeline
+   * @param request the resolved request as JSON (see {@link RequestJson})
+   * @param requestSha SHA-256 of the canonical request, hex
+   */
+  public record Origin(
+      RunKey key,
+      String client,
+      String businessDate,
+      String schedule,
+      AdmitKey admitKey,
+      String request,
+      String requestSha,
+      int hashVersion) {}
+
+  /**
+   * Where it stands.
+   *
+   * @param reason why it waits or how it ended, one CamelCase word; empty while READY or ACTIVE
+   * @param message the same for people, at most 1024 characters
+   * @param cancel set once, never cleared: nothing of this run may start any more
+   */
+  public record Standing(RunState state, String reason, String message, boolean cancel) {}
+
+  /**
+   * The retry budget.
+   *
+   * @param claims attempts begun; the number of the newest one
+   * @param counted attempts the retry policy has counted, at most maxAttempts
+   * @param infra infrastructure faults forgiven so far, at most maxInfra
+   * @param uncounted verdicts forgiven so far, at most {@link Transitions#MAX_UNCOUNTED}
+   */
+  public record Budget(
+      int claims, int counted, int infra, int uncounted, int maxAttempts, int maxInfra) {
+
+    Budget claimed() {
+      return new Budget(claims + 1, counted + 1, infra, uncounted, maxAttempts, maxInfra);
+    }
+
+    Budget givenBack() {
+      return new Budget(claims, counted - 1, infra, uncounted, maxAttempts, maxInfra);
+    }
+
+    Budget plusInfra() {
+      return new Budget(claims, counted, infra + 1, uncounted, maxAttempts, maxInfra);
+    }
+
+    Budget plusUncounted() {
+      return new Budget(claims, counted, infra, uncounted + 1, maxAttempts, maxInfra);
+    }
+
+    Budget withMaxAttempts(int max) {
+      return new Budget(claims, counted, infra, uncounted, Math.max(max, counted), maxInfra);
+    }
+  }
+
+  /**
+   * @param admitAt virtual start: ascending order is priority with ageing
+   * @param notBefore a DELAYED run becomes READY then
+   * @param startDeadline a run whose first attempt was not bound by then fails
+   * @param startedAt when the first attempt was bound
+   */
+  public record Times(
+      Instant acceptedAt,
+      Instant admitAt,
+      Optional<Instant> notBefore,
+      Optional<Instant> startDeadline,
+      Optional<Instant> startedAt,
+      Optional<Instant> finishedAt) {
+
+    Times withAdmitAt(Instant t) {
+      return new Times(acceptedAt, t, notBefore, startDeadline, startedAt, finishedAt);
+    }
+
+    Times withNotBefore(Optional<Instant> t) {
+      return new Times(acceptedAt, admitAt, t, startDeadline, startedAt, finishedAt);
+    }
+
+    Times withStartDeadline(Optional<Instant> t) {
+      return new Times(acceptedAt, admitAt, notBefore, t, startedAt, finishedAt);
+    }
+
+    Times started(Instant t) {
+      return new Times(
+          acceptedAt,
+          admitAt,
+          notBefore,
+          startDeadline,
+          startedAt.or(() -> Optional.of(t)),
+          finishedAt);
+    }
+
+    Times finished(Instant t) {
+      return new Times(acceptedAt, admitAt, notBefore, startDeadline, startedAt, Optional.of(t));
+    }
+  }
+
+  public RunKey key() {
+    return origin.key();
+  }
+
+  public AdmitKey admitKey() {
+    return origin.admitKey();
+  }
+
+  public RunState state() {
+    return standing.state();
+  }
+
+  public boolean cancel() {
+    return standing.cancel();
+  }
+
+  /** Whether an admission pass may claim it. */
+  public boolean isClaimable() {
+    return state() == RunState.READY && !cancel();
+  }
+
+  Run with(RunState state, String reason, String message) {
+    return with(new Standing(state, reason, message, standing.cancel()));
+  }
+
+  Run with(Standing s) {
+    return new Run(origin, s, desired, priority, budget, times);
+  }
+
+  Run with(Budget b) {
+    return new Run(origin, standing, desired, priority, b, times);
+  }
+
+  Run with(Times t) {
+    return new Run(origin, standing, desired, priority, budget, t);
+  }
+
+  Run wishing(DesiredState d, Priority p) {
+    return new Run(origin, standing, d, p, budget, times);
+  }
+}
