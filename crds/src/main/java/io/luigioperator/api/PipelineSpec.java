@@ -126,4 +126,11 @@ public record PipelineSpec(
     podTemplate = Frozen.map(podTemplate);
     ttlSecondsAfterFinished = Objects.requireNonNullElse(ttlSecondsAfterFinished, 86400);
   }
+
+  /** A pipeline in which only what is required is set. */
+  public static PipelineSpec ofDefaults(String image, TaskRef task) {
+    return new PipelineSpec(
+        image, task, null, null, null, null, null, null, null, null, null, null, null, null, null,
+        null, null, null, null);
+  }
 }

@@ -4,6 +4,7 @@
  */
 package io.luigioperator.run;
 
+import io.luigioperator.api.RetrySpec;
 import java.time.Duration;
 
 /**
@@ -11,6 +12,11 @@ import java.time.Duration;
  * budgets stand in the run's row, because they can be amended.
  */
 public record RetryPolicy(Duration backoff, Duration maxBackoff) {
+
+  public static RetryPolicy of(RetrySpec spec) {
+    return new RetryPolicy(
+        Duration.ofSeconds(spec.backoffSeconds()), Duration.ofSeconds(spec.maxBackoffSeconds()));
+  }
 
   /**
    * How long to wait after the {@code failures}-th failure in a row of its kind (from 1).

@@ -1,0 +1,176 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.api.AllowSpec;
+import io.luigioperator.api.MutexScope;
+import io.luigioperator.api.Parameter;
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineSpec;
+import io.luigioperator.api.RerunMode;
+import io.luigioperator.api.ScheduleClient;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * From what somebody asked for to what will run: the pipeline of the schedule it names, the
+ * parameters of pipeline, client and run in rising precedence, or the one sentence that says why
+ * not and what to do.
+ */
+public final class Resolver {
+
+  /** A resolved request that is stored and, from the queue on, sent. */
+  static final int MAX_REQUEST_BYTES = 200 * 1024;
+
+  /** Either a request or a refusal. */
+  public sealed interface Resolution {
+    record Resolved(Request request, NewRun run) implements Resolution {}
+
+    /**
+     * @param fixable looked at again when the schedule changes; otherwise the object is refused for
+     *     good
+     */
+    record Refused(String reason, String message, boolean fixable) implements Resolution {}
+  }
+
+  private Resolver() {}
+
+  public static Resolution resolve(RunObject object, Optional<ScheduleObject> schedule) {
+    PipelineRunSpec spec = object.spec();
+    if (spec.date() != null && !BusinessDate.exists(spec.date())) {
+      return refused(
+          Reasons.INVALID_DATE,
+          "spec.date \"%s\" is not a date of the calendar; create a new PipelineRun with one"
+              .formatted(spec.date()));
+    }
+    if (spec.pipeline() != null) {
+      return assemble(object, spec.pipeline(), List.of(), 0);
+    }
+    String name = spec.scheduleRef().name();
+    if (schedule.isEmpty()) {
+      return fixable(
+          Reasons.SCHEDULE_NOT_FOUND,
+          "there is no PipelineSchedule %s in namespace %s; apply it, and this run goes on"
+              .formatted(name, object.key().namespace()));
+    }
+    return byReference(object, schedule.get());
+  }
+
+  private static Resolution byReference(RunObject object, ScheduleObject schedule) {
+    PipelineRunSpec spec = object.spec();
+    AllowSpec allow = schedule.spec().pipeline().allow();
+    Optional<ScheduleClient> entry =
+        schedule.spec().clients().stream().filter(c -> c.id().equals(spec.client())).findFirst();
+    if (entry.isEmpty() && !allow.unlistedClients()) {
+      return fixable(
+          Reasons.CLIENT_NOT_ALLOWED,
+          "PipelineSchedule %s does not list client %s; add it to spec.clients, or set spec.pipeline.allow.unlistedClients"
+              .formatted(schedule.name(), spec.client()));
+    }
+    for (Parameter p : spec.parameters()) {
+      if (!allow.parameters().contains(p.name())) {
+        return fixable(
+            Reasons.PARAMETER_NOT_ALLOWED,
+            "PipelineSchedule %s does not let a run set parameter %s; add it to spec.pipeline.allow.parameters, or leave it out"
+                .formatted(schedule.name(), p.name()));
+      }
+    }
+    return assemble(
+        object,
+        schedule.spec().pipeline(),
+        entry.map(ScheduleClient::parameters).orElse(List.of()),
+        schedule.generation());
+  }
+
+  private static Resolution assemble(
+      RunObject object, PipelineSpec pipeline, List<Parameter> ofClient, long scheduleGeneration) {
+    PipelineRunSpec spec = object.spec();
+    String dateParameter = pipeline.dateParameter();
+    String clientParameter = pipeline.clientParameter();
+    if (!dateParameter.isEmpty() && spec.date() == null) {
+      return refused(
+          Reasons.INVALID_DATE,
+          "the pipeline gives the business date to parameter %s, and spec.date is missing; create a new PipelineRun with a date, or set dateParameter to \"\""
+              .formatted(dateParameter));
+    }
+    SortedMap<String, String> parameters = new TreeMap<>();
+    for (List<Parameter> layer : List.of(pipeline.parameters(), ofClient, spec.parameters())) {
+      for (Parameter p : layer) {
+        if (p.name().equals(dateParameter) || p.name().equals(clientParameter)) {
+          return fixable(
+              Reasons.PARAMETER_NOT_ALLOWED,
+              "parameter %s is set from spec.%s; leave it out of the parameters"
+                  .formatted(p.name(), p.name().equals(dateParameter) ? "date" : "client"));
+        }
+        parameters.put(p.name(), p.value());
+      }
+    }
+    if (!dateParameter.isEmpty()) {
+      parameters.put(dateParameter, spec.date());
+    }
+    if (!clientParameter.isEmpty()) {
+      parameters.put(clientParameter, spec.client());
+    }
+    Request request =
+        new Request(spec, pipeline, parameters, scheduleGeneration, RerunMode.Incomplete);
+    String json = RequestJson.write(request);
+    int bytes = json.getBytes(StandardCharsets.UTF_8).length;
+    if (bytes > MAX_REQUEST_BYTES) {
+      return refused(
+          Reasons.REQUEST_TOO_LARGE,
+          "the resolved request has %d bytes, and at most %d are allowed; move data out of parameters and env"
+              .formatted(bytes, MAX_REQUEST_BYTES));
+    }
+    return new Resolution.Resolved(request, newRun(object, request, json));
+  }
+
+  private static NewRun newRun(RunObject object, Request request, String json) {
+    PipelineRunSpec spec = object.spec();
+    PipelineSpec pipeline = request.pipeline();
+    Amendment wish = wish(object, pipeline);
+    return new NewRun(
+        object.key(),
+        spec.client(),
+        Optional.ofNullable(spec.date()).orElse(""),
+        spec.scheduleRef() == null ? "" : spec.scheduleRef().name(),
+        pipeline.mutex().scope() == MutexScope.None
+            ? AdmitKey.own(object.key())
+            : AdmitKey.ofClient(object.key().namespace(), spec.client(), pipeline.mutex().group()),
+        wish.desired(),
+        wish.priority(),
+        wish.notBefore(),
+        wish.startDeadlineSeconds(),
+        wish.maxAttempts(),
+        pipeline.retry().maxInfrastructureRetries(),
+        json,
+        RequestJson.hash(spec),
+        RequestJson.HASH_VERSION);
+  }
+
+  /** The mutable fields of an object, with what it inherits from its pipeline. */
+  public static Amendment wish(RunObject object, PipelineSpec pipeline) {
+    PipelineRunSpec spec = object.spec();
+    return new Amendment(
+        spec.desiredState(),
+        spec.priority(),
+        Optional.ofNullable(spec.notBeforeTime()),
+        spec.startDeadlineSeconds() == null
+            ? OptionalLong.empty()
+            : OptionalLong.of(spec.startDeadlineSeconds()),
+        spec.maxAttempts() == null ? pipeline.retry().maxAttempts() : spec.maxAttempts());
+  }
+
+  private static Resolution refused(String reason, String message) {
+    return new Resolution.Refused(reason, message, false);
+  }
+
+  private static Resolution fixable(String reason, String message) {
+    return new Resolution.Refused(reason, message, true);
+  }
+}
