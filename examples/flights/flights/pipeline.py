@@ -1,0 +1,331 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""The task tree: from the flights of one carrier on one day to a report and a picture of their delays.
+
+    CarrierReport ── DelayPicture ─┬─ DelayOfDay ─────────── ExtractFlights
+                                   ├─ DelayByOrigin ──────── ExtractFlights
+                                   ├─ DelayByHour ────────── ExtractFlights
+                                   ├─ DelayByWeather ─────── JoinWeather ── ExtractFlights
+                                   ├─ DelayByAircraft ────── JoinPlanes ─── ExtractFlights
+                                   └─ DelayByDestination ─── ExtractFlights
+                                        └╌ DestinationDelay (one per busy destination, known only at run time)
+
+Every task writes one file to `$FLIGHTS_OUT/<carrier>/<date>/`. A parameter that changes what is in a file is part of
+the file's name, so that asking with another value computes instead of finding the old answer.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import ClassVar
+
+import luigi
+
+from flights import data
+from flights.outputs import WholeFile
+from flights.summary import COLUMNS, Flight, figures, grouped
+
+OUT_VARIABLE = "FLIGHTS_OUT"
+DEFAULT_OUT = "/data"
+
+BUSY_DESTINATIONS = 5
+WEATHER_NEEDED_PERCENT = 50
+
+logger = logging.getLogger("flights")
+
+
+class DayTask(luigi.Task):
+    """What every task of the tree has: a carrier, a day, and a folder for the two."""
+
+    carrier = luigi.Parameter(description="two letters or digits as in the data, for example UA or 9E")
+    date = luigi.DateParameter(description="a day of 2013")
+    # These two change how a run goes but not what it computes, so they are no part of a task's identity.
+    unreliable_attempts = luigi.NumericalParameter(
+        default=0,
+        var_type=int,
+        min_value=0,
+        max_value=100,
+        significant=False,
+        description="to show retries: let the extract fail while the attempt (LUIGI_RUN_ATTEMPT) is not above this.",
+    )
+    pace_seconds = luigi.NumericalParameter(
+        default=0.0,
+        var_type=float,
+        min_value=0.0,
+        max_value=600.0,
+        significant=False,
+        description="to watch a run: let the extract wait this long, as a slow source would.",
+    )
+
+    def file(self, name: str) -> WholeFile:
+        out = Path(os.environ.get(OUT_VARIABLE, DEFAULT_OUT))
+        return WholeFile(str(out / self.carrier / self.date.isoformat() / name))
+
+
+class ExtractFlights(DayTask):
+    """The flights of the carrier that were planned to depart on this day, the cancelled ones too."""
+
+    COLUMNS = (
+        "scheduled",
+        "flight",
+        "origin",
+        "destination",
+        "tail_number",
+        "departure_delay",
+        "arrival_delay",
+        "hour_utc",
+    )
+
+    def output(self) -> WholeFile:
+        return self.file("flights.csv")
+
+    def run(self) -> None:
+        time.sleep(self.pace_seconds)
+        attempt = int(os.environ.get("LUIGI_RUN_ATTEMPT", "1"))
+        if attempt <= self.unreliable_attempts:
+            raise ConnectionError(
+                f"the source of flights did not answer attempt {attempt}; parameter unreliable_attempts lets"
+                f" {self.unreliable_attempts} fail"
+            )
+        with data.database() as connection:
+            known = [row["carrier"] for row in connection.execute("SELECT carrier FROM airlines ORDER BY carrier")]
+            if self.carrier not in known:
+                raise ValueError(f"carrier {self.carrier} is not in the data; known are {', '.join(known)}")
+            if self.date.year != 2013:
+                raise ValueError(f"{self.date} is not in the data; it holds 2013-01-01 to 2013-12-31")
+            rows = connection.execute(
+                f"SELECT {', '.join(self.COLUMNS)} FROM flights WHERE carrier = ? AND date = ?"
+                " ORDER BY scheduled, flight, origin, destination",
+                (self.carrier, self.date.isoformat()),
+            ).fetchall()
+        # No flight is an answer, not an error: some carriers fly on few days only.
+        self.output().write_rows(self.COLUMNS, map(dict, rows))
+        logger.info("%s planned %d flights on %s", self.carrier, len(rows), self.date)
+
+
+class JoinWeather(DayTask):
+    """The flights with the weather at their origin in the hour of departure.
+
+    Fails when the weather of more than half of the flights is unknown: a breakdown by weather would mislead.
+    """
+
+    COLUMNS = (*ExtractFlights.COLUMNS, "wind_speed", "precipitation", "visibility")
+
+    def requires(self) -> ExtractFlights:
+        return self.clone(ExtractFlights)
+
+    def output(self) -> WholeFile:
+        return self.file("flights-weather.csv")
+
+    def run(self) -> None:
+        flights = self.input().read_rows()
+        joined: list[dict[str, object]] = []
+        missing: list[Flight] = []
+        with data.database() as connection:
+            for flight in flights:
+                observation = connection.execute(
+                    "SELECT wind_speed, precipitation, visibility FROM weather WHERE origin = ? AND hour_utc = ?",
+                    (flight["origin"], flight["hour_utc"]),
+                ).fetchone()
+                if observation is None:
+                    missing.append(flight)
+                joined.append({**flight, **dict(observation or {})})
+        if len(missing) * 100 > len(flights) * WEATHER_NEEDED_PERCENT:
+            raise ValueError(
+                f"the weather data has no observation for {len(missing)} of the {len(flights)} flights of"
+                f" {self.carrier} on {self.date} (first: {missing[0]['origin']} at {missing[0]['hour_utc']});"
+                f" at least {WEATHER_NEEDED_PERCENT} % must have one"
+            )
+        self.output().write_rows(self.COLUMNS, joined)
+
+
+class JoinPlanes(DayTask):
+    """The flights with the year in which their plane was built, where that is known."""
+
+    COLUMNS = (*ExtractFlights.COLUMNS, "built")
+
+    def requires(self) -> ExtractFlights:
+        return self.clone(ExtractFlights)
+
+    def output(self) -> WholeFile:
+        return self.file("flights-planes.csv")
+
+    def run(self) -> None:
+        with data.database() as connection:
+            built = dict(connection.execute("SELECT tail_number, built FROM planes").fetchall())
+        flights = self.input().read_rows()
+        self.output().write_rows(
+            self.COLUMNS, ({**flight, "built": built.get(flight["tail_number"])} for flight in flights)
+        )
+
+
+class DelayTask(DayTask):
+    """A task whose figures depend on what counts as delayed."""
+
+    min_delay = luigi.NumericalParameter(
+        default=15,
+        var_type=int,
+        min_value=1,
+        max_value=1440,
+        description="a flight is delayed when it departs at least this many minutes late.",
+    )
+
+    def figures_file(self, name: str) -> WholeFile:
+        return self.file(f"{name}-min{self.min_delay}.csv")
+
+
+class DelaySection(DelayTask):
+    """One section of the report: the figures of the flights by one key. Subclasses say which."""
+
+    section: ClassVar[str]
+    source: ClassVar[type[DayTask]] = ExtractFlights
+
+    def key(self, flight: Flight) -> str:
+        raise NotImplementedError
+
+    def requires(self) -> DayTask:
+        return self.clone(self.source)
+
+    def output(self) -> WholeFile:
+        return self.figures_file(f"delay-by-{self.section}")
+
+    def run(self) -> None:
+        groups = grouped(self.input().read_rows(), self.key)
+        self.output().write_rows(COLUMNS, (self.row(key, flights) for key, flights in groups.items()))
+
+    def row(self, key: str, flights: list[Flight]) -> dict[str, object]:
+        start = {"carrier": self.carrier, "date": self.date.isoformat(), "section": self.section, "key": key}
+        return start | figures(flights, self.min_delay)
+
+
+class DelayOfDay(DelaySection):
+    """The figures of the whole day; one row also when there was no flight."""
+
+    section = "day"
+
+    def run(self) -> None:
+        self.output().write_rows(COLUMNS, [self.row("all", self.input().read_rows())])
+
+
+class DelayByOrigin(DelaySection):
+    """By airport: EWR, JFK or LGA."""
+
+    section = "origin"
+
+    def key(self, flight: Flight) -> str:
+        return flight["origin"]
+
+
+class DelayByHour(DelaySection):
+    """By the local hour of the planned departure."""
+
+    section = "hour"
+
+    def key(self, flight: Flight) -> str:
+        return flight["scheduled"][:2]
+
+
+class DelayByWeather(DelaySection):
+    """By what the weather was like at the origin; the first that applies."""
+
+    section = "weather"
+    source = JoinWeather
+
+    def key(self, flight: Flight) -> str:
+        if not flight["visibility"]:
+            return "unknown"
+        if float(flight["visibility"]) < 3:
+            return "poor visibility"
+        if float(flight["precipitation"]) > 0:
+            return "rain or snow"
+        if flight["wind_speed"] and float(flight["wind_speed"]) >= 20:
+            return "strong wind"
+        return "fair"
+
+
+class DelayByAircraft(DelaySection):
+    """By the age of the plane in years."""
+
+    section = "aircraft"
+    source = JoinPlanes
+
+    def key(self, flight: Flight) -> str:
+        if not flight["built"]:
+            return "unknown"
+        age = self.date.year - int(flight["built"])
+        for first, last in ((0, 4), (5, 9), (10, 14), (15, 19)):
+            if age <= last:
+                return f"{first:02}-{last:02} years"
+        return "20 years or more"
+
+
+class DestinationDelay(DelaySection):
+    """The figures of one destination."""
+
+    section = "destination"
+    destination = luigi.Parameter(description="airport code")
+
+    def output(self) -> WholeFile:
+        return self.figures_file(f"delay-to-{self.destination}")
+
+    def run(self) -> None:
+        flights = [flight for flight in self.input().read_rows() if flight["destination"] == self.destination]
+        self.output().write_rows(COLUMNS, [self.row(self.destination, flights)])
+
+
+class DelayByDestination(DelaySection):
+    """The busiest destinations. Which ones those are is known only from the day's flights: a dynamic dependency."""
+
+    section = "destination"
+
+    def run(self) -> Generator[list[DestinationDelay], list[WholeFile], None]:
+        groups = grouped(self.input().read_rows(), lambda flight: flight["destination"])
+        busiest = sorted(groups, key=lambda destination: (-len(groups[destination]), destination))[:BUSY_DESTINATIONS]
+        files = yield [self.clone(DestinationDelay, destination=destination) for destination in busiest]
+        self.output().write_rows(COLUMNS, (row for file in files for row in file.read_rows()))
+
+
+SECTIONS: tuple[type[DelaySection], ...] = (
+    DelayOfDay,
+    DelayByOrigin,
+    DelayByHour,
+    DelayByWeather,
+    DelayByAircraft,
+    DelayByDestination,
+)
+
+
+class DelayPicture(DelayTask):
+    """The sections as bars, one PNG."""
+
+    def requires(self) -> list[DelaySection]:
+        return [self.clone(section) for section in SECTIONS]
+
+    def output(self) -> WholeFile:
+        return self.file(f"report-min{self.min_delay}.png")
+
+    def run(self) -> None:
+        # Only here: the import takes longer than all other tasks together.
+        from flights import picture
+
+        with data.database() as connection:
+            (name,) = connection.execute("SELECT name FROM airlines WHERE carrier = ?", (self.carrier,)).fetchone()
+        rows = [row for file in self.input() for row in file.read_rows()]
+        with self.output().replacement() as path:
+            picture.draw(path, f"{name} ({self.carrier}), {self.date:%A} {self.date}", rows, self.min_delay)
+
+
+class CarrierReport(DelayTask):
+    """The root: all sections in one CSV file, and the picture beside it."""
+
+    def requires(self) -> dict[str, DelayPicture | list[DelaySection]]:
+        return {"picture": self.clone(DelayPicture), "sections": [self.clone(section) for section in SECTIONS]}
+
+    def output(self) -> WholeFile:
+        return self.figures_file("report")
+
+    def run(self) -> None:
+        sections: list[WholeFile] = self.input()["sections"]
+        self.output().write_rows(COLUMNS, (row for file in sections for row in file.read_rows()))
