@@ -13,6 +13,7 @@ import java.util.OptionalInt;
  *
  * @param token identifies the claim's commit, and the Job made for it
  * @param node where the bound pod was placed, once seen
+ * @param doom why the operator is stopping its pod, decided before the pod was touched
  * @param uncleanSince since when its pod has been missing or silent without clean evidence
  */
 public record Attempt(
@@ -24,11 +25,15 @@ public record Attempt(
     Instant claimedAt,
     Optional<Binding> binding,
     Optional<String> node,
+    Optional<Doom> doom,
     Optional<Instant> uncleanSince,
     Optional<End> end) {
 
   /** The one pod whose gate may be opened, and the Job that made it. */
   public record Binding(String jobUid, String podUid, Instant boundAt) {}
+
+  /** A stop of ours, so that what the pod says while it dies is not taken for the cause. */
+  public record Doom(FailureCause cause, String message) {}
 
   /**
    * @param reason a verdict, a failure cause, or why it was abandoned
@@ -76,6 +81,7 @@ public record Attempt(
         claimedAt,
         Optional.of(b),
         node,
+        doom,
         uncleanSince,
         end);
   }
@@ -90,13 +96,29 @@ public record Attempt(
         claimedAt,
         binding,
         Optional.of(where),
+        doom,
+        uncleanSince,
+        end);
+  }
+
+  Attempt doomed(Doom d) {
+    return new Attempt(
+        ref,
+        admitKey,
+        clusterId,
+        token,
+        jobName,
+        claimedAt,
+        binding,
+        node,
+        Optional.of(d),
         uncleanSince,
         end);
   }
 
   Attempt unclean(Optional<Instant> since) {
     return new Attempt(
-        ref, admitKey, clusterId, token, jobName, claimedAt, binding, node, since, end);
+        ref, admitKey, clusterId, token, jobName, claimedAt, binding, node, doom, since, end);
   }
 
   Attempt ended(End e) {
@@ -109,6 +131,7 @@ public record Attempt(
         claimedAt,
         binding,
         node,
+        doom,
         uncleanSince,
         Optional.of(e));
   }

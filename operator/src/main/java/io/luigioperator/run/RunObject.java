@@ -13,6 +13,7 @@ import java.util.Optional;
  * A PipelineRun as the API server gave it.
  *
  * @param deleting it carries a deletionTimestamp
+ * @param ours the operator created it, for a run accepted elsewhere
  * @param status empty, or the schema's default, before the operator has seen it
  */
 public record RunObject(
@@ -21,5 +22,6 @@ public record RunObject(
     long generation,
     Instant createdAt,
     boolean deleting,
+    boolean ours,
     PipelineRunSpec spec,
     Optional<PipelineRunStatus> status) {}

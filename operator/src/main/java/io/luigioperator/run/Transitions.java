@@ -82,6 +82,7 @@ public final class Transitions {
             Optional.empty(),
             Optional.empty(),
             Optional.empty(),
+            Optional.empty(),
             Optional.empty());
     return Optional.of(new Moved(claimed, attempt));
   }
@@ -109,6 +110,17 @@ public final class Transitions {
       return Optional.empty();
     }
     return Optional.of(attempt.located(node));
+  }
+
+  /** Writes down why the pod is about to be stopped; the first reason stays. */
+  public static Optional<Attempt> doom(
+      Attempt attempt, String podUid, FailureCause cause, String message) {
+    if (attempt.state() != AttemptState.BOUND
+        || !attempt.isBoundTo(podUid)
+        || attempt.doom().isPresent()) {
+      return Optional.empty();
+    }
+    return Optional.of(attempt.doomed(new Attempt.Doom(cause, shortened(message))));
   }
 
   /** Starts the clock of the hold; a restart of the operator does not begin it again. */
@@ -140,11 +152,12 @@ public final class Transitions {
       Run run,
       Attempt attempt,
       String podUid,
-      Ending ending,
+      Ending seen,
       RetryPolicy policy,
       int sameBefore,
       Presence presence,
       Instant now) {
+    Ending ending = attributed(attempt, seen);
     if (run.state() != RunState.ACTIVE
         || attempt.state() != AttemptState.BOUND
         || !attempt.isBoundTo(podUid)
@@ -160,6 +173,16 @@ public final class Transitions {
                 ending.exitCode(),
                 ending.report()));
     return Optional.of(new Moved(settle(run, ending, policy, sameBefore, presence, now), ended));
+  }
+
+  /** A pod that we stopped for a reason of ours ended for that reason, unless it succeeded. */
+  private static Ending attributed(Attempt attempt, Ending seen) {
+    return seen.cause().treatment() == Treatment.DONE
+        ? seen
+        : attempt
+            .doom()
+            .map(d -> new Ending(d.cause(), seen.exitCode(), d.message(), seen.report()))
+            .orElse(seen);
   }
 
   private static Run settle(
