@@ -8,6 +8,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Objects;
 
@@ -20,6 +21,11 @@ public record AllowSpec(
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @UniqueItems
         @Size(max = 64)
+        @ValidationRule(
+            value = "self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]*$'))",
+            message =
+                "Every entry of allow.parameters must be a Python name: letters, digits and _, not "
+                    + "beginning with a digit.")
         List<@Size(min = 1, max = 63) String> parameters,
     @JsonPropertyDescription(
             "Whether runs by reference may name a client that the schedule does not list. If "

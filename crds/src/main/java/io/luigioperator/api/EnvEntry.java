@@ -8,15 +8,37 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /** An environment variable of the container. */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+    value = "has(self.value) != has(self.valueFrom)",
+    message = "Set exactly one of value and valueFrom for an environment variable.")
+@ValidationRule(
+    value =
+        "!has(self.value) || "
+            + "!self.name.matches('(?i)(passw|passphrase|secret|credential|api_?key|access_?key|token$|(^|[-._])(pwd|pass|key)$)') "
+            + "|| self.name.matches('(?i)[-._](file|path|dir|name|arn|url|uri|id|ref)$')",
+    message =
+        "The name of this variable looks like a password, token or key, and literal values "
+            + "are stored in the database: put the value into a Secret and name it in "
+            + "valueFrom.secretKeyRef, or rename the variable.")
 public record EnvEntry(
     @JsonPropertyDescription(
             "Name of the variable. Names that begin with LUIGI_RUN_ belong to the operator.")
         @Required
         @Size(min = 1, max = 255)
+        @ValidationRule(
+            value = "self.matches('^[-._A-Za-z][-._A-Za-z0-9]*$')",
+            message =
+                "The name of an environment variable must consist of letters, digits, -, _ and ., not "
+                    + "beginning with a digit.")
+        @ValidationRule(
+            value = "!self.startsWith('LUIGI_RUN_')",
+            message =
+                "Names that begin with LUIGI_RUN_ belong to the operator: choose another name.")
         String name,
     @JsonPropertyDescription(
             "Literal value. It is stored in the database, so secrets belong into "

@@ -7,10 +7,14 @@ package io.luigioperator.api;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /** A source of many environment variables. Exactly one of configMapRef and secretRef is set. */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+    value = "has(self.configMapRef) != has(self.secretRef)",
+    message = "Set exactly one of configMapRef and secretRef.")
 public record EnvFromEntry(
     @JsonPropertyDescription("Text put before each name.") @Size(max = 128) @Nullable String prefix,
     @JsonPropertyDescription("A ConfigMap in the namespace of the run.")

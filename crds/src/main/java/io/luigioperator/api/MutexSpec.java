@@ -8,6 +8,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.Objects;
 
 /** Which runs exclude each other. */
@@ -23,6 +24,11 @@ public record MutexSpec(
                 + "different groups run side by side for one client.")
         @Default("default")
         @Size(min = 1, max = 63)
+        @ValidationRule(
+            value = "self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",
+            message =
+                "mutex.group must consist of letters, digits, -, _ and ., beginning and ending with a "
+                    + "letter or digit.")
         String group) {
   public MutexSpec {
     scope = Objects.requireNonNullElse(scope, MutexScope.Client);

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 
 /** A Luigi parameter of the root task. */
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -15,6 +16,11 @@ public record Parameter(
     @JsonPropertyDescription("Name of the parameter as the task class declares it.")
         @Required
         @Size(min = 1, max = 63)
+        @ValidationRule(
+            value = "self.matches('^[A-Za-z_][A-Za-z0-9_]*$')",
+            message =
+                "A parameter name must be a Python name: letters, digits and _, not beginning with a "
+                    + "digit.")
         String name,
     @JsonPropertyDescription(
             "Value as text; the task class parses it. It is never passed through a shell. Put the "

@@ -4,6 +4,8 @@
  */
 package io.luigioperator.api;
 
+import com.fasterxml.jackson.annotation.JsonClassDescription;
+import io.fabric8.generator.annotation.ValidationRule;
 import io.fabric8.kubernetes.api.model.Namespaced;
 import io.fabric8.kubernetes.client.CustomResource;
 import io.fabric8.kubernetes.model.annotation.Categories;
@@ -18,6 +20,18 @@ import org.jspecify.annotations.Nullable;
  */
 @Group("luigi-operator.io")
 @Version("v1beta1")
+@JsonClassDescription(
+    "One requested execution of a Luigi pipeline for one client and one business date. Its name is its identity for ever: the same name never runs twice.")
+@ValidationRule(
+    value = "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$')",
+    message =
+        "metadata.name must have at most 52 characters of a-z, 0-9 and -, beginning and ending with a letter or digit, because the names of Jobs and pods derive from it.")
+@ValidationRule(
+    value =
+        "self.spec.priority == oldSelf.spec.priority || !has(oldSelf.status) || !has(oldSelf.status.startTime)",
+    message =
+        "priority may not be changed once the run has started; set it back, or cancel the run and create a new PipelineRun with another metadata.name.",
+    fieldPath = ".spec.priority")
 @ShortNames("lpr")
 @Categories("luigi")
 public final class PipelineRun extends CustomResource<PipelineRunSpec, PipelineRunStatus>

@@ -4,6 +4,7 @@
  */
 package io.luigioperator.api;
 
+import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
@@ -13,13 +14,55 @@ import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What a PipelineRun asks for. */
+@JsonClassDescription("What a PipelineRun asks for.")
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+    value = "has(self.scheduleRef) != has(self.pipeline)",
+    message =
+        "Set exactly one of scheduleRef (to use the pipeline of a PipelineSchedule) and "
+            + "pipeline (to bring one along).")
+@ValidationRule(
+    value =
+        "has(self.scheduleRef) == has(oldSelf.scheduleRef) && (!has(self.scheduleRef) || "
+            + "self.scheduleRef == oldSelf.scheduleRef)",
+    message =
+        "scheduleRef may not be changed, added or removed after creation; create a new "
+            + "PipelineRun with another metadata.name.")
+@ValidationRule(
+    value =
+        "has(self.pipeline) == has(oldSelf.pipeline) && (!has(self.pipeline) || self.pipeline "
+            + "== oldSelf.pipeline)",
+    message =
+        "pipeline may not be changed, added or removed after creation; create a new "
+            + "PipelineRun with another metadata.name.")
+@ValidationRule(
+    value =
+        "has(self.date) == has(oldSelf.date) && (!has(self.date) || self.date == "
+            + "oldSelf.date)",
+    message =
+        "date may not be changed, added or removed after creation; create a new PipelineRun "
+            + "with another metadata.name.")
+@ValidationRule(
+    value =
+        "has(self.parameters) == has(oldSelf.parameters) && (!has(self.parameters) || "
+            + "self.parameters == oldSelf.parameters)",
+    message =
+        "parameters may not be changed, added or removed after creation; create a new "
+            + "PipelineRun with another metadata.name.")
+@ValidationRule(
+    value =
+        "has(self.rerun) == has(oldSelf.rerun) && (!has(self.rerun) || self.rerun == "
+            + "oldSelf.rerun)",
+    message =
+        "rerun may not be changed, added or removed after creation; create a new PipelineRun "
+            + "with another metadata.name.")
 public record PipelineRunSpec(
     @JsonPropertyDescription(
             "Uses the pipeline of this PipelineSchedule, with the parameters it gives to the "
@@ -34,6 +77,16 @@ public record PipelineRunSpec(
         @Required
         @Size(min = 1, max = 63)
         @SelectableField
+        @ValidationRule(
+            value = "self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",
+            message =
+                "client must consist of letters, digits, -, _ and ., beginning and ending with a "
+                    + "letter or digit, because it becomes a label value.")
+        @ValidationRule(
+            value = "self == oldSelf",
+            message =
+                "client may not be changed after creation; create a new PipelineRun with another "
+                    + "metadata.name.")
         String client,
     @JsonPropertyDescription(
             "Business date, the date of the data: 2013-01, 2013-01-15, 2013-01-15T07 or "
@@ -41,6 +94,13 @@ public record PipelineRunSpec(
                 + "pipelines without one. May not be changed.")
         @Size(max = 15)
         @SelectableField
+        @ValidationRule(
+            value =
+                "self.matches('^[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]"
+                    + ")([0-5][0-9])?)?)?$')",
+            message =
+                "date must be a business date in one of the forms 2013-01, 2013-01-15, 2013-01-15T07 "
+                    + "and 2013-01-15T0730.")
         @Nullable String date,
     @JsonPropertyDescription(
             "Luigi parameters of the root task. With scheduleRef only names that "
@@ -60,9 +120,21 @@ public record PipelineRunSpec(
         Priority priority,
     @JsonPropertyDescription("Running, Held to keep it waiting, or Canceled to stop it for good.")
         @Default("Running")
+        @ValidationRule(
+            value = "oldSelf != 'Canceled' || self == 'Canceled'",
+            message =
+                "A canceled run stays canceled; create a new PipelineRun with another metadata.name.")
         DesiredState desiredState,
     @JsonPropertyDescription(
             "The run does not start before this time, such as 2026-01-31T04:00:00Z.")
+        @Size(max = 35)
+        @ValidationRule(
+            value =
+                "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-7]):[0-5][0-9])$') "
+                    + "&& timestamp(self) >= timestamp('1970-01-01T00:00:00Z')",
+            message =
+                "notBeforeTime must be a time with its offset, such as 2026-01-31T04:00:00Z or "
+                    + "2026-01-31T05:00:00+01:00.")
         @JsonFormat(shape = JsonFormat.Shape.STRING)
         @Nullable Instant notBeforeTime,
     @JsonPropertyDescription(

@@ -4,6 +4,7 @@
  */
 package io.luigioperator.api;
 
+import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
@@ -18,6 +19,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where a PipelineRun stands. Written by the operator only; the full history is in its database.
  */
+@JsonClassDescription(
+    "Where a PipelineRun stands. Written by the operator only; the full history is in its database.")
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record PipelineRunStatus(
     @JsonPropertyDescription(

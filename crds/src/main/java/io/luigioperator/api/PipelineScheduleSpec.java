@@ -4,16 +4,25 @@
  */
 package io.luigioperator.api;
 
+import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Objects;
 
 /** A pipeline and the clients it is for. */
+@JsonClassDescription("A pipeline and the clients it is for.")
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+    value = "self.pipeline.mutex == oldSelf.pipeline.mutex",
+    message =
+        "pipeline.mutex may not be changed after creation, because runs under way rely on it; "
+            + "create a PipelineSchedule with another metadata.name.",
+    fieldPath = ".pipeline.mutex")
 public record PipelineScheduleSpec(
     @JsonPropertyDescription("The pipeline that the runs of this schedule use.") @Required
         PipelineSpec pipeline,

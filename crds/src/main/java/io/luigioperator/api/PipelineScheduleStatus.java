@@ -4,6 +4,7 @@
  */
 package io.luigioperator.api;
 
+import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Size;
@@ -13,6 +14,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Where a PipelineSchedule stands. Written by the operator only. */
+@JsonClassDescription("Where a PipelineSchedule stands. Written by the operator only.")
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record PipelineScheduleStatus(
     @JsonPropertyDescription(

@@ -11,6 +11,7 @@ import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -21,22 +22,65 @@ import org.jspecify.annotations.Nullable;
  * schedule.
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+    value = "self.dateParameter == '' || self.dateParameter != self.clientParameter",
+    message =
+        "dateParameter and clientParameter must name different Luigi parameters; set the one "
+            + "that the task does not have to an empty string.")
+@ValidationRule(
+    value =
+        "!has(self.parameters) || !self.parameters.exists(p, p.name == self.dateParameter || "
+            + "p.name == self.clientParameter)",
+    message =
+        "parameters may not contain the parameters that dateParameter and clientParameter "
+            + "name, because the run sets those; remove them from parameters, or set dateParameter "
+            + "or clientParameter to an empty string.")
+@ValidationRule(
+    value =
+        "!has(self.allow.parameters) || !self.allow.parameters.exists(name, name == "
+            + "self.dateParameter || name == self.clientParameter)",
+    message =
+        "allow.parameters may not contain the parameters that dateParameter and "
+            + "clientParameter name, because the run sets those by its date and client; remove "
+            + "them.")
+@ValidationRule(
+    value =
+        "!has(self.volumeMounts) || self.volumeMounts.all(m, has(self.volumes) && "
+            + "self.volumes.exists(v, v.name == m.name))",
+    message =
+        "Every entry of volumeMounts must name an entry of volumes; add the volume or correct "
+            + "the name.")
 public record PipelineSpec(
     @JsonPropertyDescription(
             "Container image with the pipeline, built on the Luigi image of this project.")
         @Required
         @Size(min = 1, max = 512)
+        @ValidationRule(
+            value = "self.matches('^[^[:space:]]+$')",
+            message =
+                "image may not contain white space; name a container image such as "
+                    + "registry.example.com/flights:1.4.")
         String image,
     @JsonPropertyDescription("The root task.") @Required TaskRef task,
     @JsonPropertyDescription(
             "Luigi parameter that receives the business date. An empty string means none.")
         @Default("date")
         @Size(max = 63)
+        @ValidationRule(
+            value = "self.matches('^([A-Za-z_][A-Za-z0-9_]*)?$')",
+            message =
+                "dateParameter must be a Python name (letters, digits and _, not beginning with a "
+                    + "digit), or an empty string for none.")
         String dateParameter,
     @JsonPropertyDescription(
             "Luigi parameter that receives the client. An empty string means none.")
         @Default("client")
         @Size(max = 63)
+        @ValidationRule(
+            value = "self.matches('^([A-Za-z_][A-Za-z0-9_]*)?$')",
+            message =
+                "clientParameter must be a Python name (letters, digits and _, not beginning with a "
+                    + "digit), or an empty string for none.")
         String clientParameter,
     @JsonPropertyDescription(
             "Luigi parameters of the root task. The client entry of a schedule and the run itself "
@@ -69,9 +113,14 @@ public record PipelineSpec(
         VerifyMode verify,
     @JsonPropertyDescription(
             "Service account of the pods. Whoever creates the object needs the verb use on it. "
-                + "Without it the default account of the namespace is used; no API token is mounted "
-                + "either way.")
+                + "Without it the default account of the namespace is used; its API token is not "
+                + "mounted unless podTemplate says so.")
         @Size(min = 1, max = 253)
+        @ValidationRule(
+            value = "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            message =
+                "serviceAccountName must be the name of a service account: a-z, 0-9, - and ., "
+                    + "beginning and ending with a letter or digit.")
         @Nullable String serviceAccountName,
     @JsonPropertyDescription("Compute resources of the container.") @Default("{}")
         ResourcesSpec resources,

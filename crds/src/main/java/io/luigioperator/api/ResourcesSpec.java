@@ -7,6 +7,7 @@ package io.luigioperator.api;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.Map;
 
 /**
@@ -19,10 +20,24 @@ public record ResourcesSpec(
                 + "and memory: 512Mi.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @Size(max = 16)
+        @ValidationRule(
+            value =
+                "self.all(name, type(self[name]) == int ? self[name] >= 0 : isQuantity(self[name]) && "
+                    + "quantity(self[name]).compareTo(quantity('0')) >= 0)",
+            message =
+                "Every value of resources.requests must be a quantity that is not negative, such as "
+                    + "500m, 2 or 2Gi.")
         Map<String, String> requests,
     @JsonPropertyDescription("What the container may use at most, by resource name.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @Size(max = 16)
+        @ValidationRule(
+            value =
+                "self.all(name, type(self[name]) == int ? self[name] >= 0 : isQuantity(self[name]) && "
+                    + "quantity(self[name]).compareTo(quantity('0')) >= 0)",
+            message =
+                "Every value of resources.limits must be a quantity that is not negative, such as "
+                    + "500m, 2 or 2Gi.")
         Map<String, String> limits) {
   public ResourcesSpec {
     requests = Frozen.sorted(requests);

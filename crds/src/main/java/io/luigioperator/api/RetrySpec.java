@@ -10,11 +10,17 @@ import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Objects;
 
 /** How failed attempts are repeated. Times are in seconds. */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+    value = "self.backoffSeconds <= self.maxBackoffSeconds",
+    message =
+        "retry.maxBackoffSeconds may not be less than retry.backoffSeconds; raise it, or "
+            + "lower backoffSeconds.")
 public record RetrySpec(
     @JsonPropertyDescription(
             "Attempts that may fail by the fault of the pipeline, the first one included. "
@@ -46,6 +52,12 @@ public record RetrySpec(
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @UniqueItems
         @Size(max = 32)
+        @ValidationRule(
+            value =
+                "self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$'))",
+            message =
+                "Every entry of retry.nonRetryableErrors must be the name of a Python exception "
+                    + "class, such as ValueError.")
         List<@Size(min = 1, max = 255) String> nonRetryableErrors) {
   public RetrySpec {
     maxAttempts = Objects.requireNonNullElse(maxAttempts, 3);

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Objects;
 
@@ -18,6 +19,11 @@ public record ScheduleClient(
             "The client. It is used as a label value. Put ids such as no, on or 007 in quotes.")
         @Required
         @Size(min = 1, max = 63)
+        @ValidationRule(
+            value = "self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",
+            message =
+                "The id of a client must consist of letters, digits, -, _ and ., beginning and ending "
+                    + "with a letter or digit, because it becomes a label value.")
         String id,
     @JsonPropertyDescription(
             "Luigi parameters for this client; they replace those of the pipeline.")

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 
 /** The root task of a pipeline. */
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -16,10 +17,19 @@ public record TaskRef(
             "Python module that is imported to find the task, such as flights.pipeline.")
         @Required
         @Size(min = 1, max = 255)
+        @ValidationRule(
+            value = "self.matches('^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$')",
+            message =
+                "task.module must be the dotted name of a Python module, such as flights.pipeline.")
         String module,
     @JsonPropertyDescription(
             "Luigi task family of the root task, such as CarrierReport, or with its task "
                 + "namespace billing.CarrierReport.")
         @Required
         @Size(min = 1, max = 255)
+        @ValidationRule(
+            value = "self.matches('^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$')",
+            message =
+                "task.family must be the family of a Luigi task, such as CarrierReport or "
+                    + "billing.CarrierReport.")
         String family) {}

@@ -8,16 +8,27 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /** A place in the container where a volume appears. */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record VolumeMountEntry(
     @JsonPropertyDescription("Name of the volume.") @Required @Size(min = 1, max = 63) String name,
-    @JsonPropertyDescription("Absolute path in the container.") @Required @Size(min = 1, max = 1024)
+    @JsonPropertyDescription("Absolute path in the container.")
+        @Required
+        @Size(min = 1, max = 1024)
+        @ValidationRule(
+            value = "self.matches('^/[^:]*$')",
+            message = "mountPath must be an absolute path without a colon, such as /data.")
         String mountPath,
     @JsonPropertyDescription("Path inside the volume that is mounted instead of its root.")
         @Size(max = 1024)
+        @ValidationRule(
+            value = "!self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')",
+            message =
+                "subPath must be relative and may not contain the part ..; name a path such as "
+                    + "reports/daily.")
         @Nullable String subPath,
     @JsonPropertyDescription("Whether the container may only read it.")
         @Nullable Boolean readOnly) {}
