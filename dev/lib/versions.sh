@@ -11,7 +11,7 @@ COREDNS_VERSION=1.14.7
 HELM_VERSION=4.3.1
 
 # The tag of our own images, the same for all of them.
-IMAGE_VERSION=${LUIGI_IMAGE_VERSION:-0.1.0}
+IMAGE_VERSION=0.1.0
 
 # The Debian releases under the images. MySQL comes from unstable because no stable release carries it;
 # unstable cannot be pinned, so the server is whatever 9.x is there, and scripts print which.
