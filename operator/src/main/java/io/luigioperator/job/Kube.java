@@ -15,6 +15,7 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
@@ -44,6 +45,12 @@ public interface Kube {
 
   /** Live. */
   NodeSeen node(String name);
+
+  /**
+   * Whether a pod of ours has been unschedulable for more than 30 s and less than 5 min: then the
+   * cluster counts as full. From the cache.
+   */
+  boolean crowded(Instant now);
 
   enum NamespaceState {
     ACTIVE,

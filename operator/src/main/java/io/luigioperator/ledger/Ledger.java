@@ -37,12 +37,18 @@ public interface Ledger {
   Instant now();
 
   /**
-   * Says that this cluster is alive.
+   * Says that this cluster is alive. A new cluster is entered with this identity; a known one keeps
+   * the identity on record until {@link #adopt}.
    *
    * @param identity UID of its kube-system namespace
-   * @return the identity recorded before this call, empty for a new cluster
+   * @return the identity on record now; another one means that the cluster was rebuilt
    */
-  Optional<String> heartbeat(String clusterId, String identity);
+  String heartbeat(String clusterId, String identity);
+
+  /**
+   * Gives a rebuilt cluster its new identity and drops the objects of the old one, in one commit.
+   */
+  void adopt(String clusterId, String identity);
 
   // ---- a run's way in
 
@@ -75,6 +81,9 @@ public interface Ledger {
 
   /** Notes where the bound pod was placed. */
   void locate(AttemptRef attempt, String podUid, String node);
+
+  /** Writes down why the bound pod is about to be stopped; the first reason stays. */
+  void doom(AttemptRef attempt, String podUid, FailureCause cause, String message);
 
   /**
    * Starts the hold's clock; returns since when it runs, empty when the attempt is not bound so.
@@ -116,8 +125,8 @@ public interface Ledger {
   /** Frees up to {@code limit} keys whose holder has no live attempt. */
   List<AdmitKey> freeStaleHolders(int limit);
 
-  /** Corrects the cached virtual start of up to {@code limit} keys from the audit cursor on. */
-  List<AdmitKey> auditHeads(Optional<AdmitKey> after, int limit);
+  /** Corrects the cached virtual start of up to {@code limit} keys after a cursor. */
+  Audit auditHeads(Optional<AdmitKey> after, int limit);
 
   // ---- reads, each one statement or two by key
 
@@ -168,6 +177,13 @@ public interface Ledger {
 
   /** The first run of a free key; {@code openAt} is its virtual start. */
   record Head(AdmitKey key, RunKey run, Instant openAt) {}
+
+  /**
+   * What an audit found.
+   *
+   * @param next where to go on; empty at the end, to begin anew
+   */
+  record Audit(List<AdmitKey> corrected, Optional<AdmitKey> next) {}
 
   /**
    * A PipelineRun as a cluster has it.

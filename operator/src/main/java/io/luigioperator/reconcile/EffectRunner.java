@@ -1,0 +1,155 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.reconcile;
+
+import io.luigioperator.job.Kube;
+import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.job.Kube.JobCreation;
+import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.Ledger.ObjectRecord;
+import io.luigioperator.run.Abandonment;
+import io.luigioperator.run.Abandonment.Blame;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptRef;
+import io.luigioperator.run.Effect;
+import io.luigioperator.run.EndCause.Treatment;
+import io.luigioperator.run.Ending;
+import io.luigioperator.run.Presence;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.RetryPolicy;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunObject;
+import io.luigioperator.run.RunSnapshot;
+import java.util.Optional;
+
+/** Does one effect to the world, and says what the next look must know about it. */
+final class EffectRunner {
+
+  /** What the next look must know. */
+  sealed interface Aftermath {
+    record Nothing() implements Aftermath {}
+
+    /** A dry run took the pod of the pipeline, or refused it only for now. */
+    record PodAccepted() implements Aftermath {}
+
+    /** A dry run found that the pipeline can never become a pod. */
+    record PodRefused(String words) implements Aftermath {}
+
+    /** Read from the API server itself from now on. */
+    record LookLive() implements Aftermath {}
+
+    /** A key or a slot may have come free, or a run become READY. */
+    record RoomChanged() implements Aftermath {}
+  }
+
+  private static final Aftermath NOTHING = new Aftermath.Nothing();
+  private static final Aftermath ROOM_CHANGED = new Aftermath.RoomChanged();
+
+  private final Ledger ledger;
+  private final Kube kube;
+  private final String clusterId;
+
+  EffectRunner(Ledger ledger, Kube kube, String clusterId) {
+    this.ledger = ledger;
+    this.kube = kube;
+    this.clusterId = clusterId;
+  }
+
+  Aftermath run(Effect effect, RunSnapshot s) {
+    switch (effect) {
+      case Effect.CheckPod e -> {
+        return kube.dryRun(s.key(), e.request()) instanceof DryRun.Refused r && r.permanent()
+            ? new Aftermath.PodRefused(r.message())
+            : new Aftermath.PodAccepted();
+      }
+      case Effect.LookLive() -> {
+        return new Aftermath.LookLive();
+      }
+      case Effect.Accept e -> {
+        ledger.accept(e.run(), new ObjectRecord(clusterId, e.uid(), e.generation()));
+        return ROOM_CHANGED;
+      }
+      case Effect.Amend e -> {
+        ledger.amend(s.key(), clusterId, e.generation(), e.amendment());
+        return ROOM_CHANGED;
+      }
+      case Effect.Finish e -> {
+        ledger.finish(e.attempt(), e.podUid(), e.ending(), policy(s), presence(e.ending(), s));
+        return ROOM_CHANGED;
+      }
+      case Effect.Abandon e -> {
+        return abandon(e.attempt(), e.why(), s);
+      }
+      case Effect.CreateJob e -> {
+        return createJob(e.attempt(), s);
+      }
+      case Effect.Probe e -> {
+        return kube.dryRun(s.key(), run(s).origin().request()) instanceof DryRun.Refused r
+            ? abandon(e.attempt(), refused(r.message()), s)
+            : NOTHING;
+      }
+      case Effect.RecordObject e ->
+          ledger.recordObject(s.key(), new ObjectRecord(clusterId, e.uid(), e.generation()));
+      case Effect.Bind e -> ledger.bind(e.attempt(), e.jobUid(), e.podUid());
+      case Effect.OpenGate e -> kube.openGate(e.pod());
+      case Effect.Locate e -> ledger.locate(e.attempt(), e.podUid(), e.node());
+      case Effect.Doom e -> ledger.doom(e.attempt(), e.podUid(), e.cause(), e.message());
+      case Effect.StopPod e -> kube.deletePod(e.pod().namespace(), e.pod().name(), e.pod().uid());
+      case Effect.Suspect e -> ledger.suspect(e.attempt(), e.podUid());
+      case Effect.Reassure e -> ledger.reassure(e.attempt(), e.podUid());
+      case Effect.DeleteObject e -> kube.deleteRun(s.key(), e.uid());
+    }
+    return NOTHING;
+  }
+
+  private Aftermath createJob(Attempt attempt, RunSnapshot s) {
+    return switch (kube.createJob(run(s), attempt, s.object().orElseThrow())) {
+      case JobCreation.Created _ -> NOTHING;
+      case JobCreation.Exists e when e.job().token().equals(attempt.token()) -> NOTHING;
+      case JobCreation.Exists e ->
+          abandon(
+              attempt.ref(),
+              new Abandonment(
+                  Reasons.NAME_TAKEN,
+                  "a Job %s that is not this attempt's is in the way; delete it"
+                      .formatted(e.job().name()),
+                  Blame.REFUSED),
+              s);
+      case JobCreation.Refused r -> abandon(attempt.ref(), refused(r.message()), s);
+    };
+  }
+
+  private static Abandonment refused(String words) {
+    return new Abandonment(Reasons.LAUNCH_REFUSED, words, Blame.REFUSED);
+  }
+
+  private Aftermath abandon(AttemptRef attempt, Abandonment why, RunSnapshot s) {
+    ledger.abandon(attempt, why, policy(s));
+    return ROOM_CHANGED;
+  }
+
+  /** Looked up before anything that may lead to a retry: a deletion must not be undone by it. */
+  private Presence presence(Ending ending, RunSnapshot s) {
+    boolean final_ = ending.cause().treatment() == Treatment.DONE;
+    Optional<String> recorded = s.row().flatMap(RunSnapshot.Row::recorded).map(r -> r.uid());
+    if (final_ || recorded.isEmpty()) {
+      return Presence.PRESENT;
+    }
+    Optional<RunObject> object = kube.run(s.key(), Freshness.LIVE);
+    return object.filter(o -> o.uid().equals(recorded.get()) && !o.deleting()).isPresent()
+        ? Presence.PRESENT
+        : Presence.MISSING;
+  }
+
+  private static Run run(RunSnapshot s) {
+    return s.row().orElseThrow().run();
+  }
+
+  private static RetryPolicy policy(RunSnapshot s) {
+    return RequestJson.read(run(s).origin().request()).retryPolicy();
+  }
+}

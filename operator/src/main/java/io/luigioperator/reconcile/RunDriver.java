@@ -1,0 +1,152 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.reconcile;
+
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.job.Kube;
+import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.reconcile.EffectRunner.Aftermath;
+import io.luigioperator.run.Decision;
+import io.luigioperator.run.Effect;
+import io.luigioperator.run.Limits;
+import io.luigioperator.run.RunDecider;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
+import io.luigioperator.run.RunSnapshot;
+import io.luigioperator.run.StatusView;
+import io.luigioperator.run.Warnings;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.HashSet;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Drives one run as far as it goes now: look, decide, do one thing, look again; at the end say once
+ * what is to be said. It keeps nothing between two drives, so a crash anywhere costs only time.
+ */
+public final class RunDriver {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RunDriver.class);
+
+  /** More steps than any run can take at a stretch; a defence against a hot loop. */
+  private static final int MAX_STEPS = 16;
+
+  /** When a store does not answer, or a cache has not caught up. */
+  private static final Duration SOON = Duration.ofSeconds(2);
+
+  private final Ledger ledger;
+  private final Kube kube;
+  private final Gatherer gatherer;
+  private final EffectRunner effects;
+  private final RunDecider decider;
+  private final InstantSource hostClock;
+  private final Runnable roomChanged;
+
+  /**
+   * @param hostClock stamps a status while the ledger, whose clock rules otherwise, is away
+   * @param roomChanged told whenever an admission pass may find something new
+   */
+  public RunDriver(
+      Ledger ledger,
+      Kube kube,
+      String clusterId,
+      Limits limits,
+      InstantSource hostClock,
+      Runnable roomChanged) {
+    this.ledger = ledger;
+    this.kube = kube;
+    this.gatherer = new Gatherer(ledger, kube, clusterId);
+    this.effects = new EffectRunner(ledger, kube, clusterId);
+    this.decider = new RunDecider(limits);
+    this.hostClock = hostClock;
+    this.roomChanged = roomChanged;
+  }
+
+  /**
+   * @return when to look again at the latest; empty when only an event can change anything
+   */
+  public Optional<Duration> drive(RunKey key) {
+    try {
+      return step(key);
+    } catch (LedgerUnavailable e) {
+      LOG.atWarn().addKeyValue("run", key).addKeyValue("error", e.getMessage()).log("ledger away");
+      sayStoreUnavailable(key);
+      return Optional.of(SOON);
+    } catch (KubeUnavailable e) {
+      LOG.atWarn()
+          .addKeyValue("run", key)
+          .addKeyValue("error", e.getMessage())
+          .log("API server away");
+      return Optional.of(SOON);
+    }
+  }
+
+  private Optional<Duration> step(RunKey key) {
+    Set<Effect> done = new HashSet<>();
+    Freshness freshness = Freshness.CACHED;
+    Optional<String> refusal = Optional.empty();
+    while (done.size() < MAX_STEPS) {
+      RunSnapshot s = gatherer.gather(key, freshness, refusal);
+      Instant now = ledger.now();
+      Decision decision = decider.decide(s, now);
+      if (decision.effect().isEmpty()) {
+        say(s, decision);
+        return decision.lookAgain().map(t -> positive(Duration.between(now, t)));
+      }
+      Effect effect = decision.effect().get();
+      if (!done.add(effect)) {
+        return Optional.of(SOON); // done, and the cache has not seen it yet; its event will come
+      }
+      LOG.atDebug().addKeyValue("run", key).addKeyValue("effect", effect).log("effect");
+      switch (effects.run(effect, s)) {
+        case Aftermath.Nothing() -> {}
+        case Aftermath.PodAccepted() -> gatherer.remember(s);
+        case Aftermath.PodRefused(String words) -> refusal = Optional.of(words);
+        case Aftermath.LookLive() -> freshness = Freshness.LIVE;
+        case Aftermath.RoomChanged() -> roomChanged.run();
+      }
+    }
+    LOG.atError().addKeyValue("run", key).addKeyValue("effects", done).log("no end of effects");
+    return Optional.of(SOON);
+  }
+
+  private void say(RunSnapshot s, Decision decision) {
+    if (s.object().isEmpty() || decision.status().isEmpty()) {
+      return;
+    }
+    RunObject object = s.object().get();
+    PipelineRunStatus status = decision.status().get();
+    if (object.status().filter(status::equals).isPresent()) {
+      return;
+    }
+    kube.writeStatus(object, status);
+    for (Warnings.Warning w : Warnings.between(object.status(), status)) {
+      kube.warn(object, w.reason(), w.message());
+    }
+  }
+
+  private void sayStoreUnavailable(RunKey key) {
+    try {
+      kube.run(key, Freshness.CACHED)
+          .ifPresent(
+              object ->
+                  StatusView.storeUnavailable(object, hostClock.instant())
+                      .ifPresent(status -> kube.writeStatus(object, status)));
+    } catch (KubeUnavailable e) {
+      LOG.atWarn().addKeyValue("run", key).log("neither store answers");
+    }
+  }
+
+  private static Duration positive(Duration d) {
+    return d.isNegative() || d.isZero() ? Duration.ofMillis(1) : d;
+  }
+}

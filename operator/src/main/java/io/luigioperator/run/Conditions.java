@@ -1,0 +1,85 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.fabric8.kubernetes.api.model.Condition;
+import io.fabric8.kubernetes.api.model.ConditionBuilder;
+import io.luigioperator.api.PipelineRunStatus;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * The conditions of one status, made from the previous ones: a transition time moves only when the
+ * status of its condition does.
+ */
+final class Conditions {
+
+  static final String ACCEPTED = "Accepted";
+  static final String QUEUED = "Queued";
+  static final String SUCCEEDED = "Succeeded";
+  static final String FINISHED = "Finished";
+  static final String RECONCILING = "Reconciling";
+  static final String STALLED = "Stalled";
+
+  static final String TRUE = "True";
+  static final String FALSE = "False";
+  static final String UNKNOWN = "Unknown";
+
+  private final TreeMap<String, Condition> byType = new TreeMap<>();
+  private final List<Condition> previous;
+  private final long generation;
+  private final Instant now;
+
+  Conditions(RunObject object, Instant now) {
+    this.previous = object.status().map(PipelineRunStatus::conditions).orElse(List.of());
+    this.generation = object.generation();
+    this.now = now;
+  }
+
+  Conditions set(String type, String status, String reason, String message) {
+    Optional<Condition> before = previous(type).filter(c -> c.getStatus().equals(status));
+    byType.put(
+        type,
+        new ConditionBuilder()
+            .withType(type)
+            .withStatus(status)
+            .withReason(reason)
+            .withMessage(message)
+            .withLastTransitionTime(
+                before.map(Condition::getLastTransitionTime).orElseGet(() -> seconds(now)))
+            .withObservedGeneration(generation)
+            .build());
+    return this;
+  }
+
+  /** As {@link #set}, but the message moves only with the reason: what lasts is written once. */
+  Conditions setLasting(String type, String status, String reason, String message) {
+    String settled =
+        previous(type)
+            .filter(c -> c.getStatus().equals(status) && c.getReason().equals(reason))
+            .map(Condition::getMessage)
+            .orElse(message);
+    return set(type, status, reason, settled);
+  }
+
+  private Optional<Condition> previous(String type) {
+    return previous.stream().filter(c -> c.getType().equals(type)).findFirst();
+  }
+
+  /** The message settled on for a condition. */
+  String message(String type) {
+    return byType.get(type).getMessage();
+  }
+
+  List<Condition> list() {
+    return List.copyOf(byType.values());
+  }
+
+  private static String seconds(Instant t) {
+    return Instant.ofEpochSecond(t.getEpochSecond()).toString();
+  }
+}

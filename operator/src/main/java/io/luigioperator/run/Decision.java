@@ -1,0 +1,41 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.api.PipelineRunStatus;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * What to do about a run now: at most one effect, after which one looks again; or nothing, and then
+ * the status to show and when to look again.
+ *
+ * @param status what the PipelineRun should say; empty when it should stay as it is
+ * @param lookAgain at the latest then; empty when only an event can change anything
+ */
+public record Decision(
+    Optional<Effect> effect, Optional<PipelineRunStatus> status, Optional<Instant> lookAgain) {
+
+  static Decision doing(Effect effect) {
+    return new Decision(Optional.of(effect), Optional.empty(), Optional.empty());
+  }
+
+  static Decision waiting() {
+    return new Decision(Optional.empty(), Optional.empty(), Optional.empty());
+  }
+
+  static Decision waitingUntil(Instant when) {
+    return new Decision(Optional.empty(), Optional.empty(), Optional.of(when));
+  }
+
+  Decision showing(Optional<PipelineRunStatus> shown) {
+    return new Decision(effect, shown, lookAgain);
+  }
+
+  Decision lookingAt(Instant when) {
+    Instant sooner = lookAgain.filter(t -> t.isBefore(when)).orElse(when);
+    return new Decision(effect, status, Optional.of(sooner));
+  }
+}

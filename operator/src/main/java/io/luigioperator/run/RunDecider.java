@@ -1,0 +1,309 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.api.PipelineSpec;
+import io.luigioperator.run.Abandonment.Blame;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.Resolver.Resolution;
+import io.luigioperator.run.RunSnapshot.PodCheck;
+import io.luigioperator.run.RunSnapshot.Recorded;
+import io.luigioperator.run.RunSnapshot.Row;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The launch protocol as one question: given all that is known about a run, what comes next? The
+ * order of the steps is the proof (see the protocol's crash table): a claim, then a Job whose pod
+ * cannot start, then the choice of one pod by UID, then that pod's gate, and the end only on
+ * evidence.
+ */
+public final class RunDecider {
+
+  private final Limits limits;
+
+  public RunDecider(Limits limits) {
+    this.limits = limits;
+  }
+
+  public Decision decide(RunSnapshot s, Instant now) {
+    return s.row().isEmpty() ? notYetAccepted(s, now) : accepted(s, s.row().get(), now);
+  }
+
+  // ---- before the ledger has it
+
+  private Decision notYetAccepted(RunSnapshot s, Instant now) {
+    if (s.object().isEmpty() || s.object().get().deleting()) {
+      return Decision.waiting();
+    }
+    RunObject object = s.object().get();
+    return switch (Resolver.resolve(object, s.schedule())) {
+      case Resolution.Refused r when r.fixable() -> fixable(object, r, now);
+      case Resolution.Refused r ->
+          Decision.waiting().showing(Optional.of(StatusView.rejected(object, r, now)));
+      case Resolution.Resolved r ->
+          switch (s.podCheck()) {
+            case PodCheck.Unasked() -> Decision.doing(new Effect.CheckPod(r.run().request()));
+            case PodCheck.Refused(String words) ->
+                Decision.waiting()
+                    .showing(
+                        Optional.of(
+                            StatusView.rejected(
+                                object,
+                                new Resolution.Refused(
+                                    Reasons.POD_TEMPLATE_INVALID,
+                                    "the API server refuses the pod of this pipeline: " + words,
+                                    false),
+                                now)));
+            case PodCheck.Passed() ->
+                Decision.doing(new Effect.Accept(r.run(), object.uid(), object.generation()));
+          };
+    };
+  }
+
+  private static Decision fixable(RunObject object, Resolution.Refused refusal, Instant now) {
+    Integer patience = object.spec().startDeadlineSeconds();
+    if (patience == null) {
+      return Decision.waiting().showing(Optional.of(StatusView.pending(object, refusal, now)));
+    }
+    Instant deadline = object.createdAt().plusSeconds(patience);
+    if (now.isBefore(deadline)) {
+      return Decision.waitingUntil(deadline)
+          .showing(Optional.of(StatusView.pending(object, refusal, now)));
+    }
+    Resolution.Refused late =
+        new Resolution.Refused(
+            refusal.reason(),
+            "%s (given up after startDeadlineSeconds: %d)".formatted(refusal.message(), patience),
+            false);
+    return Decision.waiting().showing(Optional.of(StatusView.rejected(object, late, now)));
+  }
+
+  // ---- once the ledger has it
+
+  private Decision accepted(RunSnapshot s, Row row, Instant now) {
+    Optional<Effect> bookkeeping = s.object().flatMap(o -> bookkeeping(o, row, now));
+    if (bookkeeping.isPresent()) {
+      return Decision.doing(bookkeeping.get());
+    }
+    Decision attempt =
+        s.mine()
+            .map(
+                a ->
+                    a.state() == AttemptState.CLAIMED
+                        ? claimed(s, row, a, now)
+                        : bound(s, row, a, now))
+            .orElseGet(Decision::waiting);
+    if (attempt.effect().isPresent()) {
+      return attempt;
+    }
+    Decision shown = attempt.showing(StatusView.of(s, row, now));
+    return timeToLive(s, row).map(shown::lookingAt).orElse(shown);
+  }
+
+  /** Brings the row up to the object: the record of it, its mutable fields, its time to live. */
+  private static Optional<Effect> bookkeeping(RunObject object, Row row, Instant now) {
+    Run run = row.run();
+    if (object.deleting() || !StatusView.isRequestOf(object, run)) {
+      return Optional.empty();
+    }
+    if (run.state().isTerminal()) {
+      return expiry(object, run)
+          .filter(t -> !now.isBefore(t))
+          .map(t -> new Effect.DeleteObject(object.uid()));
+    }
+    if (row.recorded().isEmpty()) {
+      return Optional.of(new Effect.RecordObject(object.uid(), object.generation()));
+    }
+    Recorded recorded = row.recorded().get();
+    if (recorded.uid().equals(object.uid()) && recorded.appliedGeneration() < object.generation()) {
+      PipelineSpec pipeline = RequestJson.read(run.origin().request()).pipeline();
+      return Optional.of(new Effect.Amend(object.generation(), Resolver.wish(object, pipeline)));
+    }
+    // another UID under the same name: the sweep concludes a deletion, nobody else
+    return Optional.empty();
+  }
+
+  private static Optional<Instant> timeToLive(RunSnapshot s, Row row) {
+    return s.object().flatMap(o -> expiry(o, row.run()));
+  }
+
+  /** A user's object goes only if it says so itself; one of ours by its pipeline's word. */
+  private static Optional<Instant> expiry(RunObject object, Run run) {
+    Integer own = object.spec().ttlSecondsAfterFinished();
+    if (run.times().finishedAt().isEmpty() || own == null && !object.ours()) {
+      return Optional.empty();
+    }
+    int seconds =
+        own != null
+            ? own
+            : RequestJson.read(run.origin().request()).pipeline().ttlSecondsAfterFinished();
+    return run.times().finishedAt().map(t -> t.plusSeconds(seconds));
+  }
+
+  // ---- the attempt, claimed: nothing of it can run yet
+
+  private Decision claimed(RunSnapshot s, Row row, Attempt attempt, Instant now) {
+    if (row.run().cancel()) {
+      return abandon(attempt, Reasons.CANCELED, "canceled before it started", Blame.NOBODY);
+    }
+    AttemptSeen seen = s.seen().orElseThrow();
+    Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
+    if (seen.job().isEmpty()) {
+      if (s.object().isPresent()) {
+        return Decision.doing(new Effect.CreateJob(attempt));
+      }
+      // without an owner there is no Job to make; the sweep finds out whether that is a deletion
+      return now.isBefore(overdue)
+          ? Decision.waitingUntil(overdue)
+          : abandon(attempt, Reasons.POD_GONE, "its PipelineRun is gone", Blame.NOBODY);
+    }
+    JobSeen job = seen.job().get();
+    if (!job.token().equals(attempt.token())) {
+      return abandon(
+          attempt,
+          Reasons.NAME_TAKEN,
+          "a Job %s that is not this attempt's is in the way; delete it".formatted(job.name()),
+          Blame.REFUSED);
+    }
+    List<PodSeen> pods = seen.pods().stream().filter(p -> p.jobUid().equals(job.uid())).toList();
+    Optional<PodSeen> chosen =
+        pods.stream()
+            .filter(p -> p.gated() && !p.terminating() && !p.gone())
+            .min(Comparator.comparing(PodSeen::uid));
+    if (chosen.isPresent()) {
+      return Decision.doing(new Effect.Bind(attempt.ref(), job.uid(), chosen.get().uid()));
+    }
+    if (pods.stream().anyMatch(p -> p.terminating() || p.gone())) {
+      return abandon(
+          attempt, Reasons.POD_GONE, "its pod was deleted before it could start", Blame.NOBODY);
+    }
+    return now.isBefore(overdue)
+        ? Decision.waitingUntil(overdue)
+        : Decision.doing(new Effect.Probe(attempt.ref()));
+  }
+
+  private static Decision abandon(Attempt attempt, String reason, String message, Blame blame) {
+    return Decision.doing(
+        new Effect.Abandon(attempt.ref(), new Abandonment(reason, message, blame)));
+  }
+
+  // ---- the attempt, bound: exactly one pod may run
+
+  private Decision bound(RunSnapshot s, Row row, Attempt attempt, Instant now) {
+    AttemptSeen seen = s.seen().orElseThrow();
+    Attempt.Binding binding = attempt.binding().orElseThrow();
+    Optional<PodSeen> pod = seen.pod(binding.podUid());
+    Optional<Ending> clean = pod.flatMap(PodSeen::ending);
+    if (clean.isPresent()) {
+      return Decision.doing(new Effect.Finish(attempt.ref(), binding.podUid(), clean.get()));
+    }
+    if (pod.isEmpty() || pod.get().gone() || pod.get().terminal()) {
+      return unclean(s, attempt, binding, pod, now);
+    }
+    return present(row, attempt, binding, pod.get(), now);
+  }
+
+  private Decision present(
+      Row row, Attempt attempt, Attempt.Binding binding, PodSeen pod, Instant now) {
+    AttemptRef ref = attempt.ref();
+    if (attempt.uncleanSince().isPresent()) {
+      return Decision.doing(new Effect.Reassure(ref, pod.uid()));
+    }
+    if (pod.node().isPresent() && !pod.node().equals(attempt.node())) {
+      return Decision.doing(new Effect.Locate(ref, pod.uid(), pod.node().get()));
+    }
+    if (pod.terminating()) {
+      return Decision.waiting(); // on a dead node for as long as it takes: nothing proves its end
+    }
+    if (row.run().cancel() || attempt.doom().isPresent()) {
+      return Decision.doing(new Effect.StopPod(pod));
+    }
+    if (pod.gated()) {
+      return Decision.doing(new Effect.OpenGate(pod));
+    }
+    return pod.startedAt().isPresent()
+        ? Decision.waiting()
+        : opened(row, attempt, binding, pod, now);
+  }
+
+  /** Opened, and no container has started yet. */
+  private static Decision opened(
+      Row row, Attempt attempt, Attempt.Binding binding, PodSeen pod, Instant now) {
+    Optional<Trouble> trouble = pod.trouble();
+    if (trouble.map(Trouble::cause).filter(c -> c == FailureCause.IMAGE_USER).isPresent()) {
+      return doom(attempt, pod, trouble.get().cause(), trouble.get().message());
+    }
+    int startSeconds =
+        RequestJson.read(row.run().origin().request()).pipeline().timeouts().startSeconds();
+    Instant deadline = binding.boundAt().plusSeconds(startSeconds);
+    if (now.isBefore(deadline)) {
+      return Decision.waitingUntil(deadline);
+    }
+    String words = trouble.map(Trouble::message).orElse("no container was started");
+    return doom(
+        attempt,
+        pod,
+        trouble.map(Trouble::cause).orElse(FailureCause.START_TIMEOUT),
+        "not started within startSeconds (%d): %s".formatted(startSeconds, words));
+  }
+
+  private static Decision doom(Attempt attempt, PodSeen pod, FailureCause cause, String message) {
+    return Decision.doing(new Effect.Doom(attempt.ref(), pod.uid(), cause, message));
+  }
+
+  /**
+   * The bound pod is not to be seen, or ended without saying how: only a live read, the state of
+   * its node, and time can tell.
+   */
+  private Decision unclean(
+      RunSnapshot s, Attempt attempt, Attempt.Binding binding, Optional<PodSeen> pod, Instant now) {
+    if (!s.seen().orElseThrow().live()) {
+      return Decision.doing(new Effect.LookLive());
+    }
+    NodeSeen node = s.node().orElse(NodeSeen.NOT_READY);
+    boolean terminal = pod.filter(p -> p.terminal() && !p.gone()).isPresent();
+    if (terminal && node == NodeSeen.READY) {
+      return Decision.doing(
+          new Effect.Finish(
+              attempt.ref(),
+              binding.podUid(),
+              Ending.of(FailureCause.KILLED, "its pod ended without an exit status")));
+    }
+    if (attempt.uncleanSince().isEmpty()) {
+      return Decision.doing(new Effect.Suspect(attempt.ref(), binding.podUid()));
+    }
+    Instant over = attempt.uncleanSince().get().plus(hold(s, node));
+    if (now.isBefore(over)) {
+      return Decision.waitingUntil(over);
+    }
+    Ending ending =
+        node == NodeSeen.READY
+            ? Ending.of(FailureCause.POD_DELETED, "its pod was deleted, on node " + where(attempt))
+            : Ending.of(FailureCause.NODE_LOST, "its pod was lost with node " + where(attempt));
+    return Decision.doing(new Effect.Finish(attempt.ref(), binding.podUid(), ending));
+  }
+
+  private Duration hold(RunSnapshot s, NodeSeen node) {
+    return switch (node) {
+      case READY -> {
+        Run run = s.row().orElseThrow().run();
+        int grace = RequestJson.read(run.origin().request()).pipeline().timeouts().graceSeconds();
+        yield limits.deletionMargin().plusSeconds(grace);
+      }
+      case OUT_OF_SERVICE -> Duration.ZERO;
+      case NOT_READY, GONE -> limits.nodeLossHold();
+    };
+  }
+
+  private static String where(Attempt attempt) {
+    return attempt.node().orElse("unknown");
+  }
+}

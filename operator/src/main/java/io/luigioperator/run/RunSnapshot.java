@@ -1,0 +1,65 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * All that a decision about one run rests on, gathered just before.
+ *
+ * @param object the PipelineRun of this cluster
+ * @param schedule the one it refers to
+ * @param podCheck what the API server said to the pod of this request
+ * @param row what the ledger knows
+ * @param seen what Kubernetes shows of the live attempt, if it is this cluster's
+ * @param node that attempt's node, looked at only when its pod gives reason to
+ */
+public record RunSnapshot(
+    RunKey key,
+    String clusterId,
+    Optional<RunObject> object,
+    Optional<ScheduleObject> schedule,
+    PodCheck podCheck,
+    Optional<Row> row,
+    Optional<AttemptSeen> seen,
+    Optional<NodeSeen> node) {
+
+  /**
+   * @param attempts newest first, at most 10
+   * @param recorded the object this cluster has on record
+   * @param holder who holds the run's key now
+   */
+  public record Row(
+      Run run, List<Attempt> attempts, Optional<Recorded> recorded, Optional<RunKey> holder) {
+
+    public Row {
+      attempts = List.copyOf(attempts);
+    }
+
+    public Optional<Attempt> live() {
+      return attempts.stream().filter(Attempt::isLive).findFirst();
+    }
+  }
+
+  /** The UID of an object, and the newest generation whose mutable fields the row has. */
+  public record Recorded(String uid, long appliedGeneration) {}
+
+  /** What the API server would say to a pod of the request. */
+  public sealed interface PodCheck {
+    /** Not asked yet. */
+    record Unasked() implements PodCheck {}
+
+    record Passed() implements PodCheck {}
+
+    /** The template can never become a pod, in the server's words. */
+    record Refused(String message) implements PodCheck {}
+  }
+
+  /** The live attempt, if it is this cluster's to drive. */
+  public Optional<Attempt> mine() {
+    return row.flatMap(Row::live).filter(a -> a.clusterId().equals(clusterId));
+  }
+}

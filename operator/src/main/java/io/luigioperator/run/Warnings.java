@@ -1,0 +1,72 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.api.Phase;
+import io.luigioperator.api.PipelineRunStatus;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** The events a change of status is worth: failures and surprises only. */
+public final class Warnings {
+
+  /** One event, by its reason. */
+  public record Warning(String reason, String message) {}
+
+  private Warnings() {}
+
+  public static List<Warning> between(Optional<PipelineRunStatus> before, PipelineRunStatus after) {
+    Phase was = before.map(PipelineRunStatus::phase).orElse(Phase.Pending);
+    String message = Optional.ofNullable(after.message()).orElse("");
+    List<Warning> warnings = new ArrayList<>();
+    if (attemptFailed(before, after)) {
+      warnings.add(new Warning("AttemptFailed", lastAttempt(after)));
+    }
+    if (was == after.phase()) {
+      return warnings;
+    }
+    switch (after.phase()) {
+      case Rejected -> warnings.add(new Warning("RunRejected", message));
+      case Retrying -> warnings.add(new Warning("RetryScheduled", message));
+      case Canceled -> warnings.add(new Warning("RunCanceled", message));
+      case Failed ->
+          warnings.add(
+              new Warning(
+                  Reasons.START_DEADLINE_EXCEEDED.equals(after.reason())
+                      ? "RunDeadlineExceeded"
+                      : "RunFailed",
+                  message));
+      case Pending, Queued, Running, Succeeded -> {}
+    }
+    return warnings;
+  }
+
+  private static boolean attemptFailed(
+      Optional<PipelineRunStatus> before, PipelineRunStatus after) {
+    boolean succeeded = after.phase() == Phase.Succeeded;
+    return !succeeded && ended(after) > before.map(Warnings::ended).orElse(0);
+  }
+
+  /** Number of the newest attempt that has ended, 0 for none. */
+  private static int ended(PipelineRunStatus s) {
+    return s.attempts().stream()
+        .filter(a -> a.finishTime() != null)
+        .mapToInt(a -> a.number())
+        .max()
+        .orElse(0);
+  }
+
+  private static String lastAttempt(PipelineRunStatus s) {
+    return s.attempts().stream()
+        .filter(a -> a.finishTime() != null)
+        .findFirst()
+        .map(
+            a ->
+                "attempt %d ended with %s: %s"
+                    .formatted(a.number(), a.reason(), Optional.ofNullable(a.message()).orElse("")))
+        .orElse("");
+  }
+}
