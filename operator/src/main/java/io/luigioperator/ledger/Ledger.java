@@ -10,6 +10,7 @@ import io.luigioperator.run.Amendment;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Ending;
+import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
