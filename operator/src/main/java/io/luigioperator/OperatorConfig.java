@@ -1,0 +1,217 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator;
+
+import io.luigioperator.api.Priority;
+import io.luigioperator.run.Ageing;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/**
+ * All that can be set from outside, read once from the environment. {@link #from} reports every
+ * problem at once; printing it shows no secret.
+ *
+ * @param clusterId names this cluster among those that share the database
+ * @param namespaces which namespaces are served; empty: all
+ * @param maxRunning slots: attempts that may be live in this cluster at once
+ * @param nodeLossHold how long a run is held whose node does not answer
+ * @param history how long attempts and requests of finished runs are kept
+ * @param jobTtl how long Job and pod stay as a record after a success
+ * @param failedJobTtl the same after a failure
+ * @param ageing how far ahead of its time each priority queues
+ * @param httpPort of health and metrics
+ * @param leaseName of the leader's Lease, one for each installation in a namespace
+ * @param leaseNamespace where the leader's Lease lives
+ * @param podName this replica's name on the Lease
+ */
+public record OperatorConfig(
+    String clusterId,
+    List<String> namespaces,
+    Mysql mysql,
+    int maxRunning,
+    Duration nodeLossHold,
+    Duration history,
+    Duration jobTtl,
+    Duration failedJobTtl,
+    Ageing ageing,
+    int httpPort,
+    LogLevel logLevel,
+    String leaseName,
+    String leaseNamespace,
+    String podName) {
+
+  /** Where the ledger is. Plain text is possible, but never the default. */
+  public record Mysql(
+      String host,
+      int port,
+      String database,
+      String user,
+      Secret password,
+      SslMode sslMode,
+      Optional<Path> caFile) {}
+
+  /** How far the connection to MySQL is protected, in the words of its driver. */
+  public enum SslMode {
+    DISABLED,
+    REQUIRED,
+    VERIFY_CA,
+    VERIFY_IDENTITY;
+
+    boolean verifies() {
+      return this == VERIFY_CA || this == VERIFY_IDENTITY;
+    }
+  }
+
+  public enum LogLevel {
+    ERROR,
+    WARN,
+    INFO,
+    DEBUG,
+    TRACE
+  }
+
+  /** A value that is never printed. */
+  public record Secret(String value) {
+    @Override
+    public String toString() {
+      return "***";
+    }
+  }
+
+  /** The environment cannot be used; each problem says what to do. */
+  public static final class Invalid extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    private final List<String> problems;
+
+    Invalid(List<String> problems) {
+      super("configuration: " + String.join("; ", problems));
+      this.problems = List.copyOf(problems);
+    }
+
+    public List<String> problems() {
+      return problems;
+    }
+  }
+
+  static final String PREFIX = "LUIGI_OPERATOR_";
+
+  private static final Pattern LABEL = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
+  private static final Pattern SUBDOMAIN = Pattern.compile("[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?");
+  private static final Pattern HOST = Pattern.compile("[A-Za-z0-9.:_-]{1,253}");
+  private static final Pattern SCHEMA = Pattern.compile("[A-Za-z0-9_-]{1,64}");
+  private static final Duration WEEK = Duration.ofDays(7);
+
+  public OperatorConfig {
+    namespaces = List.copyOf(namespaces);
+  }
+
+  /** Reads the environment of the process. */
+  public static OperatorConfig from(Map<String, String> environment) throws Invalid {
+    Environment env = new Environment(PREFIX, environment);
+    OperatorConfig config = read(env);
+    env.rejectUnknown();
+    if (!env.problems().isEmpty()) {
+      throw new Invalid(env.problems());
+    }
+    return config;
+  }
+
+  /** Every variable that is understood. */
+  public static List<String> keys() {
+    Environment env = new Environment(PREFIX, Map.of());
+    read(env);
+    return env.known().stream().map(key -> PREFIX + key).toList();
+  }
+
+  private static OperatorConfig read(Environment env) {
+    return new OperatorConfig(
+        env.required("CLUSTER_ID", LABEL, "a DNS label such as prod-eu, the same for ever"),
+        env.list("NAMESPACES", LABEL, "namespaces, separated by commas; empty for all"),
+        mysql(env),
+        env.number("CAPACITY_MAX_RUNNING", 20, 1, 10_000),
+        env.seconds("NODE_LOSS_HOLD_SECONDS", 600, 0, WEEK.toSeconds()),
+        Duration.ofDays(env.number("HISTORY_DAYS", 400, 1, 36_500)),
+        env.seconds("JOB_TTL_SECONDS", 3_600, 60, 30 * WEEK.toSeconds()),
+        env.seconds("FAILED_JOB_TTL_SECONDS", 86_400, 60, 30 * WEEK.toSeconds()),
+        ageing(env),
+        env.number("HTTP_PORT", 8080, 1, 65_535),
+        env.choice("LOG_LEVEL", LogLevel.INFO),
+        env.optional("LEASE_NAME", SUBDOMAIN, "luigi-operator", "a name for the leader's Lease"),
+        env.required("LEASE_NAMESPACE", LABEL, "the operator's own namespace"),
+        env.required("POD_NAME", SUBDOMAIN, "the pod's own name, from the downward API"));
+  }
+
+  private static Mysql mysql(Environment env) {
+    SslMode mode = env.choice("MYSQL_SSL_MODE", SslMode.REQUIRED);
+    Optional<Path> ca = env.optional("MYSQL_CA_FILE").map(Path::of);
+    ca.filter(path -> !Files.isReadable(path))
+        .ifPresent(
+            path ->
+                env.problem(
+                    "MYSQL_CA_FILE", "there is no readable file " + path + ": mount the CA there"));
+    if (ca.isPresent() && !mode.verifies()) {
+      env.problem(
+          "MYSQL_CA_FILE",
+          "a CA is not looked at with "
+              + mode
+              + ": set "
+              + PREFIX
+              + "MYSQL_SSL_MODE to VERIFY_CA or VERIFY_IDENTITY, or unset this");
+    }
+    return new Mysql(
+        env.required("MYSQL_HOST", HOST, "the host name of the MySQL server"),
+        env.number("MYSQL_PORT", 3306, 1, 65_535),
+        env.required("MYSQL_DATABASE", SCHEMA, "the schema that belongs to the operator alone"),
+        env.required("MYSQL_USER", Pattern.compile(".{1,128}"), "the user the operator logs in as"),
+        new Secret(
+            env.required(
+                "MYSQL_PASSWORD", Pattern.compile(".{1,512}"), "that user's password (a Secret)")),
+        mode,
+        ca);
+  }
+
+  private static Ageing ageing(Environment env) {
+    String shape = "such as Low=0,Normal=3600,High=14400,Critical=86400";
+    Optional<String> text = env.optional("HEAD_START_SECONDS");
+    if (text.isEmpty()) {
+      return Ageing.DEFAULT;
+    }
+    Map<Priority, Duration> parsed = new EnumMap<>(Priority.class);
+    for (String pair : text.get().split(",", -1)) {
+      String[] half = pair.strip().split("=", -1);
+      Optional<Priority> priority =
+          Arrays.stream(Priority.values()).filter(p -> p.name().equals(half[0])).findFirst();
+      boolean sound = half.length == 2 && half[1].matches("[0-9]{1,6}") && priority.isPresent();
+      if (!sound || parsed.containsKey(priority.get())) {
+        env.problem(
+            "HEAD_START_SECONDS", "cannot read " + pair + ": give each priority once, " + shape);
+        return Ageing.DEFAULT;
+      }
+      parsed.put(priority.get(), Duration.ofSeconds(Long.parseLong(half[1])));
+    }
+    List<Priority> rising =
+        List.of(Priority.Low, Priority.Normal, Priority.High, Priority.Critical);
+    if (!parsed.keySet().containsAll(rising)) {
+      env.problem("HEAD_START_SECONDS", "a priority is missing: give all four, " + shape);
+      return Ageing.DEFAULT;
+    }
+    for (int i = 1; i < rising.size(); i++) {
+      if (parsed.get(rising.get(i)).compareTo(parsed.get(rising.get(i - 1))) < 0) {
+        env.problem(
+            "HEAD_START_SECONDS",
+            rising.get(i) + " may not start behind " + rising.get(i - 1) + ": " + shape);
+      }
+    }
+    return new Ageing(parsed);
+  }
+}

@@ -1,0 +1,204 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.ZonedDateTime;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What may know what: the core knows nothing, each client is known in one place. */
+class ArchitectureTest {
+  private static final String ROOT = "io.luigioperator";
+
+  private static JavaClasses classes;
+
+  @BeforeAll
+  static void read() {
+    classes =
+        new ClassFileImporter()
+            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+            .importPackages(ROOT);
+    assertThat(classes.size()).describedAs("classes found").isGreaterThan(50);
+  }
+
+  /** The API types carry annotations of fabric8 and Jackson; nothing of them talks. */
+  private static final DescribedPredicate<JavaClass> CLIENTS =
+      resideInAnyPackage(
+              "io.fabric8.kubernetes.client..",
+              "io.javaoperatorsdk..",
+              "org.jdbi..",
+              "java.sql..",
+              "javax.sql..",
+              "com.zaxxer..",
+              "org.flywaydb..",
+              "com.mysql..",
+              "java.net..",
+              "com.sun.net..",
+              "io.micrometer..",
+              "software.amazon..")
+          .as("a client of something outside");
+
+  /** What a pure class may not use: clients, clocks, chance, threads, loggers, files. */
+  private static final DescribedPredicate<JavaClass> IMPURE =
+      CLIENTS
+          .or(
+              resideInAnyPackage(
+                  "org.slf4j..",
+                  "ch.qos.logback..",
+                  "java.util.concurrent..",
+                  "java.util.random..",
+                  "java.nio.file..",
+                  "java.io.."))
+          .or(
+              named(
+                  "java.lang.Thread",
+                  "java.lang.System",
+                  "java.lang.Runtime",
+                  "java.lang.ProcessBuilder",
+                  "java.util.Random",
+                  "java.util.UUID",
+                  "java.util.Timer",
+                  "java.security.SecureRandom",
+                  "java.time.Clock"))
+          .as("a client, clock, source of chance, thread, logger or file");
+
+  private static DescribedPredicate<JavaClass> named(String... names) {
+    return DescribedPredicate.describe(
+        "named " + List.of(names), c -> List.of(names).contains(c.getName()));
+  }
+
+  /** Loops and doors live beside the pure files of a room; everything else there is pure. */
+  private static final DescribedPredicate<JavaClass> PURE =
+      resideInAPackage(ROOT + ".run..")
+          .or(
+              resideInAPackage(ROOT + ".admission..")
+                  .and(DescribedPredicate.not(family("AdmissionLoop"))))
+          .as("the pure classes");
+
+  /** A top-level class and all that is nested in it. */
+  private static DescribedPredicate<JavaClass> family(String simpleName) {
+    return DescribedPredicate.describe(
+        simpleName, c -> c.getName().matches(".*\\." + simpleName + "(\\$.*)?"));
+  }
+
+  static Stream<ArchRule> rules() {
+    return Stream.of(
+        noClasses().that(PURE).should().dependOnClassesThat(IMPURE),
+        noClasses()
+            .that(PURE)
+            .should()
+            .callMethod(Instant.class, "now")
+            .orShould()
+            .callMethod(LocalDate.class, "now")
+            .orShould()
+            .callMethod(LocalDateTime.class, "now")
+            .orShould()
+            .callMethod(ZonedDateTime.class, "now"),
+        only("io.javaoperatorsdk..", ".reconcile", ""),
+        only("org.jdbi..", ".ledger"),
+        only("org.flywaydb..", ".ledger"),
+        only("com.zaxxer..", ".ledger"),
+        only("java.sql..", ".ledger"),
+        only("javax.sql..", ".ledger"),
+        only("software.amazon..", ".intake"),
+        only("io.micrometer..", ".ops"),
+        only("com.sun.net.httpserver..", ".ops"),
+        // the API types extend fabric8's CustomResource, and that is all they know of it
+        only("io.fabric8.kubernetes.client..", ".job", ".reconcile", "", ".api"),
+        noClasses()
+            .should()
+            .callMethod(Instant.class, "now")
+            .orShould()
+            .callMethod(UUID.class, "randomUUID")
+            .orShould()
+            .callMethod(Thread.class, "sleep", long.class)
+            .orShould()
+            .callMethod(System.class, "currentTimeMillis")
+            .because("time and names come through Clock and Ids, and waiting through a condition"),
+        noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT)
+            .should()
+            .callMethod(Clock.class, "systemUTC")
+            .because("Main alone makes the clock"),
+        noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT)
+            .should()
+            .callMethod(System.class, "exit", int.class)
+            .orShould()
+            .callMethod(System.class, "getenv")
+            .orShould()
+            .callMethod(System.class, "getenv", String.class)
+            .because("Main alone reads the environment and ends the process"),
+        slices().matching(ROOT + ".(*)..").should().beFreeOfCycles(),
+        noClasses()
+            .should()
+            .resideInAnyPackage("..utils..", "..util..", "..common..", "..helpers..")
+            .because("a package is named after what it promises"));
+  }
+
+  private static ArchRule only(String of, String... rooms) {
+    return noClasses()
+        .that()
+        .resideOutsideOfPackages(Stream.of(rooms).map(ROOT::concat).toArray(String[]::new))
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage(of);
+  }
+
+  @ParameterizedTest
+  @MethodSource("rules")
+  void rule(ArchRule rule) {
+    rule.check(classes);
+  }
+
+  @Test
+  void everyPackageStatesItsPromise() throws IOException {
+    Path sources = Path.of("src/main/java");
+    try (Stream<Path> files = Files.walk(sources)) {
+      List<Path> silent =
+          files
+              .filter(Files::isDirectory)
+              .filter(ArchitectureTest::holdsCode)
+              .filter(dir -> Files.notExists(dir.resolve("package-info.java")))
+              .toList();
+      assertThat(silent).isEmpty();
+    }
+  }
+
+  private static boolean holdsCode(Path dir) {
+    try (Stream<Path> files = Files.list(dir)) {
+      return files.anyMatch(f -> f.toString().endsWith(".java"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

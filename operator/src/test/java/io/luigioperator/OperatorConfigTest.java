@@ -1,0 +1,204 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.luigioperator.OperatorConfig.Invalid;
+import io.luigioperator.OperatorConfig.LogLevel;
+import io.luigioperator.OperatorConfig.SslMode;
+import io.luigioperator.api.Priority;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class OperatorConfigTest {
+
+  private static final Map<String, String> LEAST =
+      Map.of(
+          "LUIGI_OPERATOR_CLUSTER_ID", "here",
+          "LUIGI_OPERATOR_MYSQL_HOST", "mysql.data.svc",
+          "LUIGI_OPERATOR_MYSQL_DATABASE", "luigi_operator",
+          "LUIGI_OPERATOR_MYSQL_USER", "luigi",
+          "LUIGI_OPERATOR_MYSQL_PASSWORD", "do-not-print",
+          "LUIGI_OPERATOR_LEASE_NAMESPACE", "luigi-system",
+          "LUIGI_OPERATOR_POD_NAME", "luigi-operator-6f-x1");
+
+  private static Map<String, String> with(String... pairs) {
+    Map<String, String> env = new HashMap<>(LEAST);
+    for (int i = 0; i < pairs.length; i += 2) {
+      env.put("LUIGI_OPERATOR_" + pairs[i], pairs[i + 1]);
+    }
+    return env;
+  }
+
+  private static List<String> problems(Map<String, String> env) {
+    Invalid invalid = catchThrowableOfType(Invalid.class, () -> OperatorConfig.from(env));
+    assertThat(invalid).describedAs("no problem found").isNotNull();
+    return invalid.problems();
+  }
+
+  @Test
+  void whatIsNotSetHasTheDocumentedDefault() throws Invalid {
+    OperatorConfig config = OperatorConfig.from(LEAST);
+
+    assertThat(config.namespaces()).isEmpty();
+    assertThat(config.mysql().port()).isEqualTo(3306);
+    assertThat(config.mysql().sslMode()).isEqualTo(SslMode.REQUIRED);
+    assertThat(config.mysql().caFile()).isEmpty();
+    assertThat(config.maxRunning()).isEqualTo(20);
+    assertThat(config.nodeLossHold()).isEqualTo(Duration.ofMinutes(10));
+    assertThat(config.history()).isEqualTo(Duration.ofDays(400));
+    assertThat(config.jobTtl()).isEqualTo(Duration.ofHours(1));
+    assertThat(config.failedJobTtl()).isEqualTo(Duration.ofDays(1));
+    assertThat(config.ageing().headStarts())
+        .containsEntry(Priority.Low, Duration.ZERO)
+        .containsEntry(Priority.Normal, Duration.ofHours(1))
+        .containsEntry(Priority.High, Duration.ofHours(4))
+        .containsEntry(Priority.Critical, Duration.ofHours(24));
+    assertThat(config.httpPort()).isEqualTo(8080);
+    assertThat(config.logLevel()).isEqualTo(LogLevel.INFO);
+  }
+
+  @Test
+  void everyVariableChangesTheConfiguration(@TempDir Path dir) throws Exception {
+    Path ca = Files.writeString(dir.resolve("ca.pem"), "");
+    Map<String, String> changes = new HashMap<>();
+    changes.put("LUIGI_OPERATOR_CLUSTER_ID", "there");
+    changes.put("LUIGI_OPERATOR_NAMESPACES", "a, b");
+    changes.put("LUIGI_OPERATOR_MYSQL_HOST", "10.0.0.1");
+    changes.put("LUIGI_OPERATOR_MYSQL_PORT", "3307");
+    changes.put("LUIGI_OPERATOR_MYSQL_DATABASE", "other");
+    changes.put("LUIGI_OPERATOR_MYSQL_USER", "other");
+    changes.put("LUIGI_OPERATOR_MYSQL_PASSWORD", "other");
+    changes.put("LUIGI_OPERATOR_MYSQL_SSL_MODE", "DISABLED");
+    changes.put("LUIGI_OPERATOR_MYSQL_CA_FILE", ca.toString());
+    changes.put("LUIGI_OPERATOR_CAPACITY_MAX_RUNNING", "1");
+    changes.put("LUIGI_OPERATOR_NODE_LOSS_HOLD_SECONDS", "0");
+    changes.put("LUIGI_OPERATOR_HISTORY_DAYS", "30");
+    changes.put("LUIGI_OPERATOR_JOB_TTL_SECONDS", "60");
+    changes.put("LUIGI_OPERATOR_FAILED_JOB_TTL_SECONDS", "120");
+    changes.put("LUIGI_OPERATOR_HEAD_START_SECONDS", "Low=0,Normal=1,High=2,Critical=3");
+    changes.put("LUIGI_OPERATOR_HTTP_PORT", "9090");
+    changes.put("LUIGI_OPERATOR_LOG_LEVEL", "DEBUG");
+    changes.put("LUIGI_OPERATOR_LEASE_NAME", "other");
+    changes.put("LUIGI_OPERATOR_LEASE_NAMESPACE", "other");
+    changes.put("LUIGI_OPERATOR_POD_NAME", "other");
+    assertThat(changes.keySet()).containsExactlyInAnyOrderElementsOf(OperatorConfig.keys());
+
+    // a CA is refused where nothing is verified, so both sides verify
+    Map<String, String> base = new HashMap<>(LEAST);
+    base.put("LUIGI_OPERATOR_MYSQL_SSL_MODE", "VERIFY_CA");
+    OperatorConfig before = OperatorConfig.from(base);
+    for (Map.Entry<String, String> change : changes.entrySet()) {
+      Map<String, String> env = new HashMap<>(base);
+      env.put(change.getKey(), change.getValue());
+      assertThat(OperatorConfig.from(env)).describedAs(change.getKey()).isNotEqualTo(before);
+    }
+  }
+
+  @Test
+  void anEmptyValueIsNone() throws Invalid {
+    assertThat(OperatorConfig.from(with("NAMESPACES", "", "MYSQL_CA_FILE", "", "HTTP_PORT", " ")))
+        .isEqualTo(OperatorConfig.from(LEAST));
+  }
+
+  @Test
+  void allProblemsAreReportedAtOnce() {
+    assertThat(problems(Map.of("LUIGI_OPERATOR_HTTP_PORT", "http", "LUIGI_OPERATOR_NONSENSE", "1")))
+        .hasSize(9)
+        .anySatisfy(
+            p ->
+                assertThat(p).startsWith("LUIGI_OPERATOR_CLUSTER_ID: is not set: give a DNS label"))
+        .anySatisfy(p -> assertThat(p).startsWith("LUIGI_OPERATOR_MYSQL_PASSWORD: is not set"))
+        .contains("LUIGI_OPERATOR_HTTP_PORT: is \"http\": give a whole number from 1 to 65535")
+        .anySatisfy(p -> assertThat(p).startsWith("LUIGI_OPERATOR_NONSENSE: is not a setting"));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          CLUSTER_ID                | Prod_EU              | wrong shape: give a DNS label
+          NAMESPACES                | a,,b                 | cannot read "": give namespaces
+          NAMESPACES                | Team_A               | cannot read "Team_A"
+          MYSQL_HOST                | jdbc:mysql://x/y     | give the host name
+          MYSQL_PORT                | 0                    | whole number from 1 to 65535
+          MYSQL_PORT                | tcp://10.0.0.7:3306  | set enableServiceLinks: false
+          MYSQL_DATABASE            | a/b                  | wrong shape
+          MYSQL_SSL_MODE            | required             | DISABLED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY
+          MYSQL_CA_FILE             | /nowhere/ca.pem      | no readable file /nowhere/ca.pem: mount the CA
+          CAPACITY_MAX_RUNNING      | -1                   | whole number from 1 to 10000
+          CAPACITY_MAX_RUNNING      | 99999999999999999999 | whole number from 1 to 10000
+          NODE_LOSS_HOLD_SECONDS    | 604801               | whole number from 0 to 604800
+          HISTORY_DAYS              | 0                    | whole number from 1
+          JOB_TTL_SECONDS           | 1h                   | whole number from 60
+          FAILED_JOB_TTL_SECONDS    | 1                    | whole number from 60
+          HEAD_START_SECONDS        | Low=0,Normal=1       | a priority is missing
+          HEAD_START_SECONDS        | Low=0,Low=1          | give each priority once
+          HEAD_START_SECONDS        | Lowest=0             | cannot read Lowest=0
+          HEAD_START_SECONDS        | Low=9,Normal=1,High=2,Critical=3 | Normal may not start behind Low
+          LOG_LEVEL                 | LOUD                 | ERROR, WARN, INFO, DEBUG, TRACE
+          LEASE_NAME                | a/b                  | wrong shape
+          LEASE_NAMESPACE           | a.b                  | wrong shape
+          POD_NAME                  | -x                   | wrong shape
+          """)
+  void aBadValueSaysWhatToDo(String key, String value, String words) {
+    assertThat(problems(with(key, value)))
+        .anySatisfy(p -> assertThat(p).startsWith("LUIGI_OPERATOR_" + key + ": ").contains(words));
+  }
+
+  @Test
+  void aCaThatNobodyLooksAtIsAProblem(@TempDir Path dir) throws Exception {
+    Path ca = Files.writeString(dir.resolve("ca.pem"), "");
+    assertThat(problems(with("MYSQL_CA_FILE", ca.toString())))
+        .singleElement()
+        .asString()
+        .contains("set LUIGI_OPERATOR_MYSQL_SSL_MODE to VERIFY_CA or VERIFY_IDENTITY");
+  }
+
+  @Test
+  void anUnknownVariableIsAProblemAndANearMissIsNamed() {
+    assertThat(problems(with("MYSQL_PASWORD", "x")))
+        .containsExactly(
+            "LUIGI_OPERATOR_MYSQL_PASWORD: is not a setting: did you mean"
+                + " LUIGI_OPERATOR_MYSQL_PASSWORD?");
+  }
+
+  @Test
+  void variablesThatKubernetesMakesForServicesAreNone() throws Invalid {
+    assertThat(
+            OperatorConfig.from(
+                with(
+                    "SERVICE_HOST", "10.0.0.1",
+                    "SERVICE_PORT", "8080",
+                    "SERVICE_PORT_HTTP", "8080",
+                    "PORT", "tcp://10.0.0.1:8080",
+                    "PORT_8080_TCP", "tcp://10.0.0.1:8080",
+                    "PORT_8080_TCP_ADDR", "10.0.0.1",
+                    "MYSQL_SERVICE_HOST", "10.0.0.2")))
+        .isEqualTo(OperatorConfig.from(LEAST));
+  }
+
+  @Test
+  void noSecretIsPrinted() throws Invalid {
+    assertThat(OperatorConfig.from(LEAST).toString())
+        .contains("mysql.data.svc", "password=***")
+        .doesNotContain("do-not-print");
+    // also where the value is what is wrong
+    assertThat(problems(with("MYSQL_PASSWORD", "secret\nsecret")).toString())
+        .contains("MYSQL_PASSWORD")
+        .doesNotContain("secret\n");
+  }
+}

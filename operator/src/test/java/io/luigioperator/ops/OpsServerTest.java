@@ -1,0 +1,105 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ops;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.luigioperator.ops.OpsServer.Check;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+
+class OpsServerTest {
+  private final AtomicReference<Optional<String>> ledger = new AtomicReference<>(Optional.empty());
+  private final AtomicReference<Optional<String>> sweep = new AtomicReference<>(Optional.empty());
+
+  private OpsServer server() throws IOException {
+    return new OpsServer(
+        0,
+        List.of(new Check("ledger", ledger::get), new Check("cache", Optional::empty)),
+        List.of(new Check("sweep", sweep::get)),
+        () -> "luigi_operator_leader 1\n");
+  }
+
+  private static Probe.Result get(OpsServer server, String path) {
+    return Probe.get("http://127.0.0.1:" + server.port() + path);
+  }
+
+  @Test
+  void readinessAndLivenessNameWhatIsNotInOrder() throws IOException {
+    try (OpsServer server = server()) {
+      assertThat(get(server, "/readyz")).isEqualTo(new Probe.Result(true, "HTTP 200: ok"));
+      assertThat(get(server, "/livez").ok()).isTrue();
+
+      ledger.set(Optional.of("MySQL does not answer"));
+      assertThat(get(server, "/readyz"))
+          .isEqualTo(new Probe.Result(false, "HTTP 503: ledger: MySQL does not answer"));
+      assertThat(get(server, "/livez").ok()).isTrue();
+
+      sweep.set(Optional.of("last came round 200 s ago"));
+      assertThat(get(server, "/livez").words()).contains("sweep: last came round 200 s ago");
+
+      ledger.set(Optional.empty());
+      assertThat(get(server, "/readyz").ok()).isTrue();
+    }
+  }
+
+  @Test
+  void metricsAreServedAndNothingElseIs() throws IOException {
+    try (OpsServer server = server()) {
+      assertThat(get(server, "/metrics").words()).isEqualTo("HTTP 200: luigi_operator_leader 1");
+      assertThat(get(server, "/metrics/x").words()).startsWith("HTTP 404");
+      assertThat(get(server, "/").words()).contains("/readyz");
+    }
+  }
+
+  @Test
+  void aCheckThatThrowsIsAnErrorAndNotAnAnswer() throws IOException {
+    Check broken =
+        new Check(
+            "broken",
+            () -> {
+              throw new IllegalStateException("as the test wants");
+            });
+    try (OpsServer server = new OpsServer(0, List.of(broken), List.of(), () -> "")) {
+      assertThat(get(server, "/readyz").words()).startsWith("HTTP 500");
+    }
+  }
+
+  @Test
+  void callersThatSayNothingDoNotKeepOthersOut() throws IOException {
+    try (OpsServer server = server()) {
+      Socket[] silent = new Socket[10];
+      try {
+        for (int i = 0; i < silent.length; i++) {
+          silent[i] = new Socket("127.0.0.1", server.port());
+        }
+        assertThat(get(server, "/livez").ok()).isTrue();
+      } finally {
+        for (Socket socket : silent) {
+          if (socket != null) {
+            socket.close();
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void aClosedServerFreesItsPortAndAProbeOfNothingFails() throws IOException {
+    OpsServer server = server();
+    int port = server.port();
+    server.close();
+    assertThat(Probe.get("http://127.0.0.1:" + port + "/livez").ok()).isFalse();
+    assertThat(Probe.get("not a url").ok()).isFalse();
+    try (ServerSocket again = new ServerSocket(port)) {
+      assertThat(again.isBound()).isTrue();
+    }
+  }
+}
