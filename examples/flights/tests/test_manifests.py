@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import luigi
 import pytest
 import yaml
@@ -133,3 +134,27 @@ def test_unreliable_succeeds_with_the_last_attempt_it_has(out: Path, monkeypatch
     for attempt in range(1, attempts + 1):
         monkeypatch.setenv("LUIGI_RUN_ATTEMPT", str(attempt))
         assert (run(root).failed == {}) == (attempt == attempts)
+
+
+def closed(schema: Any) -> Any:
+    """The schema of a CRD as the API server's strict validation reads it: unknown fields are errors."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {name: closed(part) for name, part in schema.items()}
+    if "properties" in schema and schema.get("type") == "object":
+        parts.setdefault("additionalProperties", False)
+    return parts
+
+
+@pytest.mark.parametrize("item", [SCHEDULE, *RUNS], ids=name_of)
+def test_object_fits_the_schema_of_its_definition(item: Object) -> None:
+    group, version = item["apiVersion"].split("/")
+    path = FOLDER.parent.parent / "crds" / f"{item['kind'].lower()}s.{group}.yaml"
+    definition = yaml.safe_load(path.read_text(encoding="utf-8"))
+    [schema] = [
+        entry["schema"]["openAPIV3Schema"] for entry in definition["spec"]["versions"] if entry["name"] == version
+    ]
+    validator = jsonschema.Draft202012Validator(closed(schema["properties"]["spec"]))
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(item["spec"])] == []
