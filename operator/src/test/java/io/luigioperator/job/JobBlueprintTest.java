@@ -1,0 +1,214 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class JobBlueprintTest {
+
+  private static final Path CASES = Path.of("src/test/resources/job/blueprint");
+  private static final Path IMAGE = Path.of("../luigi-image");
+  private static final String HEADER =
+      """
+      # Copyright The luigi-operator authors
+      # SPDX-License-Identifier: Apache-2.0
+      #
+      # Written by JobBlueprintTest with -Dgolden.update=true
+      """;
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final JobBlueprint blueprint = new JobBlueprint("0.1.0");
+
+  static Stream<Path> cases() throws IOException {
+    try (Stream<Path> folders = Files.list(CASES)) {
+      return folders.sorted().toList().stream();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void makesTheJobThatIsWrittenDown(Path folder) throws IOException {
+    Path golden = folder.resolve("job.yaml");
+    String actual = HEADER + Given.KUBERNETES.asYaml(job(Given.read(folder.resolve("in.yaml"))));
+
+    if (Boolean.getBoolean("golden.update")) {
+      Files.writeString(golden, actual);
+    }
+
+    assertThat(actual)
+        .as("differs from %s; if that is meant, run with -Dgolden.update=true", golden)
+        .isEqualTo(Files.readString(golden));
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void rendersASpecThatTheRunnerTakes(Path folder) throws IOException {
+    JsonSchema schema =
+        JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
+            .getSchema(Files.readString(IMAGE.resolve("spec.schema.json")));
+
+    JsonNode spec = runSpec(job(Given.read(folder.resolve("in.yaml"))));
+
+    assertThat(schema.validate(spec)).isEmpty();
+    ((ObjectNode) spec).put("workers", 0);
+    assertThat(schema.validate(spec)).as("the schema is looked at").isNotEmpty();
+  }
+
+  @Test
+  void rendersTheContractsExample() throws IOException {
+    JsonNode expected = JSON.readTree(IMAGE.resolve("tests/golden/spec.json").toFile());
+
+    assertThat(runSpec(job(Given.read(CASES.resolve("contract/in.yaml"))))).isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void asksTheServerAboutTheVeryPodItWillMake(Path folder) {
+    Given given = Given.read(folder.resolve("in.yaml"));
+
+    Pod asked = blueprint.dryRunPod(given.run().key(), given.request());
+    Job made = job(given);
+
+    assertThat(asked.getMetadata().getNamespace()).isEqualTo(given.run().key().namespace());
+    assertThat(asked.getMetadata().getGenerateName())
+        .isEqualTo(given.run().key().name() + "-dry-run-");
+    assertThat(asked.getMetadata().getLabels())
+        .isEqualTo(made.getSpec().getTemplate().getMetadata().getLabels());
+    assertThat(asked.getMetadata().getAnnotations().keySet())
+        .isEqualTo(made.getSpec().getTemplate().getMetadata().getAnnotations().keySet());
+    asked.getSpec().getContainers().forEach(c -> c.setEnv(List.of()));
+    made.getSpec().getTemplate().getSpec().getContainers().forEach(c -> c.setEnv(List.of()));
+    assertThat(asked.getSpec()).isEqualTo(made.getSpec().getTemplate().getSpec());
+  }
+
+  @Test
+  void sharesTheMessageOfAPodAmongManyContainers() throws IOException {
+    StringBuilder sidecars = new StringBuilder();
+    for (int i = 0; i < 20; i++) {
+      sidecars.append("{name: c%d, image: c:1},".formatted(i));
+    }
+
+    assertThat(budget("[]")).isEqualTo(4000);
+    assertThat(budget("[{name: a, image: a:1}, {name: b, image: b:1}]")).isEqualTo(4000);
+    assertThat(budget("[{name: a, image: a:1}, {name: b, image: b:1}, {name: c, image: c:1}]"))
+        .isEqualTo(2976);
+    assertThat(budget("[" + sidecars + "]")).as("least the runner can do with").isEqualTo(768);
+  }
+
+  private int budget(String containers) throws IOException {
+    return runSpec(job(withPodTemplate("{spec: {initContainers: %s}}".formatted(containers))))
+        .at("/report/budgetBytes")
+        .asInt();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          {status: {}}                                    | status: only metadata and spec
+          {metadata: {name: x}}                           | metadata.name: only labels and annotations
+          {metadata: {labels: {luigi-operator.io/run: x}}}| metadata.labels.luigi-operator.io/run: the operator
+          {metadata: {labels: {app.kubernetes.io/managed-by: x}}} | app.kubernetes.io/managed-by: the operator
+          {metadata: {annotations: {luigi-operator.io/token: x}}} | metadata.annotations.luigi-operator.io/token: the
+          {metadata: {labels: 5}}                         | podTemplate.metadata.labels must be an object
+          {spec: 5}                                       | podTemplate.spec must be an object
+          {spec: {restartPolicy: OnFailure}}              | spec.restartPolicy: an attempt is one try
+          {spec: {nodeName: n}}                           | spec.nodeName: use nodeSelector or affinity
+          {spec: {schedulingGates: []}}                   | spec.schedulingGates: the operator opens
+          {spec: {activeDeadlineSeconds: 5}}              | set pipeline.timeouts.activeSeconds
+          {spec: {terminationGracePeriodSeconds: 5}}      | set pipeline.timeouts.graceSeconds
+          {spec: {serviceAccountName: x}}                 | set pipeline.serviceAccountName
+          {spec: {serviceAccount: x}}                     | set pipeline.serviceAccountName
+          {spec: {volumes: [{name: data}]}}               | spec.volumes[data]: pipeline.volumes or the operator
+          {spec: {volumes: [{name: luigi-run}]}}          | spec.volumes[luigi-run]: pipeline.volumes or the operator
+          {spec: {volumes: {}}}                           | podTemplate.spec.volumes must be a list
+          {spec: {containers: [5]}}                       | podTemplate.spec.containers[] must be an object
+          {spec: {containers: [{name: luigi, image: x}]}} | spec.containers[luigi].image: set pipeline.image
+          {spec: {containers: [{name: luigi, command: [x]}]}} | spec.containers[luigi].command: the runner
+          {spec: {containers: [{name: luigi, args: [x]}]}}| spec.containers[luigi].args: the runner
+          {spec: {containers: [{name: luigi, env: []}]}}  | spec.containers[luigi].env: set pipeline.env
+          {spec: {containers: [{name: luigi, envFrom: []}]}} | spec.containers[luigi].envFrom: set pipeline.envFrom
+          {spec: {containers: [{name: luigi, resources: {}}]}} | set pipeline.resources
+          {spec: {containers: [{name: luigi, restartPolicy: Always}]}} | restartPolicy: an attempt is one try
+          {spec: {containers: [{name: luigi, restartPolicyRules: []}]}} | restartPolicyRules: an attempt is one try
+          {spec: {containers: [{name: luigi, terminationMessagePath: /x}]}} | the verdict is read from there
+          {spec: {containers: [{name: luigi, terminationMessagePolicy: x}]}} | the verdict is read from there
+          {spec: {containers: [{name: luigi, volumeMounts: [{mountPath: /tmp}]}]}} | volumeMounts[/tmp]: pipeline.vol
+          {spec: {initContainers: [{name: luigi}]}}       | spec.initContainers[luigi]: the container of the pipeline
+          {spec: {containers: [{name: x, env: [{name: DB_PASSWORD, value: y}]}]}} | use valueFrom.secretKeyRef
+          {spec: {tolerations: [{tolerationSeconds: soon}]}} | has not the shape of a pod template: Cannot deserialize
+          """)
+  void refusesWhatIsNotTheTemplatesToSay(String template, String words) {
+    Given given = withPodTemplate(template);
+
+    assertThatThrownBy(() -> job(given))
+        .isInstanceOf(PodTemplateInvalid.class)
+        .hasMessageContaining(words);
+    assertThatThrownBy(() -> blueprint.dryRunPod(given.run().key(), given.request()))
+        .isInstanceOf(PodTemplateInvalid.class);
+  }
+
+  @Test
+  void namesEveryProblemAtOnce() {
+    assertThatThrownBy(() -> job(withPodTemplate("{spec: {nodeName: n, restartPolicy: Always}}")))
+        .hasMessageContaining("spec.nodeName")
+        .hasMessageContaining("spec.restartPolicy");
+  }
+
+  @Test
+  void takesOnlyAVersionThatFitsALabel() {
+    assertThatThrownBy(() -> new JobBlueprint("1.0+dirty"))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  private Job job(Given given) {
+    return blueprint.job(given.run(), given.request(), given.attempt(), given.object());
+  }
+
+  private static JsonNode runSpec(Job job) throws IOException {
+    return JSON.readTree(
+        job.getSpec().getTemplate().getMetadata().getAnnotations().get(Marks.RUN_SPEC));
+  }
+
+  static Given withPodTemplate(String template) {
+    return Given.parse(
+        """
+        object:
+          apiVersion: luigi-operator.io/v1beta1
+          kind: PipelineRun
+          metadata: {namespace: flights, name: overlay, uid: u-1}
+          spec:
+            client: UA
+            pipeline:
+              image: flights:1
+              task: {module: m, family: F}
+              volumes: [{name: data, emptyDir: {}}]
+              podTemplate: %s
+        attempt: {number: 1, fence: 1, token: t-1}
+        """
+            .formatted(template));
+  }
+}
