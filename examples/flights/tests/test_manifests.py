@@ -3,6 +3,7 @@
 """The YAML files name tasks, parameters, clients and dates that exist, and are what their comments say."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,35 @@ def test_every_object_is_in_the_namespace_and_no_name_is_used_twice() -> None:
     assert len(set(names)) == len(names)
     assert {item["metadata"].get("namespace") for item in ALL if item["kind"] != "Namespace"} == {"flights"}
     assert [name_of(item) for item in ALL if item["kind"] == "Namespace"] == ["flights"]
+
+
+def scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.SequenceNode):
+        for part in node.value:
+            yield from scalars(part)
+    else:
+        for pair in node.value:
+            for part in pair:
+                yield from scalars(part)
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
+def test_names_that_look_like_numbers_are_quoted(path: Path) -> None:
+    """PyYAML takes 9e-20130130 for a word, kubectl for a number."""
+    for document in yaml.compose_all(path.read_text(encoding="utf-8")):
+        for scalar in scalars(document):
+            plain_word = scalar.style is None and scalar.tag == "tag:yaml.org,2002:str"
+            assert not (plain_word and is_number(scalar.value)), scalar.value
 
 
 @pytest.mark.parametrize("item", RUNS, ids=name_of)
