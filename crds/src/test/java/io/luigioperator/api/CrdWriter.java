@@ -45,7 +45,7 @@ final class CrdWriter {
       # Copyright The luigi-operator authors
       # SPDX-License-Identifier: Apache-2.0
       #
-      # Generated from the Java types beside this file; change those, then run: %s
+      # Generated from the Java types in crds/; change those, then run: %s
       """
           .formatted(COMMAND);
 
@@ -73,11 +73,12 @@ final class CrdWriter {
 
   private CrdWriter() {}
 
-  /** Writes the files into the directory that is the only argument. */
+  /** Writes the files into every directory that is an argument. */
   public static void main(String[] args) throws IOException {
-    var directory = Path.of(args[0]);
     for (var file : render().entrySet()) {
-      Files.writeString(directory.resolve(file.getKey()), file.getValue());
+      for (String directory : args) {
+        Files.writeString(Path.of(directory, file.getKey()), file.getValue());
+      }
     }
   }
 
