@@ -102,3 +102,13 @@ host: {{ .Values.mysql.host | quote }}
 secret: {{ .Values.mysql.existingSecret | quote }}
 {{- end }}
 {{- end -}}
+
+{{/* The head starts as the operator reads them. A class may not start behind the one below it. */}}
+{{- define "luigi-operator.headStarts" -}}
+{{- with .Values.priorities.headStartSeconds -}}
+{{- if or (gt (int64 .low) (int64 .normal)) (gt (int64 .normal) (int64 .high)) (gt (int64 .high) (int64 .critical)) -}}
+{{- fail "priorities.headStartSeconds must not fall from low over normal and high to critical" -}}
+{{- end -}}
+{{- printf "Low=%d,Normal=%d,High=%d,Critical=%d" (int64 .low) (int64 .normal) (int64 .high) (int64 .critical) -}}
+{{- end -}}
+{{- end -}}

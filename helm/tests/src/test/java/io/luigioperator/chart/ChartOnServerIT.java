@@ -1,0 +1,254 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.chart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.authorization.v1.SubjectAccessReviewBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.FieldSource;
+
+/** What a real API server says to the charts. */
+class ChartOnServerIT {
+  private static final List<String> SETS = Helm.sets();
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String USER =
+      "system:serviceaccount:" + Helm.NAMESPACE + ":tidy-luigi-operator";
+
+  private static ApiServer server;
+  private static KubernetesClient client;
+  private static Helm helm;
+
+  @BeforeAll
+  static void start() throws IOException {
+    server = ApiServer.start();
+    client = server.client();
+    helm = Helm.on(server.kubeconfig());
+    for (String name : List.of(Helm.NAMESPACE, "sales", "stock", "again")) {
+      client
+          .resource(
+              new NamespaceBuilder()
+                  .withNewMetadata()
+                  .withName(name)
+                  .addToLabels("pod-security.kubernetes.io/enforce", "restricted")
+                  .endMetadata()
+                  .build())
+          .create();
+    }
+    helm.run("install", "crds", Helm.chart(Helm.CRDS), "-n", Helm.NAMESPACE).orFail();
+    server
+        .kubectl("", "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+        .orFail();
+  }
+
+  @AfterAll
+  static void stop() {
+    client.close();
+    server.close();
+  }
+
+  @ParameterizedTest
+  @FieldSource("SETS")
+  void everyObjectIsAccepted(String set) {
+    var output =
+        server.kubectl(
+            Helm.offline().template(set).orFail(),
+            "create",
+            "--dry-run=server",
+            "--validate=strict",
+            "--filename=-");
+    assertThat(output.stderr()).isEmpty();
+    assertThat(output.orFail().lines()).hasSameSizeAs(Helm.rendered(set).objects());
+  }
+
+  @ParameterizedTest
+  @FieldSource("SETS")
+  void everyPodPassesPodSecurityRestricted(String set) {
+    var templates = Helm.rendered(set).podTemplates().toList();
+    assertThat(templates).hasSizeGreaterThanOrEqualTo(2);
+    for (JsonNode template : templates) {
+      admit(template);
+    }
+  }
+
+  /** The test above can fail: each of these is looked at. */
+  @ParameterizedTest
+  @CsvSource({
+    "/spec/securityContext, runAsNonRoot",
+    "/spec/securityContext, seccompProfile",
+    "/spec/containers/0/securityContext, allowPrivilegeEscalation",
+    "/spec/containers/0/securityContext, capabilities"
+  })
+  void aPodWithoutItIsRefused(String where, String what) {
+    for (JsonNode template : Helm.rendered("demo").podTemplates().toList()) {
+      JsonNode weaker = template.deepCopy();
+      assertThat(((ObjectNode) weaker.at(where)).remove(what)).isNotNull();
+      assertThatThrownBy(() -> admit(weaker))
+          .isInstanceOf(KubernetesClientException.class)
+          .hasMessageContaining("violates PodSecurity \"restricted:latest\"")
+          .hasMessageContaining(what);
+    }
+  }
+
+  private static void admit(JsonNode template) {
+    ObjectNode pod = JSON.createObjectNode().put("apiVersion", "v1").put("kind", "Pod");
+    pod.putObject("metadata").put("name", "judged").put("namespace", "again");
+    pod.set("spec", template.path("spec").deepCopy());
+    client.resource(JSON.convertValue(pod, Pod.class)).dryRun().create();
+  }
+
+  @ParameterizedTest
+  @FieldSource("SETS")
+  void noContainerCanWriteItsRootFileSystem(String set) {
+    assertThat(
+            Helm.rendered(set)
+                .podTemplates()
+                .flatMap(p -> Manifests.each(p.at("/spec/containers"))))
+        .isNotEmpty()
+        .allSatisfy(
+            container ->
+                assertThat(container.at("/securityContext/readOnlyRootFilesystem").asBoolean())
+                    .isTrue());
+  }
+
+  @Test
+  void anUpgradeKeepsTheGeneratedPassword() {
+    String[] demo = {"pair", Helm.chart(Helm.OPERATOR), "-n", "again", "--set", "profile=demo"};
+    helm.run(with("install", demo)).orFail();
+    try {
+      String first = password();
+      assertThat(first).hasSize(44);
+      helm.run(with("upgrade", demo, "--set", "replicas=1")).orFail();
+      assertThat(
+              client
+                  .apps()
+                  .deployments()
+                  .inNamespace("again")
+                  .withName("pair-luigi-operator")
+                  .get()
+                  .getSpec()
+                  .getReplicas())
+          .isEqualTo(1);
+      assertThat(password()).isEqualTo(first);
+      helm.run("uninstall", "pair", "-n", "again").orFail();
+      helm.run(with("install", demo)).orFail();
+      assertThat(password()).isNotEqualTo(first);
+    } finally {
+      helm.run("uninstall", "pair", "-n", "again");
+    }
+  }
+
+  private static String password() {
+    return client
+        .secrets()
+        .inNamespace("again")
+        .withName("pair-luigi-operator-mysql")
+        .require()
+        .getData()
+        .get("password");
+  }
+
+  private static String[] with(String verb, String[] arguments, String... further) {
+    var all = new ArrayList<>(List.of(verb));
+    all.addAll(List.of(arguments));
+    all.addAll(List.of(further));
+    return all.toArray(String[]::new);
+  }
+
+  /** The table of rights as the API server's authorizer understands it. */
+  @Test
+  void theServerGrantsTheTableAndRefusesTheRest() {
+    helm.run(
+            "install",
+            Helm.RELEASE,
+            Helm.chart(Helm.OPERATOR),
+            "-n",
+            Helm.NAMESPACE,
+            "-f",
+            Helm.values("namespaces"))
+        .orFail();
+    try {
+      for (RightsTest.Right right : RightsTest.table()) {
+        String namespace =
+            switch (right.scope()) {
+              case "runs" -> "sales";
+              case "own" -> Helm.NAMESPACE;
+              default -> "";
+            };
+        for (String verb : right.verbs().split(" ")) {
+          for (String name : right.names().split(" ")) {
+            assertThat(may(namespace, verb, right.group(), right.resource(), name))
+                .as("%s %s", verb, right)
+                .isTrue();
+            if (right.scope().equals("runs")) {
+              assertThat(may("again", verb, right.group(), right.resource(), name))
+                  .as("%s %s in a namespace that is not watched", verb, right)
+                  .isFalse();
+            }
+          }
+        }
+      }
+      assertThat(may("sales", "get", "", "secrets", "-")).isFalse();
+      assertThat(may("sales", "get", "", "configmaps", "-")).isFalse();
+      assertThat(may("sales", "create", "", "pods/exec", "-")).isFalse();
+      assertThat(may("sales", "deletecollection", "batch", "jobs", "-")).isFalse();
+      assertThat(may("sales", "update", "luigi-operator.io", "pipelineruns", "-")).isFalse();
+      assertThat(may("sales", "patch", "luigi-operator.io", "pipelineruns", "-")).isFalse();
+      assertThat(may("", "impersonate", "", "users", "-")).isFalse();
+      assertThat(may(Helm.NAMESPACE, "update", "coordination.k8s.io", "leases", "other")).isFalse();
+    } finally {
+      helm.run("uninstall", Helm.RELEASE, "-n", Helm.NAMESPACE).orFail();
+    }
+  }
+
+  private static boolean may(
+      String namespace, String verb, String group, String resource, String name) {
+    String[] parts = resource.split("/");
+    return client
+        .resource(
+            new SubjectAccessReviewBuilder()
+                .withNewSpec()
+                .withUser(USER)
+                .withNewResourceAttributes()
+                .withNamespace(namespace)
+                .withVerb(verb)
+                .withGroup(group)
+                .withResource(parts[0])
+                .withSubresource(parts.length > 1 ? parts[1] : "")
+                .withName(name.equals("-") ? "" : name)
+                .endResourceAttributes()
+                .endSpec()
+                .build())
+        .create()
+        .getStatus()
+        .getAllowed();
+  }
+
+  /** Deleting a definition would delete every run and schedule. */
+  @Test
+  void uninstallingTheDefinitionsKeepsThem() {
+    helm.run("uninstall", "crds", "-n", Helm.NAMESPACE).orFail();
+    assertThat(
+            client.apiextensions().v1().customResourceDefinitions().list().getItems().stream()
+                .map(crd -> crd.getMetadata().getName()))
+        .contains("pipelineruns.luigi-operator.io", "pipelineschedules.luigi-operator.io");
+    helm.run("install", "crds", Helm.chart(Helm.CRDS), "-n", Helm.NAMESPACE).orFail();
+  }
+}

@@ -1,0 +1,278 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.chart;
+
+import static io.luigioperator.chart.Manifests.each;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What holds for every rendering, and what is refused before anything is sent. */
+class ChartTest {
+
+  static Stream<String> sets() {
+    return Helm.sets().stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("sets")
+  void lintsWithoutAWarning(String set) {
+    var output =
+        Helm.offline()
+            .run("lint", "--strict", Helm.chart(Helm.OPERATOR), "-f", Helm.values(set))
+            .orFail();
+    assertThat(output).doesNotContain("WARNING", "ERROR");
+  }
+
+  @Test
+  void theChartOfTheDefinitionsLints() {
+    var output = Helm.offline().run("lint", "--strict", Helm.chart(Helm.CRDS)).orFail();
+    assertThat(output).doesNotContain("WARNING", "ERROR");
+  }
+
+  @ParameterizedTest
+  @MethodSource("sets")
+  void everyObjectNamesItsReleaseAndNamespace(String set) {
+    for (JsonNode object : Helm.rendered(set).objects()) {
+      assertThat(object.at("/metadata/labels/app.kubernetes.io~1instance").asText())
+          .as("%s", object.path("metadata"))
+          .isEqualTo(Helm.RELEASE);
+      if (List.of("Deployment", "StatefulSet", "Service", "Secret", "ServiceAccount", "Pod")
+          .contains(object.path("kind").asText())) {
+        assertThat(object.at("/metadata/namespace").asText()).isEqualTo(Helm.NAMESPACE);
+      }
+    }
+  }
+
+  /** Two releases must be able to live side by side: no object of both has the same name. */
+  @Test
+  void anotherNamespaceGivesOtherClusterWideNames() {
+    var here = clusterWide(Helm.rendered("production"));
+    var there =
+        clusterWide(
+            Manifests.parse(
+                Helm.offline()
+                    .run(
+                        "template",
+                        Helm.RELEASE,
+                        Helm.chart(Helm.OPERATOR),
+                        "-n",
+                        "elsewhere",
+                        "-f",
+                        Helm.values("production"))
+                    .orFail()));
+    assertThat(here).hasSameSizeAs(there).isNotEmpty().doesNotContainAnyElementsOf(there);
+  }
+
+  private static List<String> clusterWide(Manifests manifests) {
+    return manifests.objects().stream()
+        .filter(o -> !o.at("/metadata").has("namespace"))
+        .map(o -> o.path("kind").asText() + " " + Manifests.nameOf(o))
+        .toList();
+  }
+
+  /** Services, the budget, the spread and the policies select pods by labels: they must meet. */
+  @ParameterizedTest
+  @MethodSource("sets")
+  void selectorsSelectTheirPodsAndNoOthers(String set) {
+    var manifests = Helm.rendered(set);
+    var pods = manifests.podTemplates().toList();
+    var selectors = new TreeMap<String, JsonNode>();
+    manifests
+        .ofKind("Service")
+        .forEach(o -> selectors.put("Service " + Manifests.nameOf(o), o.at("/spec/selector")));
+    for (String kind : List.of("Deployment", "StatefulSet", "PodDisruptionBudget")) {
+      manifests
+          .ofKind(kind)
+          .forEach(
+              o -> selectors.put(kind + Manifests.nameOf(o), o.at("/spec/selector/matchLabels")));
+    }
+    manifests
+        .ofKind("NetworkPolicy")
+        .forEach(
+            o ->
+                selectors.put(
+                    "NetworkPolicy " + Manifests.nameOf(o), o.at("/spec/podSelector/matchLabels")));
+    selectors.forEach(
+        (name, selector) -> {
+          String component = name.endsWith("-mysql") ? "mysql" : "operator";
+          assertThat(pods.stream().filter(pod -> selects(selector, pod)).map(ChartTest::component))
+              .as(name)
+              .containsExactly(component);
+        });
+    var deployment = manifests.only("Deployment");
+    assertThat(each(deployment.at("/spec/template/spec/topologySpreadConstraints")))
+        .hasSize(2)
+        .allSatisfy(
+            spread -> {
+              assertThat(selects(spread.at("/labelSelector/matchLabels"), pods.getFirst()))
+                  .isEqualTo(component(pods.getFirst()).equals("operator"));
+              assertThat(spread.path("whenUnsatisfiable").asText()).isEqualTo("ScheduleAnyway");
+            });
+  }
+
+  private static boolean selects(JsonNode selector, JsonNode pod) {
+    assertThat(selector.isEmpty()).isFalse();
+    return selector.properties().stream()
+        .allMatch(e -> e.getValue().equals(pod.at("/metadata/labels").path(e.getKey())));
+  }
+
+  private static String component(JsonNode pod) {
+    return pod.at("/metadata/labels/app.kubernetes.io~1component").asText();
+  }
+
+  @Test
+  void theTestPodAsksTheServiceOfTheOperator() {
+    var manifests = Helm.rendered("production");
+    var service = manifests.only("Service");
+    var pod = manifests.only("Pod");
+    assertThat(pod.at("/metadata/annotations/helm.sh~1hook").asText()).isEqualTo("test");
+    assertThat(Manifests.texts(pod.at("/spec/containers/0/args")))
+        .containsExactly(
+            "probe",
+            "http://"
+                + Manifests.nameOf(service)
+                + ":"
+                + service.at("/spec/ports/0/port").asText()
+                + "/readyz");
+    assertThat(pod.at("/spec/containers/0/image"))
+        .isEqualTo(manifests.only("Deployment").at("/spec/template/spec/containers/0/image"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"1.32.0", "1.32.3-gke.1", "1.35.4", "2.0.0"})
+  void laterVersionsOfKubernetesAreTaken(String version) {
+    Helm.offline().template("production", "--kube-version", version).orFail();
+    Helm.offline().run("template", "x", Helm.chart(Helm.CRDS), "--kube-version", version).orFail();
+  }
+
+  @Test
+  void earlierVersionsOfKubernetesAreRefused() {
+    for (String chart : List.of(Helm.OPERATOR, Helm.CRDS)) {
+      var output =
+          Helm.offline().run("template", "x", Helm.chart(chart), "--kube-version", "1.31.14");
+      assertThat(output.exitCode()).isNotZero();
+      assertThat(output.stderr())
+          .contains(
+              "chart requires kubeVersion: >=1.32.0-0 which is incompatible with Kubernetes v1.31.14");
+    }
+  }
+
+  /** Each sentence says what to do. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          production | mysql.host=""                    | mysql.host is missing: set it to the host of your MySQL server
+          production | mysql.existingSecret=""          | mysql.existingSecret is missing: create a Secret with the keys username and password
+          production | clusterId=""                     | clusterId is missing: choose a name for this Kubernetes cluster
+          production | mysql.caSecret="ca"              | mysql.caSecret has no effect with mysql.sslMode REQUIRED: set mysql.sslMode to VERIFY_CA or VERIFY_IDENTITY
+          demo       | mysql.host="db"                  | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or use profile production
+          demo       | mysql.existingSecret="ledger"    | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or use profile production
+          production | podLabels={"helm.sh/chart":"x"}  | podLabels may not contain helm.sh/chart: the chart sets it itself; remove it
+          production | priorities.headStartSeconds.low=4000 | priorities.headStartSeconds must not fall from low over normal and high to critical
+          """)
+  void valuesThatContradictEachOtherAreRefused(String set, String change, String sentence) {
+    var output = Helm.offline().template(set, "--set-json", change);
+    assertThat(output.exitCode()).isNotZero();
+    assertThat(output.stderr()).contains(sentence);
+  }
+
+  @Test
+  void theDemoSaysThatItIsThrowAway() {
+    var output = notes("demo");
+    assertThat(output).contains("THROW-AWAY", "deleted with\nthe release");
+    assertThat(notes("production")).doesNotContain("THROW-AWAY");
+    for (String kind : List.of("Secret", "StatefulSet")) {
+      assertThat(
+              Helm.rendered("demo")
+                  .only(kind)
+                  .at("/metadata/annotations/luigi-operator.io~1throw-away")
+                  .asText())
+          .contains("profile demo");
+    }
+  }
+
+  @Test
+  void theNotesGiveTheNextCommands() {
+    assertThat(notes("production"))
+        .contains(
+            "kubectl -n luigi-system rollout status deployment/tidy-luigi-operator",
+            "helm test -n luigi-system tidy",
+            "kubectl apply -f rerun.yaml",
+            "kubectl get lpr -A",
+            "Whether it is enforced depends on the network plugin of the cluster.");
+    assertThat(notes("namespaces"))
+        .contains(
+            "kubectl apply -n sales -f rerun.yaml",
+            "kubectl get lpr -n sales",
+            "PipelineRuns are served in: sales, stock.");
+    assertThat(notes("production-least")).doesNotContain("NetworkPolicy");
+  }
+
+  private static String notes(String set) {
+    return Helm.offline()
+        .run(
+            "install",
+            Helm.RELEASE,
+            Helm.chart(Helm.OPERATOR),
+            "-n",
+            Helm.NAMESPACE,
+            "-f",
+            Helm.values(set),
+            "--dry-run=client")
+        .orFail();
+  }
+
+  /** The definitions have one source; the chart's copy is written by the same command. */
+  @Test
+  void theChartHoldsTheGeneratedDefinitionsAsTheyAre() throws IOException {
+    Path source = Tools.REPOSITORY.resolve("crds");
+    Path copy = Tools.HELM.resolve("luigi-operator-crds/files");
+    assertThat(contents(source)).hasSize(2);
+    assertThat(contents(copy).equals(contents(source)))
+        .as("%s is %s; run the command in the head of those files", copy, source)
+        .isTrue();
+  }
+
+  private static TreeMap<String, String> contents(Path folder) throws IOException {
+    var files = new TreeMap<String, String>();
+    try (var paths = Files.newDirectoryStream(folder, "*.yaml")) {
+      for (Path path : paths) {
+        files.put(path.getFileName().toString(), Files.readString(path));
+      }
+    }
+    return files;
+  }
+
+  @Test
+  void theDefinitionsAreKeptAndOtherwiseUnchanged() throws IOException {
+    var rendered =
+        Manifests.parse(Helm.offline().run("template", "x", Helm.chart(Helm.CRDS)).orFail());
+    var sources = contents(Tools.REPOSITORY.resolve("crds"));
+    assertThat(rendered.objects().size()).isEqualTo(sources.size()).isEqualTo(2);
+    for (String text : sources.values()) {
+      JsonNode source = Manifests.parse(text).only("CustomResourceDefinition");
+      JsonNode made = rendered.named("CustomResourceDefinition", Manifests.nameOf(source));
+      assertThat(made.at("/metadata/annotations/helm.sh~1resource-policy").asText())
+          .isEqualTo("keep");
+      assertThat(made.path("spec").equals(source.path("spec")))
+          .as("the spec of %s is unchanged", Manifests.nameOf(source))
+          .isTrue();
+    }
+  }
+}

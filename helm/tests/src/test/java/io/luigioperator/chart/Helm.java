@@ -1,0 +1,75 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.chart;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Helm as a user runs it, without anything of the user's own settings. */
+final class Helm {
+  static final String OPERATOR = "luigi-operator";
+  static final String CRDS = "luigi-operator-crds";
+  static final String RELEASE = "tidy";
+  static final String NAMESPACE = "luigi-system";
+
+  private static final Path VALUES = Path.of("src/test/resources/values").toAbsolutePath();
+
+  private final Map<String, String> environment = new TreeMap<>();
+
+  private Helm(String kubeconfig) {
+    Path home = Path.of("target/helm").toAbsolutePath();
+    environment.put("HELM_CACHE_HOME", home.resolve("cache").toString());
+    environment.put("HELM_CONFIG_HOME", home.resolve("config").toString());
+    environment.put("HELM_DATA_HOME", home.resolve("data").toString());
+    environment.put("KUBECONFIG", kubeconfig);
+  }
+
+  /** Only renders: no cluster is asked. */
+  static Helm offline() {
+    return new Helm("/dev/null");
+  }
+
+  static Helm on(Path kubeconfig) {
+    return new Helm(kubeconfig.toString());
+  }
+
+  static String values(String set) {
+    return VALUES.resolve(set + ".yaml").toString();
+  }
+
+  static String chart(String name) {
+    return Tools.HELM.resolve(name).toString();
+  }
+
+  /** The sets of values with which every general test is made. */
+  static List<String> sets() {
+    return List.of(
+        "production", "production-full", "production-least", "namespaces", "demo", "demo-full");
+  }
+
+  Tools.Output run(String... arguments) {
+    var command = new ArrayList<String>();
+    command.add(Tools.program("helm"));
+    command.addAll(List.of(arguments));
+    return Tools.run(command, environment, "");
+  }
+
+  /** Renders the operator's chart with a set of values and further arguments. */
+  Tools.Output template(String set, String... further) {
+    var arguments =
+        new ArrayList<>(
+            List.of("template", RELEASE, chart(OPERATOR), "-n", NAMESPACE, "-f", values(set)));
+    arguments.addAll(List.of(further));
+    return run(arguments.toArray(String[]::new));
+  }
+
+  /** The objects that the operator's chart makes of a set of values. */
+  static Manifests rendered(String set, String... further) {
+    return Manifests.parse(offline().template(set, further).orFail());
+  }
+}
