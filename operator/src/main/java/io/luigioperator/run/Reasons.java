@@ -41,5 +41,9 @@ public final class Reasons {
   public static final String REQUEST_TOO_LARGE = "RequestTooLarge";
   public static final String STORE_UNAVAILABLE = "StoreUnavailable";
 
+  // whether runs may refer to a schedule
+  public static final String USABLE = "Usable";
+  public static final String NO_CLIENTS = "NoClients";
+
   private Reasons() {}
 }

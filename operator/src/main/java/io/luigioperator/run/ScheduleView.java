@@ -1,0 +1,53 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.fabric8.kubernetes.api.model.Condition;
+import io.fabric8.kubernetes.api.model.ConditionBuilder;
+import io.luigioperator.api.ClientsStatus;
+import io.luigioperator.api.PipelineScheduleStatus;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Optional;
+
+/** What a PipelineSchedule says about itself. */
+public final class ScheduleView {
+  private static final String READY = "Ready";
+
+  private ScheduleView() {}
+
+  /**
+   * @param before what it says now; a transition time moves only when the status does
+   * @param now stamps a transition, nothing else
+   */
+  public static PipelineScheduleStatus of(
+      ScheduleObject schedule, Optional<PipelineScheduleStatus> before, Instant now) {
+    int clients = schedule.spec().clients().size();
+    boolean usable = clients > 0 || schedule.spec().pipeline().allow().unlistedClients();
+    ConditionBuilder ready =
+        new ConditionBuilder()
+            .withType(READY)
+            .withStatus(usable ? "True" : "False")
+            .withReason(usable ? Reasons.USABLE : Reasons.NO_CLIENTS)
+            .withMessage(
+                usable
+                    ? "runs may refer to it"
+                    : "it lists no clients, so every run that refers to it is refused: add clients,"
+                        + " or set pipeline.allow.unlistedClients")
+            .withObservedGeneration(schedule.generation());
+    String since =
+        before.stream()
+            .flatMap(s -> s.conditions().stream())
+            .filter(c -> c.getType().equals(READY) && c.getStatus().equals(ready.getStatus()))
+            .map(Condition::getLastTransitionTime)
+            .findFirst()
+            .orElseGet(() -> now.truncatedTo(ChronoUnit.SECONDS).toString());
+    return new PipelineScheduleStatus(
+        schedule.generation(),
+        List.of(ready.withLastTransitionTime(since).build()),
+        new ClientsStatus(clients));
+  }
+}

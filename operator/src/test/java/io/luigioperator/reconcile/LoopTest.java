@@ -1,0 +1,174 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.reconcile;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.luigioperator.ledger.LedgerUnavailable;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class LoopTest {
+  private static final Duration NEVER = Duration.ofHours(1);
+  private static final Duration LONG = Duration.ofSeconds(30);
+
+  private final Signal signal = new Signal();
+  private final AtomicInteger passes = new AtomicInteger();
+  private Loop loop = loop(Duration.ZERO, LONG);
+
+  private Loop loop(Duration settle, Duration patience) {
+    return new Loop(
+        "test",
+        signal,
+        settle,
+        patience,
+        () -> {
+          passes.incrementAndGet();
+          return NEVER;
+        });
+  }
+
+  @AfterEach
+  void stop() throws InterruptedException {
+    loop.stop();
+    assertThat(loop.awaitStopped(LONG)).isTrue();
+  }
+
+  private void awaitPasses(int n) {
+    await().atMost(LONG).until(() -> passes.get() >= n);
+  }
+
+  @Test
+  void itBeginsWithAPassAndMakesOneForEachSignal() {
+    loop.start();
+    awaitPasses(1);
+    signal.raise();
+    awaitPasses(2);
+    signal.raise();
+    awaitPasses(3);
+    assertThat(loop.sinceLastRound()).isPresent();
+    assertThat(loop.lateBy()).isEmpty();
+  }
+
+  @Test
+  void itComesRoundByItselfWhenThePassSaysSo() {
+    loop =
+        new Loop(
+            "test",
+            signal,
+            Duration.ZERO,
+            LONG,
+            () -> {
+              passes.incrementAndGet();
+              return Duration.ofMillis(1);
+            });
+    loop.start();
+    awaitPasses(5);
+  }
+
+  @Test
+  void whatComesWhileItSettlesIsOnePass() {
+    loop = loop(Duration.ofMillis(300), LONG);
+    loop.start();
+    awaitPasses(1);
+    for (int i = 0; i < 50; i++) {
+      signal.raise();
+    }
+    awaitPasses(2);
+    signal.raise();
+    awaitPasses(3);
+    assertThat(passes).hasValue(3);
+  }
+
+  @Test
+  void noFailureEndsIt() {
+    AtomicReference<Throwable> trouble = new AtomicReference<>(new LedgerUnavailable("away", null));
+    loop =
+        new Loop(
+            "test",
+            signal,
+            Duration.ZERO,
+            LONG,
+            () -> {
+              passes.incrementAndGet();
+              Throwable t = trouble.getAndSet(new StackOverflowError());
+              return passes.get() > 2 ? NEVER : LoopTest.<RuntimeException>raise(t);
+            });
+    loop.start();
+    awaitPasses(3);
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <T extends Throwable> Duration raise(Throwable t) throws T {
+    throw (T) t;
+  }
+
+  @Test
+  void aPassThatHangsMakesItLate() {
+    CountDownLatch hang = new CountDownLatch(1);
+    loop =
+        new Loop(
+            "test",
+            signal,
+            Duration.ZERO,
+            Duration.ofMillis(20),
+            () -> {
+              try {
+                hang.await();
+              } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+              }
+              return NEVER;
+            });
+    loop.start();
+    await().atMost(LONG).until(() -> loop.lateBy().isPresent());
+    hang.countDown();
+    await().atMost(LONG).until(() -> loop.lateBy().isEmpty());
+  }
+
+  @Test
+  void afterAStopNoPassBeginsAndItCanBeStartedAgainAtOnce() throws InterruptedException {
+    CountDownLatch inPass = new CountDownLatch(1);
+    CountDownLatch hang = new CountDownLatch(1);
+    AtomicInteger together = new AtomicInteger();
+    AtomicInteger most = new AtomicInteger();
+    loop =
+        new Loop(
+            "test",
+            signal,
+            Duration.ZERO,
+            LONG,
+            () -> {
+              most.accumulateAndGet(together.incrementAndGet(), Math::max);
+              inPass.countDown();
+              try {
+                hang.await();
+              } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+              }
+              together.decrementAndGet();
+              passes.incrementAndGet();
+              return NEVER;
+            });
+    loop.start();
+    inPass.await();
+    loop.stop();
+    loop.start();
+    hang.countDown();
+    awaitPasses(2);
+    assertThat(most).describedAs("passes at once").hasValue(1);
+    loop.stop();
+    assertThat(loop.awaitStopped(LONG)).isTrue();
+    int before = passes.get();
+    signal.raise();
+    assertThat(loop.sinceLastRound()).isEmpty();
+    assertThat(passes).hasValue(before);
+  }
+}
