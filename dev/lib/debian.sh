@@ -21,7 +21,7 @@ debian_root() {
   rm -rf "$dir.partial"
   env ${proxy:+"http_proxy=$proxy"} debootstrap --variant=minbase ${packages:+"--include=$packages"} \
     "$release" "$dir.partial" ${mirror:+"$mirror"}
-  # Nothing of this stays useful in an image, and vfs storage copies it with every layer.
+  # Nothing of this is of use in an image.
   rm -rf "$dir.partial"/var/cache/apt/*.bin "$dir.partial"/var/cache/apt/archives/*.deb \
     "$dir.partial"/var/lib/apt/lists/* "$dir.partial"/var/log/bootstrap.log \
     "$dir.partial"/usr/share/{doc,man,info,locale,lintian}/*

@@ -9,9 +9,14 @@ import io.fabric8.kubeapitest.KubeAPIServerConfigBuilder;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A real etcd and kube-apiserver, started once for all tests of the module and stopped with the
@@ -20,7 +25,11 @@ import java.util.Optional;
 final class ApiServer {
   private static final String VERSION = "1.35.4";
 
+  private static final int KUBECTL_SECONDS = 60;
+
   private static final KubeAPIServer SERVER = start();
+
+  private static final Path KUBECONFIG = writeKubeconfig();
 
   private ApiServer() {}
 
@@ -59,6 +68,53 @@ final class ApiServer {
     Runtime.getRuntime().addShutdownHook(new Thread(server::stop));
     server.start();
     return server;
+  }
+
+  /** Runs the real kubectl with all rights and returns what it printed; it must succeed. */
+  static String kubectl(String... arguments) throws IOException, InterruptedException {
+    var command =
+        new ArrayList<>(
+            List.of(binary("kubectl").toString(), "--kubeconfig", KUBECONFIG.toString()));
+    command.addAll(List.of(arguments));
+    var output = Files.createTempFile("kubectl", ".txt");
+    try {
+      var process =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(output.toFile())
+              .start();
+      if (!process.waitFor(KUBECTL_SECONDS, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+        throw new IllegalStateException(command + " did not end in time");
+      }
+      String text = Files.readString(output);
+      if (process.exitValue() != 0) {
+        throw new IllegalStateException(command + " failed: " + text);
+      }
+      return text;
+    } finally {
+      Files.delete(output);
+    }
+  }
+
+  /** Installs the committed definitions as a user would, and waits until they are served. */
+  static void installDefinitions() throws IOException, InterruptedException {
+    kubectl("apply", "-f", SchemaTree.DIRECTORY.toAbsolutePath().toString());
+    for (var file : SchemaTree.FILES) {
+      String name = file.substring(0, file.length() - ".yaml".length());
+      kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/" + name);
+    }
+  }
+
+  /** Readable by the owner only, as temporary files are, and gone with the JVM. */
+  private static Path writeKubeconfig() {
+    try {
+      var file = Files.createTempFile("kubeconfig", ".yaml");
+      file.toFile().deleteOnExit();
+      return Files.writeString(file, kubeconfig());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static Path directory() {

@@ -26,7 +26,7 @@ class NetworkPolicyTest {
 
   @Test
   void theDemoServerTalksToTheOperatorOnly() {
-    var manifests = Helm.rendered("demo");
+    var manifests = Helm.rendered("demo-full");
     JsonNode server = manifests.named("NetworkPolicy", "tidy-luigi-operator-mysql");
     assertThat(Manifests.texts(server.at("/spec/policyTypes")))
         .containsExactly("Ingress", "Egress");
@@ -35,9 +35,17 @@ class NetworkPolicyTest {
     assertThat(server.at("/spec/ingress/0/from/0/podSelector/matchLabels"))
         .isEqualTo(manifests.only("Deployment").at("/spec/selector/matchLabels"));
 
+    assertThat(
+            manifests
+                .only("StatefulSet")
+                .at("/spec/template/spec/containers/0/ports/0/containerPort")
+                .asInt())
+        .isEqualTo(3306);
+
     JsonNode operator = manifests.named("NetworkPolicy", "tidy-luigi-operator");
     assertThat(operator.at("/spec/egress/2/to/0/podSelector/matchLabels"))
         .isEqualTo(manifests.only("StatefulSet").at("/spec/selector/matchLabels"));
+    assertThat(ports(operator.at("/spec/egress"))).contains("TCP 3306").doesNotContain("TCP 3307");
   }
 
   private static List<String> ports(JsonNode rules) {

@@ -1,0 +1,186 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.client.CustomResource;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What people and other programs see of the definitions, through the real kubectl. */
+class DefinitionsIT {
+  private static final String NAMESPACE = "definitions";
+
+  @TempDir private static Path directory;
+
+  private static KubernetesClient client;
+
+  @BeforeAll
+  static void createOneOfEach() throws IOException, InterruptedException {
+    ApiServer.installDefinitions();
+    client = ApiServer.client();
+    var namespace =
+        new NamespaceBuilder().withNewMetadata().withName(NAMESPACE).endMetadata().build();
+    client.resource(namespace).create();
+    var run = Documents.valid("run-inline.yaml");
+    apply(run);
+    apply(Documents.valid("run-by-reference.yaml"));
+    apply(Documents.valid("schedule.yaml"));
+    client
+        .resource(new KubernetesSerialization().convertValue(run, PipelineRun.class))
+        .inNamespace(NAMESPACE)
+        .updateStatus();
+  }
+
+  @AfterAll
+  static void close() {
+    client.close();
+  }
+
+  @Test
+  void explainIsTheManual() throws IOException, InterruptedException {
+    assertThat(ApiServer.kubectl("explain", "lpr.spec.pipeline.retry"))
+        .contains("How failed attempts are repeated: how often, after what wait")
+        .contains("maxInfrastructureRetries")
+        .contains("Attempts that may be lost to infrastructure");
+    assertThat(ApiServer.kubectl("explain", "lps.spec.clients"))
+        .contains("The clients the pipeline may be run for.");
+    assertThat(ApiServer.kubectl("explain", "lpr.status.attempts"))
+        .contains("The newest 10 attempts, the newest first.");
+  }
+
+  @Test
+  void theColumnsStandInTheOrderPeopleReadThem() throws IOException, InterruptedException {
+    assertThat(words(get("lpr", "acme-20130115")))
+        .startsWith("NAME", "CLIENT", "DATE", "PRIORITY", "PHASE", "REASON", "TASKS", "TRY", "AGE")
+        .containsSubsequence(
+            "acme", "2013-01-15", "High", "Retrying", "BackingOff", "20/40", "1/2");
+    assertThat(words(get("lpr", "acme-20130115", "-o", "wide")))
+        .containsSubsequence("AGE", "SCHEDULE", "STARTED", "JOB", "MESSAGE")
+        .contains("acme-20130115-a1");
+    assertThat(words(get("lpr", "acme-20130115-fix1", "-o", "wide"))).contains("nightly");
+    assertThat(words(get("lps", "nightly"))).startsWith("NAME", "CLIENTS", "READY", "AGE");
+  }
+
+  @Test
+  void oneCategoryListsBothKinds() throws IOException, InterruptedException {
+    assertThat(get("luigi"))
+        .contains("pipelinerun.luigi-operator.io/acme-20130115")
+        .contains("pipelineschedule.luigi-operator.io/nightly");
+  }
+
+  /**
+   * Programs that follow kstatus would otherwise take it for ready before the operator has seen it.
+   */
+  @Test
+  void aNewObjectIsNotYetObserved() {
+    var run =
+        client
+            .resources(PipelineRun.class)
+            .inNamespace(NAMESPACE)
+            .withName("acme-20130115-fix1")
+            .get();
+    assertThat(run.getStatus().observedGeneration()).isEqualTo(-1);
+    assertThat(run.getStatus().phase()).isEqualTo(Phase.Pending);
+
+    var schedule =
+        client.resources(PipelineSchedule.class).inNamespace(NAMESPACE).withName("nightly").get();
+    assertThat(schedule.getStatus().observedGeneration()).isEqualTo(-1);
+  }
+
+  @Test
+  void aReportedStatusIsRead() {
+    var run =
+        client.resources(PipelineRun.class).inNamespace(NAMESPACE).withName("acme-20130115").get();
+    assertThat(run.getStatus().attempts()).hasSize(1);
+    assertThat(run.getStatus().startTime()).isEqualTo("2013-01-16T04:00:01.123456Z");
+  }
+
+  /** Otherwise an operator that writes an object back would remove what it does not know. */
+  @Test
+  void theTypesLoseNothingThatTheServerStores() throws IOException {
+    assertKept("pipelineruns/acme-20130115", PipelineRun.class);
+    assertKept("pipelineruns/acme-20130115-fix1", PipelineRun.class);
+    assertKept("pipelineschedules/nightly", PipelineSchedule.class);
+  }
+
+  private static void assertKept(String object, Class<? extends CustomResource<?, ?>> type)
+      throws IOException {
+    String stored =
+        client.raw("/apis/luigi-operator.io/v1beta1/namespaces/" + NAMESPACE + "/" + object);
+    var serialization = new KubernetesSerialization();
+    String written = serialization.asJson(serialization.unmarshal(stored, type));
+    var json = new ObjectMapper();
+    for (var part : List.of("spec", "status")) {
+      assertThat(json.readTree(written).get(part))
+          .isEqualTo(quantitiesAsText(json.readTree(stored).get(part)));
+    }
+  }
+
+  /**
+   * A quantity may be written as a number; the types always hold the text, which means the same.
+   */
+  private static JsonNode quantitiesAsText(JsonNode spec) {
+    for (var amounts : spec.at("/pipeline/resources")) {
+      amounts
+          .properties()
+          .forEach(amount -> amount.setValue(TextNode.valueOf(amount.getValue().asText())));
+    }
+    return spec;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "spec.client=acme, 2",
+    "spec.client=globex, 0",
+    "spec.date=2013-01-15, 1",
+    "spec.priority=High, 1",
+    "spec.scheduleRef.name=nightly, 1",
+    "status.phase=Pending, 1"
+  })
+  void listsCanBeNarrowed(String selector, int expected) throws IOException, InterruptedException {
+    String names = get("lpr", "--field-selector", selector, "-o", "name", "--ignore-not-found");
+    assertThat(names.lines().filter(line -> !line.isBlank())).hasSize(expected);
+  }
+
+  @Test
+  void applyingTheSameFileAgainChangesNothing() throws IOException, InterruptedException {
+    assertThat(apply(Documents.valid("run-inline.yaml"))).contains("unchanged");
+    assertThat(apply(Documents.valid("schedule.yaml"))).contains("unchanged");
+  }
+
+  private static String apply(ObjectNode document) throws IOException, InterruptedException {
+    var withoutStatus = document.deepCopy().without("status");
+    var file = Files.writeString(directory.resolve("object.yaml"), withoutStatus.toString());
+    return ApiServer.kubectl("apply", "--namespace", NAMESPACE, "-f", file.toString());
+  }
+
+  private static String get(String... arguments) throws IOException, InterruptedException {
+    var all = new ArrayList<>(List.of("get", "--namespace", NAMESPACE));
+    all.addAll(List.of(arguments));
+    return ApiServer.kubectl(all.toArray(String[]::new));
+  }
+
+  private static List<String> words(String text) {
+    return List.of(text.trim().split("\\s+"));
+  }
+}

@@ -1,0 +1,165 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.ContainerState;
+import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
+import io.fabric8.kubernetes.api.model.ContainerStatus;
+import io.fabric8.kubernetes.api.model.OwnerReference;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodCondition;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.AttemptSeen.Trouble;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** From a Job or pod as the API server gives it to what the core understands. Pure. */
+public final class Observation {
+
+  private Observation() {}
+
+  public static JobSeen job(Job job) {
+    return new JobSeen(
+        job.getMetadata().getNamespace(),
+        job.getMetadata().getName(),
+        job.getMetadata().getUid(),
+        annotation(job.getMetadata().getAnnotations(), Marks.TOKEN),
+        instant(job.getMetadata().getCreationTimestamp()).orElse(Instant.EPOCH));
+  }
+
+  /** A pod that is there. */
+  public static PodSeen pod(Pod pod) {
+    return pod(pod, pod.getMetadata().getDeletionTimestamp() != null, false);
+  }
+
+  /** A pod whose deletion a watch told of, as it looked like last. */
+  public static PodSeen gone(Pod pod) {
+    return pod(pod, true, true);
+  }
+
+  private static PodSeen pod(Pod pod, boolean terminating, boolean gone) {
+    Optional<String> node =
+        Optional.ofNullable(pod.getSpec().getNodeName()).filter(n -> !n.isEmpty());
+    boolean terminal = isTerminal(pod);
+    Optional<Instant> startedAt = startedAt(pod);
+    Optional<Trouble> trouble =
+        startedAt.isPresent() || terminal ? Optional.empty() : PodTrouble.of(pod);
+    String token = annotation(pod.getMetadata().getAnnotations(), Marks.TOKEN);
+    return new PodSeen(
+        pod.getMetadata().getNamespace(),
+        pod.getMetadata().getName(),
+        pod.getMetadata().getUid(),
+        token,
+        controllingJob(pod),
+        isGated(pod),
+        terminating,
+        gone,
+        node,
+        startedAt,
+        terminal,
+        node.isEmpty() && (terminating || terminal)
+            ? Optional.of(PodEnding.withoutNode(trouble))
+            : terminal ? PodEnding.of(pod, token, terminating) : Optional.empty(),
+        trouble);
+  }
+
+  /** Succeeded or Failed: a pod never leaves these phases. */
+  static boolean isTerminal(Pod pod) {
+    String phase = pod.getStatus() == null ? null : pod.getStatus().getPhase();
+    return "Succeeded".equals(phase) || "Failed".equals(phase);
+  }
+
+  private static boolean isGated(Pod pod) {
+    return pod.getSpec().getSchedulingGates().stream()
+        .anyMatch(g -> Marks.GATE.equals(g.getName()));
+  }
+
+  private static String controllingJob(Pod pod) {
+    return pod.getMetadata().getOwnerReferences().stream()
+        .filter(o -> Boolean.TRUE.equals(o.getController()) && "Job".equals(o.getKind()))
+        .map(OwnerReference::getUid)
+        .findFirst()
+        .orElse("");
+  }
+
+  /**
+   * When the pipeline's container, or one that comes before it, first started. Sidecars do not
+   * count: they start, and stay, whether or not the image of the pipeline can be pulled.
+   */
+  private static Optional<Instant> startedAt(Pod pod) {
+    Stream<String> inits =
+        pod.getSpec().getInitContainers().stream()
+            .filter(c -> !isSidecar(c))
+            .map(Container::getName);
+    return Stream.concat(inits, Stream.of(Marks.CONTAINER))
+        .flatMap(name -> status(pod, name).stream())
+        .flatMap(s -> Stream.of(s.getState(), s.getLastState()))
+        .filter(Objects::nonNull)
+        .flatMap(s -> startOf(s).stream())
+        .min(Instant::compareTo);
+  }
+
+  private static Optional<Instant> startOf(ContainerState state) {
+    String started =
+        state.getRunning() != null
+            ? state.getRunning().getStartedAt()
+            : state.getTerminated() != null ? state.getTerminated().getStartedAt() : null;
+    // one that could not be started is reported with the epoch
+    return instant(started).filter(t -> t.isAfter(Instant.EPOCH));
+  }
+
+  /** An init container that runs beside the others until they have ended. */
+  static boolean isSidecar(Container container) {
+    return "Always".equals(container.getRestartPolicy());
+  }
+
+  static Optional<ContainerStatus> status(Pod pod, String container) {
+    if (pod.getStatus() == null) {
+      return Optional.empty();
+    }
+    return Stream.of(
+            pod.getStatus().getInitContainerStatuses(), pod.getStatus().getContainerStatuses())
+        .flatMap(List::stream)
+        .filter(s -> container.equals(s.getName()))
+        .findFirst();
+  }
+
+  static Optional<ContainerStateTerminated> terminated(Pod pod, String container) {
+    return status(pod, container).map(ContainerStatus::getState).map(ContainerState::getTerminated);
+  }
+
+  static Optional<PodCondition> condition(Pod pod, String type) {
+    if (pod.getStatus() == null) {
+      return Optional.empty();
+    }
+    return pod.getStatus().getConditions().stream()
+        .filter(c -> type.equals(c.getType()))
+        .findFirst();
+  }
+
+  static Optional<Instant> instant(@Nullable String time) {
+    if (time == null) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(Instant.parse(time));
+    } catch (DateTimeException e) {
+      return Optional.empty(); // a time nobody can read says nothing
+    }
+  }
+
+  private static String annotation(@Nullable Map<String, String> annotations, String key) {
+    return annotations == null ? "" : annotations.getOrDefault(key, "");
+  }
+}

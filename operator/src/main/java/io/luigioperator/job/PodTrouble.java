@@ -1,0 +1,127 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.ContainerState;
+import io.fabric8.kubernetes.api.model.ContainerStateWaiting;
+import io.fabric8.kubernetes.api.model.ContainerStatus;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodCondition;
+import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.FailureCause;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/** Why a pod does not start, in the words of scheduler or kubelet. */
+final class PodTrouble {
+
+  private static final Set<String> IMAGE =
+      Set.of(
+          "ErrImagePull",
+          "ImagePullBackOff",
+          "InvalidImageName",
+          "ErrImageNeverPull",
+          "ImageInspectError",
+          "RegistryUnavailable",
+          "SignatureValidationFailed");
+
+  private static final Set<String> CONFIGURATION =
+      Set.of(
+          "CreateContainerConfigError",
+          "CreateContainerError",
+          "RunContainerError",
+          "CreatePodSandboxError",
+          "PreCreateHookError",
+          "PreStartHookError");
+
+  private PodTrouble() {}
+
+  static Optional<Trouble> of(Pod pod) {
+    return unschedulable(pod).or(() -> waiting(pod));
+  }
+
+  private static Optional<Trouble> unschedulable(Pod pod) {
+    return Observation.condition(pod, "PodScheduled")
+        .filter(c -> "False".equals(c.getStatus()) && "Unschedulable".equals(c.getReason()))
+        .map(
+            c ->
+                new Trouble(
+                    FailureCause.UNSCHEDULABLE,
+                    Optional.ofNullable(c.getMessage()).orElse("no node fits"),
+                    since(pod, Optional.of(c))));
+  }
+
+  private static Optional<Trouble> waiting(Pod pod) {
+    if (pod.getStatus() == null) {
+      return Optional.empty();
+    }
+    return Stream.of(
+            pod.getStatus().getInitContainerStatuses(), pod.getStatus().getContainerStatuses())
+        .flatMap(List::stream)
+        .flatMap(s -> waiting(pod, s).stream())
+        .findFirst();
+  }
+
+  private static Optional<Trouble> waiting(Pod pod, ContainerStatus status) {
+    ContainerStateWaiting waiting =
+        Optional.ofNullable(status.getState()).map(ContainerState::getWaiting).orElse(null);
+    if (waiting == null || waiting.getReason() == null) {
+      return Optional.empty();
+    }
+    String words =
+        "%s: %s"
+            .formatted(
+                waiting.getReason(), Optional.ofNullable(waiting.getMessage()).orElse("").strip());
+    Instant since = since(pod, Observation.condition(pod, "PodScheduled"));
+    if (IMAGE.contains(waiting.getReason())) {
+      return Optional.of(
+          new Trouble(
+              FailureCause.IMAGE_PULL, "image %s: %s".formatted(status.getImage(), words), since));
+    }
+    if (!CONFIGURATION.contains(waiting.getReason())) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        imageUser(status.getImage(), words)
+            .map(hint -> new Trouble(FailureCause.IMAGE_USER, hint, since))
+            .orElseGet(
+                () ->
+                    new Trouble(
+                        FailureCause.START_TIMEOUT,
+                        "container %s: %s".formatted(status.getName(), words),
+                        since)));
+  }
+
+  /** What to write into the Dockerfile when the kubelet cannot prove that the user is not root. */
+  private static Optional<String> imageUser(String image, String words) {
+    if (words.contains("non-numeric user")) {
+      return Optional.of(
+          "image %s names its user in words, and Kubernetes cannot prove that it is not root:"
+                  .formatted(image)
+              + " end the Dockerfile with a numeric USER, such as USER 10001 ("
+              + words
+              + ")");
+    }
+    if (words.contains("image will run as root") || words.contains("runAsUser breaks non-root")) {
+      return Optional.of(
+          "image %s runs as root, which the pod must not: end the Dockerfile with a numeric USER,"
+                  .formatted(image)
+              + " such as USER 10001 ("
+              + words
+              + ")");
+    }
+    return Optional.empty();
+  }
+
+  private static Instant since(Pod pod, Optional<PodCondition> condition) {
+    return condition
+        .flatMap(c -> Observation.instant(c.getLastTransitionTime()))
+        .or(() -> Observation.instant(pod.getMetadata().getCreationTimestamp()))
+        .orElse(Instant.EPOCH);
+  }
+}

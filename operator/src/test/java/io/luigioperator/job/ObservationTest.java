@@ -1,0 +1,283 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.NullNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.Ending;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.Verdict;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ObservationTest {
+
+  private static final Path CASES = Path.of("src/test/resources/job/observation/pods.yaml");
+  private static final Path MESSAGES = Path.of("../luigi-image/tests/golden");
+  private static final ObjectMapper YAML = new YAMLMapper();
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String TOKEN = "c0ffee00-1d2e-4f3a-8b4c-5d6e7f809102";
+
+  record Case(String name, Pod pod, JsonNode seen) {
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  static Stream<Case> cases() throws IOException {
+    List<JsonNode> documents = new ArrayList<>();
+    YAML.readerFor(JsonNode.class)
+        .<JsonNode>readValues(new YAMLFactory().createParser(CASES.toFile()))
+        .forEachRemaining(documents::add);
+    JsonNode base = documents.removeFirst().get("base");
+    return documents.stream()
+        .map(
+            d ->
+                new Case(
+                    d.get("name").asText(),
+                    JSON.convertValue(laidOver(base, messagesIn(d.get("pod"))), Pod.class),
+                    messagesIn(d.get("seen"))));
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void readsThePod(Case c) {
+    assertThat(shown(Observation.pod(c.pod()))).isEqualTo(expected(c.seen()));
+  }
+
+  /** A watch that tells of a deletion tells the last state: the same evidence, or none. */
+  @ParameterizedTest
+  @MethodSource("cases")
+  void readsTheDeletedPod(Case c) {
+    PodSeen there = Observation.pod(c.pod());
+    PodSeen gone = Observation.gone(c.pod());
+
+    assertThat(gone.gone()).isTrue();
+    assertThat(gone.terminating()).isTrue();
+    if (there.terminal() && there.node().isPresent()) {
+      assertThat(gone.ending().isPresent()).isEqualTo(there.ending().isPresent());
+    } else {
+      assertThat(gone.ending().isPresent())
+          .as("clean only when it never had a node")
+          .isEqualTo(there.node().isEmpty());
+    }
+  }
+
+  @Test
+  void theCasesCoverEveryCauseAPodCanShow() throws IOException {
+    List<String> shown = cases().map(c -> c.seen().path("cause").asText()).toList();
+    List<String> troubles = cases().map(c -> c.seen().path("trouble").asText()).toList();
+
+    for (FailureCause cause : FailureCause.values()) {
+      switch (cause) {
+        case NODE_LOST -> {} // no pod shows it: the decision is made without one
+        case IMAGE_PULL, START_TIMEOUT, IMAGE_USER -> assertThat(troubles).contains(cause.reason());
+        default -> assertThat(shown).contains(cause.reason());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Verdict.class)
+  void believesAVerdictOnlyWithExitCodeAndFinalMessage(Verdict verdict) throws IOException {
+    String message = finalMessage(verdict, TOKEN);
+
+    Ending ending = ending(verdict.exitCode(), message);
+    assertThat(ending.cause()).isEqualTo(verdict);
+    assertThat(ending.message()).isNotBlank();
+    assertThat(ending.exitCode()).hasValue(verdict.exitCode());
+
+    assertThat(ending(verdict.exitCode() + 1, message).cause())
+        .as("another exit code")
+        .isInstanceOf(FailureCause.class);
+    assertThat(ending(verdict.exitCode(), finalMessage(verdict, "another")).cause())
+        .as("another attempt's message")
+        .isInstanceOf(FailureCause.class);
+    assertThat(
+            ending(verdict.exitCode(), message.replace("\"final\":true", "\"final\":false"))
+                .cause())
+        .as("a message that is not final")
+        .isInstanceOf(FailureCause.class);
+    assertThat(ending(verdict.exitCode(), message.replace("\"v\":1", "\"v\":2")).cause())
+        .as("a message of another version")
+        .isInstanceOf(FailureCause.class);
+    assertThat(ending(verdict.exitCode(), "").cause())
+        .as("no message")
+        .isInstanceOf(FailureCause.class);
+  }
+
+  @Test
+  void theContractKnowsTheSameVerdicts() throws IOException {
+    JsonSchema schema =
+        JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
+            .getSchema(Files.readString(MESSAGES.resolve("../../termination.schema.json")));
+
+    for (Verdict verdict : Verdict.values()) {
+      assertThat(schema.validate(JSON.readTree(finalMessage(verdict, TOKEN)))).isEmpty();
+    }
+    assertThat(schema.getSchemaNode().at("/properties/exit/enum").size() - 1)
+        .as("exit codes of the contract beside null")
+        .isEqualTo(Verdict.values().length);
+  }
+
+  @Test
+  void boundsWhatItKeeps() throws IOException {
+    ObjectNode message = (ObjectNode) JSON.readTree(finalMessage(Verdict.TASK_FAILED, TOKEN));
+    ((ObjectNode) message.get("fail")).put("msg", "x".repeat(2000));
+    assertThat(ending(30, message.toString()).message()).hasSize(1024).endsWith("…");
+
+    message.put("luigi", "y".repeat(5000));
+    assertThat(ending(30, message.toString()).report()).as("longer than a kubelet keeps").isEmpty();
+  }
+
+  @Test
+  void readsAJob() {
+    Job job =
+        Given.KUBERNETES.unmarshal(
+            """
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              namespace: flights
+              name: ua-20130115-a1
+              uid: job-uid
+              creationTimestamp: "2026-01-31T12:00:00Z"
+              annotations: {luigi-operator.io/token: t-1}
+            """,
+            Job.class);
+
+    assertThat(Observation.job(job))
+        .isEqualTo(
+            new JobSeen(
+                "flights",
+                "ua-20130115-a1",
+                "job-uid",
+                "t-1",
+                Instant.parse("2026-01-31T12:00:00Z")));
+  }
+
+  private static Ending ending(int exitCode, String message) throws IOException {
+    Pod pod = cases().filter(c -> c.name().equals("killed without a word")).findFirst().get().pod();
+    var terminated = pod.getStatus().getContainerStatuses().getFirst().getState().getTerminated();
+    terminated.setExitCode(exitCode);
+    terminated.setMessage(message);
+    return Observation.pod(pod).ending().orElseThrow();
+  }
+
+  private static String finalMessage(Verdict verdict, String token) throws IOException {
+    ObjectNode message =
+        (ObjectNode) JSON.readTree(Files.readString(MESSAGES.resolve("termination.json")));
+    message.put("verdict", verdict.reason()).put("exit", verdict.exitCode()).put("tok", token);
+    return message.toString();
+  }
+
+  private static Map<String, String> shown(PodSeen p) {
+    Map<String, String> all = new TreeMap<>();
+    all.put("token", p.token());
+    all.put("job", p.jobUid());
+    all.put("gated", Boolean.toString(p.gated()));
+    all.put("terminating", Boolean.toString(p.terminating()));
+    all.put("gone", Boolean.toString(p.gone()));
+    all.put("terminal", Boolean.toString(p.terminal()));
+    p.node().ifPresent(n -> all.put("node", n));
+    p.startedAt().ifPresent(t -> all.put("startedAt", t.toString()));
+    p.trouble().map(Trouble::cause).ifPresent(c -> all.put("trouble", c.reason()));
+    p.trouble().map(Trouble::message).ifPresent(m -> all.put("words", m));
+    p.trouble().map(Trouble::since).ifPresent(t -> all.put("since", t.toString()));
+    p.ending()
+        .ifPresent(
+            e -> {
+              all.put("cause", e.cause().reason());
+              e.exitCode().ifPresent(code -> all.put("exitCode", Integer.toString(code)));
+              all.put("message", e.message());
+              if (!e.report().isEmpty()) {
+                all.put("report", e.report());
+              }
+            });
+    return all;
+  }
+
+  private static Map<String, String> expected(JsonNode seen) {
+    Map<String, String> all = new TreeMap<>();
+    all.put("token", TOKEN);
+    all.put("job", "job-uid");
+    for (String flag : List.of("gated", "terminating", "gone", "terminal")) {
+      all.put(flag, "false");
+    }
+    seen.properties().forEach(e -> all.put(e.getKey(), e.getValue().asText()));
+    return all;
+  }
+
+  private static JsonNode laidOver(JsonNode base, JsonNode over) {
+    if (!(base instanceof ObjectNode) || !(over instanceof ObjectNode)) {
+      return over;
+    }
+    ObjectNode result = base.deepCopy();
+    over.properties()
+        .forEach(
+            e -> {
+              JsonNode below = result.path(e.getKey());
+              result.set(e.getKey(), laidOver(below, e.getValue()));
+            });
+    return result;
+  }
+
+  /** Replaces texts "@file" by the golden termination message of that name. */
+  private static JsonNode messagesIn(JsonNode node) {
+    return switch (node) {
+      case ObjectNode object -> {
+        ObjectNode result = JSON.createObjectNode();
+        object.properties().forEach(e -> result.set(e.getKey(), messagesIn(e.getValue())));
+        yield result;
+      }
+      case NullNode n -> n;
+      default -> {
+        if (node.isArray()) {
+          var result = JSON.createArrayNode();
+          node.forEach(item -> result.add(messagesIn(item)));
+          yield result;
+        }
+        yield node.isTextual() && node.asText().startsWith("@")
+            ? JSON.getNodeFactory().textNode(golden(node.asText().substring(1)))
+            : node;
+      }
+    };
+  }
+
+  private static String golden(String name) {
+    try {
+      return Files.readString(MESSAGES.resolve(name)).strip();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
