@@ -125,8 +125,8 @@ make_namespaces() {
     fi
   done
   inside bash -euo pipefail -c '
-    run=$1 bridge=$2 address=$3 kubelet=$4
-    shift 4
+    run=$1 bridge=$2 address=$3 services=$4 kubelet=$5
+    shift 5
     # Mounts made here stay here; between containers and the kubelet they are passed on.
     mount --make-rshared /
     # Sockets, locks and states of the runtime, which names many of its paths itself.
@@ -154,8 +154,11 @@ make_namespaces() {
     ip link add "$bridge" type bridge
     ip address add "$address/16" dev "$bridge"
     ip link set "$bridge" up
+    # Nothing is there, but without a route a packet is dropped before the rules of kube-proxy see it: the node
+    # itself could not use services, and a service without pods would not refuse connections.
+    ip route add "$services" dev "$bridge"
     echo 1 >/proc/sys/net/ipv4/ip_forward
-  ' make_namespaces "$RUN" "$BRIDGE" "$NODE_ADDRESS" "$CLUSTER/kubelet" "${HIDDEN[@]}" >>"$LOG/namespaces.log" 2>&1 ||
+  ' make_namespaces "$RUN" "$BRIDGE" "$NODE_ADDRESS" "$SERVICE_RANGE" "$CLUSTER/kubelet" "${HIDDEN[@]}" >>"$LOG/namespaces.log" 2>&1 ||
     { tail -n 20 "$LOG/namespaces.log" >&2; die "the namespaces could not be prepared"; }
 }
 
