@@ -32,7 +32,7 @@ class RightsTest {
       runs      |                      | pods                      | -                                                                | create delete get list patch watch
       runs      |                      | events                    | -                                                                | create
       own       | coordination.k8s.io  | leases                    | -                                                                | create
-      own       | coordination.k8s.io  | leases                    | tidy-luigi-operator                                              | get patch update
+      own       | coordination.k8s.io  | leases                    | tidy-luigi-operator                                              | get update
       """;
 
   private static final List<String> SETS = Helm.sets();
