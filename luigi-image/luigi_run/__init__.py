@@ -1,0 +1,3 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs one attempt of a Luigi pipeline and says, once and truthfully, how it ended."""

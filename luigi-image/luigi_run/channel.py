@@ -1,0 +1,66 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""How a phase process and its tasks talk to the supervisor.
+
+Reports are JSON lines over an inherited pipe with one writer, the phase process. A forked task sends the read end of
+its own output over a datagram socket, so that the supervisor reads it and no thread is needed in the Luigi process.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import time
+from typing import Any
+
+from luigi_run.logs import LONGEST_RECORD_MSG, RECORD_MARK
+from luigi_run.redact import Redactor
+
+
+class Channel:
+    """The phase process's side."""
+
+    def __init__(self, report_fd: int, control_fd: int) -> None:
+        # Programs that tasks execute must not hold these open.
+        os.set_inheritable(report_fd, False)
+        os.set_inheritable(control_fd, False)
+        self._report_fd = report_fd
+        self._control = socket.socket(fileno=control_fd)
+
+    def send(self, event: dict[str, Any]) -> None:
+        data = json.dumps({**event, "at": time.time()}, separators=(",", ":")).encode("ascii") + b"\n"
+        while data:
+            data = data[os.write(self._report_fd, data) :]
+
+    def become_task(self, task_id: str) -> None:
+        """In a forked task: hands the output to the supervisor and lets go of what belongs to the parent."""
+        read_end, write_end = os.pipe()
+        os.dup2(write_end, 1)
+        os.dup2(write_end, 2)
+        os.close(write_end)
+        hello = json.dumps({"id": task_id, "pid": os.getpid()}).encode("ascii")
+        socket.send_fds(self._control, [hello], [read_end])
+        os.close(read_end)
+        self._control.close()
+        os.close(self._report_fd)
+
+
+class RecordHandler(logging.Handler):
+    """Writes log records, marked, between the ordinary output of the process; the supervisor completes them."""
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__()
+        self._redact = redact
+        self.setFormatter(logging.Formatter("%(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            msg = self._redact(self.format(record))[:LONGEST_RECORD_MSG]
+            entry = json.dumps({"level": record.levelname, "logger": record.name, "msg": msg})
+            data = f"{RECORD_MARK}{entry}\n".encode("ascii")
+            while data:
+                data = data[os.write(1, data) :]
+        except Exception:
+            self.handleError(record)

@@ -1,0 +1,138 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""The termination message: one line of ASCII JSON within a budget, rewritten in place.
+
+The kubelet keeps the last 4096 bytes of the file. A message that is not final is what a killed attempt
+leaves behind, so at every moment the file must hold one whole message.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+ENVIRONMENT_NAME = "LUIGI_RUN_TERMINATION_LOG"
+DEFAULT_PATH = "/dev/termination-log"
+LAST_LINE_BYTES = 2000
+
+_NAME_CHARS = 160
+_NAME_CHARS_AT_LAST = 40
+_MSG_CHARS = 2000
+_MSG_CHARS_KEPT = 160
+
+
+def encode(message: Mapping[str, Any], budget: int) -> bytes:
+    """The message as one line of at most budget bytes, its newline included.
+
+    What does not fit goes in a fixed order: slow, missing, trace, msg, failed, running, names; `cut` tells what went.
+    """
+    slim = _bounded(message)
+    cut: list[str] = slim["cut"]
+    fail = slim["fail"]
+
+    def size() -> int:
+        return len(_line(slim))
+
+    def shorten_list(holder: dict[str, Any], key: str) -> None:
+        if size() > budget and holder[key]:
+            cut.append(key)
+            while holder[key] and size() > budget:
+                holder[key].pop()
+
+    def shorten_msg(keep: int) -> None:
+        excess = size() - budget
+        text = fail["msg"]
+        if excess <= 0 or len(text) <= keep:
+            return
+        if "msg" not in cut:
+            cut.append("msg")
+            excess = size() - budget
+        end, saved = len(text), -3
+        while end > keep and saved < excess:
+            end -= 1
+            saved += len(json.dumps(text[end])) - 2
+        fail["msg"] = text[:end] + "..."
+
+    shorten_list(slim, "slow")
+    shorten_list(slim, "missing")
+    if fail:
+        shorten_list(fail, "trace")
+        shorten_msg(_MSG_CHARS_KEPT)
+    shorten_list(slim, "failed")
+    shorten_list(slim, "running")
+    if fail and size() > budget:
+        cut.append("names")
+        for key in ("task", "id", "where", "exc"):
+            fail[key] = _clip(_ascii(fail[key]), _NAME_CHARS_AT_LAST)
+        shorten_msg(0)
+    return _line(slim)
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _bounded(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy whose texts and lists are within the bounds of termination.schema.json."""
+    slim = dict(message)
+    slim["cut"] = []
+    slim["missing"] = [_clip(name, _NAME_CHARS) for name in message["missing"][:20]]
+    slim["running"] = [_clip(name, _NAME_CHARS) for name in message["running"][:20]]
+    slim["failed"] = [_clip(name, _NAME_CHARS) for name in message["failed"][:10]]
+    slim["slow"] = [[_clip(name, _NAME_CHARS), seconds] for name, seconds in message["slow"][:5]]
+    if message["fail"]:
+        fail = dict(message["fail"])
+        for key in ("task", "id", "where", "exc"):
+            fail[key] = _clip(fail[key], _NAME_CHARS)
+        fail["msg"] = _clip(fail["msg"], _MSG_CHARS)
+        fail["trace"] = [_clip(frame, _NAME_CHARS) for frame in fail["trace"][:20]]
+        slim["fail"] = fail
+    return slim
+
+
+def _clip(text: str, chars: int) -> str:
+    # A lone surrogate (an undecodable byte in a file name, say) would be refused by strict JSON readers.
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return text if len(text) <= chars else text[: chars - 3] + "..."
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode("ascii").replace("\\", "/").replace('"', "'").translate(_NO_CONTROL)
+
+
+_NO_CONTROL = dict.fromkeys([*range(32), 127], "?")
+
+
+class TerminationLog:
+    """The file the kubelet reads. Without a file every write is a no-op, as on a laptop."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._fd: int | None = None
+        self._length = 0
+        path = environment.get(ENVIRONMENT_NAME)
+        try:
+            if path:
+                self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            elif os.path.exists(DEFAULT_PATH):
+                self._fd = os.open(DEFAULT_PATH, os.O_WRONLY | os.O_CLOEXEC)
+            if self._fd is not None:
+                self._length = os.fstat(self._fd).st_size
+        except OSError:
+            self._fd = None
+
+    def write(self, line: bytes) -> None:
+        """Replaces the content. The file is a mount point: renaming is impossible, so this is one write.
+
+        A shorter line is padded before the file is cut to its length, because a kill may come between the two.
+        """
+        if self._fd is None:
+            return
+        try:
+            os.pwrite(self._fd, line.rstrip(b"\n").ljust(self._length - 1) + b"\n", 0)
+            os.ftruncate(self._fd, len(line))
+            self._length = len(line)
+        except OSError:
+            os.close(self._fd)
+            self._fd = None

@@ -1,0 +1,119 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""One phase of an attempt, in an interpreter of its own: Luigi caches instances and what they require.
+
+Started by the supervisor as `python -m luigi_run.phase NAME REPORT_FD CONTROL_FD` with the spec on standard input.
+Only the supervisor judges; a phase reports facts:
+{"e": "luigi", version}, {"e": "root", id}, {"e": "task", ...}, and last one of {"e": "end"},
+{"e": "invalid", msg} and {"e": "broken", failure}.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+import traceback
+from typing import Any
+
+from luigi_run import procs
+from luigi_run.spec import InvalidSpec, Spec, parse
+
+
+def main(name: str, report_fd: int, control_fd: int) -> None:
+    procs.die_with_parent()
+    spec = parse(sys.stdin.buffer.read())
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    os.close(devnull)
+
+    # After the supervisor has let this process start: importing Luigi takes time and may fail.
+    from luigi_run.channel import Channel, RecordHandler
+    from luigi_run.redact import Redactor
+
+    redact = Redactor(spec.redact, os.environ)
+    channel = Channel(report_fd, control_fd)
+    logging.basicConfig(level=logging.INFO, handlers=[RecordHandler(redact)])
+    package = spec.module.partition(".")[0]
+
+    from luigi_run import failure
+
+    try:
+        channel.send({"e": "luigi", "version": _luigi_version()})
+        {"run": _run, "verify": _verify}[name](spec, channel, package, redact)
+    except InvalidSpec as error:
+        channel.send({"e": "invalid", "msg": redact(str(error))})
+    except (Exception, SystemExit) as error:
+        logging.getLogger("luigi_run").error("%s", traceback.format_exc())
+        channel.send({"e": "broken", "failure": failure.from_exception(error, package, redact)})
+
+
+def _luigi_version() -> str:
+    import luigi
+
+    # Before any build(): the records of Luigi's loggers go to our handler, whatever its own logging set-up says.
+    luigi.configuration.get_config().set("core", "no_configure_logging", "true")
+    multiprocessing.set_start_method("fork")
+    return luigi.__version__
+
+
+def _run(spec: Spec, channel: Any, package: str, redact: Any) -> None:
+    import luigi
+
+    from luigi_run.loading import load_root
+    from luigi_run.luigi_worker import RunnerWorker, TapScheduler
+
+    root = load_root(spec.module, spec.family, spec.params)
+    channel.send({"e": "root", "id": root.task_id})
+    worker: RunnerWorker | None = None
+
+    class Factory:
+        def create_local_scheduler(self) -> TapScheduler:
+            return TapScheduler(prune_on_get_work=True, record_task_history=False)
+
+        def create_worker(self, scheduler: TapScheduler, worker_processes: int, assistant: bool) -> RunnerWorker:
+            nonlocal worker
+            limits = {"timeout": spec.task_seconds} if spec.task_seconds else {}
+            worker = RunnerWorker(
+                channel,
+                package,
+                redact,
+                scheduler=scheduler,
+                worker_processes=worker_processes,
+                assistant=assistant,
+                send_failure_email=False,  # it would mail our records; failures are the operator's to tell
+                no_install_shutdown_handler=False,  # SIGUSR1 must drain
+                **limits,
+            )
+            scheduler.tap(worker, channel, package, redact)
+            return worker
+
+    try:
+        luigi.build([root], worker_scheduler_factory=Factory(), local_scheduler=True, workers=spec.workers)
+    except Exception:
+        # Once the worker is through only Luigi's printed summary can fail, which decides nothing.
+        if worker is None or not worker.finished:
+            raise
+        logging.getLogger("luigi_run").warning("Luigi could not print its summary", exc_info=True)
+    channel.send({"e": "end"})
+
+
+def _verify(spec: Spec, channel: Any, package: str, redact: Any) -> None:
+    from luigi.task import flatten
+
+    from luigi_run.loading import load_root
+
+    root = load_root(spec.module, spec.family, spec.params)
+    complete = root.complete() is True
+    absent: list[str] = []
+    if not complete:
+        try:
+            absent = [redact(str(target)) for target in flatten(root.output()) if not target.exists()]
+        except Exception:
+            logging.getLogger("luigi_run").warning("The outputs of the root cannot be listed", exc_info=True)
+    channel.send({"e": "end", "complete": complete, "absent": [name[:500] for name in absent[:3]]})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

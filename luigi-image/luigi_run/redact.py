@@ -1,0 +1,56 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""Masks secrets by their values, whatever text they turn up in."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+from collections.abc import Iterable, Mapping
+
+MASK = "***"
+# Shorter values occur in ordinary text all the time; masking them would make it unreadable.
+SHORTEST = 4
+
+
+class Redactor:
+    """Replaces the values of the named environment variables, also quoted, escaped or line by line."""
+
+    def __init__(self, names: Iterable[str], environment: Mapping[str, str]) -> None:
+        self.too_short: list[str] = []
+        forms: set[str] = set()
+        for name in names:
+            value = environment.get(name, "")
+            if value and len(value) < SHORTEST:
+                self.too_short.append(name)
+            for part in [value, *value.splitlines()]:
+                part = part.strip()
+                if len(part) >= SHORTEST:
+                    forms |= _forms(part)
+        self.longest = max(map(len, forms), default=0)
+        ordered = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+    def __call__(self, text: str) -> str:
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def safe_cut(self, text: str, limit: int) -> int:
+        """The largest cut position of at most limit that splits no secret (0 when there is none)."""
+        if self._pattern:
+            for match in self._pattern.finditer(text, 0, min(len(text), limit + self.longest)):
+                if match.start() < limit < match.end():
+                    return match.start()
+        return min(limit, len(text))
+
+
+def _forms(value: str) -> set[str]:
+    return {
+        value,
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+        urllib.parse.quote(value),
+        urllib.parse.quote(value, safe=""),
+        urllib.parse.quote_plus(value),
+    }

@@ -1,0 +1,84 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""`validate`: imports the module, finds the family and parses the parameters, as the last step of an image's build.
+
+It builds no tree and calls no method of a task. What is checked runs in an interpreter of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from luigi_run.spec import InvalidSpec, parse, read_bytes
+from luigi_run.verdict import Verdict
+
+_SECONDS = 300
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", nargs="?", help="spec.json (default: the file named by LUIGI_RUN_SPEC)")
+    parser.add_argument("--module", help="check this module instead of a spec")
+    parser.add_argument("--family", help="a task family of the module")
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the family")
+
+
+def main(options: argparse.Namespace) -> int:
+    try:
+        request = _request(options)
+    except InvalidSpec as error:
+        print(error, file=sys.stderr)
+        return Verdict.InvalidSpec.value
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "luigi_run.validate", json.dumps(request)], timeout=_SECONDS, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        print(f"The module {request['module']} was not imported within {_SECONDS} s; make it do less.", file=sys.stderr)
+        return Verdict.SchedulingErrorCode.value
+
+
+def _request(options: argparse.Namespace) -> dict[str, object]:
+    if options.module:
+        pairs = [item.partition("=") for item in options.param]
+        wrong = next((name for name, equals, _ in pairs if not equals), None)
+        if wrong is not None:
+            raise InvalidSpec(f"--param {wrong} has no value; write --param {wrong}=VALUE.")
+        if pairs and not options.family:
+            raise InvalidSpec("--param needs --family; name the task family the parameters belong to.")
+        params = {name: value for name, _, value in pairs}
+        return {"module": options.module, "family": options.family, "params": params, "whole": False}
+    if options.family or options.param:
+        raise InvalidSpec("--family and --param need --module; name the module, or give a spec.")
+    path = options.spec or os.environ.get("LUIGI_RUN_SPEC")
+    if not path:
+        raise InvalidSpec("Nothing to validate is named; give a spec.json or --module.")
+    spec = parse(read_bytes(Path(path)))
+    return {"module": spec.module, "family": spec.family, "params": spec.params, "whole": True}
+
+
+def _check(module: str, family: str | None, params: dict[str, str], whole: bool) -> str:
+    """Returns what was found to be right; raises InvalidSpec, or whatever the user's module raises."""
+    from luigi_run import loading
+
+    if family is None:
+        loading.import_user_module(module)
+        return f"{module}: ok. Task families: {', '.join(loading.families(module)) or 'none'}."
+    if whole:
+        return f"{loading.display_name(loading.load_root(module, family, params))}: ok."
+    cls = loading.load_class(module, family)
+    loading.check_params(cls, params)
+    required = loading.required_params(cls, params)
+    return f"{family} of {module}: ok.{' A run must give: ' + ', '.join(required) + '.' if required else ''}"
+
+
+if __name__ == "__main__":
+    try:
+        print(_check(**json.loads(sys.argv[1])))
+    except InvalidSpec as invalid:
+        print(invalid, file=sys.stderr)
+        sys.exit(Verdict.InvalidSpec.value)

@@ -1,0 +1,2 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0

@@ -1,0 +1,10 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""A module whose import never ends."""
+
+import time
+
+from flows.pipeline import note
+
+note("importing")
+time.sleep(600)

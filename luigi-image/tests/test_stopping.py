@@ -1,0 +1,144 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""Timeouts, SIGTERM, the deadline and kills: the attempt ends in time, says so, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import psutil
+import pytest
+from conftest import Flow, wait_for
+
+workers = pytest.mark.parametrize("workers", [1, 3])
+
+DRAINED = (60, "Drained", True)
+DEADLINE = (61, "Deadline", True)
+
+
+def gone(pids: list[str]) -> bool:
+    return not any(psutil.pid_exists(int(pid)) and psutil.Process(int(pid)).status() != "zombie" for pid in pids)
+
+
+@workers
+def test_a_task_timeout_ends_its_grandchildren(flow: Flow, workers):
+    result = flow.run("WaitsForEver", workers=workers, timeouts={"taskSeconds": 2})
+    assert result.verdict() == (30, "TaskFailed", True)
+    assert "timed out after 2 seconds" in result.fail["msg"]
+    (pids,) = flow.notes("pids")
+    assert gone(pids)
+
+
+def test_a_task_that_ignores_sigterm_times_out_too(flow: Flow):
+    result = flow.run("WaitsForEver", {"stubborn": "true"}, timeouts={"taskSeconds": 2})
+    assert result.verdict() == (30, "TaskFailed", True)
+
+
+@workers
+def test_sigterm_lets_running_tasks_finish_and_starts_no_more(flow: Flow, workers):
+    process = flow.start(flow.spec("ManyWaits", workers=workers))
+    wait_for(lambda: len(flow.notes("started")) == workers, "every worker is busy")
+    process.send_signal(signal.SIGTERM)
+    # Only after Luigi has been told may the tasks end: then none may follow.
+    wait_for(lambda: told_to_take_no_more(process), "SIGUSR1 has reached the Luigi process")
+    (flow.home / "go").touch()
+    result = flow.end(process)
+    assert result.verdict() == DRAINED
+    assert len(flow.notes("started")) == workers
+    assert (result.n["ran"], result.n["running"], result.n["failed"]) == (workers, 0, 0)
+    assert result.message["fail"] is None
+
+
+def told_to_take_no_more(process) -> bool:
+    """The drain has begun when the supervisor has handled the signal; Luigi's handler runs within its next poll."""
+    if not hasattr(process, "told"):
+        process.told = time.monotonic()
+    return time.monotonic() - process.told > 1.5
+
+
+def test_work_that_was_finished_while_draining_counts(flow: Flow):
+    process = flow.start(flow.spec("WaitsForSignal"))
+    wait_for(lambda: flow.notes("started"), "the task runs")
+    process.send_signal(signal.SIGTERM)
+    (flow.home / "go").touch()
+    assert flow.end(process).verdict() == (0, "Succeeded", False)
+
+
+@workers
+def test_sigterm_with_tasks_that_do_not_end(flow: Flow, workers):
+    spec = flow.spec("ManyForEver", workers=workers, timeouts={"graceSeconds": 11})
+    process = flow.start(spec)
+    wait_for(lambda: len(flow.notes("pids")) == workers, "every worker is busy")
+    begin = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    result = flow.end(process, seconds=11)
+    assert time.monotonic() - begin >= 1, "tasks had no time to finish"
+    assert result.verdict() == DRAINED
+    assert result.n["running"] == len(result.message["running"]) == workers
+    assert result.n["failed"] == 0
+    assert all(gone(pids) for pids in flow.notes("pids"))
+
+
+def test_sigterm_with_a_task_that_ignores_it(flow: Flow):
+    process = flow.start(flow.spec("WaitsForEver", {"stubborn": "true"}, timeouts={"graceSeconds": 4}))
+    wait_for(lambda: flow.notes("pids"), "the task runs")
+    process.send_signal(signal.SIGTERM)
+    result = flow.end(process, seconds=4)
+    assert result.verdict() == DRAINED
+    assert result.message["running"] == ["WaitsForEver(n=0, stubborn=True)"]
+
+
+def test_sigterm_before_luigi_is_ready(flow: Flow):
+    process = flow.start(flow.spec("SlowImport", task={"module": "flows.slow"}))
+    wait_for(lambda: flow.notes("importing"), "the module is being imported")
+    process.send_signal(signal.SIGTERM)
+    assert flow.end(process, seconds=10).verdict() == DRAINED
+
+
+def test_a_second_interrupt_ends_at_once(flow: Flow):
+    process = flow.start(flow.spec("WaitsForEver"))
+    wait_for(lambda: flow.notes("pids"), "the task runs")
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: drain_has_begun(process), "the first interrupt is taken")
+    process.send_signal(signal.SIGINT)
+    assert flow.end(process, seconds=10).verdict() == DRAINED
+
+
+@workers
+def test_the_deadline(flow: Flow, workers):
+    result = flow.run("ManyForEver", workers=workers, timeouts={"deadlineSeconds": 4})
+    assert result.verdict() == DEADLINE
+    assert "The deadline of 4 s passed while WaitsForEver" in result.fail["msg"]
+    assert result.n["running"] == workers
+    assert all(gone(pids) for pids in flow.notes("pids"))
+
+
+def test_the_deadline_of_an_import_that_does_not_end(flow: Flow):
+    result = flow.run("SlowImport", task={"module": "flows.slow"}, timeouts={"deadlineSeconds": 1})
+    assert result.verdict() == DEADLINE
+
+
+@workers
+def test_a_killed_runner_leaves_the_last_state_and_no_process(flow: Flow, workers):
+    process = flow.start(flow.spec("ManyForEver", workers=workers))
+    wait_for(lambda: flow.rolling().get("n", {}).get("running") == workers, "the message tells what runs")
+    process.kill()
+    process.wait()
+    message = flow.rolling()
+    assert (message["final"], message["verdict"], message["exit"]) == (False, None, None)
+    assert message["phase"] == "run"
+    assert message["tok"] == flow.spec("ManyForEver")["run"]["token"]
+    assert len(message["running"]) == workers
+    # What a task started in a session of its own is the container's to end, as tini does with all that is left.
+    direct = [pids[0] for pids in flow.notes("pids")]
+    wait_for(lambda: gone(direct), "the Luigi process and its tasks die with the supervisor")
+
+
+def test_the_message_is_there_from_the_start(flow: Flow):
+    process = flow.start(flow.spec("SlowImport", task={"module": "flows.slow"}))
+    wait_for(lambda: flow.notes("importing"), "the module is being imported")
+    message = flow.rolling()
+    assert (message["final"], message["phase"], message["run"]) == (False, "run", "flights/ua-20130115")
+    process.send_signal(signal.SIGTERM)
+    flow.end(process)

@@ -1,0 +1,352 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every verdict against real Luigi, by exit code and by final message."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from conftest import Flow
+
+SUCCEEDED = (0, "Succeeded", False)
+MISSING_DATA = (20, "MissingData", True)
+TASK_FAILED = (30, "TaskFailed", True)
+TASK_FAILED_PERMANENT = (31, "TaskFailedPermanent", False)
+SCHEDULING_TRANSIENT = (35, "SchedulingError", True)
+SCHEDULING_CODE = (36, "SchedulingError", False)
+INTERNAL_ERROR = (40, "InternalError", True)
+UNVERIFIED = (45, "Unverified", False)
+RANGE_CUT = (45, "Unverified", True)
+INVALID_SPEC = (50, "InvalidSpec", False)
+
+workers = pytest.mark.parametrize("workers", [1, 3])
+
+
+def counts(result, **expected):
+    """All counters, those not named being zero."""
+    assert {name: count for name, count in result.n.items() if count} == expected
+
+
+# Succeeded
+
+
+@workers
+def test_a_tree_runs_and_its_root_is_verified(flow: Flow, workers):
+    result = flow.run("Report", workers=workers)
+    assert result.verdict() == SUCCEEDED
+    assert result.message["phase"] == "verify"
+    assert result.message["fail"] is None
+    assert result.message["luigi"] == "3.8.1"
+    assert (result.message["run"], result.message["att"]) == ("flights/ua-20130115", 1)
+    counts(result, total=4, ran=4)
+
+
+def test_what_is_complete_is_not_run_again(flow: Flow):
+    flow.run("Report")
+    result = flow.run("Report")
+    assert result.verdict() == SUCCEEDED
+    counts(result, total=1, complete=1)
+
+
+@workers
+def test_success_on_a_retry_within_the_run_is_success(flow: Flow, workers):
+    (flow.home / "luigi.cfg").write_text(
+        textwrap.dedent("""        [worker]
+        keep_alive = true
+        wait_interval = 0.1
+        wait_jitter = 0
+        [scheduler]
+        retry_delay = 0.1
+        """)
+    )
+    result = flow.run("AboveFailsOnce", workers=workers)
+    assert result.verdict() == SUCCEEDED
+    assert result.message["failed"] == []
+    counts(result, total=2, ran=2)
+
+
+@workers
+def test_dynamic_dependencies(flow: Flow, workers):
+    (flow.home / "notes").touch()
+    result = flow.run("Dynamic", workers=workers)
+    assert result.verdict() == SUCCEEDED
+    # Leaf 7 and 8, NeedsData, and what that one requires: Data and Leaf 1.
+    counts(result, total=6, ran=5, complete=1, dynamic=5)
+
+
+@workers
+def test_batched_tasks_are_counted_one_by_one(flow: Flow, workers):
+    result = flow.run("AboveBatched", workers=workers)
+    assert result.verdict() == SUCCEEDED
+    counts(result, total=5, ran=5)
+
+
+def test_a_thread_of_user_code_does_not_hold_the_attempt(flow: Flow):
+    assert flow.run("KeepsThread").verdict() == SUCCEEDED
+
+
+def test_a_background_process_is_ended_with_its_phase(flow: Flow):
+    result = flow.run("LeavesDaemon")
+    assert result.verdict() == SUCCEEDED
+    assert any("left behind" in line["msg"] for line in result.logs)
+
+
+# TaskFailed
+
+
+@workers
+def test_a_failed_task_is_described(flow: Flow, workers):
+    result = flow.run("AboveFailure", workers=workers)
+    assert result.verdict() == TASK_FAILED
+    counts(result, total=3, ran=1, failed=1, pending=1)
+    fail = result.fail
+    assert (fail["task"], fail["exc"], fail["msg"]) == ("Fails(how=error)", "ZeroDivisionError", "division by zero")
+    assert fail["id"].startswith("Fails_error_")
+    assert fail["where"].startswith("flows/pipeline.py:")
+    assert fail["where"].endswith(" mean")
+    assert [frame.split()[-1] for frame in fail["trace"]][:2] == ["mean", "run"]
+    assert fail["count"] == 1
+    assert result.message["failed"] == ["Fails(how=error)"]
+    assert result.message["t0"] <= fail["at"] <= result.message["t1"]
+
+
+def test_the_fingerprint_is_of_the_fault_not_of_the_run(flow: Flow, tmp_path_factory):
+    first = flow.run("AboveFailure").fail["fp"]
+    other = Flow(tmp_path_factory.mktemp("other"))
+    assert other.run("Fails").fail["fp"] == first
+    assert other.run("Fails", {"how": "data"}).fail["fp"] != first
+
+
+@pytest.mark.parametrize(
+    ("name", "workers"), [("ValueError", 1), ("ValueError", 3), ("BadData", 1), ("flows.pipeline.BadData", 1)]
+)
+def test_an_error_that_no_retry_heals(flow: Flow, workers, name):
+    result = flow.run("Fails", {"how": "data"}, workers=workers, retry={"nonRetryableErrors": ["OSError", name]})
+    assert result.verdict() == TASK_FAILED_PERMANENT
+    assert result.fail["exc"] == "flows.pipeline.BadData"
+
+
+@workers
+def test_one_failure_that_may_heal_is_enough_for_a_retry(flow: Flow, workers):
+    result = flow.run("TwoFailures", workers=workers, retry={"nonRetryableErrors": ["ValueError"]})
+    assert result.verdict() == TASK_FAILED
+    assert sorted(result.message["failed"]) == ["Fails(how=data)", "Fails(how=error)"]
+
+
+@workers
+def test_sys_exit_in_a_task_is_its_failure(flow: Flow, workers):
+    result = flow.run("Fails", {"how": "exit"}, workers=workers)
+    assert result.verdict() == TASK_FAILED
+    assert (result.fail["exc"], result.fail["msg"]) == ("SystemExit", "3")
+
+
+def test_a_broken_failure_handler_hides_nothing(flow: Flow):
+    result = flow.run("Fails", {"how": "broken handler"})
+    assert result.verdict() == TASK_FAILED
+    assert result.fail["exc"] == "ZeroDivisionError"
+
+
+@workers
+@pytest.mark.parametrize("code", [0, 7])
+def test_a_task_process_that_vanishes(flow: Flow, workers, code):
+    result = flow.run("Vanishes", {"code": str(code)}, workers=workers)
+    assert result.verdict() == TASK_FAILED
+    assert f"exit code {code}" in result.fail["msg"]
+    assert result.fail["task"] == f"Vanishes(code={code})"
+    assert result.lines(f"Vanishes(code={code})") == ["a last word without a line end"]
+
+
+@workers
+def test_a_vanished_task_does_not_hold_up_the_others(flow: Flow, workers):
+    result = flow.run("AboveVanishes", workers=workers)
+    assert result.verdict() == TASK_FAILED
+    counts(result, total=3, ran=1, failed=1, pending=1)
+
+
+@workers
+def test_a_killed_task_names_the_memory_limit(flow: Flow, workers):
+    result = flow.run("KilledByKernel", workers=workers)
+    assert result.verdict() == TASK_FAILED
+    assert "exit code -9" in result.fail["msg"]
+    assert "memory limit" in result.fail["msg"]
+
+
+@workers
+def test_a_dependency_that_wrote_nothing_is_named(flow: Flow, workers):
+    result = flow.run("AboveWritesNothing", workers=workers)
+    assert result.verdict() == TASK_FAILED
+    assert result.fail["task"] == "AboveWritesNothing()"
+    assert "Unfulfilled dependency at run time: WritesNothing_" in result.fail["msg"]
+
+
+# Unverified
+
+
+@workers
+def test_a_root_that_wrote_nothing(flow: Flow, workers):
+    result = flow.run("WritesNothing", workers=workers)
+    assert result.verdict() == UNVERIFIED
+    assert str(flow.home) in result.fail["msg"]
+    assert ".out" in result.fail["msg"]
+    counts(result, total=1, ran=1)
+
+
+@workers
+@pytest.mark.parametrize("family", ["Blocked", "AboveBlocked"])
+def test_a_root_that_luigi_never_ran(flow: Flow, workers, family):
+    result = flow.run(family, workers=workers)
+    assert result.verdict() == UNVERIFIED
+    assert "resources" in result.fail["msg"]
+
+
+@workers
+def test_a_disabled_root(flow: Flow, workers):
+    result = flow.run("DisabledRoot", workers=workers)
+    assert result.verdict() == UNVERIFIED
+    assert "DisabledRoot() is disabled" in result.fail["msg"]
+    counts(result, total=1, disabled=1)
+
+
+@workers
+def test_a_cut_range_stops_what_needs_it_and_continues(flow: Flow, workers):
+    result = flow.run("DailyReport", workers=workers)
+    assert result.verdict() == RANGE_CUT
+    assert "task_limit of 3" in result.fail["msg"]
+    counts(result, total=5, ran=3, failed=1, pending=1)
+    result = flow.run("DailyReport", workers=workers)
+    assert result.verdict() == SUCCEEDED
+    (report,) = flow.home.glob("DailyReport_*.out")
+    assert report.read_text() == "5 days"
+
+
+def test_a_range_as_root(flow: Flow):
+    params = {"of": "Daily", "start": "2013-01-01", "stop": "2013-01-06", "now": "1357776000"}
+    assert flow.run("Days", params).verdict() == RANGE_CUT
+    assert flow.run("Days", params).verdict() == SUCCEEDED
+
+
+# MissingData
+
+
+@workers
+def test_external_data_is_missing(flow: Flow, workers):
+    result = flow.run("NeedsData", workers=workers)
+    assert result.verdict() == MISSING_DATA
+    assert result.message["missing"] == ["Data(name=flights.csv)"]
+    assert "Data(name=flights.csv)" in result.fail["msg"]
+    counts(result, total=3, ran=1, missing=1, pending=1)
+
+
+@workers
+def test_external_data_is_found_missing_while_a_task_runs(flow: Flow, workers):
+    result = flow.run("NeedsDataLater", workers=workers)
+    assert result.verdict() == MISSING_DATA
+    counts(result, total=2, missing=1, pending=1, dynamic=1)
+
+
+@workers
+@pytest.mark.parametrize("retry_external", ["true", "false"])
+def test_keep_alive_does_not_wait_for_external_data(flow: Flow, workers, retry_external):
+    (flow.home / "luigi.cfg").write_text(f"[worker]\nkeep_alive = true\nretry_external_tasks = {retry_external}\n")
+    result = flow.run("NeedsData", workers=workers)
+    assert result.verdict() == MISSING_DATA
+
+
+# SchedulingError
+
+
+@workers
+@pytest.mark.parametrize("family", ["CompleteRaises", "AboveCompleteRaises"])
+def test_complete_raises(flow: Flow, workers, family):
+    result = flow.run(family, workers=workers)
+    assert result.verdict() == SCHEDULING_CODE
+    assert (result.fail["task"], result.fail["exc"]) == ("CompleteRaises(how=code)", "KeyError")
+    assert result.fail["where"].endswith(" complete")
+    result = flow.run(family, {"how": "network"}, workers=workers)
+    assert result.verdict() == SCHEDULING_TRANSIENT
+    assert result.fail["exc"] == "ConnectionRefusedError"
+
+
+@workers
+def test_requires_raises(flow: Flow, workers):
+    result = flow.run("RequiresRaises", workers=workers)
+    assert result.verdict() == SCHEDULING_CODE
+    assert (result.fail["exc"], result.fail["msg"]) == ("TypeError", "wrong argument")
+    assert flow.run("RequiresRaises", {"how": "network"}, workers=workers).verdict() == SCHEDULING_TRANSIENT
+
+
+def test_luigi_itself_gives_up(flow: Flow):
+    result = flow.run("RequiresTarget")
+    assert result.verdict() == SCHEDULING_CODE
+    assert "can not return Target objects" in result.fail["msg"]
+
+
+@pytest.mark.parametrize(("module", "exc"), [("flows.broken", "KeyError"), ("flows.lacking", "ModuleNotFoundError")])
+def test_a_module_that_cannot_be_imported(flow: Flow, module, exc):
+    result = flow.run("Report", task={"module": module})
+    assert result.verdict() == SCHEDULING_CODE
+    assert result.fail["exc"] == exc
+    assert result.fail["where"].startswith("flows/")
+
+
+# InternalError
+
+
+def test_the_luigi_process_ends_without_a_word(flow: Flow):
+    result = flow.run("LeavesDuringScheduling")
+    assert result.verdict() == INTERNAL_ERROR
+    assert "run phase ended with exit code 0" in result.fail["msg"]
+
+
+# InvalidSpec: names and values
+
+
+@workers
+@pytest.mark.parametrize("task", [{"family": "Reprot"}, {"params": {"carier": "UA"}}])
+def test_unknown_names(flow: Flow, workers, task):
+    assert flow.run("Report", task=task, workers=workers).verdict() == INVALID_SPEC
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ({"module": "flows.pipelin"}, ["flows.pipelin does not exist", "Did you mean pipeline?"]),
+        ({"module": "no_such_package.pipeline"}, ["no_such_package is not found"]),
+        ({"module": "..pipeline"}, ["'..pipeline' is not the name of a Python module"]),
+        ({"family": "Reprot"}, ["no task family Reprot", "Did you mean Report"]),
+        ({"params": {"carier": "UA"}}, ["Report has no parameter carier", "Did you mean carrier?"]),
+        (
+            {"family": "NoParameters", "params": {"x": "1"}},
+            ["NoParameters has no parameter x", "It has no parameters."],
+        ),
+        ({"params": {"date": "yesterday"}}, ["The parameter date of Report cannot take 'yesterday'", "DateParameter"]),
+        ({"params": {"date": ""}}, ["The parameter date of Report cannot take ''"]),
+        ({"family": "Data"}, ["Data needs the parameter name"]),
+    ],
+)
+def test_wrong_names_and_values_are_explained(flow: Flow, task, words):
+    result = flow.run("Report", task=task)
+    assert result.verdict() == INVALID_SPEC
+    for word in words:
+        assert word in result.fail["msg"]
+
+
+def test_an_empty_string_is_a_value(flow: Flow):
+    assert flow.run("Report", {"carrier": ""}).verdict() == SUCCEEDED
+    assert (
+        any(line["task"] == "Report(date=2013-01-15, carrier=)" for line in flow.run("Fails", {"how": ""}).logs)
+        is False
+    )
+
+
+# verify: None
+
+
+def test_without_verification_luigi_is_believed(flow: Flow):
+    assert flow.run("WritesNothing", verify="None").verdict() == SUCCEEDED
+
+
+@pytest.mark.parametrize("family", ["Blocked", "DisabledRoot"])
+def test_without_verification_a_root_that_never_ran_is_no_success(flow: Flow, family):
+    assert flow.run(family, verify="None").verdict() == UNVERIFIED
