@@ -69,7 +69,8 @@ def _record(cls: type | None, exc: str, msg: str, frames: list[dict[str, Any]], 
     mro: list[str] = [exc] if exc else []
     for base in cls.__mro__ if cls else ():
         if base not in (object, BaseException, Exception):
-            mro += [name for name in (_qualified(base), base.__name__) if name not in mro]
+            mro += [_qualified(base), base.__name__]
+    mro = list(dict.fromkeys(mro))
     kind = "error"
     if _UNFULFILLED.match(msg):
         kind = "unfulfilled"

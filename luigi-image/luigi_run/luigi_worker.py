@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Luigi's worker, scheduler and task process with the taps and watches that make its results trustworthy.
 
-These classes override private members of Luigi; they fit the one version that requirements.in pins.
+These classes override private members of Luigi; they fit the one version that requirements/run.in pins.
 """
 
 from __future__ import annotations
@@ -248,14 +248,15 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
             tree = psutil.Process(self.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             tree = []
+        until = time.monotonic() + _TERM_SECONDS
         procs.signal_group(self.pid, signal.SIGTERM)
         for process in tree:
             _quietly(process.terminate)
         self.join(_TERM_SECONDS)
-        _, alive = psutil.wait_procs(tree, timeout=_TERM_SECONDS if self.exitcode is None else 1.0)
+        _, alive = psutil.wait_procs(tree, timeout=max(0.0, until - time.monotonic()))
         for process in alive:
-            for child in [*_quietly(lambda process=process: process.children(recursive=True)), process]:
-                _quietly(child.kill)
+            for below in [*_quietly(lambda process=process: process.children(recursive=True)), process]:
+                _quietly(below.kill)
         procs.signal_group(self.pid, signal.SIGKILL)
         self.join(_TERM_SECONDS)
 

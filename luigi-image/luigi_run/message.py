@@ -18,7 +18,7 @@ DEFAULT_PATH = "/dev/termination-log"
 LAST_LINE_BYTES = 2000
 
 _NAME_CHARS = 160
-_NAME_CHARS_AT_LAST = 40
+_NAME_CHARS_AT_LAST = 30
 _MSG_CHARS = 2000
 _MSG_CHARS_KEPT = 160
 
@@ -53,7 +53,7 @@ def encode(message: Mapping[str, Any], budget: int) -> bytes:
         while end > keep and saved < excess:
             end -= 1
             saved += len(json.dumps(text[end])) - 2
-        fail["msg"] = text[:end] + "..."
+        fail["msg"] = text[:end] + "..."[: len(text) - end]
 
     shorten_list(slim, "slow")
     shorten_list(slim, "missing")
@@ -64,9 +64,13 @@ def encode(message: Mapping[str, Any], budget: int) -> bytes:
     shorten_list(slim, "running")
     if fail and size() > budget:
         cut.append("names")
-        for key in ("task", "id", "where", "exc"):
-            fail[key] = _clip(_ascii(fail[key]), _NAME_CHARS_AT_LAST)
-        shorten_msg(0)
+        for length in (_NAME_CHARS_AT_LAST, 0):
+            if size() > budget:
+                if length == 0:
+                    cut[:] = ["names"]
+                for key in ("task", "id", "where", "exc"):
+                    fail[key] = _clip(_ascii(fail[key]), length)
+                shorten_msg(0)
     return _line(slim)
 
 
@@ -95,7 +99,7 @@ def _bounded(message: Mapping[str, Any]) -> dict[str, Any]:
 def _clip(text: str, chars: int) -> str:
     # A lone surrogate (an undecodable byte in a file name, say) would be refused by strict JSON readers.
     text = text.encode("utf-8", "replace").decode("utf-8")
-    return text if len(text) <= chars else text[: chars - 3] + "..."
+    return text if len(text) <= chars else text[: max(0, chars - 3)] + "..."[:chars]
 
 
 def _ascii(text: str) -> str:
@@ -130,7 +134,7 @@ class TerminationLog:
         if self._fd is None:
             return
         try:
-            os.pwrite(self._fd, line.rstrip(b"\n").ljust(self._length - 1) + b"\n", 0)
+            os.pwrite(self._fd, line.ljust(self._length), 0)
             os.ftruncate(self._fd, len(line))
             self._length = len(line)
         except OSError:

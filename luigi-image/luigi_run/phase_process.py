@@ -84,6 +84,7 @@ class PhaseProcess:
     def events(self, timeout: float | None) -> Iterator[dict[str, Any]]:
         """Waits for something to happen and yields the reports that came."""
         ready = self._selector.select(timeout)
+        procs.reap_orphans(self._process.pid)
         # Reports first: a task is reported as running before its process hands over its output.
         yield from self._read_reports()
         for key, _ in ready:
@@ -94,7 +95,7 @@ class PhaseProcess:
 
     def rest(self) -> Iterator[dict[str, Any]]:
         """After the end: kills what is left of the phase, then yields the last reports and logs the last output."""
-        left = procs.kill_session(self._process.pid)
+        left = procs.kill_descendants(self._process.pid)
         if left:
             self._log.line(f"Ended {left} processes that the {self.name} phase left behind", level="WARNING")
         yield from self._read_reports()
@@ -123,7 +124,7 @@ class PhaseProcess:
         return set(self._tasks)
 
     def kill(self) -> None:
-        procs.kill_session(self._process.pid)
+        procs.kill_descendants(self._process.pid)
 
     def _add_output(self, fd: int, task: str) -> None:
         os.set_blocking(fd, False)

@@ -240,10 +240,10 @@ _SPEC = _Fields(
         "run": _Fields(
             {
                 "namespace": _Text(1, 63, _DNS),
-                "name": _Text(1, 63, _DNS),
-                "uid": _Text(0, 64, _IDENTIFIER),
+                "name": _Text(1, 52, _DNS),
+                "uid": _Text(0, 40, _IDENTIFIER),
                 "attempt": _Number(1, 1_000_000),
-                "token": _Text(0, 64, _IDENTIFIER),
+                "token": _Text(0, 40, _IDENTIFIER),
                 "fence": _Number(0, 2**63 - 1),
                 "client": _Text(0, 63),
                 "date": _Text(0, 32),

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from luigi_run.logs import Log
 from luigi_run.verdict import Verdict
 
 
@@ -30,7 +31,8 @@ class Stoppable(Protocol):
 class Stopping:
     """Whether, why and how far the attempt is being stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self.verdict: Verdict | None = None
         self.interrupted: set[str] = set()
         self.wakeup, self._wakeup_write = socket.socketpair()
@@ -86,14 +88,22 @@ class Stopping:
     def _begin(self, verdict: Verdict, now: float, term: float, kill: float, end: float) -> None:
         self.verdict = verdict
         self._steps = [
-            (now, lambda process: process.take_no_more()),
+            (now, lambda process: self._take_no_more(process, term)),
             (now + term, lambda process: self._interrupt(process, signal.SIGTERM)),
             (now + kill, lambda process: self._interrupt(process, signal.SIGKILL)),
             (now + end, lambda process: process.kill()),
         ]
 
+    def _take_no_more(self, process: Stoppable, seconds: float) -> None:
+        process.take_no_more()
+        assert self.verdict
+        self._log.line(f"{self.verdict.word}: no new tasks from now on, running ones have {seconds:.0f} s to finish")
+
     def _interrupt(self, process: Stoppable, number: signal.Signals) -> None:
-        self.interrupted |= process.signal_tasks(number)
+        interrupted = process.signal_tasks(number)
+        if interrupted:
+            self._log.line(f"{number.name} for {len(interrupted)} running tasks", level="WARNING")
+        self.interrupted |= interrupted
 
 
 def _drain_times(grace: int) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from luigi_run import judge, message
+from luigi_run import judge, message, procs
 from luigi_run.board import Board
 from luigi_run.judge import Judgement, PhaseEnd
 from luigi_run.logs import Log
@@ -38,7 +38,7 @@ class Attempt:
         self._board = Board()
         self._phase = "start"
         self._luigi = ""
-        self._stopping = Stopping()
+        self._stopping = Stopping(log)
         self._dirty = False
         self._written = 0.0
         self._write_rolling()
@@ -46,6 +46,7 @@ class Attempt:
     def run(self, spec: Spec, raw: bytes) -> Judgement:
         """Runs the phases; the signals are this process's from here to the end."""
         self._spec, self._raw = spec, raw
+        procs.adopt_orphans()
         self._write_rolling()
         deadline = time.monotonic() + spec.deadline_seconds if spec.deadline_seconds else None
         with self._stopping.watch(spec.grace_seconds, deadline):

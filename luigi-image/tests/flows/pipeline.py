@@ -348,3 +348,18 @@ class KeepsThread(Step):
             marker.touch()
             threading.Thread(target=time.sleep, args=(600,)).start()
         return super().complete()
+
+
+class Crowd(Step):
+    """Forty tasks that take a moment each."""
+
+    def requires(self):
+        return [Moment(n=n) for n in range(40)]
+
+
+class Moment(Step):
+    n = luigi.IntParameter()
+
+    def run(self):
+        time.sleep(0.1)
+        self.write()

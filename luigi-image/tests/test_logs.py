@@ -1,0 +1,139 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""Log lines, masking, and the environment of user code."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+
+import pytest
+from conftest import Flow
+from hypothesis import given
+from hypothesis import strategies as st
+
+from luigi_run.logs import LONGEST_LINE, LineWrapper, Log
+from luigi_run.redact import MASK, Redactor
+
+SECRET = 'p4ss"w\u00f6rd/\\+x'
+
+
+def wrapped(chunks: list[bytes], redact: Redactor | None = None) -> list[str]:
+    """The messages that a wrapper makes of these chunks."""
+    with tempfile.TemporaryFile() as file:
+        log = Log(file.fileno())
+        log.identify("n/r", 1, redact or Redactor([], {}))
+        wrapper = LineWrapper(log, "T()")
+        for chunk in chunks:
+            wrapper.feed(chunk)
+        wrapper.close()
+        file.seek(0)
+        return [json.loads(line)["msg"] for line in file]
+
+
+@given(st.lists(st.text("aü\ud83d\ude00\n".encode("utf-16", "surrogatepass").decode("utf-16"), max_size=20)))
+def test_lines_arrive_whole_whatever_the_chunks(texts):
+    data = "".join(texts).encode()
+    expected = [line for line in "".join(texts).split("\n") if line]
+    assert wrapped([data]) == expected
+    assert wrapped([data[index : index + 1] for index in range(len(data))]) == expected
+
+
+def test_a_line_without_end_is_split_and_lost_nowhere():
+    data = ("\u00fc" * 50_000).encode()
+    for size in (1000, 65_536):
+        parts = wrapped([data[index : index + size] for index in range(0, len(data), size)])
+        assert "".join(parts) == data.decode()
+        assert max(map(len, parts)) <= LONGEST_LINE
+
+
+def test_no_split_lets_a_secret_through():
+    redact = Redactor(["S"], {"S": SECRET})
+    for offset in range(LONGEST_LINE - 30, LONGEST_LINE + 5):
+        text = "x" * offset + SECRET + "y" * LONGEST_LINE
+        parts = wrapped([text[index : index + 999].encode() for index in range(0, len(text), 999)], redact)
+        assert "".join(parts) == "x" * offset + MASK + "y" * LONGEST_LINE
+
+
+def test_bytes_that_are_no_text_do_no_harm():
+    assert wrapped([b"a\xffb\n"]) == ["a?b"]
+
+
+def test_what_looks_like_a_record_but_is_none_is_output():
+    assert wrapped([b"\x1e{broken\n"]) == ["{broken"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET,
+        json.dumps({"password": SECRET}),
+        repr({"password": SECRET}),
+        "mysql://u:p4ss%22w%C3%B6rd%2F%5C%2Bx@host",
+    ],
+)
+def test_secrets_are_masked_in_every_spelling(text):
+    masked = Redactor(["DB_PASSWORD", "NOT_SET"], {"DB_PASSWORD": SECRET})(text)
+    assert MASK in masked
+    assert "p4ss" not in masked
+
+
+def test_a_secret_of_several_lines_is_masked_line_by_line():
+    redact = Redactor(["KEY"], {"KEY": "-----BEGIN\nabcdef\n-----END\n"})
+    assert redact("key: abcdef") == f"key: {MASK}"
+
+
+def test_short_values_are_named_not_masked():
+    redact = Redactor(["A", "B"], {"A": "abc", "B": ""})
+    assert redact.too_short == ["A"]
+    assert redact("abc") == "abc"
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_no_secret_leaves_an_attempt(flow: Flow, workers):
+    flow.environment["DB_PASSWORD"] = SECRET
+    result = flow.run("Fails", {"how": "secret"}, workers=workers)
+    assert result.fail["msg"] == f"cannot log in with {MASK} to the database"
+    assert "p4ss" not in result.output
+    assert "p4ss" not in flow.termination.read_text()
+
+
+def test_a_secret_parameter_value_is_masked_in_names(flow: Flow):
+    flow.environment["DB_PASSWORD"] = "hunter2secret"
+    result = flow.run("Fails", {"how": "hunter2secret"})
+    assert result.fail["task"] == f"Fails(how={MASK})"
+    assert "hunter2secret" not in result.output
+    assert "hunter2secret" not in flow.termination.read_text()
+
+
+def test_a_private_parameter_is_in_no_task_name(flow: Flow):
+    result = flow.run("Report", {"password": "not in any name"})
+    assert all("not in any name" not in line["task"] for line in result.logs)
+
+
+def test_output_and_records_carry_their_task(flow: Flow):
+    flow.environment["DB_PASSWORD"] = SECRET
+    result = flow.run("Talks")
+    lines = result.lines("Talks()")
+    assert lines[:3] == ["printed by the task", "said by a program", f"the password is {MASK}"]
+    assert "".join(lines[3:]) == "x" * 40_000
+    (record,) = [line for line in result.logs if line["logger"] == "flows"]
+    assert (record["level"], record["msg"], record["task"]) == ("WARNING", "logged by the task", "Talks()")
+    assert {(line["run"], line["attempt"]) for line in result.logs} == {("flights/ua-20130115", 1)}
+
+
+def test_user_code_knows_its_run(flow: Flow):
+    result = flow.run("Environment", timeouts={"deadlineSeconds": 600})
+    (output,) = flow.home.glob("Environment_*.out")
+    seen = dict(line.split("=") for line in output.read_text().splitlines())
+    assert seen == {
+        "NAMESPACE": "flights",
+        "NAME": "ua-20130115",
+        "UID": "8a6c2f0e-3c1b-4f52-9a55-0d6b8f1f7c11",
+        "ATTEMPT": "1",
+        "FENCE": "12",
+        "DATE": "2013-01-15",
+        "DEADLINE": str(result.message["t0"] + 600),
+        "SPEC": "None",
+        "TERMINATION_LOG": "None",
+    }

@@ -1,0 +1,201 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""The termination message: always whole, always within its budget, cut in the promised order."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+from conftest import HERE, IMAGE, TERMINATION_SCHEMA, Flow
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from luigi_run import message
+
+ORDER = ["slow", "missing", "trace", "msg", "failed", "running", "names"]
+
+# All of Unicode, lone surrogates and control characters too: file names and error texts hold what they like.
+texts = st.text(st.characters(), max_size=300) | st.text('\u00fc\n"\\\ud800\x00x', max_size=3000)
+identifiers = st.text("abcXYZ019._:+/=-", max_size=40)
+names = st.text("abc019-", min_size=1, max_size=63)
+count = st.integers(0, 10**6)
+
+
+def messages(fail=None):
+    fails = st.fixed_dictionaries(
+        {
+            "task": texts,
+            "id": texts,
+            "at": count,
+            "exc": texts,
+            "msg": texts,
+            "where": texts,
+            "trace": st.lists(texts, max_size=60),
+            "count": st.integers(1, 10**6),
+            "fp": st.text("0123456789abcdef", min_size=12, max_size=12),
+        }
+    )
+    return st.fixed_dictionaries(
+        {
+            "v": st.just(1),
+            "final": st.booleans(),
+            "verdict": st.sampled_from([None, "TaskFailedPermanent"]),
+            "exit": st.sampled_from([None, 31]),
+            "retry": st.sampled_from([None, False]),
+            "phase": st.just("verify"),
+            "run": st.builds("{}/{:.52}".format, names, names),
+            "uid": identifiers,
+            "att": st.integers(1, 10**6),
+            "tok": identifiers,
+            "luigi": st.just("3.8.1"),
+            "t0": st.just(1_358_301_600),
+            "t1": st.just(1_358_301_600),
+            "n": st.fixed_dictionaries(dict.fromkeys(TERMINATION_SCHEMA["properties"]["n"]["required"], count)),
+            "fail": fails if fail else st.none() | fails,
+            "missing": st.lists(texts, max_size=40),
+            "running": st.lists(texts, max_size=40),
+            "slow": st.lists(st.tuples(texts, count).map(list), max_size=10),
+            "cut": st.just([]),
+            "failed": st.lists(texts, max_size=20),
+        }
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(messages(), st.integers(768, 4096))
+def test_always_valid_and_within_the_budget(full, budget):
+    line = message.encode(full, budget)
+    assert len(line) <= budget
+    assert line.isascii()
+    assert line.count(b"\n") == 1
+    slim = json.loads(line)
+    jsonschema.validate(slim, TERMINATION_SCHEMA)
+    # What the operator decides by is never cut.
+    for key in ("v", "final", "verdict", "exit", "retry", "phase", "run", "uid", "att", "tok", "luigi", "n"):
+        assert slim[key] == full[key]
+    line.decode("ascii").encode("utf-8")
+    json.loads(line.decode("ascii"))["n"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(messages(fail=True), st.integers(768, 4096))
+def test_cut_in_the_promised_order(full, budget):
+    slim = json.loads(message.encode(full, budget))
+    assert slim["cut"] == [step for step in ORDER if step in slim["cut"]]
+    # A later step is taken only after the earlier ones have given all they have.
+    for index, step in enumerate(slim["cut"][:-1]):
+        assert ORDER.index(step) < ORDER.index(slim["cut"][index + 1])
+        if step == "trace":
+            assert slim["fail"]["trace"] == []
+        elif step == "msg":
+            assert len(slim["fail"]["msg"]) <= 163
+        else:
+            assert slim[step] == []
+    if "msg" in slim["cut"]:
+        assert slim["fail"]["msg"].endswith("...")
+
+
+def test_the_worst_identity_fits_the_smallest_budget():
+    text = '"' * 500
+    full = json.loads((HERE / "golden" / "termination.json").read_text())
+    full |= {"run": f"{'n' * 63}/{'r' * 52}", "uid": "u" * 40, "tok": "t" * 40, "att": 10**6}
+    full |= {
+        "verdict": "TaskFailedPermanent",
+        "phase": "verify",
+        "n": dict.fromkeys(full["n"], 10**6),
+        "missing": [text] * 20,
+    }
+    full["fail"] |= {"task": text, "id": text, "exc": text, "msg": text, "where": text, "trace": [text], "count": 10**6}
+    full |= {"running": [text] * 20, "failed": [text] * 10, "slow": [[text, 10**6]] * 5}
+    line = message.encode(full, 768)
+    assert len(line) <= 768
+    jsonschema.validate(json.loads(line), TERMINATION_SCHEMA)
+
+
+def test_golden_messages_are_what_is_written():
+    for path in (HERE / "golden").glob("termination*.json"):
+        full = json.loads(path.read_text())
+        assert message.encode(full, 4000) == path.read_bytes()
+
+
+def test_rewritten_in_place(tmp_path: Path):
+    path = tmp_path / "log"
+    path.write_bytes(b"")
+    inode = path.stat().st_ino
+    log = message.TerminationLog({message.ENVIRONMENT_NAME: str(path)})
+    for line in (b'{"a":"long"}\n', b'{"a":1}\n', b'{"a":"longer still"}\n'):
+        log.write(line)
+        assert path.read_bytes() == line
+    assert path.stat().st_ino == inode
+
+
+def test_a_kill_between_write_and_cut_leaves_one_whole_message(tmp_path: Path, monkeypatch):
+    path = tmp_path / "log"
+    log = message.TerminationLog({message.ENVIRONMENT_NAME: str(path)})
+    log.write(b'{"a":"a long message"}\n')
+    monkeypatch.setattr(os, "ftruncate", lambda _fd, _length: None)
+    log.write(b'{"a":1}\n')
+    assert json.loads(path.read_bytes()) == {"a": 1}
+
+
+def test_without_a_file_nothing_is_written(tmp_path: Path):
+    log = message.TerminationLog({message.ENVIRONMENT_NAME: str(tmp_path / "no such folder" / "log")})
+    log.write(b"{}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_huge_failure_fits(flow: Flow):
+    result = flow.run("Fails", {"how": "huge"}, report={"budgetBytes": 1024})
+    assert result.code == 30
+    assert "msg" in result.message["cut"]
+    assert len(flow.termination.read_bytes()) <= 1024
+    assert result.fail["exc"] == "RuntimeError"
+
+
+def test_rolling_messages_are_whole_at_every_moment(flow: Flow):
+    process = flow.start(flow.spec("Crowd", workers=3))
+    seen = set()
+    while process.poll() is None:
+        rolling = flow.rolling()
+        if rolling:
+            seen.add((rolling["final"], rolling["n"]["ran"]))
+    result = flow.end(process)
+    assert result.n["ran"] == 41
+    assert len([ran for final, ran in seen if not final and 0 < ran < 41]) >= 1, "progress was told"
+
+
+def test_at_most_one_write_a_second_for_changes(flow: Flow):
+    trace = flow.home / "writes"
+    counter = (
+        "import os, runpy, sys, time\n"
+        "write = os.pwrite\n"
+        f"def counted(*args):\n    open({str(trace)!r}, 'a').write(f'{{time.monotonic()}}\\n'); return write(*args)\n"
+        "os.pwrite = counted\n"
+        "sys.argv = ['luigi_run', 'run']\n"
+        "runpy.run_module('luigi_run', run_name='__main__', alter_sys=True)\n"
+    )
+    spec = flow.home / "spec.json"
+    spec.write_text(json.dumps(flow.spec("Crowd", workers=3)))
+    subprocess.run(
+        [sys.executable, "-c", counter],
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{IMAGE}{os.pathsep}{HERE}",
+            "FLOWS_DIR": str(flow.home),
+            "LUIGI_RUN_SPEC": str(spec),
+            "LUIGI_RUN_TERMINATION_LOG": str(flow.termination),
+        },
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=60,
+    )
+    times = [float(line) for line in trace.read_text().split()]
+    # Start, spec known, begin and end of two phases, final: those are written at once.
+    seconds = times[-1] - times[0]
+    assert len(times) <= 7 + seconds
+    assert len(times) >= 7

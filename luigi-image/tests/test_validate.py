@@ -1,0 +1,63 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""validate, the last step of a user image's build."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import HERE, IMAGE, Flow
+
+
+def validate(flow: Flow, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": f"{IMAGE}{os.pathsep}{HERE}", "FLOWS_DIR": str(flow.home)}
+    command = [sys.executable, "-m", "luigi_run", "validate", *arguments]
+    return subprocess.run(
+        command,
+        env={**environment, **flow.environment},
+        cwd=flow.home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--module", "flows.pipeline"], 0, "flows.pipeline: ok. Task families: AboveBatched, "),
+        (["--module", "flows.pipeline", "--family", "Report"], 0, "Report of flows.pipeline: ok."),
+        (["--module", "flows.pipeline", "--family", "Data"], 0, "A run must give: name."),
+        (["--module", "flows.pipeline", "--family", "Report", "--param", "date=2013-01-15"], 0, "ok."),
+        (["--module", "flows.pipeline", "--family", "Reprot"], 50, "Did you mean Report?"),
+        (["--module", "flows.pipeline", "--family", "Report", "--param", "carier=UA"], 50, "Did you mean carrier?"),
+        (["--module", "flows.pipeline", "--family", "Report", "--param", "date=x"], 50, "cannot take 'x'"),
+        (["--module", "flows.pipeline", "--family", "Report", "--param", "date"], 50, "write --param date=VALUE"),
+        (["--module", "flows.pipeline", "--param", "date=x"], 50, "--param needs --family"),
+        (["--family", "Report"], 50, "need --module"),
+        (["--module", "flows.nothing"], 50, "flows.nothing does not exist"),
+        (["--module", "flows.broken"], 1, "a module that cannot be imported"),
+        ([], 50, "Nothing to validate is named"),
+    ],
+)
+def test_names_and_values(flow: Flow, arguments, code, words):
+    done = validate(flow, *arguments)
+    assert (done.returncode, words in done.stdout + done.stderr) == (code, True), done
+
+
+def test_a_spec(flow: Flow):
+    spec = flow.home / "spec.json"
+    spec.write_text(json.dumps(flow.spec("Report", {"carrier": "AA"})))
+    done = validate(flow, str(spec))
+    assert (done.returncode, done.stdout) == (0, "Report(date=2013-01-15, carrier=AA): ok.\n")
+    flow.environment["LUIGI_RUN_SPEC"] = str(spec)
+    assert validate(flow).returncode == 0
+    spec.write_text(json.dumps(flow.spec("Data")))
+    done = validate(flow)
+    assert (done.returncode, "Data needs the parameter name" in done.stderr) == (50, True)
+    assert list(flow.home.iterdir()) == [spec], "validating writes nothing"
