@@ -35,7 +35,18 @@ public final class Observation {
         job.getMetadata().getName(),
         job.getMetadata().getUid(),
         annotation(job.getMetadata().getAnnotations(), Marks.TOKEN),
-        instant(job.getMetadata().getCreationTimestamp()).orElse(Instant.EPOCH));
+        instant(job.getMetadata().getCreationTimestamp()).orElse(Instant.EPOCH),
+        hasEnded(job));
+  }
+
+  /** The Job controller is done with it: conditions Complete and Failed never go away again. */
+  private static boolean hasEnded(Job job) {
+    return job.getStatus() != null
+        && job.getStatus().getConditions().stream()
+            .anyMatch(
+                c ->
+                    ("Complete".equals(c.getType()) || "Failed".equals(c.getType()))
+                        && "True".equals(c.getStatus()));
   }
 
   /** A pod that is there. */

@@ -19,7 +19,6 @@ import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
-import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunObject;
@@ -150,6 +149,6 @@ final class EffectRunner {
   }
 
   private static RetryPolicy policy(RunSnapshot s) {
-    return RequestJson.read(run(s).origin().request()).retryPolicy();
+    return s.row().flatMap(RunSnapshot.Row::request).orElseThrow().retryPolicy();
   }
 }

@@ -46,6 +46,8 @@ final class Gatherer {
                 }
               }));
 
+  private final ParsedRequests requests = new ParsedRequests();
+
   Gatherer(Ledger ledger, Kube kube, String clusterId) {
     this.ledger = ledger;
     this.kube = kube;
@@ -55,7 +57,7 @@ final class Gatherer {
   RunSnapshot gather(RunKey key, Freshness freshness, Optional<String> refusal) {
     Optional<RunObject> object = kube.run(key, freshness);
     Optional<ScheduleObject> schedule = object.flatMap(this::scheduleOf);
-    Optional<RunSnapshot.Row> row = ledger.load(key, clusterId).map(Gatherer::row);
+    Optional<RunSnapshot.Row> row = ledger.load(key, clusterId).map(this::row);
     RunSnapshot s =
         new RunSnapshot(
             key,
@@ -112,9 +114,10 @@ final class Gatherer {
         .flatMap(ref -> kube.schedule(object.key().namespace(), ref.name()));
   }
 
-  private static RunSnapshot.Row row(Ledger.RunRecord r) {
+  private RunSnapshot.Row row(Ledger.RunRecord r) {
     return new RunSnapshot.Row(
         r.run(),
+        requests.of(r.run()),
         r.attempts(),
         r.object().map(o -> new RunSnapshot.Recorded(o.uid(), o.appliedGeneration())),
         r.holder());

@@ -237,7 +237,9 @@ public final class Sweep {
       if (pod.terminating() || pod.terminal()) {
         continue;
       }
-      boolean bound = attempt(pod.token()).filter(a -> isBoundAndLive(a, pod)).isPresent();
+      Optional<Attempt> attempt = attempt(pod.token());
+      boolean bound = attempt.filter(a -> isBoundAndLive(a, pod)).isPresent();
+      boolean ended = attempt.filter(a -> !a.isLive()).isPresent();
       if (!bound && !pod.gated()) {
         LOG.atError()
             .addKeyValue("pod", pod.namespace() + "/" + pod.name())
@@ -245,7 +247,8 @@ public final class Sweep {
             .log("a pod runs that no live attempt is bound to: deleted");
         kube.deletePod(pod.namespace(), pod.name(), pod.uid());
         unboundOpen++;
-      } else if (!bound && !jobUids.contains(pod.jobUid())) {
+      } else if (!bound && (ended || !jobUids.contains(pod.jobUid()))) {
+        // while the attempt lives its second pod stays: losing it would fail the whole Job
         kube.deletePod(pod.namespace(), pod.name(), pod.uid());
         strayPods++;
       }

@@ -25,9 +25,10 @@ public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean liv
 
   /**
    * @param token the claim it was made for; another token is a stranger's Job of the same name
+   * @param ended it is Complete or Failed and will make no pod any more
    */
   public record JobSeen(
-      String namespace, String name, String uid, String token, Instant createdAt) {}
+      String namespace, String name, String uid, String token, Instant createdAt, boolean ended) {}
 
   /**
    * One pod, from a read or from a watch event of its UID.

@@ -4,12 +4,32 @@
  */
 package io.luigioperator.run;
 
-/** A node, by a live read. */
-public enum NodeSeen {
-  READY,
-  /** NotReady or Unknown. */
-  NOT_READY,
-  /** Tainted out-of-service: a person vouches that nothing runs there any more. */
-  OUT_OF_SERVICE,
-  GONE
+import java.time.Instant;
+
+/**
+ * A node, by a live read.
+ *
+ * @param since when its Ready condition last changed; a kubelet that has just come back may still
+ *     be stopping pods that were deleted while it was away
+ */
+public record NodeSeen(Health health, Instant since) {
+
+  /** What the API server knows about it. */
+  public enum Health {
+    READY,
+    /** NotReady or Unknown. */
+    NOT_READY,
+    /** Tainted out-of-service: a person vouches that nothing runs there any more. */
+    OUT_OF_SERVICE,
+    GONE
+  }
+
+  /** No such node. */
+  public static NodeSeen gone() {
+    return new NodeSeen(Health.GONE, Instant.EPOCH);
+  }
+
+  boolean is(Health h) {
+    return health == h;
+  }
 }

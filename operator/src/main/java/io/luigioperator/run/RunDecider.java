@@ -4,16 +4,15 @@
  */
 package io.luigioperator.run;
 
-import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.run.Abandonment.Blame;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.NodeSeen.Health;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.PodCheck;
 import io.luigioperator.run.RunSnapshot.Recorded;
 import io.luigioperator.run.RunSnapshot.Row;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
@@ -111,11 +110,11 @@ public final class RunDecider {
   /** Brings the row up to the object: the record of it, its mutable fields, its time to live. */
   private static Optional<Effect> bookkeeping(RunObject object, Row row, Instant now) {
     Run run = row.run();
-    if (object.deleting() || !StatusView.isRequestOf(object, run)) {
+    if (object.deleting() || !row.isAskedBy(object)) {
       return Optional.empty();
     }
     if (run.state().isTerminal()) {
-      return expiry(object, run)
+      return expiry(object, row)
           .filter(t -> !now.isBefore(t))
           .map(t -> new Effect.DeleteObject(object.uid()));
     }
@@ -124,28 +123,25 @@ public final class RunDecider {
     }
     Recorded recorded = row.recorded().get();
     if (recorded.uid().equals(object.uid()) && recorded.appliedGeneration() < object.generation()) {
-      PipelineSpec pipeline = RequestJson.read(run.origin().request()).pipeline();
-      return Optional.of(new Effect.Amend(object.generation(), Resolver.wish(object, pipeline)));
+      return Optional.of(
+          new Effect.Amend(object.generation(), Resolver.wish(object, row.pipeline())));
     }
     // another UID under the same name: the sweep concludes a deletion, nobody else
     return Optional.empty();
   }
 
   private static Optional<Instant> timeToLive(RunSnapshot s, Row row) {
-    return s.object().flatMap(o -> expiry(o, row.run()));
+    return s.object().flatMap(o -> expiry(o, row));
   }
 
   /** A user's object goes only if it says so itself; one of ours by its pipeline's word. */
-  private static Optional<Instant> expiry(RunObject object, Run run) {
-    Integer own = object.spec().ttlSecondsAfterFinished();
-    if (run.times().finishedAt().isEmpty() || own == null && !object.ours()) {
-      return Optional.empty();
-    }
-    int seconds =
-        own != null
-            ? own
-            : RequestJson.read(run.origin().request()).pipeline().ttlSecondsAfterFinished();
-    return run.times().finishedAt().map(t -> t.plusSeconds(seconds));
+  private static Optional<Instant> expiry(RunObject object, Row row) {
+    Optional<Integer> own = Optional.ofNullable(object.spec().ttlSecondsAfterFinished());
+    Optional<Integer> seconds =
+        object.ours()
+            ? own.or(() -> row.request().map(r -> r.pipeline().ttlSecondsAfterFinished()))
+            : own;
+    return row.run().times().finishedAt().flatMap(t -> seconds.map(t::plusSeconds));
   }
 
   // ---- the attempt, claimed: nothing of it can run yet
@@ -181,7 +177,7 @@ public final class RunDecider {
     if (chosen.isPresent()) {
       return Decision.doing(new Effect.Bind(attempt.ref(), job.uid(), chosen.get().uid()));
     }
-    if (pods.stream().anyMatch(p -> p.terminating() || p.gone())) {
+    if (job.ended() || pods.stream().anyMatch(p -> p.terminating() || p.gone())) {
       return abandon(
           attempt, Reasons.POD_GONE, "its pod was deleted before it could start", Blame.NOBODY);
     }
@@ -241,8 +237,7 @@ public final class RunDecider {
     if (trouble.map(Trouble::cause).filter(c -> c == FailureCause.IMAGE_USER).isPresent()) {
       return doom(attempt, pod, trouble.get().cause(), trouble.get().message());
     }
-    int startSeconds =
-        RequestJson.read(row.run().origin().request()).pipeline().timeouts().startSeconds();
+    int startSeconds = row.pipeline().timeouts().startSeconds();
     Instant deadline = binding.boundAt().plusSeconds(startSeconds);
     if (now.isBefore(deadline)) {
       return Decision.waitingUntil(deadline);
@@ -268,9 +263,10 @@ public final class RunDecider {
     if (!s.seen().orElseThrow().live()) {
       return Decision.doing(new Effect.LookLive());
     }
-    NodeSeen node = s.node().orElse(NodeSeen.NOT_READY);
+    // a pod never seen on a node counts as one on a node that does not answer
+    NodeSeen node = s.node().orElse(new NodeSeen(Health.NOT_READY, Instant.EPOCH));
     boolean terminal = pod.filter(p -> p.terminal() && !p.gone()).isPresent();
-    if (terminal && node == NodeSeen.READY) {
+    if (terminal && node.is(Health.READY)) {
       return Decision.doing(
           new Effect.Finish(
               attempt.ref(),
@@ -280,26 +276,28 @@ public final class RunDecider {
     if (attempt.uncleanSince().isEmpty()) {
       return Decision.doing(new Effect.Suspect(attempt.ref(), binding.podUid()));
     }
-    Instant over = attempt.uncleanSince().get().plus(hold(s, node));
+    Instant over = heldUntil(s, attempt.uncleanSince().get(), node);
     if (now.isBefore(over)) {
       return Decision.waitingUntil(over);
     }
     Ending ending =
-        node == NodeSeen.READY
+        node.is(Health.READY)
             ? Ending.of(FailureCause.POD_DELETED, "its pod was deleted, on node " + where(attempt))
             : Ending.of(FailureCause.NODE_LOST, "its pod was lost with node " + where(attempt));
     return Decision.doing(new Effect.Finish(attempt.ref(), binding.podUid(), ending));
   }
 
-  private Duration hold(RunSnapshot s, NodeSeen node) {
-    return switch (node) {
+  /** Until when the mutex is kept for a pod whose end nothing proves. */
+  private Instant heldUntil(RunSnapshot s, Instant uncleanSince, NodeSeen node) {
+    return switch (node.health()) {
       case READY -> {
-        Run run = s.row().orElseThrow().run();
-        int grace = RequestJson.read(run.origin().request()).pipeline().timeouts().graceSeconds();
-        yield limits.deletionMargin().plusSeconds(grace);
+        // a kubelet that was away stops the pod only once it is back
+        Instant from = node.since().isAfter(uncleanSince) ? node.since() : uncleanSince;
+        int grace = s.row().orElseThrow().pipeline().timeouts().graceSeconds();
+        yield from.plus(limits.deletionMargin()).plusSeconds(grace);
       }
-      case OUT_OF_SERVICE -> Duration.ZERO;
-      case NOT_READY, GONE -> limits.nodeLossHold();
+      case OUT_OF_SERVICE -> uncleanSince;
+      case NOT_READY, GONE -> uncleanSince.plus(limits.nodeLossHold());
     };
   }
 

@@ -4,6 +4,7 @@
  */
 package io.luigioperator.run;
 
+import io.luigioperator.api.PipelineSpec;
 import java.util.List;
 import java.util.Optional;
 
@@ -28,15 +29,31 @@ public record RunSnapshot(
     Optional<NodeSeen> node) {
 
   /**
+   * @param request what the run computes; empty once its history was purged
    * @param attempts newest first, at most 10
    * @param recorded the object this cluster has on record
    * @param holder who holds the run's key now
    */
   public record Row(
-      Run run, List<Attempt> attempts, Optional<Recorded> recorded, Optional<RunKey> holder) {
+      Run run,
+      Optional<Request> request,
+      List<Attempt> attempts,
+      Optional<Recorded> recorded,
+      Optional<RunKey> holder) {
 
     public Row {
       attempts = List.copyOf(attempts);
+    }
+
+    /** The pipeline of a run that has not ended; its request is there. */
+    PipelineSpec pipeline() {
+      return request.orElseThrow().pipeline();
+    }
+
+    /** Whether the object asks for the run that its name stands for. */
+    boolean isAskedBy(RunObject object) {
+      boolean known = recorded.filter(r -> r.uid().equals(object.uid())).isPresent();
+      return known || RequestJson.hash(object.spec()).equals(run.origin().requestSha());
     }
 
     public Optional<Attempt> live() {

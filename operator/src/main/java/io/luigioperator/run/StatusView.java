@@ -34,11 +34,6 @@ public final class StatusView {
 
   private StatusView() {}
 
-  /** Whether the object asks for the run that its name stands for. */
-  static boolean isRequestOf(RunObject object, Run run) {
-    return RequestJson.hash(object.spec()).equals(run.origin().requestSha());
-  }
-
   // ---- not in the ledger
 
   static PipelineRunStatus pending(RunObject object, Resolution.Refused why, Instant now) {
@@ -92,7 +87,7 @@ public final class StatusView {
       return Optional.empty();
     }
     RunObject object = s.object().get();
-    if (!isRequestOf(object, row.run())) {
+    if (!row.isAskedBy(object)) {
       return Optional.of(nameTaken(object, row.run(), now));
     }
     return switch (row.run().state()) {
@@ -142,7 +137,7 @@ public final class StatusView {
     }
     Phase phase = reason.equals(Reasons.BACKING_OFF) ? Phase.Retrying : Phase.Queued;
     Conditions c =
-        acceptedConditions(s, object, run, now)
+        acceptedConditions(s, object, row, now)
             .setLasting(QUEUED, TRUE, reason, words)
             .set(SUCCEEDED, UNKNOWN, reason, "not finished")
             .set(FINISHED, FALSE, reason, "waiting");
@@ -179,7 +174,7 @@ public final class StatusView {
     String reason = live.map(a -> activeReason(s, run, a)).orElse("Started");
     String words = live.map(a -> activeWords(s, run, a)).orElse("an attempt is live");
     Conditions c =
-        acceptedConditions(s, object, run, now)
+        acceptedConditions(s, object, row, now)
             .set(QUEUED, FALSE, "Started", "a slot and the client are taken")
             .set(SUCCEEDED, UNKNOWN, reason, words)
             .set(FINISHED, FALSE, reason, "an attempt is live");
@@ -236,7 +231,7 @@ public final class StatusView {
   }
 
   private static boolean stuckOnDeadNode(RunSnapshot s, Attempt attempt) {
-    boolean deadNode = s.node().filter(n -> n == NodeSeen.NOT_READY).isPresent();
+    boolean deadNode = s.node().filter(n -> n.is(NodeSeen.Health.NOT_READY)).isPresent();
     return deadNode && boundPod(s, attempt).filter(p -> p.terminating() && !p.gone()).isPresent();
   }
 
@@ -259,7 +254,7 @@ public final class StatusView {
     }
     String succeeded = run.state() == RunState.SUCCEEDED ? TRUE : FALSE;
     Conditions c =
-        acceptedConditions(s, object, run, now)
+        acceptedConditions(s, object, row, now)
             .set(QUEUED, FALSE, reason, "ended")
             .set(SUCCEEDED, succeeded, reason, words)
             .set(FINISHED, TRUE, reason, words);
@@ -275,8 +270,8 @@ public final class StatusView {
   // ---- parts
 
   private static Conditions acceptedConditions(
-      RunSnapshot s, RunObject object, Run run, Instant now) {
-    long used = RequestJson.read(run.origin().request()).scheduleGeneration();
+      RunSnapshot s, RunObject object, Row row, Instant now) {
+    long used = row.request().map(Request::scheduleGeneration).orElse(0L);
     String words =
         s.schedule()
             .filter(sched -> used > 0 && sched.generation() > used)
@@ -301,21 +296,23 @@ public final class StatusView {
   private static PipelineRunStatus.Builder full(
       RunObject object, Row row, Phase phase, String reason, String message) {
     Run run = row.run();
-    Request request = RequestJson.read(run.origin().request());
     PipelineRunStatus.Builder b =
         start(object, phase, reason, message)
             .queuedTime(whole(run.times().acceptedAt()))
             .attemptSummary(run.budget().counted() + "/" + run.budget().maxAttempts())
-            .attempts(row.attempts().stream().map(StatusView::attempt).toList())
-            .resolved(
-                new ResolvedStatus(
-                    request.pipeline().image(),
-                    request.scheduleGeneration() == 0 ? null : request.scheduleGeneration(),
-                    request.mode()));
+            .attempts(row.attempts().stream().map(StatusView::attempt).toList());
+    row.request().map(StatusView::resolved).ifPresent(b::resolved);
     run.times().startedAt().ifPresent(t -> b.startTime(whole(t)));
     run.times().finishedAt().ifPresent(t -> b.completionTime(whole(t)));
     newestReport(row.attempts()).flatMap(LuigiReport::tasks).ifPresent(b::luigi);
     return b;
+  }
+
+  private static ResolvedStatus resolved(Request r) {
+    return new ResolvedStatus(
+        r.pipeline().image(),
+        r.scheduleGeneration() == 0 ? null : r.scheduleGeneration(),
+        r.mode());
   }
 
   private static Optional<String> newestReport(List<Attempt> attempts) {

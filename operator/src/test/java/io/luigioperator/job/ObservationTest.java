@@ -17,6 +17,7 @@ import com.networknt.schema.JsonSchemaFactory;
 import com.networknt.schema.SpecVersion;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.fabric8.kubernetes.api.model.batch.v1.JobStatusBuilder;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.AttemptSeen.Trouble;
@@ -182,7 +183,17 @@ class ObservationTest {
                 "ua-20130115-a1",
                 "job-uid",
                 "t-1",
-                Instant.parse("2026-01-31T12:00:00Z")));
+                Instant.parse("2026-01-31T12:00:00Z"),
+                false));
+
+    job.setStatus(
+        new JobStatusBuilder()
+            .addNewCondition()
+            .withType("Failed")
+            .withStatus("True")
+            .endCondition()
+            .build());
+    assertThat(Observation.job(job).ended()).isTrue();
   }
 
   private static Ending ending(int exitCode, String message) throws IOException {

@@ -1,0 +1,45 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.reconcile;
+
+import io.luigioperator.run.Request;
+import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/** The requests of the runs looked at last, parsed: a run is looked at many times in a row. */
+final class ParsedRequests {
+
+  private static final int REMEMBERED = 500;
+
+  private record Parsed(String json, Request request) {}
+
+  private final Map<RunKey, Parsed> recent =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<RunKey, Parsed> eldest) {
+          return size() > REMEMBERED;
+        }
+      };
+
+  /** Empty once the history of the run was purged. */
+  synchronized Optional<Request> of(Run run) {
+    String json = run.origin().request();
+    if (json.isEmpty()) {
+      return Optional.empty();
+    }
+    Parsed parsed = recent.get(run.key());
+    if (parsed == null || !parsed.json().equals(json)) {
+      parsed = new Parsed(json, RequestJson.read(json));
+      recent.put(run.key(), parsed);
+    }
+    return Optional.of(parsed.request());
+  }
+}

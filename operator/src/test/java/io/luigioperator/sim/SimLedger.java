@@ -1,0 +1,470 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.sim;
+
+import io.luigioperator.ledger.Ledger;
+import io.luigioperator.run.Abandonment;
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Ageing;
+import io.luigioperator.run.Amendment;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptRef;
+import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.Ending;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.NewRun;
+import io.luigioperator.run.Presence;
+import io.luigioperator.run.RetryPolicy;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
+import io.luigioperator.run.Transitions;
+import io.luigioperator.run.Transitions.Moved;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/** The ledger in memory: the same transitions under the same guards, each call one commit. */
+public final class SimLedger implements Ledger {
+
+  /** What the database would refuse: a violated constraint is a violated invariant. */
+  public static final class ConstraintViolated extends AssertionError {
+    private static final long serialVersionUID = 1L;
+
+    ConstraintViolated(String message) {
+      super(message);
+    }
+  }
+
+  private static final Comparator<Head> ADMISSION =
+      Comparator.comparing(Head::openAt).thenComparing(Head::key);
+
+  private static final class Mutex {
+    Optional<RunKey> holder = Optional.empty();
+    long fence;
+  }
+
+  private record Cluster(String identity, Instant seenAt) {}
+
+  private final InstantSource clock;
+  private final Ageing ageing;
+  private final boolean bindComparesState;
+  private final Map<RunKey, Run> runs = new TreeMap<>();
+  private final Map<RunKey, List<Attempt>> attempts = new TreeMap<>();
+  private final Map<AdmitKey, Mutex> mutexes = new TreeMap<>();
+  private final Map<String, Cluster> clusters = new TreeMap<>();
+  private final Map<RunKey, Map<String, ObjectRecord>> objects = new TreeMap<>();
+
+  public SimLedger(InstantSource clock, Ageing ageing) {
+    this(clock, ageing, true);
+  }
+
+  /** With {@code bindComparesState} false it is a mutant: bind without compare-and-set. */
+  SimLedger(InstantSource clock, Ageing ageing, boolean bindComparesState) {
+    this.clock = clock;
+    this.ageing = ageing;
+    this.bindComparesState = bindComparesState;
+  }
+
+  // ---- what the invariants look at
+
+  Iterable<Run> allRuns() {
+    return runs.values();
+  }
+
+  List<Attempt> attemptsOf(RunKey key) {
+    return attempts.getOrDefault(key, List.of());
+  }
+
+  Map<AdmitKey, Optional<RunKey>> holders() {
+    Map<AdmitKey, Optional<RunKey>> result = new TreeMap<>();
+    mutexes.forEach((k, m) -> result.put(k, m.holder));
+    return result;
+  }
+
+  // ---- the transactions
+
+  @Override
+  public Instant now() {
+    return clock.instant();
+  }
+
+  @Override
+  public String heartbeat(String clusterId, String identity) {
+    String known =
+        Optional.ofNullable(clusters.get(clusterId)).map(Cluster::identity).orElse(identity);
+    clusters.put(clusterId, new Cluster(known, now()));
+    return known;
+  }
+
+  @Override
+  public void adopt(String clusterId, String identity) {
+    clusters.put(clusterId, new Cluster(identity, now()));
+    objects.values().forEach(m -> m.remove(clusterId));
+  }
+
+  @Override
+  public Acceptance accept(NewRun n, ObjectRecord object) {
+    Run known = runs.get(n.key());
+    if (known != null) {
+      return known.origin().requestSha().equals(n.requestSha())
+          ? new Acceptance.Same(known)
+          : new Acceptance.NameTaken(known);
+    }
+    Run run = Transitions.accept(n, ageing, now());
+    runs.put(n.key(), run);
+    objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.clusterId(), object);
+    if (!run.state().isTerminal()) {
+      mutexes.computeIfAbsent(n.admitKey(), k -> new Mutex());
+    }
+    return new Acceptance.Accepted(run);
+  }
+
+  @Override
+  public void recordObject(RunKey run, ObjectRecord object) {
+    if (runs.containsKey(run)) {
+      objects.computeIfAbsent(run, k -> new TreeMap<>()).put(object.clusterId(), object);
+    }
+  }
+
+  @Override
+  public void forgetObject(RunKey run, String clusterId) {
+    objects.getOrDefault(run, new TreeMap<>()).remove(clusterId);
+  }
+
+  @Override
+  public Optional<Run> amend(RunKey key, String clusterId, long generation, Amendment a) {
+    ObjectRecord known = objects.getOrDefault(key, Map.of()).get(clusterId);
+    if (known == null || known.appliedGeneration() >= generation) {
+      return Optional.empty();
+    }
+    objects.get(key).put(clusterId, new ObjectRecord(clusterId, known.uid(), generation));
+    Run run = runs.get(key);
+    return Optional.of(store(Transitions.amend(run, a, ageing, now()).orElse(run)));
+  }
+
+  @Override
+  public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
+    Mutex mutex = mutexes.get(key);
+    if (mutex == null
+        || mutex.holder.isPresent()
+        || !headOf(key).map(Run::key).equals(Optional.of(expected))) {
+      return Optional.empty();
+    }
+    Optional<Moved> moved =
+        Transitions.claim(runs.get(expected), mutex.fence + 1, token, clusterId, now());
+    moved.ifPresent(
+        m -> {
+          mutex.holder = Optional.of(expected);
+          mutex.fence++;
+          store(m.run());
+          attempts.computeIfAbsent(expected, k -> new ArrayList<>()).add(m.attempt());
+          requireOneLiveAttempt(key);
+        });
+    return moved.map(m -> new Claimed(m.run(), m.attempt()));
+  }
+
+  @Override
+  public Optional<Attempt> bind(AttemptRef ref, String jobUid, String podUid) {
+    Attempt attempt = attempt(ref);
+    if (attempt.isLive() && attempt.isBoundTo(podUid)) {
+      return Optional.of(attempt);
+    }
+    Run run = runs.get(ref.run());
+    if (!bindComparesState) {
+      Attempt rebound =
+          new Attempt(
+              attempt.ref(),
+              attempt.admitKey(),
+              attempt.clusterId(),
+              attempt.token(),
+              attempt.jobName(),
+              attempt.claimedAt(),
+              Optional.of(new Attempt.Binding(jobUid, podUid, now())),
+              Optional.empty(),
+              attempt.doom(),
+              Optional.empty(),
+              attempt.end());
+      replace(rebound);
+      return Optional.of(rebound);
+    }
+    return Transitions.bind(run, attempt, jobUid, podUid, now())
+        .map(this::store)
+        .map(Moved::attempt);
+  }
+
+  @Override
+  public void locate(AttemptRef ref, String podUid, String node) {
+    Transitions.locate(attempt(ref), podUid, node).ifPresent(this::replace);
+  }
+
+  @Override
+  public void doom(AttemptRef ref, String podUid, FailureCause cause, String message) {
+    Transitions.doom(attempt(ref), podUid, cause, message).ifPresent(this::replace);
+  }
+
+  @Override
+  public Optional<Instant> suspect(AttemptRef ref, String podUid) {
+    Transitions.suspect(attempt(ref), podUid, now()).ifPresent(this::replace);
+    return Optional.of(attempt(ref)).filter(Attempt::isLive).flatMap(Attempt::uncleanSince);
+  }
+
+  @Override
+  public void reassure(AttemptRef ref, String podUid) {
+    Transitions.reassure(attempt(ref), podUid).ifPresent(this::replace);
+  }
+
+  @Override
+  public Optional<Run> finish(
+      AttemptRef ref, String podUid, Ending ending, RetryPolicy policy, Presence presence) {
+    Attempt attempt = attempt(ref);
+    int sameBefore =
+        (int)
+            attemptsOf(ref.run()).stream()
+                .flatMap(a -> a.end().stream())
+                .filter(e -> e.reason().equals(ending.cause().reason()))
+                .count();
+    return Transitions.finish(
+            runs.get(ref.run()), attempt, podUid, ending, policy, sameBefore, presence, now())
+        .map(this::settle);
+  }
+
+  @Override
+  public Optional<Run> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
+    return Transitions.abandon(runs.get(ref.run()), attempt(ref), why, policy, now())
+        .map(this::settle);
+  }
+
+  private Run settle(Moved m) {
+    Mutex mutex = mutexes.get(m.attempt().admitKey());
+    if (mutex.holder.equals(Optional.of(m.run().key()))
+        && mutex.fence == m.attempt().ref().fence()) {
+      mutex.holder = Optional.empty();
+    }
+    return store(m).run();
+  }
+
+  @Override
+  public Optional<Run> cancel(RunKey key, String reason, String message) {
+    return move(key, r -> Transitions.cancel(r, reason, message, now()));
+  }
+
+  @Override
+  public Optional<Run> hold(RunKey key, String reason, String message) {
+    return move(key, r -> Transitions.hold(r, reason, message));
+  }
+
+  @Override
+  public Optional<Run> release(RunKey key, String reason) {
+    return move(key, r -> Transitions.release(r, reason, ageing, now()));
+  }
+
+  @Override
+  public List<Run> due(int limit) {
+    return moveAll(limit, r -> Transitions.due(r, now()));
+  }
+
+  @Override
+  public List<Run> expire(int limit) {
+    return moveAll(limit, r -> Transitions.expire(r, now()));
+  }
+
+  @Override
+  public int purge(Instant finishedBefore, int limit) {
+    int purged = 0;
+    for (Run r : List.copyOf(runs.values())) {
+      boolean old = r.times().finishedAt().filter(t -> t.isBefore(finishedBefore)).isPresent();
+      if (old && purged < limit && attempts.remove(r.key()) != null) {
+        purged++;
+      }
+    }
+    return purged;
+  }
+
+  @Override
+  public List<AdmitKey> freeStaleHolders(int limit) {
+    List<AdmitKey> freed = new ArrayList<>();
+    mutexes.forEach(
+        (key, m) -> {
+          boolean live =
+              m.holder.filter(h -> attemptsOf(h).stream().anyMatch(Attempt::isLive)).isPresent();
+          if (m.holder.isPresent() && !live && freed.size() < limit) {
+            m.holder = Optional.empty();
+            freed.add(key);
+          }
+        });
+    return freed;
+  }
+
+  @Override
+  public Audit auditHeads(Optional<AdmitKey> after, int limit) {
+    return new Audit(List.of(), Optional.empty()); // heads are computed here, never cached
+  }
+
+  // ---- reads
+
+  @Override
+  public Optional<RunRecord> load(RunKey key, String clusterId) {
+    return Optional.ofNullable(runs.get(key))
+        .map(
+            r ->
+                new RunRecord(
+                    r,
+                    attemptsOf(key).reversed().stream().limit(10).toList(),
+                    Optional.ofNullable(objects.getOrDefault(key, Map.of()).get(clusterId)),
+                    Optional.ofNullable(mutexes.get(r.admitKey())).flatMap(m -> m.holder)));
+  }
+
+  @Override
+  public List<Head> openHeads(Optional<Head> after, int limit) {
+    return mutexes.entrySet().stream()
+        .filter(e -> e.getValue().holder.isEmpty())
+        .flatMap(
+            e ->
+                headOf(e.getKey()).stream()
+                    .map(r -> new Head(e.getKey(), r.key(), r.times().admitAt())))
+        .sorted(ADMISSION)
+        .filter(h -> after.isEmpty() || ADMISSION.compare(h, after.get()) > 0)
+        .limit(limit)
+        .toList();
+  }
+
+  private Optional<Run> headOf(AdmitKey key) {
+    return runs.values().stream()
+        .filter(r -> r.isClaimable() && r.admitKey().equals(key))
+        .min(Comparator.comparing((Run r) -> r.times().admitAt()).thenComparing(r -> r.key().id()));
+  }
+
+  @Override
+  public Optional<Instant> nextDue() {
+    return runs.values().stream()
+        .filter(r -> r.state() == RunState.DELAYED)
+        .flatMap(r -> r.times().notBefore().stream())
+        .min(Comparator.naturalOrder());
+  }
+
+  @Override
+  public List<Attempt> liveAttempts(String clusterId) {
+    return allAttempts().stream()
+        .filter(a -> a.isLive() && a.clusterId().equals(clusterId))
+        .sorted(Comparator.comparing(Attempt::claimedAt))
+        .toList();
+  }
+
+  @Override
+  public List<Attempt> abandonedClaims(Duration silence, int limit) {
+    return allAttempts().stream()
+        .filter(a -> a.state() == AttemptState.CLAIMED)
+        .filter(
+            a ->
+                Optional.ofNullable(clusters.get(a.clusterId()))
+                    .filter(c -> c.seenAt().isAfter(now().minus(silence)))
+                    .isEmpty())
+        .limit(limit)
+        .toList();
+  }
+
+  @Override
+  public Optional<Attempt> attemptByToken(String token) {
+    return allAttempts().stream().filter(a -> a.token().equals(token)).findFirst();
+  }
+
+  @Override
+  public List<Recorded> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
+    return runs.values().stream()
+        .filter(r -> !r.state().isTerminal())
+        .filter(r -> after.isEmpty() || r.key().compareTo(after.get()) > 0)
+        .flatMap(
+            r ->
+                Optional.ofNullable(objects.getOrDefault(r.key(), Map.of()).get(clusterId)).stream()
+                    .map(o -> new Recorded(r.key(), r.state(), o)))
+        .limit(limit)
+        .toList();
+  }
+
+  @Override
+  public List<Run> heldFor(String reason, int limit) {
+    return runs.values().stream()
+        .filter(r -> r.state() == RunState.HELD && r.standing().reason().equals(reason))
+        .sorted(Comparator.comparing(r -> r.times().acceptedAt()))
+        .limit(limit)
+        .toList();
+  }
+
+  @Override
+  public Map<RunState, Long> census() {
+    return runs.values().stream()
+        .filter(r -> !r.state().isTerminal())
+        .collect(Collectors.groupingBy(Run::state, TreeMap::new, Collectors.counting()));
+  }
+
+  // ---- rows
+
+  private List<Attempt> allAttempts() {
+    return attempts.values().stream().flatMap(List::stream).toList();
+  }
+
+  private Attempt attempt(AttemptRef ref) {
+    return attemptsOf(ref.run()).stream()
+        .filter(a -> a.number() == ref.number())
+        .findFirst()
+        .orElseThrow(() -> new ConstraintViolated("no attempt " + ref));
+  }
+
+  private Optional<Run> move(RunKey key, Function<Run, Optional<Run>> transition) {
+    return Optional.ofNullable(runs.get(key)).flatMap(transition).map(this::store);
+  }
+
+  private List<Run> moveAll(int limit, Function<Run, Optional<Run>> transition) {
+    List<Run> moved = new ArrayList<>();
+    for (Run r : List.copyOf(runs.values())) {
+      if (moved.size() < limit) {
+        transition.apply(r).map(this::store).ifPresent(moved::add);
+      }
+    }
+    return moved;
+  }
+
+  private Run store(Run next) {
+    Run before = runs.get(next.key());
+    if (before != null && before.state().isTerminal() && !before.equals(next)) {
+      throw new ConstraintViolated("I8: a terminal state changed: " + before + " -> " + next);
+    }
+    if (next.budget().counted() > next.budget().maxAttempts()
+        || next.budget().infra() > next.budget().maxInfra()) {
+      throw new ConstraintViolated("I2: beyond the policy: " + next);
+    }
+    runs.put(next.key(), next);
+    if (next.state().isTerminal() && next.admitKey().isOwn()) {
+      mutexes.remove(next.admitKey());
+    }
+    return next;
+  }
+
+  private Moved store(Moved m) {
+    replace(m.attempt());
+    store(m.run());
+    return m;
+  }
+
+  private void replace(Attempt next) {
+    attempts.get(next.run()).replaceAll(a -> a.number() == next.number() ? next : a);
+  }
+
+  private void requireOneLiveAttempt(AdmitKey key) {
+    long live = allAttempts().stream().filter(a -> a.isLive() && a.admitKey().equals(key)).count();
+    if (live > 1) {
+      throw new ConstraintViolated("I4: " + live + " live attempts of " + key);
+    }
+  }
+}
