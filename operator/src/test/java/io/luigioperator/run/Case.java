@@ -1,0 +1,316 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Parameter;
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineSpec;
+import io.luigioperator.api.Priority;
+import io.luigioperator.api.TaskRef;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.Resolver.Resolution;
+import io.luigioperator.run.RunSnapshot.PodCheck;
+import io.luigioperator.run.RunSnapshot.Recorded;
+import io.luigioperator.run.RunSnapshot.Row;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** One situation of a run, put together a fact at a time: the row of a decision table. */
+final class Case {
+
+  static final Instant T0 = Instant.parse("2026-01-31T12:00:00Z");
+  static final RunKey KEY = new RunKey("flights", "ua-20130115");
+  static final PipelineSpec PIPELINE =
+      PipelineSpec.ofDefaults("flights:1", new TaskRef("flights.pipeline", "CarrierReport"));
+  static final RetryPolicy POLICY = RetryPolicy.of(PIPELINE.retry());
+
+  private RunObject object = object(spec(DesiredState.Running), "uid-1", 1);
+  private boolean objectThere = true;
+  private Run run = Transitions.accept(newRun(object), Ageing.DEFAULT, T0);
+  private Optional<Attempt> attempt = Optional.empty();
+  private Optional<Recorded> recorded = Optional.of(new Recorded("uid-1", 1));
+  private Optional<RunKey> holder = Optional.empty();
+  private Optional<JobSeen> job = Optional.empty();
+  private final List<PodSeen> pods = new ArrayList<>();
+  private boolean live;
+  private Optional<NodeSeen> node = Optional.empty();
+  Instant now = T0.plusSeconds(5);
+
+  static Case ready() {
+    return new Case();
+  }
+
+  static Case claimed() {
+    Case c = new Case();
+    Transitions.Moved m = Transitions.claim(c.run, 7, "token-1", "main", T0).orElseThrow();
+    c.run = m.run();
+    c.attempt = Optional.of(m.attempt());
+    return c;
+  }
+
+  /** Bound to pod-1 of job-1. */
+  static Case bound() {
+    Case c = claimed().job("job-1", "token-1");
+    Transitions.Moved m =
+        Transitions.bind(c.run, c.attempt.orElseThrow(), "job-1", "pod-1", T0).orElseThrow();
+    c.run = m.run();
+    c.attempt = Optional.of(m.attempt());
+    return c;
+  }
+
+  Case onNode(String name) {
+    attempt = attempt.map(a -> a.located(name));
+    return this;
+  }
+
+  Case doomed(FailureCause cause) {
+    attempt = attempt.map(a -> a.doomed(new Attempt.Doom(cause, "words")));
+    return this;
+  }
+
+  Case uncleanSince(Instant t) {
+    attempt = attempt.map(a -> a.unclean(Optional.of(t)));
+    return this;
+  }
+
+  Case canceled() {
+    run = Transitions.cancel(run, Reasons.CANCELED, "canceled", T0).orElseThrow();
+    return this;
+  }
+
+  Case finished(EndCause cause) {
+    Transitions.Moved m =
+        Transitions.finish(
+                run,
+                attempt.orElseThrow(),
+                "pod-1",
+                new Ending(cause, OptionalInt.empty(), "words", ""),
+                POLICY,
+                0,
+                Presence.PRESENT,
+                T0)
+            .orElseThrow();
+    run = m.run();
+    attempt = Optional.of(m.attempt());
+    return this;
+  }
+
+  Case object(RunObject o) {
+    object = o;
+    return this;
+  }
+
+  Case noObject() {
+    objectThere = false;
+    return this;
+  }
+
+  Case notRecorded() {
+    recorded = Optional.empty();
+    return this;
+  }
+
+  Case heldBy(RunKey other) {
+    holder = Optional.of(other);
+    return this;
+  }
+
+  Case job(String uid, String token) {
+    job = Optional.of(new JobSeen("flights", "ua-20130115-a1", uid, token, T0, false));
+    return this;
+  }
+
+  Case endedJob() {
+    job =
+        job.map(j -> new JobSeen(j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true));
+    return this;
+  }
+
+  Case pod(PodSeen p) {
+    pods.add(p);
+    return this;
+  }
+
+  Case live() {
+    live = true;
+    return this;
+  }
+
+  Case node(NodeSeen n) {
+    node = Optional.of(n);
+    return this;
+  }
+
+  Case after(Duration since) {
+    now = T0.plus(since);
+    return this;
+  }
+
+  Run run() {
+    return run;
+  }
+
+  RunSnapshot snapshot() {
+    return new RunSnapshot(
+        KEY,
+        "main",
+        Optional.of(object).filter(o -> objectThere),
+        Optional.empty(),
+        new PodCheck.Passed(),
+        Optional.of(
+            new Row(
+                run,
+                Optional.of(RequestJson.read(run.origin().request())),
+                attempt.stream().toList(),
+                recorded,
+                holder)),
+        attempt.map(a -> new AttemptSeen(job, pods, live)),
+        node);
+  }
+
+  Decision decide() {
+    return new RunDecider(Limits.DEFAULT).decide(snapshot(), now);
+  }
+
+  // ---- facts
+
+  static PodSeen gated(String uid) {
+    return pod(uid, true, false, Optional.empty(), Optional.empty());
+  }
+
+  static PodSeen opened(String uid) {
+    return pod(uid, false, false, Optional.empty(), Optional.empty());
+  }
+
+  static PodSeen running(String uid, String node) {
+    return pod(uid, false, false, Optional.of(node), Optional.of(T0));
+  }
+
+  static PodSeen terminating(PodSeen p) {
+    return new PodSeen(
+        p.namespace(),
+        p.name(),
+        p.uid(),
+        p.token(),
+        p.jobUid(),
+        p.gated(),
+        true,
+        p.gone(),
+        p.node(),
+        p.startedAt(),
+        p.terminal(),
+        p.ending(),
+        p.trouble());
+  }
+
+  static PodSeen gone(PodSeen p) {
+    return new PodSeen(
+        p.namespace(),
+        p.name(),
+        p.uid(),
+        p.token(),
+        p.jobUid(),
+        p.gated(),
+        true,
+        true,
+        p.node(),
+        p.startedAt(),
+        p.terminal(),
+        p.ending(),
+        p.trouble());
+  }
+
+  static PodSeen terminal(PodSeen p, Optional<Ending> ending) {
+    return new PodSeen(
+        p.namespace(),
+        p.name(),
+        p.uid(),
+        p.token(),
+        p.jobUid(),
+        false,
+        p.terminating(),
+        p.gone(),
+        p.node(),
+        p.startedAt(),
+        true,
+        ending,
+        p.trouble());
+  }
+
+  static PodSeen troubled(PodSeen p, FailureCause cause) {
+    return new PodSeen(
+        p.namespace(),
+        p.name(),
+        p.uid(),
+        p.token(),
+        p.jobUid(),
+        p.gated(),
+        p.terminating(),
+        p.gone(),
+        p.node(),
+        p.startedAt(),
+        p.terminal(),
+        p.ending(),
+        Optional.of(new Trouble(cause, "words of the kubelet", T0)));
+  }
+
+  private static PodSeen pod(
+      String uid,
+      boolean gated,
+      boolean terminating,
+      Optional<String> node,
+      Optional<Instant> started) {
+    return new PodSeen(
+        "flights",
+        "ua-20130115-a1-x",
+        uid,
+        "token-1",
+        "job-1",
+        gated,
+        terminating,
+        false,
+        node,
+        started,
+        false,
+        Optional.empty(),
+        Optional.empty());
+  }
+
+  static RunObject object(PipelineRunSpec spec, String uid, long generation) {
+    return new RunObject(KEY, uid, generation, T0, false, false, spec, Optional.empty());
+  }
+
+  static PipelineRunSpec spec(DesiredState desired) {
+    return spec(desired, "15", null);
+  }
+
+  static PipelineRunSpec spec(DesiredState desired, String minDelay, Integer ttl) {
+    return new PipelineRunSpec(
+        null,
+        PIPELINE,
+        "UA",
+        "2013-01-15",
+        List.of(new Parameter("min_delay", minDelay)),
+        null,
+        Priority.Normal,
+        desired,
+        null,
+        null,
+        null,
+        null,
+        ttl);
+  }
+
+  static NewRun newRun(RunObject object) {
+    return ((Resolution.Resolved) Resolver.resolve(object, Optional.empty())).run();
+  }
+}

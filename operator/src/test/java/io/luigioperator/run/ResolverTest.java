@@ -1,0 +1,206 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import static io.luigioperator.run.Case.KEY;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineScheduleSpec;
+import io.luigioperator.run.Resolver.Resolution;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a run inherits, what it may set, and the one sentence when it may not. */
+class ResolverTest {
+
+  private static final String NIGHTLY =
+      """
+      pipeline:
+        image: flights:1
+        task: {module: flights.pipeline, family: CarrierReport}
+        clientParameter: carrier
+        parameters: [{name: min_delay, value: "15"}, {name: unit, value: min}]
+        allow: {parameters: [min_delay]}
+      clients:
+      - {id: UA, parameters: [{name: unit, value: s}, {name: region, value: us}]}
+      - {id: DL}
+      """;
+
+  private static final String RUN = "{scheduleRef: {name: nightly}, client: UA, date: '2013-01-15'";
+
+  @Test
+  void parametersComeFromPipelineClientAndRunInRisingPrecedence() {
+    Resolution r = resolve(RUN + ", parameters: [{name: min_delay, value: '30'}]}");
+
+    assertThat(((Resolution.Resolved) r).request().parameters())
+        .containsExactly(
+            Map.entry("carrier", "UA"),
+            Map.entry("date", "2013-01-15"),
+            Map.entry("min_delay", "30"),
+            Map.entry("region", "us"),
+            Map.entry("unit", "s"));
+  }
+
+  @Test
+  void oneClientOfOneGroupHasOneKey() {
+    NewRun run = ((Resolution.Resolved) resolve(RUN + "}")).run();
+
+    assertThat(run.admitKey().value()).isEqualTo("flights/UA/default");
+    assertThat(run.schedule()).isEqualTo("nightly");
+    assertThat(run.maxAttempts()).isEqualTo(3);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{scheduleRef: {name: other}, client: UA, date: '2013-01-15'} | ScheduleNotFound | true | apply it",
+        "{scheduleRef: {name: nightly}, client: AA, date: '2013-01-15'} | ClientNotAllowed | true | unlistedClients",
+        "{scheduleRef: {name: nightly}, client: UA, date: '2013-01-15', parameters: [{name: unit, value: h}]} | ParameterNotAllowed | true | allow.parameters",
+        "{scheduleRef: {name: nightly}, client: UA, date: '2013-02-30'} | InvalidDate | false | not a date",
+        "{scheduleRef: {name: nightly}, client: UA} | InvalidDate | false | dateParameter",
+      })
+  void whatIsRefusedSaysWhatToDo(String spec, String reason, boolean fixable, String words) {
+    Resolution.Refused refused = (Resolution.Refused) resolve(spec);
+
+    assertThat(refused.reason()).isEqualTo(reason);
+    assertThat(refused.fixable()).isEqualTo(fixable);
+    assertThat(refused.message()).contains(words);
+  }
+
+  @Test
+  void aParameterThatTheDateAlreadySetsIsRefused() {
+    Resolution r =
+        resolve(
+            "{pipeline: {image: i, task: {module: m, family: F}, parameters: [{name: date, value:"
+                + " x}]}, client: UA, date: '2013-01-15'}");
+
+    assertThat(((Resolution.Refused) r).message()).contains("parameter date is set from spec.date");
+  }
+
+  @Test
+  void aRequestThatIsTooLargeIsRefusedForGood() {
+    String big = "x".repeat(4096);
+    StringBuilder parameters = new StringBuilder();
+    for (int i = 0; i < 60; i++) {
+      parameters.append("{name: p%d, value: %s}, ".formatted(i, big));
+    }
+    Resolution r =
+        resolve(
+            "{pipeline: {image: i, task: {module: m, family: F}, dateParameter: '', parameters: ["
+                + parameters
+                + "]}, client: UA}");
+
+    assertThat(((Resolution.Refused) r).reason()).isEqualTo("RequestTooLarge");
+    assertThat(((Resolution.Refused) r).fixable()).isFalse();
+  }
+
+  // ---- the canonical hash
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        ", priority: High}",
+        ", desiredState: Held}",
+        ", maxAttempts: 7}",
+        ", ttlSecondsAfterFinished: 60}",
+        ", startDeadlineSeconds: 60}",
+        ", activeDeadlineSeconds: 60}",
+        ", notBeforeTime: '2026-01-01T00:00:00Z'}",
+        ", rerun: {mode: Incomplete}}"
+      })
+  void whatMayChangeAndWhatIsTheDefaultDoNotCount(String rest) {
+    assertThat(RequestJson.hash(spec(RUN + rest))).isEqualTo(RequestJson.hash(spec(RUN + "}")));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{scheduleRef: {name: nightly}, client: DL, date: '2013-01-15'}",
+        "{scheduleRef: {name: nightly}, client: UA, date: '2013-01-16'}",
+        "{scheduleRef: {name: weekly}, client: UA, date: '2013-01-15'}",
+        "{scheduleRef: {name: nightly}, client: UA, date: '2013-01-15', parameters: [{name: a, value: b}]}",
+        "{pipeline: {image: i, task: {module: m, family: F}}, client: UA, date: '2013-01-15'}"
+      })
+  void whatMakesAnotherRequestCounts(String other) {
+    assertThat(RequestJson.hash(spec(other))).isNotEqualTo(RequestJson.hash(spec(RUN + "}")));
+  }
+
+  @Test
+  void writingADefaultDownInAPipelineChangesNothing() {
+    String bare = "{pipeline: {image: i, task: {module: m, family: F}}, client: UA}";
+    String full =
+        "{pipeline: {task: {family: F, module: m}, image: i, workers: 1, verify: Root, retry:"
+            + " {maxAttempts: 3, backoffSeconds: 60}, mutex: {scope: Client}, allow: {}}, client:"
+            + " UA}";
+    String other =
+        "{pipeline: {image: i, task: {module: m, family: F}, retry: {maxAttempts: 4}}, client: UA}";
+
+    assertThat(RequestJson.hash(spec(full))).isEqualTo(RequestJson.hash(spec(bare)));
+    assertThat(RequestJson.hash(spec(other))).isNotEqualTo(RequestJson.hash(spec(bare)));
+  }
+
+  @Test
+  void theHashIsTheSameForEver() {
+    // a change here makes every known name a NameAlreadyUsed: it needs a new HASH_VERSION
+    assertThat(RequestJson.hash(spec(RUN + "}")))
+        .isEqualTo("58bdedc65e399672373e6725f62b4085b2b68d4d31701b0ab50ea519eb254f0a");
+    assertThat(RequestJson.HASH_VERSION).isEqualTo(1);
+  }
+
+  @Test
+  void aStoredRequestReadsAsItWasWritten() {
+    Request request = ((Resolution.Resolved) resolve(RUN + "}")).request();
+
+    assertThat(RequestJson.read(RequestJson.write(request))).isEqualTo(request);
+  }
+
+  // ---- business dates
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"2013-01", "2013-01-15", "2012-02-29", "2013-01-15T07", "2013-01-15T2359"})
+  void datesOfTheCalendar(String date) {
+    assertThat(BusinessDate.exists(date)).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"2013-13", "2013-02-29", "2013-1-5", "2013-01-15T24", "2013-01-15T2360", "", "x"})
+  void datesThatAreNone(String date) {
+    assertThat(BusinessDate.exists(date)).isFalse();
+  }
+
+  private static Resolution resolve(String run) {
+    return Resolver.resolve(
+        Case.object(spec(run), "uid-1", 1),
+        Optional.of(new ScheduleObject(KEY.namespace(), "nightly", 3, schedule()))
+            .filter(s -> !run.contains("other")));
+  }
+
+  private static PipelineRunSpec spec(String yaml) {
+    return read(yaml, PipelineRunSpec.class);
+  }
+
+  private static PipelineScheduleSpec schedule() {
+    return read(NIGHTLY, PipelineScheduleSpec.class);
+  }
+
+  private static <T> T read(String yaml, Class<T> type) {
+    try {
+      return new YAMLMapper().registerModule(new JavaTimeModule()).readValue(yaml, type);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException(yaml, e);
+    }
+  }
+}

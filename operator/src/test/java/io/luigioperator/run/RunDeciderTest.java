@@ -1,0 +1,306 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import static io.luigioperator.run.Case.KEY;
+import static io.luigioperator.run.Case.T0;
+import static io.luigioperator.run.Case.bound;
+import static io.luigioperator.run.Case.claimed;
+import static io.luigioperator.run.Case.gated;
+import static io.luigioperator.run.Case.gone;
+import static io.luigioperator.run.Case.object;
+import static io.luigioperator.run.Case.opened;
+import static io.luigioperator.run.Case.ready;
+import static io.luigioperator.run.Case.running;
+import static io.luigioperator.run.Case.spec;
+import static io.luigioperator.run.Case.terminal;
+import static io.luigioperator.run.Case.terminating;
+import static io.luigioperator.run.Case.troubled;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Phase;
+import io.luigioperator.run.NodeSeen.Health;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The launch protocol as a table: a situation, and the one thing that comes next. */
+class RunDeciderTest {
+
+  private static final Ending SUCCESS =
+      new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "done", "");
+  private static final NodeSeen READY = new NodeSeen(Health.READY, Instant.EPOCH);
+  private static final NodeSeen SILENT = new NodeSeen(Health.NOT_READY, T0);
+  private static final NodeSeen VOUCHED = new NodeSeen(Health.OUT_OF_SERVICE, T0);
+
+  static Stream<Arguments> effects() {
+    return Stream.of(
+        // claimed: nothing of it can run yet
+        arguments("no Job yet", claimed(), Effect.CreateJob.class),
+        arguments("a Job without a pod", claimed().job("job-1", "token-1"), null),
+        arguments(
+            "a stranger's Job of that name", claimed().job("x", "other"), Effect.Abandon.class),
+        arguments(
+            "its pod, gated",
+            claimed().job("job-1", "token-1").pod(gated("pod-1")),
+            Effect.Bind.class),
+        arguments(
+            "a gated pod on its way out",
+            claimed().job("job-1", "token-1").pod(terminating(gated("pod-1"))),
+            Effect.Abandon.class),
+        arguments(
+            "a pod that a watch saw go",
+            claimed().job("job-1", "token-1").pod(gone(gated("pod-1"))),
+            Effect.Abandon.class),
+        arguments(
+            "a Job that failed without a pod",
+            claimed().job("job-1", "token-1").endedJob(),
+            Effect.Abandon.class),
+        arguments(
+            "no pod after the claim's time to live",
+            claimed().job("job-1", "token-1").after(Duration.ofSeconds(60)),
+            Effect.Probe.class),
+        arguments("canceled before a Job", claimed().canceled(), Effect.Abandon.class),
+        arguments(
+            "canceled with a gated pod",
+            claimed().canceled().job("job-1", "token-1").pod(gated("pod-1")),
+            Effect.Abandon.class),
+        arguments("its object is gone", claimed().noObject(), null),
+        arguments(
+            "its object is gone for long",
+            claimed().noObject().after(Duration.ofSeconds(60)),
+            Effect.Abandon.class),
+
+        // bound: exactly one pod may run
+        arguments("bound and gated", bound().pod(gated("pod-1")), Effect.OpenGate.class),
+        arguments(
+            "bound, with a second pod of the Job",
+            bound().pod(opened("pod-1")).pod(gated("pod-2")),
+            null),
+        arguments(
+            "canceled while gated", bound().canceled().pod(gated("pod-1")), Effect.StopPod.class),
+        arguments("opened, not placed", bound().pod(opened("pod-1")), null),
+        arguments("placed", bound().pod(running("pod-1", "n1")), Effect.Locate.class),
+        arguments(
+            "running where we know it", bound().onNode("n1").pod(running("pod-1", "n1")), null),
+        arguments(
+            "canceled while running",
+            bound().onNode("n1").canceled().pod(running("pod-1", "n1")),
+            Effect.StopPod.class),
+        arguments(
+            "stopping already",
+            bound().onNode("n1").canceled().pod(terminating(running("pod-1", "n1"))),
+            null),
+        arguments(
+            "not started in time",
+            bound()
+                .pod(troubled(opened("pod-1"), FailureCause.UNSCHEDULABLE))
+                .after(Duration.ofSeconds(900)),
+            Effect.Doom.class),
+        arguments(
+            "an image whose user is a word",
+            bound().pod(troubled(opened("pod-1"), FailureCause.IMAGE_USER)),
+            Effect.Doom.class),
+        arguments(
+            "an image that cannot be pulled, with time left",
+            bound().pod(troubled(opened("pod-1"), FailureCause.IMAGE_PULL)),
+            null),
+        arguments(
+            "doomed",
+            bound().doomed(FailureCause.UNSCHEDULABLE).pod(opened("pod-1")),
+            Effect.StopPod.class),
+        arguments(
+            "ended, cleanly",
+            bound().onNode("n1").pod(terminal(running("pod-1", "n1"), Optional.of(SUCCESS))),
+            Effect.Finish.class),
+        arguments(
+            "ended cleanly and gone",
+            bound().onNode("n1").pod(gone(terminal(running("pod-1", "n1"), Optional.of(SUCCESS)))),
+            Effect.Finish.class),
+
+        // bound, and the pod is not to be seen: absence needs a live read, a node, and time
+        arguments("missing in the cache", bound().onNode("n1"), Effect.LookLive.class),
+        arguments(
+            "missing in truth", bound().onNode("n1").live().node(READY), Effect.Suspect.class),
+        arguments(
+            "missing for a while on a healthy node",
+            bound().onNode("n1").live().node(READY).uncleanSince(T0).after(secs(149)),
+            null),
+        arguments(
+            "missing beyond the grace period on a healthy node",
+            bound().onNode("n1").live().node(READY).uncleanSince(T0).after(secs(150)),
+            Effect.Finish.class),
+        arguments(
+            "missing for long on a node that has only just come back",
+            bound()
+                .onNode("n1")
+                .live()
+                .node(new NodeSeen(Health.READY, T0.plusSeconds(400)))
+                .uncleanSince(T0)
+                .after(secs(500)),
+            null),
+        arguments(
+            "missing with a node that does not answer",
+            bound().onNode("n1").live().node(SILENT).uncleanSince(T0).after(secs(599)),
+            null),
+        arguments(
+            "missing with a silent node beyond the hold",
+            bound().onNode("n1").live().node(SILENT).uncleanSince(T0).after(secs(600)),
+            Effect.Finish.class),
+        arguments(
+            "missing, and a person vouches for the node",
+            bound().onNode("n1").live().node(VOUCHED).uncleanSince(T0),
+            Effect.Finish.class),
+        arguments(
+            "missing, never seen on a node",
+            bound().live().uncleanSince(T0).after(secs(599)),
+            null),
+        arguments(
+            "terminal without exit status on a healthy node",
+            bound()
+                .onNode("n1")
+                .live()
+                .node(READY)
+                .pod(terminal(running("pod-1", "n1"), Optional.empty())),
+            Effect.Finish.class),
+        arguments(
+            "terminal without exit status, the node silent",
+            bound()
+                .onNode("n1")
+                .live()
+                .node(SILENT)
+                .pod(terminal(running("pod-1", "n1"), Optional.empty())),
+            Effect.Suspect.class),
+        arguments(
+            "back again after all",
+            bound().onNode("n1").uncleanSince(T0).pod(running("pod-1", "n1")),
+            Effect.Reassure.class),
+        arguments(
+            "terminating on a node that does not answer",
+            bound()
+                .onNode("n1")
+                .node(SILENT)
+                .pod(terminating(running("pod-1", "n1")))
+                .after(secs(100_000)),
+            null),
+
+        // the object
+        arguments("waiting", ready(), null),
+        arguments("an object not on record", ready().notRecorded(), Effect.RecordObject.class),
+        arguments(
+            "a new generation",
+            ready().object(object(spec(DesiredState.Held), "uid-1", 2)),
+            Effect.Amend.class),
+        arguments(
+            "another object of that name",
+            ready().object(object(spec(DesiredState.Held), "uid-2", 2)),
+            null),
+        arguments(
+            "a time to live that has passed",
+            bound()
+                .finished(Verdict.SUCCEEDED)
+                .object(object(spec(DesiredState.Running, "15", 60), "uid-1", 1))
+                .after(secs(60)),
+            Effect.DeleteObject.class),
+        arguments(
+            "a time to live with time left",
+            bound()
+                .finished(Verdict.SUCCEEDED)
+                .object(object(spec(DesiredState.Running, "15", 60), "uid-1", 1))
+                .after(secs(59)),
+            null),
+        arguments(
+            "a user's object without a time to live",
+            bound().finished(Verdict.SUCCEEDED).after(secs(10_000_000)),
+            null));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("effects")
+  void oneThingComesNext(String situation, Case c, Class<? extends Effect> expected) {
+    Decision decision = c.decide();
+    assertThat(decision.effect().map(Object::getClass).map(Class.class::cast))
+        .isEqualTo(Optional.ofNullable(expected));
+  }
+
+  @Test
+  void ofTwoGatedPodsOneIsChosenWhateverTheOrder() {
+    Case one = claimed().job("job-1", "token-1").pod(gated("pod-1")).pod(gated("pod-2"));
+    Case other = claimed().job("job-1", "token-1").pod(gated("pod-2")).pod(gated("pod-1"));
+
+    assertThat(one.decide()).isEqualTo(other.decide());
+    assertThat(one.decide().effect())
+        .contains(new Effect.Bind(new AttemptRef(KEY, 1, 7), "job-1", "pod-1"));
+  }
+
+  @Test
+  void aPodOfAnotherJobIsNotChosen() {
+    Case c = claimed().job("job-2", "token-1").pod(gated("pod-1"));
+
+    assertThat(c.decide().effect()).isEmpty();
+  }
+
+  @Test
+  void aLostNodeIsNamedWithTheCure() {
+    Case c = bound().onNode("n1").node(SILENT).pod(terminating(running("pod-1", "n1")));
+
+    assertThat(c.decide().status().orElseThrow().message())
+        .contains("node n1", "remove the node", "out-of-service");
+  }
+
+  @Test
+  void whoeverWaitsForAClientSaysWhoHoldsIt() {
+    Case c = ready().heldBy(new RunKey("flights", "ua-20130114"));
+
+    var status = c.decide().status().orElseThrow();
+    assertThat(status.reason()).isEqualTo("WaitingForClient");
+    assertThat(status.message()).contains("UA", "ua-20130114");
+  }
+
+  @Test
+  void aRunThatStartsAtOnceIsNotSaidToWait() {
+    assertThat(ready().after(Duration.ofMillis(500)).decide().status()).isEmpty();
+    assertThat(ready().after(Duration.ofMillis(1500)).decide().status()).isPresent();
+  }
+
+  @Test
+  void theSameNameForAnotherRequestIsRefusedWithTheCure() {
+    Case c = ready().object(object(spec(DesiredState.Running, "99", null), "uid-2", 1));
+
+    var status = c.decide().status().orElseThrow();
+    assertThat(status.phase()).isEqualTo(Phase.Rejected);
+    assertThat(status.reason()).isEqualTo("NameAlreadyUsed");
+    assertThat(status.message()).contains("another metadata.name");
+  }
+
+  @Test
+  void aFinishedRunAppliedAgainIsCompleteAndNotRepeated() {
+    Case c =
+        bound().finished(Verdict.SUCCEEDED).object(object(spec(DesiredState.Running), "uid-2", 1));
+
+    Decision decision = c.decide();
+    assertThat(decision.effect()).isEmpty();
+    assertThat(decision.status().orElseThrow().reason()).isEqualTo("AlreadyComplete");
+  }
+
+  @Test
+  void whenToLookAgainIsTheNextThingThatTimeAloneCanChange() {
+    assertThat(claimed().job("job-1", "token-1").decide().lookAgain()).contains(T0.plusSeconds(60));
+    assertThat(bound().pod(opened("pod-1")).decide().lookAgain()).contains(T0.plusSeconds(900));
+    assertThat(bound().onNode("n1").pod(running("pod-1", "n1")).decide().lookAgain()).isEmpty();
+  }
+
+  private static Duration secs(long n) {
+    return Duration.ofSeconds(n);
+  }
+}

@@ -1,0 +1,262 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import static io.luigioperator.run.Case.POLICY;
+import static io.luigioperator.run.Case.T0;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Priority;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The retry rule and the order of admission, on rows alone. */
+class TransitionsTest {
+
+  @ParameterizedTest
+  @EnumSource(Verdict.class)
+  void everyVerdictIsTreatedAsItsTableSays(Verdict verdict) {
+    Run next = finishedOnce(verdict);
+
+    switch (verdict.treatment()) {
+      case DONE -> assertThat(next.state()).isEqualTo(RunState.SUCCEEDED);
+      case STOP -> assertThat(next.state()).isEqualTo(RunState.FAILED);
+      case RETRY, RETRY_ONCE -> {
+        assertThat(next.state()).isEqualTo(RunState.DELAYED);
+        assertThat(next.budget().counted()).isEqualTo(1);
+        assertThat(next.times().notBefore()).contains(T0.plusSeconds(60));
+      }
+      case RETRY_UNCOUNTED -> {
+        assertThat(next.state()).isEqualTo(RunState.DELAYED);
+        assertThat(next.budget()).isEqualTo(new Run.Budget(1, 0, 0, 1, 3, 10));
+      }
+      case INFRASTRUCTURE -> throw new AssertionError("no verdict is infrastructure");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(FailureCause.class)
+  void infrastructureDoesNotUseUpTheUsersAttempts(FailureCause cause) {
+    Run next = finishedOnce(cause);
+
+    switch (cause.treatment()) {
+      case INFRASTRUCTURE -> assertThat(next.budget()).isEqualTo(new Run.Budget(1, 0, 1, 0, 3, 10));
+      case STOP -> assertThat(next.state()).isEqualTo(RunState.FAILED);
+      case RETRY -> assertThat(next.budget().counted()).isEqualTo(1);
+      case DONE, RETRY_ONCE, RETRY_UNCOUNTED -> throw new AssertionError("not a cause's treatment");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"TASK_FAILED,3", "SCHEDULING_ERROR,3", "INTERNAL_ERROR,2", "UNVERIFIED,1"})
+  void aVerdictThatRepeatsEndsTheRunAfter(Verdict verdict, int attempts) {
+    assertThat(attemptsUntilTheEnd(verdict)).isEqualTo(attempts);
+  }
+
+  @Test
+  void infrastructureHasABudgetOfItsOwn() {
+    assertThat(attemptsUntilTheEnd(FailureCause.NODE_LOST)).isEqualTo(11);
+  }
+
+  @Test
+  void verdictsThatDoNotCountAreBounded() {
+    assertThat(attemptsUntilTheEnd(Verdict.DRAINED)).isEqualTo(Transitions.MAX_UNCOUNTED + 1);
+  }
+
+  @Test
+  void aSuccessBeatsACancelThatCameTooLate() {
+    Run canceled = Transitions.cancel(bound().run(), Reasons.CANCELED, "", T0).orElseThrow();
+
+    assertThat(finish(canceled, bound().attempt(), Verdict.SUCCEEDED).state())
+        .isEqualTo(RunState.SUCCEEDED);
+    assertThat(finish(canceled, bound().attempt(), Verdict.TASK_FAILED).state())
+        .isEqualTo(RunState.CANCELED);
+  }
+
+  @Test
+  void aRetryIsParkedWhenTheObjectIsGone() {
+    Transitions.Moved m = bound();
+    Run next =
+        Transitions.finish(
+                m.run(),
+                m.attempt(),
+                "pod",
+                ending(FailureCause.POD_DELETED),
+                POLICY,
+                0,
+                Presence.MISSING,
+                T0)
+            .orElseThrow()
+            .run();
+
+    assertThat(next.state()).isEqualTo(RunState.HELD);
+    assertThat(next.standing().reason()).isEqualTo(Reasons.DELETION_UNCONFIRMED);
+  }
+
+  @Test
+  void aStopOfOursIsTheCauseWhateverTheDyingPodSays() {
+    Transitions.Moved m = bound();
+    Attempt doomed =
+        Transitions.doom(m.attempt(), "pod", FailureCause.IMAGE_USER, "a hint").orElseThrow();
+
+    Run next = finish(m.run(), doomed, FailureCause.KILLED);
+
+    assertThat(next.state()).isEqualTo(RunState.FAILED);
+    assertThat(next.standing().reason()).isEqualTo("ImageUserNotNumeric");
+    assertThat(next.standing().message()).isEqualTo("a hint");
+  }
+
+  @Test
+  void anotherPodThanTheBoundOneEndsNothing() {
+    Transitions.Moved m = bound();
+
+    assertThat(
+            Transitions.finish(
+                m.run(),
+                m.attempt(),
+                "other",
+                ending(Verdict.SUCCEEDED),
+                POLICY,
+                0,
+                Presence.PRESENT,
+                T0))
+        .isEmpty();
+  }
+
+  @Test
+  void backoffDoublesUpToItsBound() {
+    RetryPolicy policy = new RetryPolicy(Duration.ofSeconds(5), Duration.ofSeconds(60));
+
+    assertThat(policy.delayAfter(1)).hasSeconds(5);
+    assertThat(policy.delayAfter(3)).hasSeconds(20);
+    assertThat(policy.delayAfter(5)).hasSeconds(60);
+    assertThat(policy.delayAfter(1000)).hasSeconds(60);
+  }
+
+  @Test
+  void aHigherClassOvertakesOnlyWithinItsHeadStart() {
+    Instant normal = Ageing.DEFAULT.admitAt(Priority.Normal, T0);
+
+    assertThat(Ageing.DEFAULT.admitAt(Priority.High, T0.plusSeconds(3 * 3600 - 1)))
+        .isBefore(normal);
+    assertThat(Ageing.DEFAULT.admitAt(Priority.High, T0.plusSeconds(3 * 3600 + 1))).isAfter(normal);
+  }
+
+  @Test
+  void amendingThePriorityMovesAWaitingRunAndNotAStartedOne() {
+    Run waiting = Case.ready().run();
+    Amendment high = amendment(DesiredState.Running, Priority.High, 3);
+
+    Run moved = Transitions.amend(waiting, high, Ageing.DEFAULT, T0).orElseThrow();
+    assertThat(moved.times().admitAt()).isEqualTo(T0.minusSeconds(4 * 3600));
+    assertThat(Transitions.amend(bound().run(), high, Ageing.DEFAULT, T0)).isEmpty();
+  }
+
+  @Test
+  void holdingAndLettingGoQueuesAnew() {
+    Run waiting = Case.ready().run();
+    Run held =
+        Transitions.amend(
+                waiting, amendment(DesiredState.Held, Priority.Normal, 3), Ageing.DEFAULT, T0)
+            .orElseThrow();
+    assertThat(held.state()).isEqualTo(RunState.HELD);
+
+    Instant later = T0.plusSeconds(7200);
+    Run again =
+        Transitions.amend(
+                held, amendment(DesiredState.Running, Priority.Normal, 3), Ageing.DEFAULT, later)
+            .orElseThrow();
+    assertThat(again.state()).isEqualTo(RunState.READY);
+    assertThat(again.times().admitAt()).isEqualTo(later.minusSeconds(3600));
+  }
+
+  @Test
+  void loweringMaxAttemptsToWhatWasUsedEndsAWaitingRun() {
+    Run delayed = finishedOnce(Verdict.TASK_FAILED);
+
+    Run next =
+        Transitions.amend(
+                delayed, amendment(DesiredState.Running, Priority.Normal, 1), Ageing.DEFAULT, T0)
+            .orElseThrow();
+    assertThat(next.state()).isEqualTo(RunState.FAILED);
+    assertThat(next.standing().reason()).isEqualTo(Reasons.ATTEMPTS_EXHAUSTED);
+  }
+
+  @Test
+  void nothingLeadsOutOfTheEnd() {
+    Run done = finishedOnce(Verdict.SUCCEEDED);
+    Instant later = T0.plusSeconds(1_000_000);
+
+    assertThat(Transitions.cancel(done, "", "", later)).isEmpty();
+    assertThat(Transitions.due(done, later)).isEmpty();
+    assertThat(Transitions.expire(done, later)).isEmpty();
+    assertThat(Transitions.hold(done, "", "")).isEmpty();
+    assertThat(Transitions.release(done, Reasons.COMPLETED, Ageing.DEFAULT, later)).isEmpty();
+    assertThat(Transitions.claim(done, 9, "t", "c", later)).isEmpty();
+    assertThat(
+            Transitions.amend(
+                done, amendment(DesiredState.Canceled, Priority.Low, 9), Ageing.DEFAULT, later))
+        .isEmpty();
+  }
+
+  private static Run finishedOnce(EndCause cause) {
+    Transitions.Moved m = bound();
+    return finish(m.run(), m.attempt(), cause);
+  }
+
+  private static int attemptsUntilTheEnd(EndCause cause) {
+    Run run = Case.ready().run();
+    int attempts = 0;
+    while (!run.state().isTerminal()) {
+      Instant now = run.times().notBefore().orElse(T0);
+      run = Transitions.due(run, now).orElse(run);
+      Transitions.Moved claimed =
+          Transitions.claim(run, attempts + 1, "t" + attempts, "main", now).orElseThrow();
+      Transitions.Moved m =
+          Transitions.bind(claimed.run(), claimed.attempt(), "job", "pod", now).orElseThrow();
+      run =
+          Transitions.finish(
+                  m.run(),
+                  m.attempt(),
+                  "pod",
+                  ending(cause),
+                  POLICY,
+                  attempts,
+                  Presence.PRESENT,
+                  now)
+              .orElseThrow()
+              .run();
+      attempts++;
+    }
+    return attempts;
+  }
+
+  private static Run finish(Run run, Attempt attempt, EndCause cause) {
+    return Transitions.finish(run, attempt, "pod", ending(cause), POLICY, 0, Presence.PRESENT, T0)
+        .orElseThrow()
+        .run();
+  }
+
+  private static Transitions.Moved bound() {
+    Transitions.Moved c = Transitions.claim(Case.ready().run(), 1, "t", "main", T0).orElseThrow();
+    return Transitions.bind(c.run(), c.attempt(), "job", "pod", T0).orElseThrow();
+  }
+
+  private static Ending ending(EndCause cause) {
+    return new Ending(cause, OptionalInt.empty(), "words", "");
+  }
+
+  private static Amendment amendment(DesiredState desired, Priority priority, int maxAttempts) {
+    return new Amendment(desired, priority, Optional.empty(), OptionalLong.empty(), maxAttempts);
+  }
+}
