@@ -11,7 +11,6 @@ import io.javaoperatorsdk.operator.api.config.Cloner;
 import io.javaoperatorsdk.operator.api.config.ControllerConfigurationOverrider;
 import io.javaoperatorsdk.operator.processing.retry.GenericRetry;
 import io.javaoperatorsdk.operator.processing.retry.Retry;
-import io.luigioperator.job.Kube;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -46,14 +45,13 @@ public final class Edge {
       KubernetesClient client,
       List<String> namespaces,
       RunDriver driver,
-      Kube kube,
       Duty duty,
       InstantSource clock,
       Signal deletionSeen,
       Consumer<Throwable> fatal) {
     strays = new Strays(driver::drive, duty);
     events = new RunEvents(strays, deletionSeen);
-    schedules = new PipelineScheduleReconciler(kube, duty, events, clock);
+    schedules = new PipelineScheduleReconciler(duty, clock);
     operator =
         new Operator(
             o ->

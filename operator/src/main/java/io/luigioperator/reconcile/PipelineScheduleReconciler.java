@@ -4,6 +4,7 @@
  */
 package io.luigioperator.reconcile;
 
+import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
 import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
@@ -11,33 +12,24 @@ import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.source.Cache;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.inbound.SimpleInboundEventSource;
-import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.api.PipelineScheduleStatus;
-import io.luigioperator.job.Kube;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
-import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 
-/** Says how a schedule stands, and has the runs looked at again that waited for it. */
+/** Says how a schedule stands. The runs that wait for it are woken by the watch of their cache. */
 final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
-  private static final Duration CACHE_LAG = Duration.ofMillis(100);
-
-  private final Kube kube;
   private final Duty duty;
-  private final RunEvents runs;
   private final InstantSource clock;
   private final SimpleInboundEventSource<PipelineSchedule> wakes =
       new SimpleInboundEventSource<>("schedules");
   private volatile Optional<Cache<PipelineSchedule>> known = Optional.empty();
 
-  PipelineScheduleReconciler(Kube kube, Duty duty, RunEvents runs, InstantSource clock) {
-    this.kube = kube;
+  PipelineScheduleReconciler(Duty duty, InstantSource clock) {
     this.duty = duty;
-    this.runs = runs;
     this.clock = clock;
   }
 
@@ -59,36 +51,20 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
   }
 
   private UpdateControl<PipelineSchedule> shown(PipelineSchedule schedule) {
-    String namespace = schedule.getMetadata().getNamespace();
-    String name = schedule.getMetadata().getName();
-    long generation = schedule.getMetadata().getGeneration();
-    Optional<ScheduleObject> seen = kube.schedule(namespace, name);
-    if (seen.filter(s -> s.generation() >= generation).isEmpty()) {
-      // the runs are judged by that cache: waking them before it knows would be lost
-      return UpdateControl.<PipelineSchedule>noUpdate().rescheduleAfter(CACHE_LAG);
-    }
-    runs.of(namespace, name)
-        .filter(PipelineScheduleReconciler::isNotAccepted)
-        .map(RunEvents::key)
-        .forEach(runs::wake);
+    ObjectMeta meta = schedule.getMetadata();
     PipelineScheduleStatus status =
-        ScheduleView.of(seen.get(), Optional.ofNullable(schedule.getStatus()), clock.instant());
+        ScheduleView.of(
+            new ScheduleObject(
+                meta.getNamespace(), meta.getName(), meta.getGeneration(), schedule.getSpec()),
+            Optional.ofNullable(schedule.getStatus()),
+            clock.instant());
     if (status.equals(schedule.getStatus())) {
       return UpdateControl.noUpdate();
     }
     PipelineSchedule said = new PipelineSchedule();
-    said.setMetadata(schedule.getMetadata());
+    said.setMetadata(meta);
     said.setSpec(schedule.getSpec());
     said.setStatus(status);
     return UpdateControl.patchStatus(said);
-  }
-
-  private static boolean isNotAccepted(PipelineRun run) {
-    return run.getStatus() == null
-        || run.getStatus().conditions().stream()
-            .noneMatch(
-                c ->
-                    c.getType().equals("Accepted") && c.getStatus().equals("True")
-                        || c.getType().equals("Finished") && c.getStatus().equals("True"));
   }
 }

@@ -8,15 +8,12 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.javaoperatorsdk.operator.processing.event.Event;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.AbstractEventSource;
-import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
+import io.javaoperatorsdk.operator.processing.event.source.Cache;
 import io.javaoperatorsdk.operator.processing.event.source.ResourceEventAware;
 import io.luigioperator.api.PipelineRun;
-import io.luigioperator.api.ScheduleRef;
 import io.luigioperator.run.RunKey;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /**
  * Has runs looked at: those whose PipelineRun is known, by the java-operator-sdk with one look at a
@@ -25,11 +22,9 @@ import java.util.stream.Stream;
  */
 final class RunEvents extends AbstractEventSource<Void, PipelineRun>
     implements ResourceEventAware<PipelineRun> {
-  private static final String BY_SCHEDULE = "schedule";
-
   private final Strays strays;
   private final Signal deletionSeen;
-  private volatile Optional<IndexerResourceCache<PipelineRun>> known = Optional.empty();
+  private volatile Optional<Cache<PipelineRun>> known = Optional.empty();
 
   RunEvents(Strays strays, Signal deletionSeen) {
     super(Void.class, "runs");
@@ -38,8 +33,7 @@ final class RunEvents extends AbstractEventSource<Void, PipelineRun>
   }
 
   /** To be called before the first event: {@code cache} is where known runs are looked up. */
-  void watch(IndexerResourceCache<PipelineRun> cache) {
-    cache.addIndexer(BY_SCHEDULE, RunEvents::scheduleOf);
+  void watch(Cache<PipelineRun> cache) {
     known = Optional.of(cache);
   }
 
@@ -56,28 +50,11 @@ final class RunEvents extends AbstractEventSource<Void, PipelineRun>
   }
 
   void wakeAll() {
-    known.stream()
-        .flatMap(IndexerResourceCache::list)
-        .map(RunEvents::key)
-        .toList()
-        .forEach(this::wake);
-  }
-
-  /** The known runs that refer to a schedule. */
-  Stream<PipelineRun> of(String namespace, String schedule) {
-    return known.stream().flatMap(c -> c.byIndex(BY_SCHEDULE, namespace + "/" + schedule).stream());
+    known.stream().flatMap(Cache::list).map(RunEvents::key).toList().forEach(this::wake);
   }
 
   static RunKey key(HasMetadata object) {
     return new RunKey(object.getMetadata().getNamespace(), object.getMetadata().getName());
-  }
-
-  private static List<String> scheduleOf(PipelineRun run) {
-    return Optional.ofNullable(run.getSpec().scheduleRef())
-        .map(ScheduleRef::name)
-        .map(name -> run.getMetadata().getNamespace() + "/" + name)
-        .stream()
-        .toList();
   }
 
   @Override

@@ -1,0 +1,138 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** On a real API server, because everything rests on its answer to a stale resourceVersion. */
+class LeadershipIT {
+  private static final Duration LONG = Duration.ofSeconds(30);
+  private static final Leadership.Pace QUICK =
+      new Leadership.Pace(
+          Duration.ofSeconds(2),
+          Duration.ofMillis(300),
+          Duration.ofMillis(1500),
+          Duration.ofMillis(100));
+
+  private final KubernetesClient client = ApiServer.client();
+  private final String name = "lease-" + UUID.randomUUID();
+
+  @AfterEach
+  void close() {
+    client.leases().inNamespace("default").withName(name).delete();
+    client.close();
+  }
+
+  private final class Replica {
+    private final AtomicInteger led = new AtomicInteger();
+    private final AtomicInteger lost = new AtomicInteger();
+    private final Leadership leadership;
+
+    Replica(String identity) {
+      leadership =
+          new Leadership(
+              client,
+              "default",
+              name,
+              identity,
+              QUICK,
+              Clock.systemUTC(),
+              led::incrementAndGet,
+              lost::incrementAndGet);
+      leadership.start();
+    }
+
+    boolean leads() {
+      return led.get() > lost.get();
+    }
+  }
+
+  private Lease lease() {
+    return client.leases().inNamespace("default").withName(name).get();
+  }
+
+  /** Writes the holder over whatever stands there. */
+  private void hold(String identity) {
+    Lease lease = lease();
+    lease.getMetadata().setResourceVersion(null);
+    lease.getSpec().setHolderIdentity(identity);
+    client.resource(lease).update();
+  }
+
+  @Test
+  void oneLeadsAndHandsOverWhenItStops() throws InterruptedException {
+    Replica first = new Replica("first");
+    await().atMost(LONG).until(first::leads);
+    Replica second = new Replica("second");
+    String renewed = lease().getMetadata().getResourceVersion();
+    await().atMost(LONG).until(() -> !lease().getMetadata().getResourceVersion().equals(renewed));
+    assertThat(second.leads()).isFalse();
+    assertThat(lease().getSpec().getHolderIdentity()).isEqualTo("first");
+
+    long stopped = System.nanoTime();
+    first.leadership.release();
+    await().atMost(LONG).pollInterval(Duration.ofMillis(10)).until(second::leads);
+    // no waiting for the end of the lease
+    assertThat(Duration.ofNanos(System.nanoTime() - stopped)).isLessThan(QUICK.lease());
+    assertThat(lease().getSpec().getHolderIdentity()).isEqualTo("second");
+    assertThat(lease().getSpec().getLeaseTransitions()).isEqualTo(1);
+    second.leadership.release();
+    assertThat(lease().getSpec().getHolderIdentity()).isEmpty();
+  }
+
+  @Test
+  void aLeaseThatNobodyRenewsIsTakenWhenItHasRunOut() throws InterruptedException {
+    Replica dead = new Replica("dead");
+    await().atMost(LONG).until(dead::leads);
+    dead.leadership.release();
+    hold("dead");
+
+    Replica next = new Replica("next");
+    await().atMost(LONG).until(next::leads);
+    next.leadership.release();
+  }
+
+  @Test
+  void aNewProcessOfTheSamePodTakesItsOwnLeaseAtOnce() throws InterruptedException {
+    Replica before = new Replica("pod");
+    await().atMost(LONG).until(before::leads);
+    Replica after = new Replica("pod");
+    await().atMost(Duration.ofSeconds(1)).until(after::leads);
+    before.leadership.release();
+    after.leadership.release();
+  }
+
+  @Test
+  void whoSeesAnotherHolderStopsAndLeadsAgainWhenItIsFree() throws InterruptedException {
+    Replica first = new Replica("first");
+    await().atMost(LONG).until(first::leads);
+    hold("person");
+    await().atMost(LONG).until(() -> first.lost.get() == 1);
+
+    hold("");
+    await().atMost(LONG).until(first::leads);
+    first.leadership.release();
+  }
+
+  @Test
+  void aLeaseThatIsDeletedIsMadeAgain() throws InterruptedException {
+    Replica first = new Replica("first");
+    await().atMost(LONG).until(first::leads);
+    client.leases().inNamespace("default").withName(name).delete();
+    await().atMost(LONG).until(() -> first.led.get() == 2);
+    assertThat(lease().getSpec().getHolderIdentity()).isEqualTo("first");
+    first.leadership.release();
+  }
+}

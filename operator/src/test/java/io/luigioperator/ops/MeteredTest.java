@@ -1,0 +1,76 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ops;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.run.Ageing;
+import io.luigioperator.sim.SimLedger;
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+
+class MeteredTest {
+  private boolean away;
+  private int asked;
+  private long nanos;
+
+  private final Ledger store =
+      new SimLedger(
+          () -> {
+            asked++;
+            if (away) {
+              throw new LedgerUnavailable("MySQL does not answer", null);
+            }
+            return Instant.EPOCH;
+          },
+          Ageing.DEFAULT);
+  private final Metrics metrics = new Metrics(new Build("1", "c"));
+  private final Ledger ledger =
+      new Metered(metrics, new RunMeters(metrics, () -> nanos)).ledger(store);
+
+  private void assertCalls(String call, String outcome, int count) {
+    assertThat(metrics.scrape().lines())
+        .contains(
+            "luigi_operator_store_calls_seconds_count{call=\"%s\",outcome=\"%s\",store=\"ledger\"} %d"
+                .formatted(call, outcome, count));
+  }
+
+  @Test
+  void callsAreTimedByNameAndTheirAnswersPassedOn() {
+    assertThat(ledger.now()).isEqualTo(Instant.EPOCH);
+    assertThat(ledger.now()).isEqualTo(Instant.EPOCH);
+    assertThat(ledger.heartbeat("here", "uid")).isEqualTo("uid");
+    assertCalls("now", "ok", 2);
+    assertCalls("heartbeat", "ok", 1);
+  }
+
+  @Test
+  void aStoreThatIsAwayIsCountedAsSuchAndItsErrorIsTheSame() {
+    away = true;
+    assertThatThrownBy(ledger::now)
+        .isInstanceOf(LedgerUnavailable.class)
+        .hasMessage("MySQL does not answer");
+    assertCalls("now", "away", 1);
+  }
+
+  @Test
+  void reachIsAskedForAtMostEveryTenSecondsAndAtOnceAfterATrouble() {
+    Reach reach = new Reach(ledger, () -> nanos);
+    assertThat(reach.problem()).isEmpty();
+    away = true;
+    nanos += Duration.ofSeconds(9).toNanos();
+    assertThat(reach.problem()).isEmpty();
+    assertThat(asked).isEqualTo(1);
+    nanos += Duration.ofSeconds(1).toNanos();
+    assertThat(reach.problem()).contains("MySQL does not answer");
+    away = false;
+    assertThat(reach.problem()).isEmpty();
+    assertThat(asked).isEqualTo(3);
+  }
+}
