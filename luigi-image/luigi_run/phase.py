@@ -17,7 +17,7 @@ import sys
 import traceback
 from typing import Any
 
-from luigi_run import procs
+from luigi_run import LUIGI_VERSION, procs
 from luigi_run.spec import InvalidSpec, Spec, parse
 
 
@@ -40,7 +40,7 @@ def main(name: str, report_fd: int, control_fd: int) -> None:
     from luigi_run import failure
 
     try:
-        channel.send({"e": "luigi", "version": _luigi_version()})
+        channel.send({"e": "luigi", "version": _prepare_luigi()})
         {"run": _run, "verify": _verify}[name](spec, channel, package, redact)
     except InvalidSpec as error:
         channel.send({"e": "invalid", "msg": redact(str(error))})
@@ -49,9 +49,11 @@ def main(name: str, report_fd: int, control_fd: int) -> None:
         channel.send({"e": "broken", "failure": failure.from_exception(error, package, redact)})
 
 
-def _luigi_version() -> str:
+def _prepare_luigi() -> str:
     import luigi
 
+    if luigi.__version__ != LUIGI_VERSION:
+        raise InvalidSpec(f"The image holds Luigi {luigi.__version__}; remove it, the runner brings {LUIGI_VERSION}.")
     # Before any build(): the records of Luigi's loggers go to our handler, whatever its own logging set-up says.
     luigi.configuration.get_config().set("core", "no_configure_logging", "true")
     multiprocessing.set_start_method("fork")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -14,16 +15,25 @@ import luigi
 import luigi.scheduler
 import luigi.worker
 import pytest
-from conftest import IMAGE
+from conftest import HERE, IMAGE, Flow
 from luigi.tools.range import RangeBase
 
+from luigi_run import LUIGI_VERSION
 from luigi_run.luigi_worker import RunnerTaskProcess, RunnerWorker, TapScheduler
 
 
 def test_the_version_is_the_one_that_was_read():
     pinned = re.search(r"^luigi==(\S+)", (IMAGE / "requirements" / "run.in").read_text(), re.MULTILINE)
     assert pinned
-    assert luigi.__version__ == pinned[1] == "3.8.1"
+    assert luigi.__version__ == pinned[1] == LUIGI_VERSION
+
+
+def test_another_luigi_is_refused(flow: Flow):
+    (flow.home / "sitecustomize.py").write_text("import luigi\nluigi.__version__ = '3.9.0'\n")
+    flow.environment["PYTHONPATH"] = os.pathsep.join(map(str, (flow.home, IMAGE, HERE)))
+    result = flow.run("Report")
+    assert result.verdict() == (50, "InvalidSpec", False)
+    assert result.fail["msg"] == "The image holds Luigi 3.9.0; remove it, the runner brings 3.8.1."
 
 
 @pytest.mark.parametrize(
