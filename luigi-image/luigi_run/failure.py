@@ -18,6 +18,8 @@ import sysconfig
 import traceback
 from typing import Any
 
+import luigi
+
 from luigi_run.redact import Redactor
 
 _MAX_FRAMES = 40
@@ -125,6 +127,8 @@ def _libraries() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     own = os.path.dirname(os.path.abspath(__file__))
     known = {paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], own}
+    # In the image Luigi and what it needs are in a folder of their own.
+    known.add(os.path.dirname(os.path.dirname(luigi.__file__)))
     known |= {entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")}
     return tuple(os.path.join(path, "") for path in known)
 

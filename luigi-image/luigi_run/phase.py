@@ -15,9 +15,15 @@ import multiprocessing
 import os
 import sys
 import traceback
-from typing import Any
 
-from luigi_run import LUIGI_VERSION, procs
+import luigi
+from luigi.task import flatten
+
+from luigi_run import LUIGI_VERSION, failure, procs
+from luigi_run.channel import Channel, RecordHandler
+from luigi_run.loading import load_root
+from luigi_run.luigi_worker import RunnerWorker, TapScheduler
+from luigi_run.redact import Redactor
 from luigi_run.spec import InvalidSpec, Spec, parse
 
 
@@ -27,18 +33,10 @@ def main(name: str, report_fd: int, control_fd: int) -> None:
     devnull = os.open(os.devnull, os.O_RDONLY)
     os.dup2(devnull, 0)
     os.close(devnull)
-
-    # After the supervisor has let this process start: importing Luigi takes time and may fail.
-    from luigi_run.channel import Channel, RecordHandler
-    from luigi_run.redact import Redactor
-
     redact = Redactor(spec.redact, os.environ)
     channel = Channel(report_fd, control_fd)
     logging.basicConfig(level=logging.INFO, handlers=[RecordHandler(redact)])
     package = spec.module.partition(".")[0]
-
-    from luigi_run import failure
-
     try:
         channel.send({"e": "luigi", "version": _prepare_luigi()})
         {"run": _run, "verify": _verify}[name](spec, channel, package, redact)
@@ -50,8 +48,6 @@ def main(name: str, report_fd: int, control_fd: int) -> None:
 
 
 def _prepare_luigi() -> str:
-    import luigi
-
     if luigi.__version__ != LUIGI_VERSION:
         raise InvalidSpec(f"The image holds Luigi {luigi.__version__}; remove it, the runner brings {LUIGI_VERSION}.")
     # Before any build(): the records of Luigi's loggers go to our handler, whatever its own logging set-up says.
@@ -60,12 +56,7 @@ def _prepare_luigi() -> str:
     return luigi.__version__
 
 
-def _run(spec: Spec, channel: Any, package: str, redact: Any) -> None:
-    import luigi
-
-    from luigi_run.loading import load_root
-    from luigi_run.luigi_worker import RunnerWorker, TapScheduler
-
+def _run(spec: Spec, channel: Channel, package: str, redact: Redactor) -> None:
     root = load_root(spec.module, spec.family, spec.params)
     channel.send({"e": "root", "id": root.task_id})
     worker: RunnerWorker | None = None
@@ -101,11 +92,7 @@ def _run(spec: Spec, channel: Any, package: str, redact: Any) -> None:
     channel.send({"e": "end"})
 
 
-def _verify(spec: Spec, channel: Any, package: str, redact: Any) -> None:
-    from luigi.task import flatten
-
-    from luigi_run.loading import load_root
-
+def _verify(spec: Spec, channel: Channel, package: str, redact: Redactor) -> None:
     root = load_root(spec.module, spec.family, spec.params)
     complete = root.complete() is True
     absent: list[str] = []

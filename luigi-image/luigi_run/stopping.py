@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from luigi_run.logs import Log
@@ -43,19 +43,15 @@ class Stopping:
         self._deadline: float | None = None
         self._steps: list[tuple[float, Callable[[Stoppable], None]]] = []
 
-    @contextlib.contextmanager
-    def watch(self, grace: int, deadline: float | None) -> Iterator[None]:
-        """Takes SIGTERM and SIGINT, and wakes the event loop for them and for the end of children."""
+    def watch(self, grace: int, deadline: float | None) -> None:
+        """From now to the end of this process: takes SIGTERM and SIGINT, and wakes the event loop for ended children.
+
+        The handlers are never given back, since a signal during the final message must not cost that message.
+        """
         self._grace, self._deadline = grace, deadline
-        old_fd = signal.set_wakeup_fd(self._wakeup_write.fileno(), warn_on_full_buffer=False)
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-        old = [signal.signal(number, self._on_signal) for number in numbers]
-        try:
-            yield
-        finally:
-            for number, handler in zip(numbers, old, strict=True):
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(old_fd)
+        signal.set_wakeup_fd(self._wakeup_write.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _frame: Any) -> None:
         if number != signal.SIGCHLD:

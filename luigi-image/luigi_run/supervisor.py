@@ -49,13 +49,14 @@ class Attempt:
         procs.adopt_orphans()
         self._write_rolling()
         deadline = time.monotonic() + spec.deadline_seconds if spec.deadline_seconds else None
-        with self._stopping.watch(spec.grace_seconds, deadline):
-            end = self._run_phase("run")
-            judgement = judge.after_run(end, self._board, spec, self._stopping.verdict, self._stopping.time_left())
-            if judgement is None:
-                end = self._run_phase("verify")
-                judgement = judge.after_verify(end, self._board, spec, self._stopping.verdict)
-            return judgement
+        self._stopping.watch(spec.grace_seconds, deadline)
+        end = self._run_phase("run")
+        stopping = self._stopping
+        judgement = judge.after_run(end, self._board, spec, stopping.verdict, stopping.time_left())
+        if judgement is None:
+            end = self._run_phase("verify")
+            judgement = judge.after_verify(end, self._board, spec, stopping.verdict)
+        return judgement
 
     def finish(self, judgement: Judgement) -> int:
         """Writes the final message, as the last line of the output too; returns the exit code."""

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import traceback
 
+import luigi
 import pytest
 
+from luigi_run import failure
 from luigi_run.board import fail_block, fingerprint
 from luigi_run.failure import from_exception, from_text
 from luigi_run.redact import Redactor
@@ -94,3 +96,16 @@ def test_user_frames_come_first_and_lines_do_not_change_the_fingerprint():
     assert fingerprint(moved) == fingerprint(failure)
     assert fingerprint({**failure, "exc": "F"}) != fingerprint(failure)
     assert fingerprint({**failure, "frames": [frame("elsewhere.py", 2, True)]}) != fingerprint(failure)
+
+
+def forget() -> None:
+    failure._libraries.cache_clear()
+    failure._is_user.cache_clear()
+
+
+def test_what_is_installed_beside_luigi_is_no_user_code(monkeypatch):
+    monkeypatch.setattr(luigi, "__file__", "/opt/luigi/luigi/__init__.py")
+    forget()
+    assert not failure._is_user("/opt/luigi/tornado/ioloop.py", "flights")
+    assert failure._is_user("/opt/flights/lib/flights/pipeline.py", "flights")
+    forget()
