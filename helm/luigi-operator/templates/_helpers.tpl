@@ -86,6 +86,9 @@ a sentence that says what to do.
 {{- if or .Values.mysql.host .Values.mysql.existingSecret .Values.mysql.caSecret -}}
 {{- fail "profile demo brings its own MySQL server: leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or use profile production" -}}
 {{- end -}}
+{{- if hasPrefix "VERIFY_" .Values.mysql.sslMode -}}
+{{- fail "profile demo: its server makes its own certificate, which nothing can verify: leave mysql.sslMode at REQUIRED" -}}
+{{- end -}}
 {{- if contains "-" .Values.mysql.database -}}
 {{- fail "profile demo: mysql.database may hold letters, digits and _ only" -}}
 {{- end -}}

@@ -183,6 +183,7 @@ class ChartTest {
           production | mysql.caSecret="ca"              | mysql.caSecret has no effect with mysql.sslMode REQUIRED: set mysql.sslMode to VERIFY_CA or VERIFY_IDENTITY
           demo       | mysql.host="db"                  | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or use profile production
           demo       | mysql.existingSecret="ledger"    | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or use profile production
+          demo       | mysql.sslMode="VERIFY_CA"        | leave mysql.sslMode at REQUIRED
           demo       | mysql.database="my-ledger"       | profile demo: mysql.database may hold letters, digits and _ only
           production | podLabels={"helm.sh/chart":"x"}  | podLabels may not contain helm.sh/chart: the chart sets it itself; remove it
           production | priorities.headStartSeconds.low=4000 | priorities.headStartSeconds must not fall from low over normal and high to critical

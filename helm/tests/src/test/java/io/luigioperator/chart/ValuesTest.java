@@ -34,8 +34,8 @@ class ValuesTest {
 
   static final List<Change> TABLE =
       """
-      admissionPolicies.enabled            | production      | false                          |
-      admissionPolicies.perClient          | production      | true                           |
+      admissionPolicies.enabled            | production-least | true                          | kind: ValidatingAdmissionPolicy
+      admissionPolicies.perClient          | production      | true                           | name: luigi-system-tidy-luigi-operator-clients
       capacity.maxRunning                  | production      | 77                             | value: "77"
       clusterId                            | production      | "west"                         | value: "west"
       demo.mysql.image.pullPolicy          | demo            | "Always"                       | imagePullPolicy: Always
