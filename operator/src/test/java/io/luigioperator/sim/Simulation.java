@@ -36,12 +36,14 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 
 /** One seed's story: a few runs of two clients, two operators, and everything that can go wrong. */
 final class Simulation {
@@ -116,6 +118,7 @@ final class Simulation {
   private final Operator[] operators = new Operator[2];
   private final List<Runnable> network = new ArrayList<>();
   private final Map<AdmitKey, Long> fences = new HashMap<>();
+  private final Set<String> claims = new HashSet<>();
   final EnumMap<Fault, Integer> faults = new EnumMap<>(Fault.class);
   final TreeMap<String, Integer> calls = new TreeMap<>();
   final EnumMap<RunState, Integer> outcomes = new EnumMap<>(RunState.class);
@@ -447,14 +450,8 @@ final class Simulation {
       List<Attempt> attempts = ledger.attemptsOf(run.key());
       int alive = (int) attempts.stream().filter(Attempt::isLive).count();
       live.merge(run.admitKey(), alive, Integer::sum);
-      require(alive == (run.state() == RunState.ACTIVE ? 1 : 0), "I4: " + run);
-      for (Attempt a : attempts) {
-        long before = fences.getOrDefault(a.admitKey(), 0L);
-        if (a.ref().fence() > before) {
-          fences.put(a.admitKey(), a.ref().fence());
-        }
-      }
-      requireFencesGrow(attempts);
+      require(alive == (run.state() == RunState.ACTIVE ? 1 : 0), () -> "I4: " + run);
+      attempts.forEach(this::requireFenceGrew);
     }
     ledger
         .holders()
@@ -462,37 +459,41 @@ final class Simulation {
             (key, holder) ->
                 require(
                     live.getOrDefault(key, 0) == (holder.isPresent() ? 1 : 0),
-                    "I4: holder " + holder + " of " + key));
+                    () -> "I4: holder " + holder + " of " + key));
     for (AdmitKey key : live.keySet()) {
-      require(cluster.physicallyRunning(key) <= 1, "I1: two processes of " + key);
+      require(cluster.physicallyRunning(key) <= 1, () -> "I1: two processes of " + key);
     }
   }
 
-  private static void requireFencesGrow(List<Attempt> attempts) {
-    for (int i = 1; i < attempts.size(); i++) {
-      require(
-          attempts.get(i).ref().fence() > attempts.get(i - 1).ref().fence(),
-          "I3: fences of " + attempts.get(i).run());
+  private void requireFenceGrew(Attempt attempt) {
+    if (claims.add(attempt.token())) {
+      long fence = attempt.ref().fence();
+      long before = fences.getOrDefault(attempt.admitKey(), 0L);
+      require(fence > before, () -> "I3: fence " + fence + " after " + before);
+      fences.put(attempt.admitKey(), fence);
     }
   }
 
   private void checkEnd() {
     for (Run run : ledger.allRuns()) {
       require(
-          run.state().isTerminal(), "I11: not ended: " + run + " " + ledger.attemptsOf(run.key()));
+          run.state().isTerminal(),
+          () -> "I11: not ended: " + run + " " + ledger.attemptsOf(run.key()));
       outcomes.merge(run.state(), 1, Integer::sum);
     }
-    ledger.holders().forEach((key, holder) -> require(holder.isEmpty(), "I13: held mutex " + key));
+    ledger
+        .holders()
+        .forEach((key, holder) -> require(holder.isEmpty(), () -> "I13: held mutex " + key));
     List<PodSeen> open =
         cluster.pods.values().stream().filter(p -> !p.gated() && !p.terminal()).toList();
-    require(open.isEmpty(), "I13: pods that run: " + open);
+    require(open.isEmpty(), () -> "I13: pods that run: " + open);
     List<PodSeen> gated = cluster.pods.values().stream().filter(PodSeen::gated).toList();
-    require(gated.isEmpty(), "I13: gated pods left: " + gated);
+    require(gated.isEmpty(), () -> "I13: gated pods left: " + gated);
   }
 
-  private static void require(boolean holds, String what) {
+  private static void require(boolean holds, Supplier<String> what) {
     if (!holds) {
-      throw new AssertionError(what);
+      throw new AssertionError(what.get());
     }
   }
 
