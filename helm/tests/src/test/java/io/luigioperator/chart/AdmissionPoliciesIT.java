@@ -1,0 +1,343 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.chart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
+
+/** The admission policies of the chart, with users who have and who lack each right. */
+class AdmissionPoliciesIT {
+  private static final Duration POLICIES_ACT_WITHIN = Duration.ofSeconds(60);
+
+  private static final String OPERATOR =
+      "system:serviceaccount:" + Helm.NAMESPACE + ":tidy-luigi-operator";
+
+  /** All may write runs and schedules; beyond that each has, or lacks, what its name says. */
+  private static final String USERS =
+      """
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: ClusterRole
+      metadata: {name: writer}
+      rules:
+      - {apiGroups: [luigi-operator.io], resources: [pipelineruns, pipelineschedules], verbs: ["*"]}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: ClusterRoleBinding
+      metadata: {name: writers}
+      roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: writer}
+      subjects:
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: no-pods}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: no-clients}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods-elsewhere}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods-and-account}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: support}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: cleaner}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: Role
+      metadata: {name: pods, namespace: sales}
+      rules:
+      - {apiGroups: [""], resources: [pods], verbs: [create]}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: RoleBinding
+      metadata: {name: pods, namespace: sales}
+      roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: pods}
+      subjects:
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods-and-account}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: Role
+      metadata: {name: pods, namespace: elsewhere}
+      rules:
+      - {apiGroups: [""], resources: [pods], verbs: [create]}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: RoleBinding
+      metadata: {name: pods, namespace: elsewhere}
+      roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: pods}
+      subjects:
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods-elsewhere}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: Role
+      metadata: {name: account, namespace: sales}
+      rules:
+      - {apiGroups: [""], resources: [serviceaccounts], resourceNames: [flights], verbs: [use]}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: RoleBinding
+      metadata: {name: account, namespace: sales}
+      roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: account}
+      subjects:
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods-and-account}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: Role
+      metadata: {name: clients, namespace: sales}
+      rules:
+      - {apiGroups: [luigi-operator.io], resources: [clients], verbs: [run]}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: RoleBinding
+      metadata: {name: clients, namespace: sales}
+      roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: clients}
+      subjects:
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: no-pods}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods-elsewhere}
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: pods-and-account}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: Role
+      metadata: {name: support, namespace: sales}
+      rules:
+      - {apiGroups: [luigi-operator.io], resources: [clients], resourceNames: [acme], verbs: [run]}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: RoleBinding
+      metadata: {name: support, namespace: sales}
+      roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: support}
+      subjects:
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: support}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: Role
+      metadata: {name: cleaner, namespace: sales}
+      rules:
+      - {apiGroups: [luigi-operator.io], resources: [clients], verbs: [delete]}
+      ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: RoleBinding
+      metadata: {name: cleaner, namespace: sales}
+      roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: cleaner}
+      subjects:
+      - {apiGroup: rbac.authorization.k8s.io, kind: User, name: cleaner}
+      """;
+
+  private static final String RUN =
+      """
+      apiVersion: luigi-operator.io/v1beta1
+      kind: PipelineRun
+      metadata: {name: %s}
+      spec: {client: %s, %s}
+      """;
+
+  private static final String SCHEDULE =
+      """
+      apiVersion: luigi-operator.io/v1beta1
+      kind: PipelineSchedule
+      metadata: {name: %s}
+      spec: {clients: [{id: acme}], %s}
+      """;
+
+  private static final String REFERENCE = "scheduleRef: {name: nightly}";
+  private static final String PIPELINE = "pipeline: {image: i, task: {module: m, family: F}}";
+  private static final String WITH_ACCOUNT =
+      "pipeline: {image: i, task: {module: m, family: F}, serviceAccountName: flights}";
+
+  private static final String NEEDS_PODS =
+      "writing a pipeline needs the right to create pods in namespace sales";
+  private static final String NEEDS_ACCOUNT =
+      "naming the service account flights needs the verb use on it in namespace sales";
+  private static final String NEEDS_CLIENT =
+      "this needs the verb %s on the resource clients.luigi-operator.io with the name %s in"
+          + " namespace sales";
+
+  private static ApiServer server;
+
+  private static Tools.Output withoutPerClient;
+
+  /** As an administrator would: first the chart as it is, then its strictest policy on top. */
+  @BeforeAll
+  static void start() throws IOException {
+    server = ApiServer.start();
+    for (String namespace : List.of(Helm.NAMESPACE, "sales", "stock", "elsewhere")) {
+      server.kubectl("", "create", "namespace", namespace).orFail();
+    }
+    Helm.on(server.kubeconfig())
+        .run("install", "crds", Helm.chart(Helm.CRDS), "-n", Helm.NAMESPACE)
+        .orFail();
+    server
+        .kubectl("", "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+        .orFail();
+    server.kubectl(USERS, "apply", "-f", "-").orFail();
+    keep(SCHEDULE.formatted("plain", PIPELINE));
+    keep(SCHEDULE.formatted("with-account", WITH_ACCOUNT));
+    keep(RUN.formatted("acme-1", "acme", REFERENCE));
+    keep(RUN.formatted("globex-1", "globex", REFERENCE));
+
+    helm("install");
+    awaitRefusal("no-pods", RUN.formatted("r", "acme", PIPELINE));
+    awaitRefusal("pods", RUN.formatted("r", "acme", WITH_ACCOUNT));
+    withoutPerClient = create("no-clients", RUN.formatted("r", "acme", REFERENCE));
+
+    helm("upgrade", "--set", "admissionPolicies.perClient=true");
+    awaitRefusal("no-clients", RUN.formatted("r", "acme", REFERENCE));
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  private static final List<String> PLAIN =
+      List.of(RUN.formatted("r", "acme", PIPELINE), SCHEDULE.formatted("s", PIPELINE));
+
+  private static final List<String> NAMING_AN_ACCOUNT =
+      List.of(RUN.formatted("r", "acme", WITH_ACCOUNT), SCHEDULE.formatted("s", WITH_ACCOUNT));
+
+  @ParameterizedTest
+  @FieldSource("PLAIN")
+  void writingAPipelineNeedsTheRightToCreatePodsThere(String document) {
+    assertRefused(create("no-pods", document), NEEDS_PODS + ", which no-pods does not have");
+    assertRefused(create("pods-elsewhere", document), NEEDS_PODS);
+    assertAccepted(create("pods", document));
+  }
+
+  @ParameterizedTest
+  @FieldSource("NAMING_AN_ACCOUNT")
+  void namingAServiceAccountNeedsTheVerbUseOnIt(String document) {
+    assertRefused(create("pods", document), NEEDS_ACCOUNT + ", which pods does not have");
+    assertRefused(create("pods-and-account", document.replace("flights", "admin")), "admin");
+    assertAccepted(create("pods-and-account", document));
+  }
+
+  @Test
+  void changingThePipelineOfAScheduleNeedsTheSameRights() {
+    String image = "{\"spec\": {\"pipeline\": {\"image\": \"other\"}}}";
+    assertRefused(change("no-pods", "lps/plain", image), NEEDS_PODS);
+    assertAccepted(change("pods", "lps/plain", image));
+    assertRefused(change("pods", "lps/with-account", image), NEEDS_ACCOUNT);
+    assertAccepted(change("pods-and-account", "lps/with-account", image));
+
+    String account = "{\"spec\": {\"pipeline\": {\"serviceAccountName\": \"flights\"}}}";
+    assertRefused(change("pods", "lps/plain", account), NEEDS_ACCOUNT);
+    assertAccepted(change("pods-and-account", "lps/plain", account));
+  }
+
+  @Test
+  void whatDecidesAboutNoPodNeedsNoRightToPods() {
+    String clients = "{\"spec\": {\"clients\": [{\"id\": \"globex\"}], \"priority\": \"Low\"}}";
+    assertAccepted(change("no-pods", "lps/plain", clients));
+    assertAccepted(change("no-pods", "lps/with-account", clients));
+    assertAccepted(create("no-pods", RUN.formatted("r", "acme", REFERENCE)));
+    assertAccepted(remove("no-pods", "lps/with-account"));
+  }
+
+  @Test
+  void theDefinitionsRefuseAServiceAccountInThePodTemplate() {
+    String hidden =
+        PIPELINE.replace("F}}", "F}, podTemplate: {spec: {serviceAccountName: admin}}}");
+    assertRefused(
+        create("pods-and-account", RUN.formatted("r", "acme", hidden)),
+        "podTemplate may not set serviceAccountName");
+  }
+
+  @Test
+  void perClientIsOnlyAskedForWhenItIsSwitchedOn() {
+    assertAccepted(withoutPerClient);
+  }
+
+  @Test
+  void supportMayRunOneClientOnly() {
+    assertAccepted(create("support", RUN.formatted("r", "acme", REFERENCE)));
+    assertRefused(
+        create("support", RUN.formatted("r", "globex", REFERENCE)),
+        NEEDS_CLIENT.formatted("run", "globex") + ", which support does not have");
+
+    String canceled = "{\"spec\": {\"desiredState\": \"Canceled\"}}";
+    assertAccepted(change("support", "lpr/acme-1", canceled));
+    assertRefused(
+        change("support", "lpr/globex-1", canceled), NEEDS_CLIENT.formatted("run", "globex"));
+  }
+
+  @Test
+  void deletingARunNeedsTheVerbDelete() {
+    assertRefused(remove("support", "lpr/acme-1"), NEEDS_CLIENT.formatted("delete", "acme"));
+    assertAccepted(remove("cleaner", "lpr/acme-1"));
+    assertRefused(
+        create("cleaner", RUN.formatted("r", "acme", REFERENCE)),
+        NEEDS_CLIENT.formatted("run", "acme"));
+  }
+
+  /** The garbage collector takes finalizers away and has no right to any client. */
+  @Test
+  void metadataMayBeChangedWithoutARightToTheClient() {
+    String metadata = "{\"metadata\": {\"finalizers\": [\"example.com/keep\"]}}";
+    assertAccepted(change("no-clients", "lpr/acme-1", metadata));
+  }
+
+  @Test
+  void theOperatorIsExempt() {
+    assertAccepted(create(OPERATOR, RUN.formatted("r", "globex", WITH_ACCOUNT)));
+    assertAccepted(remove(OPERATOR, "lpr/globex-1"));
+  }
+
+  @Test
+  void namespacesThatAreNotWatchedAreLeftAlone() {
+    String document = RUN.formatted("r", "globex", WITH_ACCOUNT);
+    assertAccepted(as("no-clients", "elsewhere", document, "create", "-f", "-"));
+  }
+
+  private static void helm(String verb, String... further) {
+    var arguments =
+        new ArrayList<>(
+            List.of(verb, Helm.RELEASE, Helm.chart(Helm.OPERATOR), "-n", Helm.NAMESPACE));
+    arguments.addAll(List.of("-f", Helm.values("namespaces")));
+    arguments.addAll(List.of(further));
+    Helm.on(server.kubeconfig()).run(arguments.toArray(String[]::new)).orFail();
+  }
+
+  private static void keep(String document) {
+    server.kubectl(document, "create", "-n", "sales", "-f", "-").orFail();
+  }
+
+  /** A policy acts a moment after it was created, when the API server has compiled it. */
+  private static void awaitRefusal(String user, String document) {
+    await().atMost(POLICIES_ACT_WITHIN).until(() -> create(user, document).exitCode() != 0);
+  }
+
+  private static Tools.Output create(String user, String document) {
+    return as(user, "sales", document, "create", "-f", "-");
+  }
+
+  private static Tools.Output change(String user, String object, String patch) {
+    return as(user, "sales", "", "patch", object, "--type=merge", "--patch=" + patch);
+  }
+
+  private static Tools.Output remove(String user, String object) {
+    return as(user, "sales", "", "delete", object);
+  }
+
+  /** Only tried, so that every test finds what was there at the start. */
+  private static Tools.Output as(String user, String namespace, String input, String... arguments) {
+    var all = new ArrayList<>(List.of(arguments));
+    all.addAll(List.of("--dry-run=server", "-n", namespace, "--as=" + user));
+    return server.kubectl(input, all.toArray(String[]::new));
+  }
+
+  private static void assertAccepted(Tools.Output output) {
+    assertThat(output.stderr()).isEmpty();
+    assertThat(output.exitCode()).isZero();
+  }
+
+  private static void assertRefused(Tools.Output output, String says) {
+    assertThat(output.exitCode()).isNotZero();
+    assertThat(output.stderr()).contains(says);
+  }
+}
