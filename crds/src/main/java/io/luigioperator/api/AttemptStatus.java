@@ -5,6 +5,7 @@
 package io.luigioperator.api;
 
 import com.fasterxml.jackson.annotation.JsonFormat;
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Min;
@@ -14,6 +15,7 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /** One attempt of a run: one Job, one pod. */
+@JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record AttemptStatus(
     @JsonPropertyDescription("Number of the attempt, from 1.") @Required @Min(1) Integer number,

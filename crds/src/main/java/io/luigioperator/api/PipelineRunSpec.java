@@ -6,6 +6,7 @@ package io.luigioperator.api;
 
 import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonFormat;
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.crd.generator.annotation.SelectableField;
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What a PipelineRun asks for. */
 @JsonClassDescription("What a PipelineRun asks for.")
+@JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
     value = "has(self.scheduleRef) != has(self.pipeline)",

@@ -6,6 +6,7 @@ package io.luigioperator.api;
 
 import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonFormat;
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.crd.generator.annotation.SelectableField;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 @JsonClassDescription(
     "Where a PipelineRun stands. Written by the operator only; the full history is in its database.")
+@JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record PipelineRunStatus(
     @JsonPropertyDescription(

@@ -5,6 +5,7 @@
 package io.luigioperator.api;
 
 import com.fasterxml.jackson.annotation.JsonClassDescription;
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
@@ -16,6 +17,7 @@ import java.util.Objects;
 
 /** A pipeline and the clients it is for. */
 @JsonClassDescription("A pipeline and the clients it is for.")
+@JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
     value = "self.pipeline.mutex == oldSelf.pipeline.mutex",

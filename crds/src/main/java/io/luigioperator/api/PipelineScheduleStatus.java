@@ -5,6 +5,7 @@
 package io.luigioperator.api;
 
 import com.fasterxml.jackson.annotation.JsonClassDescription;
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Size;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Where a PipelineSchedule stands. Written by the operator only. */
 @JsonClassDescription("Where a PipelineSchedule stands. Written by the operator only.")
+@JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record PipelineScheduleStatus(
     @JsonPropertyDescription(

@@ -125,6 +125,19 @@ class JsonTest {
     assertThat(status.toBuilder().build()).isEqualTo(status);
   }
 
+  /**
+   * While definitions are upgraded before the operator, objects may have fields it does not know.
+   */
+  @Test
+  void fieldsOfALaterVersionAreLeftOut() {
+    var run =
+        JSON.unmarshal(
+            EVERYTHING + "  later: {a: 1}\nstatus: {phase: Queued, later: 1}\n", PipelineRun.class);
+
+    assertThat(run.getSpec()).isEqualTo(JSON.unmarshal(EVERYTHING, PipelineRun.class).getSpec());
+    assertThat(run.getStatus()).isEqualTo(PipelineRunStatus.builder().phase(Phase.Queued).build());
+  }
+
   @Test
   void nothingThatWasReadCanBeChanged() {
     var pipeline = JSON.unmarshal(EVERYTHING, PipelineRun.class).getSpec().pipeline();
