@@ -1,0 +1,221 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.dsl.MixedOperation;
+import io.fabric8.kubernetes.client.dsl.Resource;
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+
+/**
+ * The operator as a user has it: installed by its chart in the cluster of the current kubeconfig,
+ * seen through the API server alone. A namespace of its own for each test class.
+ */
+final class Installation implements AutoCloseable {
+
+  static final String SYSTEM = "luigi-system";
+  private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+
+  final KubernetesClient client;
+  final String namespace;
+
+  Installation(String namespace) {
+    this.namespace = namespace;
+    this.client = connect();
+    assertThat(client.leases().inNamespace(SYSTEM).withName("luigi-operator").get())
+        .as("the operator is not installed in this cluster: run make demo first")
+        .isNotNull();
+    remove();
+    client
+        .resource(
+            new NamespaceBuilder()
+                .withNewMetadata()
+                .withName(namespace)
+                .addToLabels("pod-security.kubernetes.io/enforce", "restricted")
+                .endMetadata()
+                .build())
+        .create();
+    client
+        .resource(
+            new ConfigMapBuilder()
+                .withNewMetadata()
+                .withName("code")
+                .withNamespace(namespace)
+                .endMetadata()
+                .addToData("e2e_tasks.py", resource("/e2e_tasks.py"))
+                .build())
+        .create();
+  }
+
+  private static KubernetesClient connect() {
+    String kubeconfig = run("dev/cluster", "kubeconfig").strip();
+    try {
+      Config config = Config.fromKubeconfig(new File(kubeconfig));
+      return new KubernetesClientBuilder()
+          .withConfig(new ConfigBuilder(config).withRequestTimeout(20_000).build())
+          .build();
+    } catch (RuntimeException e) {
+      throw new IllegalStateException("no cluster at " + kubeconfig + ": run make demo first", e);
+    }
+  }
+
+  private void remove() {
+    client.namespaces().withName(namespace).delete();
+    client
+        .namespaces()
+        .withName(namespace)
+        .waitUntilCondition(java.util.Objects::isNull, 120, TimeUnit.SECONDS);
+  }
+
+  @Override
+  public void close() {
+    remove();
+    client.close();
+  }
+
+  // ---- runs
+
+  /** A run of one of {@code e2e_tasks.py} with an inline pipeline. */
+  Wanted run(String name) {
+    return new Wanted(this, name);
+  }
+
+  MixedOperation<
+          GenericKubernetesResource,
+          GenericKubernetesResourceList,
+          Resource<GenericKubernetesResource>>
+      runs() {
+    return client.genericKubernetesResources("luigi-operator.io/v1beta1", "PipelineRun");
+  }
+
+  GenericKubernetesResource get(String name) {
+    return runs().inNamespace(namespace).withName(name).get();
+  }
+
+  String status(String name, Object... path) {
+    GenericKubernetesResource r = get(name);
+    if (r == null) {
+      return "";
+    }
+    Object[] whole = new Object[path.length + 1];
+    whole[0] = "status";
+    System.arraycopy(path, 0, whole, 1, path.length);
+    Object value = r.get(whole);
+    return value == null ? "" : value.toString();
+  }
+
+  /** Waits until the run's phase is one that is wanted. */
+  void awaitPhase(String name, String phase) {
+    awaitStatus(name, Duration.ofSeconds(180), phase::equals, "phase");
+  }
+
+  void awaitStatus(String name, Duration limit, Predicate<String> wanted, Object... path) {
+    await(name + " " + List.of(path))
+        .atMost(limit)
+        .pollInterval(Duration.ofMillis(200))
+        .until(() -> status(name, path), wanted::test);
+  }
+
+  List<Pod> pods(String run) {
+    return client
+        .pods()
+        .inNamespace(namespace)
+        .withLabel("luigi-operator.io/run", run)
+        .list()
+        .getItems();
+  }
+
+  /** The one pod of a run that is past its gate and has not ended. */
+  Pod runningPod(String run) {
+    await(run + " has a running pod")
+        .atMost(Duration.ofSeconds(90))
+        .pollInterval(Duration.ofMillis(200))
+        .until(() -> pods(run).stream().anyMatch(Installation::isRunning));
+    return pods(run).stream().filter(Installation::isRunning).findFirst().orElseThrow();
+  }
+
+  private static boolean isRunning(Pod pod) {
+    return pod.getMetadata().getDeletionTimestamp() == null
+        && pod.getStatus() != null
+        && "Running".equals(pod.getStatus().getPhase());
+  }
+
+  // ---- what can be broken
+
+  String leader() {
+    return client
+        .leases()
+        .inNamespace(SYSTEM)
+        .withName("luigi-operator")
+        .get()
+        .getSpec()
+        .getHolderIdentity();
+  }
+
+  void killPod(String podNamespace, String pod) {
+    run("dev/cluster", "kill-pod", podNamespace, pod);
+  }
+
+  void killKubelet() {
+    run("dev/cluster", "kill", "kubelet");
+  }
+
+  void restartKubelet() {
+    run("dev/cluster", "restart", "kubelet");
+  }
+
+  /** Runs a command of the repository; its standard output. */
+  static String run(String... command) {
+    try {
+      Process process =
+          new ProcessBuilder(command)
+              .directory(ROOT.toFile())
+              .command(
+                  java.util.stream.Stream.concat(
+                          java.util.stream.Stream.of(ROOT.resolve(command[0]).toString()),
+                          java.util.stream.Stream.of(command).skip(1))
+                      .toList())
+              .redirectError(ProcessBuilder.Redirect.INHERIT)
+              .start();
+      String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      if (!process.waitFor(180, TimeUnit.SECONDS) || process.exitValue() != 0) {
+        throw new IllegalStateException(String.join(" ", command) + " failed: " + out);
+      }
+      return out;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static String resource(String name) {
+    try (var in = Installation.class.getResourceAsStream(name)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
