@@ -77,3 +77,13 @@ need() {
     command -v "$program" >/dev/null || die "$program is missing: run dev/prerequisites"
   done
 }
+
+# find_java: prints the home of a JDK 25 or later, the way make looks for it.
+find_java() {
+  local home
+  for home in "${JAVA_HOME:-}" /usr/lib/jvm/*25* /usr/lib/jvm/*; do
+    [[ -x $home/bin/javac ]] || continue
+    "$home/bin/javac" -version 2>&1 | grep -qE '^javac (2[5-9]|[3-9][0-9])' && { echo "$home"; return; }
+  done
+  return 1
+}

@@ -7,6 +7,7 @@
 
 PKI=$CLUSTER/pki
 CONF=$CLUSTER/conf
+PAUSE_IMAGE=docker.io/luigi-operator/pause:$IMAGE_VERSION
 CONTAINERD_SOCKET=/run/containerd/containerd.sock
 
 api_port() { cat "$RUN/port"; }
@@ -120,7 +121,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 [grpc]
   address = "$CONTAINERD_SOCKET"
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "docker.io/luigi-operator/pause:$IMAGE_VERSION"
+  sandbox_image = "$PAUSE_IMAGE"
   # Without CAP_SYS_RESOURCE no process may lower its score, and no pod would start.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]

@@ -25,5 +25,7 @@ debian_root() {
   rm -rf "$dir.partial"/var/cache/apt/*.bin "$dir.partial"/var/cache/apt/archives/*.deb \
     "$dir.partial"/var/lib/apt/lists/* "$dir.partial"/var/log/bootstrap.log \
     "$dir.partial"/usr/share/{doc,man,info,locale,lintian}/*
+  # These two were copied from this machine.
+  rm -f "$dir.partial"/etc/{resolv.conf,hostname}
   mv -T "$dir.partial" "$dir"
 }
