@@ -150,6 +150,10 @@ class AdmissionPoliciesIT {
   private static final String WITH_ACCOUNT =
       "pipeline: {image: i, task: {module: m, family: F}, serviceAccountName: flights}";
 
+  private static final String WITH_TEMPLATE =
+      "pipeline: {image: i, task: {module: m, family: F}, podTemplate: {spec: {affinity:"
+          + " {nodeAffinity: {}}}}}";
+
   private static final String NEEDS_PODS =
       "writing a pipeline needs the right to create pods in namespace sales";
   private static final String NEEDS_ACCOUNT =
@@ -178,6 +182,7 @@ class AdmissionPoliciesIT {
     server.kubectl(USERS, "apply", "-f", "-").orFail();
     keep(SCHEDULE.formatted("plain", PIPELINE));
     keep(SCHEDULE.formatted("with-account", WITH_ACCOUNT));
+    keep(SCHEDULE.formatted("with-template", WITH_TEMPLATE));
     keep(RUN.formatted("acme-1", "acme", REFERENCE));
     keep(RUN.formatted("globex-1", "globex", REFERENCE));
 
@@ -228,6 +233,18 @@ class AdmissionPoliciesIT {
     String account = "{\"spec\": {\"pipeline\": {\"serviceAccountName\": \"flights\"}}}";
     assertRefused(change("pods", "lps/plain", account), NEEDS_ACCOUNT);
     assertAccepted(change("pods-and-account", "lps/plain", account));
+  }
+
+  /** In the rules of the definitions two open objects with different fields can count as equal. */
+  @Test
+  void aRenamedFieldOfAnOpenObjectIsAChange() {
+    String affinity =
+        """
+        {"spec": {"pipeline": {"podTemplate": {"spec": {"affinity":
+          {"nodeAffinity": null, "podAffinity": {}}}}}}}
+        """;
+    assertRefused(change("no-pods", "lps/with-template", affinity), NEEDS_PODS);
+    assertAccepted(change("pods", "lps/with-template", affinity));
   }
 
   @Test
