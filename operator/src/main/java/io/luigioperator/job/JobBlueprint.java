@@ -387,7 +387,7 @@ public final class JobBlueprint {
 
   private static Map<String, Quantity> quantities(Map<String, String> amounts) {
     Map<String, Quantity> result = new TreeMap<>();
-    amounts.forEach((name, amount) -> result.put(name, Quantity.parse(amount)));
+    amounts.forEach((name, amount) -> result.put(name, new Quantity(amount)));
     return result;
   }
 

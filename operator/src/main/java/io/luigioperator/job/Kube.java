@@ -70,7 +70,7 @@ public interface Kube {
   /** Deletes by UID; gone already is fine. */
   void deleteRun(RunKey key, String uid);
 
-  /** Merges into /status, by UID; gone already is fine. */
+  /** Replaces the status as a whole, by UID; gone already is fine. */
   void writeStatus(RunObject object, PipelineRunStatus status);
 
   /** Records an Event on the object; best effort. */

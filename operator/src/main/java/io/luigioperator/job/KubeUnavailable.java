@@ -8,6 +8,10 @@ package io.luigioperator.job;
 public final class KubeUnavailable extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
+  public KubeUnavailable(String message) {
+    super(message);
+  }
+
   public KubeUnavailable(String message, Throwable cause) {
     super(message, cause);
   }

@@ -8,6 +8,8 @@ import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.ContainerState;
 import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
 import io.fabric8.kubernetes.api.model.ContainerStatus;
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.NodeCondition;
 import io.fabric8.kubernetes.api.model.OwnerReference;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
@@ -15,6 +17,8 @@ import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.NodeSeen.Health;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.List;
@@ -24,8 +28,10 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** From a Job or pod as the API server gives it to what the core understands. Pure. */
+/** From a Job, pod or node as the API server gives it to what the core understands. Pure. */
 public final class Observation {
+
+  private static final String OUT_OF_SERVICE = "node.kubernetes.io/out-of-service";
 
   private Observation() {}
 
@@ -47,6 +53,23 @@ public final class Observation {
                 c ->
                     ("Complete".equals(c.getType()) || "Failed".equals(c.getType()))
                         && "True".equals(c.getStatus()));
+  }
+
+  public static NodeSeen node(Node node) {
+    Optional<NodeCondition> ready =
+        node.getStatus() == null
+            ? Optional.empty()
+            : node.getStatus().getConditions().stream()
+                .filter(c -> "Ready".equals(c.getType()))
+                .findFirst();
+    Health health =
+        node.getSpec().getTaints().stream().anyMatch(t -> OUT_OF_SERVICE.equals(t.getKey()))
+            ? Health.OUT_OF_SERVICE
+            : ready.filter(c -> "True".equals(c.getStatus())).isPresent()
+                ? Health.READY
+                : Health.NOT_READY;
+    return new NodeSeen(
+        health, ready.flatMap(c -> instant(c.getLastTransitionTime())).orElse(Instant.EPOCH));
   }
 
   /** A pod that is there. */

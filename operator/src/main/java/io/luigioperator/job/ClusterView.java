@@ -1,0 +1,316 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.luigioperator.api.PipelineRun;
+import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptSeen;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleObject;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What the watches have told, as small records; it may lag, so it says nothing about absence.
+ *
+ * <p>Answers to our own requests are taken in too. An older version never replaces a newer one, and
+ * what was deleted does not come back, in whatever order answers and events arrive.
+ */
+final class ClusterView {
+
+  /** Deleted pods whose last state is kept as evidence. Beyond, an end is no longer clean. */
+  static final int TOMBSTONES = 2_000;
+
+  /** Younger than this the scheduler may still find room; older, and the pod is hopeless. */
+  private static final Duration CROWDED_FROM = Duration.ofSeconds(30);
+
+  private static final Duration CROWDED_UNTIL = Duration.ofMinutes(5);
+
+  private record Known<T>(T value, String uid, long version) {}
+
+  private record PodEntry(RunKey run, PodSeen seen, long version, Optional<Instant> openedAt) {}
+
+  private record Tombstone(RunKey run, PodSeen seen) {}
+
+  private final InstantSource clock;
+
+  private final Map<String, PodEntry> pods = new HashMap<>();
+  private final Map<RunKey, Set<String>> podsOfRun = new HashMap<>();
+  private final Map<String, Tombstone> tombstones = new LinkedHashMap<>();
+
+  private final Map<RunKey, Known<JobSeen>> jobs = new HashMap<>();
+  private final Map<RunKey, Known<RunObject>> runs = new HashMap<>();
+  private final Map<RunKey, Known<ScheduleObject>> schedules = new HashMap<>();
+
+  /** UIDs of what was deleted lately, so that a late answer does not bring it back. */
+  private final Map<String, Boolean> deleted = new LinkedHashMap<>();
+
+  ClusterView(InstantSource clock) {
+    this.clock = clock;
+  }
+
+  // ---- pods
+
+  /** Takes a pod in; true if anything the core can see of it has changed. */
+  synchronized boolean saw(Pod pod) {
+    String uid = pod.getMetadata().getUid();
+    PodEntry before = pods.get(uid);
+    long version = version(pod);
+    if (deleted.containsKey(uid) || before != null && before.version() > version) {
+      return false;
+    }
+    PodSeen read = Observation.pod(pod);
+    Optional<Instant> openedAt = openedAt(before, read);
+    PodSeen seen = openedAt.map(t -> troubledSince(read, t)).orElse(read);
+    RunKey run = runOf(pod);
+    pods.put(uid, new PodEntry(run, seen, version, openedAt));
+    podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(uid);
+    return before == null || !before.seen().equals(seen);
+  }
+
+  /**
+   * The scheduler counts a pod as not scheduled since its creation, although it began to try only
+   * when the gate was opened.
+   */
+  private Optional<Instant> openedAt(PodEntry before, PodSeen now) {
+    if (before == null) {
+      return Optional.empty();
+    }
+    return before.seen().gated() && !now.gated() ? Optional.of(clock.instant()) : before.openedAt();
+  }
+
+  private static PodSeen troubledSince(PodSeen p, Instant openedAt) {
+    Optional<Trouble> trouble =
+        p.trouble()
+            .map(
+                t ->
+                    t.since().isBefore(openedAt)
+                        ? new Trouble(t.cause(), t.message(), openedAt)
+                        : t);
+    return copy(p, p.gone(), p.terminating(), trouble);
+  }
+
+  /** A watch told of its deletion, and of its last state. */
+  synchronized boolean sawDeletionOf(Pod pod) {
+    forgetPod(pod.getMetadata().getUid());
+    return bury(runOf(pod), Observation.gone(pod));
+  }
+
+  /**
+   * It is missing from a new list after the watch was broken. What happened to it meanwhile is not
+   * known; that it had ended before, if it had, stays true.
+   */
+  synchronized Optional<RunKey> missed(Pod pod) {
+    PodEntry last = forgetPod(pod.getMetadata().getUid());
+    if (last == null) {
+      return Optional.empty();
+    }
+    if (last.seen().terminal() && last.seen().ending().isPresent()) {
+      bury(last.run(), copy(last.seen(), true, true, last.seen().trouble()));
+    }
+    return Optional.of(last.run());
+  }
+
+  private PodEntry forgetPod(String uid) {
+    remember(uid);
+    PodEntry entry = pods.remove(uid);
+    if (entry != null) {
+      unlink(entry.run(), uid);
+    }
+    return entry;
+  }
+
+  private boolean bury(RunKey run, PodSeen last) {
+    Tombstone before = tombstones.put(last.uid(), new Tombstone(run, last));
+    podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(last.uid());
+    if (tombstones.size() > TOMBSTONES) {
+      Map.Entry<String, Tombstone> eldest = tombstones.entrySet().iterator().next();
+      tombstones.remove(eldest.getKey());
+      unlink(eldest.getValue().run(), eldest.getKey());
+    }
+    return before == null;
+  }
+
+  private void unlink(RunKey run, String uid) {
+    podsOfRun.computeIfPresent(
+        run,
+        (k, uids) -> {
+          uids.remove(uid);
+          return uids.isEmpty() ? null : uids;
+        });
+  }
+
+  static RunKey runOf(HasMetadata object) {
+    return new RunKey(
+        object.getMetadata().getNamespace(),
+        object.getMetadata().getLabels() == null
+            ? ""
+            : object.getMetadata().getLabels().getOrDefault(Marks.RUN, ""));
+  }
+
+  synchronized boolean crowded(Instant now) {
+    return pods.values().stream()
+        .map(PodEntry::seen)
+        .filter(p -> !p.gated() && !p.terminating())
+        .flatMap(p -> p.trouble().stream())
+        .filter(t -> t.cause() == FailureCause.UNSCHEDULABLE)
+        .anyMatch(
+            t ->
+                now.isAfter(t.since().plus(CROWDED_FROM))
+                    && now.isBefore(t.since().plus(CROWDED_UNTIL)));
+  }
+
+  // ---- attempts
+
+  synchronized AttemptSeen attempt(Attempt attempt) {
+    List<PodSeen> found = new ArrayList<>();
+    for (String uid : podsOfRun.getOrDefault(attempt.run(), Set.of())) {
+      PodSeen seen = pods.containsKey(uid) ? pods.get(uid).seen() : tombstones.get(uid).seen();
+      if (seen.token().equals(attempt.token())) {
+        found.add(seen);
+      }
+    }
+    Known<JobSeen> job = jobs.get(new RunKey(attempt.run().namespace(), attempt.jobName()));
+    return new AttemptSeen(Optional.ofNullable(job).map(Known::value), found, false);
+  }
+
+  /** Adds to a live read what was told before about the ends of pods it no longer shows. */
+  synchronized AttemptSeen completed(Attempt attempt, AttemptSeen live) {
+    List<PodSeen> all = new ArrayList<>(live.pods());
+    for (PodSeen told : attempt(attempt).pods()) {
+      boolean evidence = told.gone() || told.terminal() && told.ending().isPresent();
+      if (evidence && live.pod(told.uid()).isEmpty()) {
+        all.add(copy(told, true, true, told.trouble()));
+      }
+    }
+    return new AttemptSeen(live.job(), all, true);
+  }
+
+  private static PodSeen copy(
+      PodSeen p, boolean gone, boolean terminating, Optional<Trouble> trouble) {
+    return new PodSeen(
+        p.namespace(),
+        p.name(),
+        p.uid(),
+        p.token(),
+        p.jobUid(),
+        p.gated(),
+        terminating,
+        gone,
+        p.node(),
+        p.startedAt(),
+        p.terminal(),
+        p.ending(),
+        trouble);
+  }
+
+  // ---- Jobs, PipelineRuns, PipelineSchedules
+
+  synchronized boolean saw(Job job) {
+    return put(jobs, job, Observation.job(job));
+  }
+
+  /** True if its spec has changed or it is being deleted; what we write ourselves wakes nobody. */
+  synchronized boolean saw(PipelineRun run) {
+    RunKey key = Resources.key(run.getMetadata());
+    Optional<RunObject> before = run(key);
+    put(runs, run, Resources.run(run));
+    Optional<RunObject> now = run(key);
+    return !now.map(ClusterView::wishes).equals(before.map(ClusterView::wishes));
+  }
+
+  private static List<Object> wishes(RunObject run) {
+    return List.of(run.uid(), run.generation(), run.deleting());
+  }
+
+  /** True if its spec has changed. */
+  synchronized boolean saw(PipelineSchedule schedule) {
+    return put(schedules, schedule, Resources.schedule(schedule));
+  }
+
+  synchronized void forget(Job job) {
+    remove(jobs, job);
+  }
+
+  synchronized void forget(PipelineRun run) {
+    remove(runs, run);
+  }
+
+  synchronized void forget(PipelineSchedule schedule) {
+    remove(schedules, schedule);
+  }
+
+  synchronized Optional<RunObject> run(RunKey key) {
+    return Optional.ofNullable(runs.get(key)).map(Known::value);
+  }
+
+  synchronized Optional<ScheduleObject> schedule(String namespace, String name) {
+    return Optional.ofNullable(schedules.get(new RunKey(namespace, name))).map(Known::value);
+  }
+
+  /** The runs that refer to a schedule. */
+  synchronized List<RunKey> runsOf(PipelineSchedule schedule) {
+    String name = schedule.getMetadata().getName();
+    String namespace = schedule.getMetadata().getNamespace();
+    return runs.values().stream()
+        .map(Known::value)
+        .filter(r -> r.key().namespace().equals(namespace))
+        .filter(r -> r.spec().scheduleRef() != null && r.spec().scheduleRef().name().equals(name))
+        .map(RunObject::key)
+        .toList();
+  }
+
+  private <T> boolean put(Map<RunKey, Known<T>> map, HasMetadata object, T value) {
+    String uid = object.getMetadata().getUid();
+    long version = version(object);
+    Known<T> before = map.get(Resources.key(object.getMetadata()));
+    if (deleted.containsKey(uid) || before != null && before.version() > version) {
+      return false;
+    }
+    map.put(Resources.key(object.getMetadata()), new Known<>(value, uid, version));
+    return before == null || !before.value().equals(value);
+  }
+
+  private <T> void remove(Map<RunKey, Known<T>> map, HasMetadata object) {
+    String uid = object.getMetadata().getUid();
+    remember(uid);
+    map.computeIfPresent(
+        Resources.key(object.getMetadata()), (k, known) -> known.uid().equals(uid) ? null : known);
+  }
+
+  private void remember(String uid) {
+    deleted.put(uid, Boolean.TRUE);
+    if (deleted.size() > 2 * TOMBSTONES) {
+      deleted.remove(deleted.keySet().iterator().next());
+    }
+  }
+
+  /** Versions of one kind of object grow; one that is not a number is taken as the newest. */
+  private static long version(HasMetadata object) {
+    try {
+      return Long.parseLong(object.getMetadata().getResourceVersion());
+    } catch (NumberFormatException e) {
+      return Long.MAX_VALUE;
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.Event;
+import io.fabric8.kubernetes.api.model.EventBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.luigioperator.run.RunObject;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes Events: at most one per reason, object and minute. The name of an Event follows from these
+ * three, so that a second one is refused by the API server whoever sends it; what was sent lately
+ * is remembered to spare the request.
+ */
+final class EventWriter {
+
+  private static final Logger LOG = LoggerFactory.getLogger(EventWriter.class);
+
+  private static final int MAX_MESSAGE = 1024;
+  private static final int REMEMBERED = 1_000;
+
+  private final KubernetesClient client;
+  private final InstantSource clock;
+  private final Map<String, Boolean> sent = new LinkedHashMap<>();
+
+  EventWriter(KubernetesClient client, InstantSource clock) {
+    this.client = client;
+    this.clock = clock;
+  }
+
+  /** Best effort: an Event that cannot be written is lost, and nothing else with it. */
+  void warn(RunObject object, String reason, String message) {
+    Instant now = clock.instant();
+    String name =
+        object.key().name()
+            + "."
+            + hash(object.uid() + "/" + reason + "/" + now.truncatedTo(ChronoUnit.MINUTES));
+    if (!isNew(name)) {
+      return;
+    }
+    try {
+      client.resource(event(object, name, reason, message, now)).create();
+    } catch (KubernetesClientException e) {
+      if (!Answers.isConflict(e)) {
+        LOG.atInfo()
+            .addKeyValue("run", object.key())
+            .addKeyValue("reason", reason)
+            .addKeyValue("error", Answers.words(e))
+            .log("Event not written");
+      }
+    }
+  }
+
+  private synchronized boolean isNew(String name) {
+    boolean isNew = sent.put(name, Boolean.TRUE) == null;
+    if (sent.size() > REMEMBERED) {
+      sent.remove(sent.keySet().iterator().next());
+    }
+    return isNew;
+  }
+
+  private static Event event(
+      RunObject object, String name, String reason, String message, Instant now) {
+    String time = now.truncatedTo(ChronoUnit.SECONDS).toString();
+    return new EventBuilder()
+        .withNewMetadata()
+        .withNamespace(object.key().namespace())
+        .withName(name)
+        .endMetadata()
+        .withNewInvolvedObject()
+        .withApiVersion("luigi-operator.io/v1beta1")
+        .withKind("PipelineRun")
+        .withNamespace(object.key().namespace())
+        .withName(object.key().name())
+        .withUid(object.uid())
+        .endInvolvedObject()
+        .withType("Warning")
+        .withReason(reason)
+        .withMessage(
+            message.length() <= MAX_MESSAGE ? message : message.substring(0, MAX_MESSAGE - 1) + "…")
+        .withFirstTimestamp(time)
+        .withLastTimestamp(time)
+        .withCount(1)
+        .withNewSource()
+        .withComponent(Marks.OPERATOR)
+        .endSource()
+        .withReportingComponent(Marks.OPERATOR)
+        .build();
+  }
+
+  private static String hash(String text) {
+    try {
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest, 0, 8);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,389 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.Namespace;
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.FieldValidateable.Validation;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.luigioperator.api.PipelineRun;
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptSeen;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleObject;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * The door, with the fabric8 client. Live reads ask for the newest state and never for a cached
+ * one; cached answers come from {@link Watches} of its own.
+ */
+public final class Fabric8Kube implements Kube, AutoCloseable {
+
+  private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration CONNECTION_TIMEOUT = Duration.ofSeconds(5);
+  private static final String PIPELINE_RUNS = "pipelineruns.luigi-operator.io";
+
+  private final KubernetesClient client;
+  private final JobBlueprint blueprint;
+  private final List<String> namespaces;
+  private final ClusterView view;
+  private final Watches watches;
+  private final EventWriter events;
+  private final Gate gate;
+
+  /**
+   * @param client with {@link #bounded bounds}
+   * @param namespaces which ones are served; empty: all
+   */
+  public Fabric8Kube(
+      KubernetesClient client,
+      JobBlueprint blueprint,
+      List<String> namespaces,
+      InstantSource clock) {
+    this.client = client;
+    this.blueprint = blueprint;
+    this.namespaces = List.copyOf(namespaces);
+    view = new ClusterView(clock);
+    watches = new Watches(client, view, namespaces);
+    events = new EventWriter(client, clock);
+    gate = new Gate(client, view);
+  }
+
+  /**
+   * Bounds for every request of a client. None is repeated inside the client: whoever asked looks
+   * again and decides anew.
+   */
+  public static Config bounded(Config config) {
+    return new ConfigBuilder(config)
+        .withRequestTimeout((int) REQUEST_TIMEOUT.toMillis())
+        .withConnectionTimeout((int) CONNECTION_TIMEOUT.toMillis())
+        .withRequestRetryBackoffLimit(0)
+        .build();
+  }
+
+  /**
+   * Called when a run's Jobs, pods, wishes or schedule have changed, after the cache has. From the
+   * thread of a watch: the listener must not wait for anything. To be set before {@link #start}.
+   */
+  public void onChange(Consumer<RunKey> listener) {
+    watches.onChange(listener);
+  }
+
+  /**
+   * Begins to watch; returns when everything has been seen once.
+   *
+   * @throws KubeUnavailable if that takes longer
+   */
+  public void start(Duration patience) {
+    watches.start(patience);
+  }
+
+  /** Whether no watch is broken right now. */
+  public boolean isWatching() {
+    return watches.areWatching();
+  }
+
+  /** Stops watching; the client stays open. */
+  @Override
+  public void close() {
+    watches.close();
+  }
+
+  // ---- the cluster
+
+  @Override
+  public String identity() {
+    String what = "reading namespace kube-system";
+    return Optional.ofNullable(
+            Answers.ask(what, () -> client.namespaces().withName("kube-system").get()))
+        .map(n -> n.getMetadata().getUid())
+        .orElseThrow(() -> new KubeUnavailable(what + ": it is not there"));
+  }
+
+  @Override
+  public NamespaceState namespace(String name) {
+    Namespace namespace =
+        Answers.ask("reading namespace " + name, () -> client.namespaces().withName(name).get());
+    if (namespace == null) {
+      return NamespaceState.ABSENT;
+    }
+    return namespace.getMetadata().getDeletionTimestamp() == null
+        ? NamespaceState.ACTIVE
+        : NamespaceState.TERMINATING;
+  }
+
+  @Override
+  public boolean crdEstablished() {
+    CustomResourceDefinition crd =
+        Answers.ask(
+            "reading definition " + PIPELINE_RUNS,
+            () ->
+                client
+                    .apiextensions()
+                    .v1()
+                    .customResourceDefinitions()
+                    .withName(PIPELINE_RUNS)
+                    .get());
+    return crd != null
+        && crd.getMetadata().getDeletionTimestamp() == null
+        && crd.getStatus() != null
+        && crd.getStatus().getConditions().stream()
+            .anyMatch(c -> "Established".equals(c.getType()) && "True".equals(c.getStatus()));
+  }
+
+  @Override
+  public NodeSeen node(String name) {
+    Node node = Answers.ask("reading node " + name, () -> client.nodes().withName(name).get());
+    return node == null ? NodeSeen.gone() : Observation.node(node);
+  }
+
+  @Override
+  public boolean crowded(Instant now) {
+    return view.crowded(now);
+  }
+
+  // ---- PipelineRuns and PipelineSchedules
+
+  @Override
+  public Optional<RunObject> run(RunKey key, Freshness freshness) {
+    return switch (freshness) {
+      case CACHED -> view.run(key);
+      case LIVE -> {
+        PipelineRun run =
+            Answers.ask(
+                "reading PipelineRun " + key,
+                () ->
+                    client
+                        .resources(PipelineRun.class)
+                        .inNamespace(key.namespace())
+                        .withName(key.name())
+                        .get());
+        yield Optional.ofNullable(run).map(Resources::run);
+      }
+    };
+  }
+
+  @Override
+  public Optional<ScheduleObject> schedule(String namespace, String name) {
+    return view.schedule(namespace, name);
+  }
+
+  @Override
+  public RunCreation createRun(RunKey key, PipelineRunSpec spec) {
+    String what = "creating PipelineRun " + key;
+    try {
+      PipelineRun made = client.resource(Resources.manifest(key, spec)).create();
+      return new RunCreation.Present(Resources.run(made));
+    } catch (KubernetesClientException e) {
+      if (Answers.isAlreadyExists(e)) {
+        return run(key, Freshness.LIVE)
+            .map(RunCreation.Present::new)
+            .orElseThrow(() -> Answers.unavailable(what, e));
+      }
+      if (Answers.isRefusal(e)) {
+        return new RunCreation.Refused(Answers.words(e));
+      }
+      throw Answers.unavailable(what, e);
+    }
+  }
+
+  @Override
+  public void deleteRun(RunKey key, String uid) {
+    delete(
+        "deleting PipelineRun " + key,
+        "/apis/luigi-operator.io/v1beta1/namespaces/%s/pipelineruns/%s"
+            .formatted(key.namespace(), key.name()),
+        uid);
+  }
+
+  @Override
+  public void writeStatus(RunObject object, PipelineRunStatus status) {
+    RunKey key = object.key();
+    String what = "writing the status of PipelineRun " + key;
+    String patch = Resources.statusPatch(object.uid(), status, client.getKubernetesSerialization());
+    try {
+      PipelineRun written =
+          client
+              .resources(PipelineRun.class)
+              .inNamespace(key.namespace())
+              .withName(key.name())
+              .subresource("status")
+              .patch(PatchContext.of(PatchType.JSON), patch);
+      view.saw(written);
+    } catch (KubernetesClientException e) {
+      if (Answers.isNotFound(e)) {
+        return;
+      }
+      if (e.getCode() == Answers.UNPROCESSABLE) {
+        boolean isThere =
+            run(key, Freshness.LIVE).filter(o -> o.uid().equals(object.uid())).isPresent();
+        if (!isThere) {
+          return;
+        }
+        throw new IllegalStateException(what + ": refused: " + Answers.words(e), e);
+      }
+      throw Answers.unavailable(what, e);
+    }
+  }
+
+  @Override
+  public void warn(RunObject object, String reason, String message) {
+    events.warn(object, reason, message);
+  }
+
+  // ---- Jobs and pods
+
+  @Override
+  public AttemptSeen attempt(Attempt attempt, Freshness freshness) {
+    return switch (freshness) {
+      case CACHED -> view.attempt(attempt);
+      case LIVE -> live(attempt);
+    };
+  }
+
+  private AttemptSeen live(Attempt attempt) {
+    String namespace = attempt.run().namespace();
+    Optional<JobSeen> job = job(namespace, attempt.jobName());
+    List<PodSeen> pods =
+        Selection.all(
+            "reading the pods of run " + attempt.run(),
+            Selection.of(client.pods(), namespace).withLabel(Marks.RUN, attempt.run().name()),
+            Observation::pod);
+    List<PodSeen> ours = pods.stream().filter(p -> p.token().equals(attempt.token())).toList();
+    return view.completed(attempt, new AttemptSeen(job, ours, true));
+  }
+
+  private Optional<JobSeen> job(String namespace, String name) {
+    Job job =
+        Answers.ask(
+            "reading Job %s/%s".formatted(namespace, name),
+            () -> client.batch().v1().jobs().inNamespace(namespace).withName(name).get());
+    return Optional.ofNullable(job).map(Observation::job);
+  }
+
+  @Override
+  public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
+    String what = "creating Job %s/%s".formatted(run.key().namespace(), attempt.jobName());
+    try {
+      Job job = blueprint.job(run, RequestJson.read(run.origin().request()), attempt, owner);
+      Job made = client.resource(job).create();
+      view.saw(made);
+      return new JobCreation.Created(Observation.job(made));
+    } catch (PodTemplateInvalid e) {
+      return new JobCreation.Refused(e.getMessage());
+    } catch (KubernetesClientException e) {
+      if (Answers.isAlreadyExists(e)) {
+        return job(run.key().namespace(), attempt.jobName())
+            .map(JobCreation.Exists::new)
+            .orElseThrow(() -> Answers.unavailable(what, e));
+      }
+      if (Answers.isRefusal(e)) {
+        return new JobCreation.Refused(Answers.words(e));
+      }
+      throw Answers.unavailable(what, e);
+    }
+  }
+
+  @Override
+  public DryRun dryRun(RunKey run, String request) {
+    try {
+      Pod pod = blueprint.dryRunPod(run, RequestJson.read(request));
+      client.resource(pod).dryRun().fieldValidation(Validation.STRICT).create();
+      return new DryRun.Allowed();
+    } catch (PodTemplateInvalid e) {
+      return new DryRun.Refused(e.getMessage(), true);
+    } catch (KubernetesClientException e) {
+      if (Answers.isRefusal(e)) {
+        return PodVerdict.of(e);
+      }
+      throw Answers.unavailable("asking about the pod of run " + run, e);
+    }
+  }
+
+  @Override
+  public boolean openGate(PodSeen pod) {
+    return gate.open(pod);
+  }
+
+  @Override
+  public void deletePod(String namespace, String name, String uid) {
+    delete(
+        "deleting pod %s/%s".formatted(namespace, name),
+        "/api/v1/namespaces/%s/pods/%s".formatted(namespace, name),
+        uid);
+  }
+
+  @Override
+  public void deleteJob(JobSeen job) {
+    delete(
+        "deleting Job %s/%s".formatted(job.namespace(), job.name()),
+        "/apis/batch/v1/namespaces/%s/jobs/%s".formatted(job.namespace(), job.name()),
+        job.uid());
+  }
+
+  /** The client library knows no precondition on a UID, so the request is made by hand. */
+  private void delete(String what, String path, String uid) {
+    String options =
+        """
+        {"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background",
+         "preconditions":{"uid":"%s"}}
+        """
+            .formatted(uid);
+    try {
+      client.raw(path, "DELETE", options);
+    } catch (KubernetesClientException e) {
+      if (!Answers.isNotFound(e) && !Answers.isOtherUid(e)) {
+        throw Answers.unavailable(what, e);
+      }
+    }
+  }
+
+  @Override
+  public List<JobSeen> jobs() {
+    List<JobSeen> all = new ArrayList<>();
+    for (String place : places()) {
+      all.addAll(
+          Selection.all(
+              "listing Jobs", Selection.of(client.batch().v1().jobs(), place), Observation::job));
+    }
+    return all;
+  }
+
+  @Override
+  public List<PodSeen> pods() {
+    List<PodSeen> all = new ArrayList<>();
+    for (String place : places()) {
+      all.addAll(
+          Selection.all("listing pods", Selection.of(client.pods(), place), Observation::pod));
+    }
+    return all;
+  }
+
+  private List<String> places() {
+    return namespaces.isEmpty() ? List.of("") : namespaces;
+  }
+}

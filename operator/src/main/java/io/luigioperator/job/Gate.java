@@ -1,0 +1,89 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.PodResource;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+
+/**
+ * Opens the scheduling gate of one pod, by its UID: the moment an attempt starts. One patch tests
+ * and removes, so that a request that comes late or twice opens nothing else.
+ */
+final class Gate {
+
+  /** Nearly always ours is the only one. */
+  private static final int FIRST_GUESS = 0;
+
+  private final KubernetesClient client;
+  private final ClusterView view;
+
+  Gate(KubernetesClient client, ClusterView view) {
+    this.client = client;
+    this.view = view;
+  }
+
+  /** False: the pod is gone, or has no gate of ours any more. */
+  boolean open(PodSeen pod) {
+    String what = "opening the gate of pod %s/%s".formatted(pod.namespace(), pod.name());
+    try {
+      return patch(pod, FIRST_GUESS);
+    } catch (KubernetesClientException e) {
+      if (e.getCode() != Answers.UNPROCESSABLE) {
+        throw Answers.unavailable(what, e);
+      }
+      // another pod, open already, or others have put their gates before ours
+      OptionalInt index = indexNow(pod, what);
+      if (index.isEmpty()) {
+        return false;
+      }
+      if (index.getAsInt() == FIRST_GUESS) {
+        throw Answers.unavailable(what, e);
+      }
+      return Answers.ask(what, () -> patch(pod, index.getAsInt()));
+    }
+  }
+
+  private boolean patch(PodSeen pod, int index) {
+    String patch =
+        """
+        [{"op":"test","path":"/metadata/uid","value":"%s"},
+         {"op":"test","path":"/spec/schedulingGates/%d/name","value":"%s"},
+         {"op":"remove","path":"/spec/schedulingGates/%d"}]
+        """
+            .formatted(pod.uid(), index, Marks.GATE, index);
+    try {
+      view.saw(resource(pod).patch(PatchContext.of(PatchType.JSON), patch));
+      return true;
+    } catch (KubernetesClientException e) {
+      if (Answers.isNotFound(e)) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
+  private OptionalInt indexNow(PodSeen pod, String what) {
+    Pod now = Answers.ask(what, () -> resource(pod).get());
+    if (now == null || !now.getMetadata().getUid().equals(pod.uid())) {
+      return OptionalInt.empty();
+    }
+    view.saw(now);
+    var gates = now.getSpec().getSchedulingGates();
+    return IntStream.range(0, gates.size())
+        .filter(i -> Marks.GATE.equals(gates.get(i).getName()))
+        .findFirst();
+  }
+
+  private PodResource resource(PodSeen pod) {
+    return client.pods().inNamespace(pod.namespace()).withName(pod.name());
+  }
+}

@@ -1,0 +1,95 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.ObjectMeta;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
+import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
+import io.luigioperator.api.PipelineRun;
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleObject;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** PipelineRuns and PipelineSchedules as the core knows them, and the way back. Pure. */
+final class Resources {
+
+  private Resources() {}
+
+  static RunKey key(ObjectMeta metadata) {
+    return new RunKey(metadata.getNamespace(), metadata.getName());
+  }
+
+  static RunObject run(PipelineRun run) {
+    ObjectMeta metadata = run.getMetadata();
+    return new RunObject(
+        key(metadata),
+        metadata.getUid(),
+        generation(metadata),
+        Observation.instant(metadata.getCreationTimestamp()).orElse(Instant.EPOCH),
+        metadata.getDeletionTimestamp() != null,
+        isOurs(metadata),
+        run.getSpec(),
+        Optional.ofNullable(run.getStatus()));
+  }
+
+  static ScheduleObject schedule(PipelineSchedule schedule) {
+    ObjectMeta metadata = schedule.getMetadata();
+    return new ScheduleObject(
+        metadata.getNamespace(), metadata.getName(), generation(metadata), schedule.getSpec());
+  }
+
+  private static long generation(ObjectMeta metadata) {
+    return Optional.ofNullable(metadata.getGeneration()).orElse(0L);
+  }
+
+  private static boolean isOurs(ObjectMeta metadata) {
+    return Optional.ofNullable(metadata.getLabels())
+        .map(labels -> labels.get(Marks.MANAGED_BY))
+        .filter(Marks.OPERATOR::equals)
+        .isPresent();
+  }
+
+  /** The object of a run that another cluster accepted. */
+  static PipelineRun manifest(RunKey key, PipelineRunSpec spec) {
+    Map<String, String> labels = new TreeMap<>();
+    labels.put(Marks.MANAGED_BY, Marks.OPERATOR);
+    labels.put(Marks.CLIENT, spec.client());
+    if (spec.scheduleRef() != null) {
+      labels.put(Marks.SCHEDULE, spec.scheduleRef().name());
+    }
+    if (spec.date() != null) {
+      labels.put(Marks.DATE, spec.date());
+    }
+    PipelineRun run = new PipelineRun();
+    run.setMetadata(
+        new ObjectMetaBuilder()
+            .withNamespace(key.namespace())
+            .withName(key.name())
+            .withLabels(labels)
+            .build());
+    run.setSpec(spec);
+    return run;
+  }
+
+  /**
+   * A patch that replaces the status as a whole, of the object with this UID and no other. (In a
+   * merge patch on /status the API server would not look at the UID.)
+   */
+  static String statusPatch(
+      String uid, PipelineRunStatus status, KubernetesSerialization serialization) {
+    return """
+        [{"op":"test","path":"/metadata/uid","value":"%s"},
+         {"op":"add","path":"/status","value":%s}]
+        """
+        .formatted(uid, serialization.asJson(status));
+  }
+}

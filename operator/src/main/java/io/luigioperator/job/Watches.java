@@ -1,0 +1,204 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.KubernetesResourceList;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.Informable;
+import io.fabric8.kubernetes.client.dsl.MixedOperation;
+import io.fabric8.kubernetes.client.dsl.Resource;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import io.luigioperator.api.PipelineRun;
+import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.run.RunKey;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/**
+ * Keeps a {@link ClusterView} up to date, and tells which run has changed. A broken watch is begun
+ * again for ever, with backoff; until then the view lags.
+ */
+final class Watches implements AutoCloseable {
+
+  private final ClusterView view;
+  private final List<SharedIndexInformer<?>> informers = new ArrayList<>();
+  private final List<Consumer<RunKey>> listeners = new CopyOnWriteArrayList<>();
+
+  /** What happens to one kind of object. */
+  private interface Handling<T> {
+    void there(T object);
+
+    /**
+     * @param lastState the watch told how it looked when it was deleted
+     */
+    void gone(T object, boolean lastState);
+  }
+
+  /**
+   * @param namespaces which ones to watch; empty: all
+   */
+  Watches(KubernetesClient client, ClusterView view, List<String> namespaces) {
+    this.view = view;
+    List<String> places = namespaces.isEmpty() ? List.of("") : namespaces;
+    for (String place : places) {
+      add(Selection.of(client.batch().v1().jobs(), place), Job::new, new Jobs());
+      add(Selection.of(client.pods(), place), Pod::new, new Pods());
+      add(in(client.resources(PipelineRun.class), place), PipelineRun::new, new Runs());
+      add(
+          in(client.resources(PipelineSchedule.class), place),
+          PipelineSchedule::new,
+          new Schedules());
+    }
+  }
+
+  private static <T extends HasMetadata, L extends KubernetesResourceList<T>, R extends Resource<T>>
+      Informable<T> in(MixedOperation<T, L, R> objects, String namespace) {
+    return namespace.isEmpty() ? objects.inAnyNamespace() : objects.inNamespace(namespace);
+  }
+
+  private <T extends HasMetadata> void add(
+      Informable<T> objects, Supplier<T> empty, Handling<T> handling) {
+    informers.add(
+        objects
+            .runnableInformer(0)
+            .itemStore(new SlimStore<>(empty))
+            .exceptionHandler((started, e) -> true)
+            .addEventHandler(
+                new ResourceEventHandler<T>() {
+                  @Override
+                  public void onAdd(T object) {
+                    handling.there(object);
+                  }
+
+                  @Override
+                  public void onUpdate(T before, T object) {
+                    handling.there(object);
+                  }
+
+                  @Override
+                  public void onDelete(T object, boolean finalStateUnknown) {
+                    handling.gone(object, !finalStateUnknown);
+                  }
+                }));
+  }
+
+  /** Called from the thread of a watch: the listener must not wait for anything. */
+  void onChange(Consumer<RunKey> listener) {
+    listeners.add(listener);
+  }
+
+  private void changed(RunKey run) {
+    listeners.forEach(l -> l.accept(run));
+  }
+
+  /**
+   * Returns when everything has been seen once.
+   *
+   * @throws KubeUnavailable if that takes longer; the watches go on trying
+   */
+  void start(Duration patience) {
+    CompletableFuture<?>[] started =
+        informers.stream()
+            .map(i -> i.start().toCompletableFuture())
+            .toArray(CompletableFuture<?>[]::new);
+    try {
+      CompletableFuture.allOf(started).get(patience.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      throw new KubeUnavailable("not everything was seen within " + patience, e);
+    } catch (ExecutionException e) {
+      throw new KubeUnavailable("watching: " + e.getCause().getMessage(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new KubeUnavailable("interrupted while starting to watch", e);
+    }
+  }
+
+  /** Whether every watch has begun and none is broken right now. */
+  boolean areWatching() {
+    return informers.stream().allMatch(SharedIndexInformer::isWatching);
+  }
+
+  @Override
+  public void close() {
+    informers.forEach(SharedIndexInformer::stop);
+  }
+
+  private final class Jobs implements Handling<Job> {
+    @Override
+    public void there(Job job) {
+      if (view.saw(job)) {
+        changed(ClusterView.runOf(job));
+      }
+    }
+
+    @Override
+    public void gone(Job job, boolean lastState) {
+      view.forget(job);
+      if (lastState) {
+        changed(ClusterView.runOf(job));
+      }
+    }
+  }
+
+  private final class Pods implements Handling<Pod> {
+    @Override
+    public void there(Pod pod) {
+      if (view.saw(pod)) {
+        changed(ClusterView.runOf(pod));
+      }
+    }
+
+    @Override
+    public void gone(Pod pod, boolean lastState) {
+      if (!lastState) {
+        view.missed(pod).ifPresent(Watches.this::changed);
+      } else if (view.sawDeletionOf(pod)) {
+        changed(ClusterView.runOf(pod));
+      }
+    }
+  }
+
+  private final class Runs implements Handling<PipelineRun> {
+    @Override
+    public void there(PipelineRun run) {
+      if (view.saw(run)) {
+        changed(Resources.key(run.getMetadata()));
+      }
+    }
+
+    @Override
+    public void gone(PipelineRun run, boolean lastState) {
+      view.forget(run);
+      changed(Resources.key(run.getMetadata()));
+    }
+  }
+
+  private final class Schedules implements Handling<PipelineSchedule> {
+    @Override
+    public void there(PipelineSchedule schedule) {
+      if (view.saw(schedule)) {
+        view.runsOf(schedule).forEach(Watches.this::changed);
+      }
+    }
+
+    @Override
+    public void gone(PipelineSchedule schedule, boolean lastState) {
+      view.forget(schedule);
+      view.runsOf(schedule).forEach(Watches.this::changed);
+    }
+  }
+}
