@@ -414,14 +414,11 @@ public final class Transitions {
       case Canceled -> canceled(flagged(run), now);
       case Held -> run.with(RunState.HELD, Reasons.HELD, "held by desiredState");
       case Running ->
-          run.times().notBefore().filter(now::isBefore).isPresent()
-              ? run.with(
-                  RunState.DELAYED,
-                  run.standing().reason().equals(Reasons.BACKING_OFF)
-                      ? Reasons.BACKING_OFF
-                      : Reasons.WAITING_FOR_TIME,
-                  run.standing().message())
-              : run.with(RunState.READY, "", "");
+          run.times().notBefore().filter(now::isBefore).isEmpty()
+              ? run.with(RunState.READY, "", "")
+              : run.standing().reason().equals(Reasons.BACKING_OFF)
+                  ? run.with(RunState.DELAYED, Reasons.BACKING_OFF, run.standing().message())
+                  : run.with(RunState.DELAYED, Reasons.WAITING_FOR_TIME, "");
     };
   }
 

@@ -180,6 +180,24 @@ class TransitionsTest {
     assertThat(again.times().admitAt()).isEqualTo(later.minusSeconds(3600));
   }
 
+  /** A run keeps the words of its backoff, and loses those of whatever held it. */
+  @ParameterizedTest
+  @CsvSource({
+    "NamespaceMissing, the namespace is gone, 10, DELAYED, WaitingForTime, ''",
+    "NamespaceMissing, the namespace is gone, 0, READY, '', ''",
+    "BackingOff, after TaskFailed, 10, DELAYED, BackingOff, after TaskFailed",
+  })
+  void wordsOfARunThatWaitsAgain(
+      String heldFor, String words, long seconds, RunState state, String reason, String message) {
+    Run ready = Case.ready().run();
+    Run later = ready.with(ready.times().withNotBefore(Optional.of(T0.plusSeconds(seconds))));
+    Run held = Transitions.hold(later, heldFor, words).orElseThrow();
+
+    Run released = Transitions.release(held, heldFor, Ageing.DEFAULT, T0).orElseThrow();
+
+    assertThat(released.standing()).isEqualTo(new Run.Standing(state, reason, message, false));
+  }
+
   @Test
   void loweringMaxAttemptsToWhatWasUsedEndsAWaitingRun() {
     Run delayed = finishedOnce(Verdict.TASK_FAILED);

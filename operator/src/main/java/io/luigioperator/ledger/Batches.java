@@ -1,0 +1,263 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import io.luigioperator.ledger.Ledger.Audit;
+import io.luigioperator.ledger.Locks.LockedRun;
+import io.luigioperator.ledger.Locks.Mutex;
+import io.luigioperator.ledger.Transactions.Outcome;
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.Transitions;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BiFunction;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * The sweeps' transactions over many rows. Candidates are found by a plain read and judged again
+ * under lock; a batch locks all of its keys first, in their order, so that two batches cannot wait
+ * for each other.
+ */
+final class Batches {
+
+  private static final int BATCH = 50;
+
+  private record Candidate(String runId, AdmitKey key) {}
+
+  private static final Comparator<Candidate> ORDER =
+      Comparator.comparing(Candidate::key).thenComparing(Candidate::runId);
+
+  private final Transactions transactions;
+  private final Invariants invariants;
+
+  Batches(Transactions transactions, Invariants invariants) {
+    this.transactions = transactions;
+    this.invariants = invariants;
+  }
+
+  List<Run> due(int limit) {
+    return moveAll(
+        "due",
+        """
+        SELECT run_id, admit_key FROM run
+        WHERE state = 'DELAYED' AND not_before <= UTC_TIMESTAMP(6)
+        ORDER BY not_before LIMIT :limit
+        """,
+        limit,
+        Transitions::due);
+  }
+
+  List<Run> expire(int limit) {
+    return moveAll(
+        "expire",
+        """
+        SELECT run_id, admit_key FROM run
+        WHERE state IN ('READY', 'DELAYED', 'HELD') AND start_deadline <= UTC_TIMESTAMP(6)
+          AND started_at IS NULL
+        ORDER BY start_deadline LIMIT :limit
+        """,
+        limit,
+        Transitions::expire);
+  }
+
+  private List<Run> moveAll(
+      String what,
+      String candidates,
+      int limit,
+      BiFunction<Run, Instant, Optional<Run>> transition) {
+    List<Candidate> found =
+        transactions.read(
+            "what is " + what,
+            h ->
+                h.createQuery(candidates)
+                    .bind("limit", limit)
+                    .map(
+                        (rs, ctx) ->
+                            new Candidate(
+                                rs.getString("run_id"), new AdmitKey(rs.getString("admit_key"))))
+                    .list());
+    List<Run> moved = new ArrayList<>();
+    for (List<Candidate> batch : batches(found.stream().sorted(ORDER).toList())) {
+      moved.addAll(transactions.write(what, h -> moveBatch(h, batch, transition)));
+    }
+    return moved;
+  }
+
+  private static Outcome<List<Run>> moveBatch(
+      Handle h, List<Candidate> batch, BiFunction<Run, Instant, Optional<Run>> transition) {
+    Locks.barrier(h);
+    batch.stream().map(Candidate::key).distinct().forEach(key -> Locks.mutex(h, key));
+    List<Run> moved = new ArrayList<>();
+    for (Candidate c : batch) {
+      Locks.run(h, c.runId())
+          .flatMap(l -> transition.apply(l.run(), l.now()))
+          .ifPresent(moved::add);
+    }
+    moved.forEach(run -> Moves.store(h, run));
+    return moved.isEmpty()
+        ? Outcome.unchanged(List.of())
+        : Outcome.changed(
+            List.copyOf(moved), fresh -> moved.stream().anyMatch(r -> Moves.wrote(r).sees(fresh)));
+  }
+
+  int purge(Instant finishedBefore, int limit) {
+    List<String> found =
+        transactions.read(
+            "what can be purged",
+            h ->
+                h.createQuery(
+                        """
+                        SELECT run_id FROM run WHERE purgeable_at < :before
+                        ORDER BY purgeable_at LIMIT :limit
+                        """)
+                    .bind("before", finishedBefore)
+                    .bind("limit", limit)
+                    .mapTo(String.class)
+                    .list());
+    int purged = 0;
+    for (List<String> batch : batches(found.stream().sorted().toList())) {
+      purged += transactions.write("purge", h -> purgeBatch(h, batch));
+    }
+    return purged;
+  }
+
+  /** Terminal runs never change, so their own rows are all that needs a lock. */
+  private static Outcome<Integer> purgeBatch(Handle h, List<String> batch) {
+    Locks.barrier(h);
+    List<String> purged = new ArrayList<>();
+    for (String id : batch) {
+      Optional<LockedRun> locked = Locks.run(h, id);
+      if (locked.filter(Batches::hasRequest).isPresent()) {
+        h.createUpdate("DELETE FROM attempt WHERE run_id = :id").bind("id", id).execute();
+        h.createUpdate("UPDATE run SET request = NULL WHERE run_id = :id").bind("id", id).execute();
+        purged.add(id);
+      }
+    }
+    return purged.isEmpty()
+        ? Outcome.unchanged(0)
+        : Outcome.changed(
+            purged.size(),
+            fresh -> Locks.run(fresh, purged.getFirst()).filter(Batches::hasRequest).isEmpty());
+  }
+
+  private static boolean hasRequest(LockedRun l) {
+    return !l.run().origin().request().isEmpty();
+  }
+
+  List<AdmitKey> freeStaleHolders(int limit) {
+    return mendAll(
+        "stale holder",
+        transactions.read(
+            "which holders are stale",
+            h ->
+                h.createQuery(
+                        """
+                        SELECT m.admit_key FROM client_mutex m
+                        LEFT JOIN attempt a ON a.live_key = m.admit_key AND a.run_id = m.holder_run
+                        WHERE m.holder_run IS NOT NULL AND a.run_id IS NULL
+                        ORDER BY m.admit_key LIMIT :limit
+                        """)
+                    .bind("limit", limit)
+                    .map((rs, ctx) -> new AdmitKey(rs.getString(1)))
+                    .list()),
+        Batches::freeIfStale);
+  }
+
+  private static boolean freeIfStale(Handle h, Mutex mutex) {
+    boolean live =
+        h.createQuery("SELECT run_id FROM attempt WHERE live_key = :key")
+            .bind("key", mutex.key().value())
+            .mapTo(String.class)
+            .findOne()
+            .equals(mutex.holder());
+    if (live) { // also: neither holder nor attempt
+      return false;
+    }
+    h.createUpdate("UPDATE client_mutex SET holder_run = NULL WHERE admit_key = :key")
+        .bind("key", mutex.key().value())
+        .execute();
+    Moves.refresh(h, mutex.key());
+    return true;
+  }
+
+  Audit auditHeads(Optional<AdmitKey> after, int limit) {
+    Map<AdmitKey, Boolean> page =
+        transactions.read(
+            "which heads are wrong",
+            h ->
+                h.createQuery(
+                        """
+                        SELECT m.admit_key, NOT m.next_admit_at <=>
+                          (SELECT MIN(r.admit_at) FROM run r
+                           WHERE r.admit_key = m.admit_key AND r.state = 'READY') AS wrong
+                        FROM client_mutex m WHERE m.admit_key > :after
+                        ORDER BY m.admit_key LIMIT :limit
+                        """)
+                    .bind("after", after.map(AdmitKey::value).orElse(""))
+                    .bind("limit", limit)
+                    .reduceResultSet(
+                        new LinkedHashMap<>(),
+                        (keys, rs, ctx) -> {
+                          keys.put(new AdmitKey(rs.getString("admit_key")), rs.getBoolean("wrong"));
+                          return keys;
+                        }));
+    List<AdmitKey> wrong = page.keySet().stream().filter(page::get).toList();
+    Optional<AdmitKey> last =
+        page.size() < limit ? Optional.empty() : page.keySet().stream().reduce((a, b) -> b);
+    return new Audit(mendAll("wrong next_admit_at", wrong, Batches::refreshIfWrong), last);
+  }
+
+  private static boolean refreshIfWrong(Handle h, Mutex mutex) {
+    boolean wrong =
+        h.createQuery(
+                """
+                SELECT NOT m.next_admit_at <=> (SELECT MIN(admit_at) FROM run
+                  WHERE admit_key = :key AND state = 'READY')
+                FROM client_mutex m WHERE m.admit_key = :key
+                """)
+            .bind("key", mutex.key().value())
+            .mapTo(Boolean.class)
+            .one();
+    if (wrong) {
+      Moves.refresh(h, mutex.key());
+    }
+    return wrong;
+  }
+
+  private List<AdmitKey> mendAll(
+      String defect, List<AdmitKey> suspects, BiFunction<Handle, Mutex, Boolean> mend) {
+    List<AdmitKey> mended = new ArrayList<>();
+    for (AdmitKey key : suspects) {
+      boolean done =
+          transactions.write(
+              "mending key " + key,
+              h -> {
+                Locks.barrier(h);
+                return Locks.mutex(h, key).filter(m -> mend.apply(h, m)).isPresent()
+                    ? Outcome.repeatable(true)
+                    : Outcome.unchanged(false);
+              });
+      if (done) {
+        invariants.broken("I4", key, defect + ", mended");
+        mended.add(key);
+      }
+    }
+    return mended;
+  }
+
+  private static <T> List<List<T>> batches(List<T> all) {
+    List<List<T>> parts = new ArrayList<>();
+    for (int from = 0; from < all.size(); from += BATCH) {
+      parts.add(all.subList(from, Math.min(from + BATCH, all.size())));
+    }
+    return parts;
+  }
+}

@@ -1,0 +1,217 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import java.sql.Connection;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Properties;
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.FlywayException;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.argument.AbstractArgumentFactory;
+import org.jdbi.v3.core.argument.Argument;
+import org.jdbi.v3.core.config.ConfigRegistry;
+
+/** Connections to MySQL: a small pool, and single fresh ones when a commit is in doubt. */
+final class Database implements AutoCloseable {
+
+  private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
+
+  /** Longest wait for the answer to one statement; longer than any lock wait. */
+  private static final Duration STATEMENT_TIMEOUT = Duration.ofSeconds(10);
+
+  private static final Duration MIGRATION_TIMEOUT = Duration.ofMinutes(10);
+
+  /**
+   * READ COMMITTED, because next-key locks of the default level would make unrelated keys wait for
+   * each other. The server drops a session that has been silent for two minutes, and with it the
+   * locks of an operator that the network has cut off in the middle of a transaction; the pool's
+   * keepalive comes sooner.
+   */
+  private static final String SESSION =
+      """
+      transaction_isolation='READ-COMMITTED',time_zone='+00:00',\
+      sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',\
+      innodb_lock_wait_timeout=3,wait_timeout=120""";
+
+  private static final Duration KEEPALIVE = Duration.ofSeconds(30);
+  private static final Duration IDLE = Duration.ofMinutes(1);
+  private static final Duration LIFETIME = Duration.ofMinutes(15);
+
+  private final LedgerConfig config;
+  private final Properties properties;
+  private final HikariDataSource pool;
+  private final Jdbi pooled;
+  private final Jdbi fresh;
+
+  Database(LedgerConfig config) {
+    this.config = config;
+    this.properties = properties(config);
+    HikariConfig hikari = new HikariConfig();
+    hikari.setPoolName("ledger");
+    hikari.setJdbcUrl(config.url());
+    hikari.setDataSourceProperties(properties);
+    hikari.setMaximumPoolSize(config.poolSize());
+    hikari.setMinimumIdle(1);
+    hikari.setConnectionTimeout(CONNECT_TIMEOUT.toMillis());
+    hikari.setValidationTimeout(CONNECT_TIMEOUT.toMillis() / 2);
+    hikari.setKeepaliveTime(KEEPALIVE.toMillis());
+    hikari.setIdleTimeout(IDLE.toMillis());
+    hikari.setMaxLifetime(LIFETIME.toMillis());
+    hikari.setInitializationFailTimeout(-1); // a store that is down at start comes back later
+    this.pool = new HikariDataSource(hikari);
+    this.pooled = inUtc(Jdbi.create(pool));
+    this.fresh = inUtc(Jdbi.create(config.url(), properties));
+  }
+
+  /** Brings the tables to the newest version; concurrent callers wait for each other. */
+  void migrate() {
+    Properties patient = new Properties();
+    patient.putAll(properties);
+    patient.setProperty("socketTimeout", Long.toString(MIGRATION_TIMEOUT.toMillis()));
+    try {
+      Flyway.configure()
+          .dataSource(config.url(), config.user(), config.password())
+          .jdbcProperties(asMap(patient))
+          .locations("classpath:db/migration")
+          .table("ledger_version")
+          .validateMigrationNaming(true)
+          .load()
+          .migrate();
+    } catch (FlywayException e) {
+      throw unavailable("the tables of the ledger could not be brought up to date", e);
+    }
+  }
+
+  private static Map<String, String> asMap(Properties p) {
+    Map<String, String> map = new HashMap<>();
+    p.stringPropertyNames().forEach(name -> map.put(name, p.getProperty(name)));
+    return map;
+  }
+
+  /** A connection of the pool. */
+  Handle open() {
+    return pooled.open();
+  }
+
+  /** A connection that nobody has used before, to whoever is the server now. */
+  Handle openFresh() {
+    return fresh.open();
+  }
+
+  /** Gives a connection back that may not be used again. */
+  void discard(Connection connection) {
+    pool.evictConnection(connection);
+  }
+
+  /** Says where and how, and what to do when it is TLS that fails. */
+  LedgerUnavailable unavailable(String what, Throwable cause) {
+    String words = SqlFault.words(cause);
+    String cure =
+        words.contains("SSL") || words.contains("certificat") || words.contains("PKIX")
+            ? "; sslMode is %s: give the server a certificate that fits it, or choose another sslMode"
+                .formatted(config.ssl())
+            : "";
+    return new LedgerUnavailable(
+        "%s (MySQL at %s:%d): %s%s".formatted(what, config.host(), config.port(), words, cure),
+        cause);
+  }
+
+  @Override
+  public void close() {
+    pool.close();
+  }
+
+  private static Properties properties(LedgerConfig config) {
+    Properties p = new Properties();
+    p.setProperty("user", config.user());
+    p.setProperty("password", config.password());
+    p.setProperty("connectTimeout", Long.toString(CONNECT_TIMEOUT.toMillis()));
+    p.setProperty("socketTimeout", Long.toString(STATEMENT_TIMEOUT.toMillis()));
+    p.setProperty("sessionVariables", SESSION);
+    p.setProperty("connectionAttributes", "program_name:luigi-operator");
+    // An UPDATE reports the rows its WHERE found, changed or not: a count answers "did the guard
+    // hold". An upsert reports 1 for "already there", too: its count is never looked at.
+    p.setProperty("useAffectedRows", "false");
+    p.setProperty("sslMode", config.ssl().name());
+    if (config.ssl() == LedgerConfig.Ssl.DISABLED) {
+      // without TLS the password is encrypted with a key that the server is asked for
+      p.setProperty("allowPublicKeyRetrieval", "true");
+    }
+    config
+        .caFile()
+        .ifPresent(
+            pem -> {
+              p.setProperty("fallbackToSystemTrustStore", "false");
+              p.setProperty("trustCertificateKeyStoreUrl", trustStore(pem).toUri().toString());
+              p.setProperty("trustCertificateKeyStoreType", "PKCS12");
+              p.setProperty("trustCertificateKeyStorePassword", TRUST_STORE_PASSWORD);
+            });
+    return p;
+  }
+
+  /** The format wants one; certificates are no secret. */
+  private static final String TRUST_STORE_PASSWORD = "certificates";
+
+  /** The driver reads key stores only, people have PEM files. */
+  private static Path trustStore(Path pem) {
+    try (InputStream in = Files.newInputStream(pem)) {
+      KeyStore store = KeyStore.getInstance("PKCS12");
+      store.load(null, null);
+      int n = 0;
+      for (Certificate c : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        store.setCertificateEntry("ca-" + n++, c);
+      }
+      if (n == 0) {
+        throw new IllegalArgumentException("the CA file " + pem + " holds no PEM certificate");
+      }
+      Path file = Files.createTempFile("ledger-ca-", ".p12");
+      file.toFile().deleteOnExit();
+      try (OutputStream out = Files.newOutputStream(file)) {
+        store.store(out, TRUST_STORE_PASSWORD.toCharArray());
+      }
+      return file;
+    } catch (IOException | GeneralSecurityException e) {
+      throw new IllegalArgumentException(
+          "the CA file %s cannot be read as PEM certificates: %s".formatted(pem, e.getMessage()),
+          e);
+    }
+  }
+
+  /** Instants travel as UTC wall time; java.sql.Timestamp would pass through the JVM's zone. */
+  private static Jdbi inUtc(Jdbi jdbi) {
+    return jdbi.registerArgument(
+            new AbstractArgumentFactory<Instant>(java.sql.Types.TIMESTAMP) {
+              @Override
+              protected Argument build(Instant value, ConfigRegistry registry) {
+                return (position, statement, ctx) ->
+                    statement.setObject(position, LocalDateTime.ofInstant(value, ZoneOffset.UTC));
+              }
+            })
+        .registerColumnMapper(
+            Instant.class,
+            (rs, column, ctx) -> {
+              LocalDateTime t = rs.getObject(column, LocalDateTime.class);
+              return t == null ? null : t.toInstant(ZoneOffset.UTC);
+            });
+  }
+}

@@ -1,0 +1,13 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import java.time.Duration;
+
+/** How a transaction waits before it is tried again. Production gives {@code Thread::sleep}. */
+@FunctionalInterface
+public interface Pause {
+  void sleep(Duration duration) throws InterruptedException;
+}

@@ -1,0 +1,21 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+/** MySQL refuses the data of a transaction for good; nothing of it was written. */
+final class StatementRefused extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  private final SqlFault fault;
+
+  StatementRefused(String transaction, SqlFault fault, Throwable cause) {
+    super("the ledger refuses " + transaction + ": " + SqlFault.words(cause), cause);
+    this.fault = fault;
+  }
+
+  boolean isDuplicate() {
+    return fault == SqlFault.DUPLICATE;
+  }
+}

@@ -1,0 +1,120 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.luigioperator.run.Abandonment;
+import io.luigioperator.run.Abandonment.Blame;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptRef;
+import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RetryPolicy;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunState;
+import java.time.Duration;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** Giving up what was never bound, and therefore cannot run. */
+interface AbandonContract extends LedgerFixture {
+
+  Abandonment REFUSED = new Abandonment(Reasons.LAUNCH_REFUSED, "quota exceeded", Blame.REFUSED);
+  Abandonment NOBODYS = new Abandonment(Reasons.CLUSTER_SILENT, "no word", Blame.NOBODY);
+  RetryPolicy A_SECOND = new RetryPolicy(Duration.ofSeconds(1), Duration.ofSeconds(2));
+
+  default Optional<Run> abandon(Attempt attempt, Abandonment why) {
+    return ledger().abandon(attempt.ref(), why, AT_ONCE);
+  }
+
+  @Test
+  default void aRefusedLaunchIsInfrastructure() {
+    Run run = accepted(Asking.named("r"));
+    Attempt claimed = claimed(run);
+    Run after = ledger().abandon(claimed.ref(), REFUSED, A_SECOND).orElseThrow();
+    Attempt ended = reload(claimed);
+    assertThat(after.state()).isEqualTo(RunState.DELAYED);
+    assertThat(after.standing().message()).contains("LaunchRefused").contains("quota exceeded");
+    assertThat(after.budget()).isEqualTo(new Run.Budget(1, 0, 1, 0, 3, 3));
+    assertThat(after.times().notBefore())
+        .contains(ended.end().orElseThrow().endedAt().plusSeconds(1));
+    assertThat(after.times().startedAt()).isEmpty();
+    assertThat(ended.state()).isEqualTo(AttemptState.ENDED);
+    assertThat(ended.binding()).isEmpty();
+    assertThat(ended.end().orElseThrow().reason()).isEqualTo(Reasons.LAUNCH_REFUSED);
+    assertThat(record(run).holder()).isEmpty();
+    assertThat(load(run)).isEqualTo(after);
+  }
+
+  @Test
+  default void nobodysFaultCostsNothingButTime() {
+    Run run = accepted(Asking.named("r"));
+    Run after = ledger().abandon(claimed(run).ref(), NOBODYS, A_SECOND).orElseThrow();
+    assertThat(after.state()).isEqualTo(RunState.DELAYED);
+    assertThat(after.budget()).isEqualTo(new Run.Budget(1, 0, 0, 0, 3, 3));
+    assertThat(after.times().notBefore().orElseThrow()).isAfter(ledger().now());
+    assertThat(heads()).isEmpty();
+  }
+
+  @Test
+  default void refusalsRunOut() {
+    Run run = accepted(Asking.named("r").maxInfra(1));
+    abandon(claimed(run), REFUSED);
+    ledger().due(10);
+    Run failed = abandon(claimed(run), REFUSED).orElseThrow();
+    assertThat(failed.state()).isEqualTo(RunState.FAILED);
+    assertThat(failed.standing().reason()).isEqualTo(Reasons.LAUNCH_REFUSED);
+    assertThat(failed.standing().message()).isEqualTo("quota exceeded");
+    assertThat(record(run).holder()).isEmpty();
+  }
+
+  @Test
+  default void aBoundAttemptIsNeverAbandoned() {
+    Run run = accepted(Asking.named("r"));
+    Attempt bound = bound(run);
+    assertThat(abandon(bound, NOBODYS)).isEmpty();
+    assertThat(reload(bound)).isEqualTo(bound);
+    assertThat(record(run).holder()).contains(run.key());
+  }
+
+  @Test
+  default void anAttemptIsAbandonedOnceAndByItsFence() {
+    Run run = accepted(Asking.named("r"));
+    Attempt claimed = claimed(run);
+    AttemptRef wrong = new AttemptRef(run.key(), 1, claimed.ref().fence() + 1);
+    assertThat(ledger().abandon(wrong, NOBODYS, AT_ONCE)).isEmpty();
+    Run after = abandon(claimed, NOBODYS).orElseThrow();
+    assertThat(abandon(claimed, NOBODYS)).isEmpty();
+    assertThat(load(run)).isEqualTo(after);
+    ledger().due(10);
+    Attempt second = claimed(run);
+    assertThat(abandon(claimed, NOBODYS)).isEmpty();
+    assertThat(reload(second)).isEqualTo(second);
+  }
+
+  @Test
+  default void anAbandonedClaimOfACanceledRunEndsIt() {
+    Run run = accepted(Asking.named("r").withoutMutex());
+    Attempt claimed = claimed(run);
+    ledger().cancel(run.key(), Reasons.CANCELED, "enough");
+    Run after = abandon(claimed, NOBODYS).orElseThrow();
+    assertThat(after.state()).isEqualTo(RunState.CANCELED);
+    assertThat(after.standing().message()).isEqualTo("enough");
+    assertThat(after.budget().counted()).isZero();
+    assertThat(heads()).isEmpty();
+  }
+
+  @Test
+  default void anAbandonedPodIsNotBoundLater() {
+    Run run = accepted(Asking.named("r"));
+    Attempt claimed = claimed(run);
+    abandon(claimed, NOBODYS);
+    assertThat(ledger().bind(claimed.ref(), "job", "pod")).isEmpty();
+    ledger().due(10);
+    claimed(run);
+    assertThat(ledger().bind(claimed.ref(), "job", "pod")).isEmpty();
+  }
+}

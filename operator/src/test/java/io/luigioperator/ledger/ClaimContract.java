@@ -1,0 +1,240 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Priority;
+import io.luigioperator.ledger.Ledger.Claimed;
+import io.luigioperator.ledger.Ledger.Head;
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptRef;
+import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
+import io.luigioperator.run.Verdict;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** Who is next, and that only one of a key runs. */
+interface ClaimContract extends LedgerFixture {
+
+  @Test
+  default void aClaimMakesTheFirstAttempt() {
+    Run run = accepted(Asking.named("r"));
+    String token = token();
+    Claimed claimed = ledger().claim(run.admitKey(), run.key(), token, CLUSTER).orElseThrow();
+    Attempt attempt = claimed.attempt();
+    assertThat(attempt.ref()).isEqualTo(new AttemptRef(run.key(), 1, 1));
+    assertThat(attempt.state()).isEqualTo(AttemptState.CLAIMED);
+    assertThat(attempt.token()).isEqualTo(token);
+    assertThat(attempt.clusterId()).isEqualTo(CLUSTER);
+    assertThat(attempt.jobName()).isEqualTo("r-a1");
+    assertThat(attempt.admitKey()).isEqualTo(run.admitKey());
+    assertThat(claimed.run().state()).isEqualTo(RunState.ACTIVE);
+    assertThat(claimed.run().budget()).isEqualTo(new Run.Budget(1, 1, 0, 0, 3, 3));
+    assertThat(record(run).run()).isEqualTo(claimed.run());
+    assertThat(record(run).live()).contains(attempt);
+    assertThat(record(run).holder()).contains(run.key());
+    assertThat(reload(attempt)).isEqualTo(attempt);
+    assertThat(heads()).isEmpty();
+  }
+
+  @Test
+  default void aKeyHasOneLiveAttempt() {
+    Run first = accepted(Asking.named("r1"));
+    pass(Duration.ofMillis(1));
+    Run second = accepted(Asking.named("r2"));
+    claimed(first);
+    assertThat(claim(first)).isEmpty();
+    assertThat(claim(second)).isEmpty();
+    assertThat(heads()).isEmpty();
+    assertThat(record(second).holder()).contains(first.key());
+    assertThat(load(second)).isEqualTo(second);
+  }
+
+  @Test
+  default void onlyTheHeadIsClaimed() {
+    Run first = accepted(Asking.named("r1"));
+    pass(Duration.ofMillis(1));
+    Run second = accepted(Asking.named("r2"));
+    assertThat(heads()).containsExactly(first.key());
+    assertThat(claim(second)).isEmpty();
+    assertThat(load(second)).isEqualTo(second);
+    assertThat(heads()).containsExactly(first.key());
+    assertThat(claim(first)).isPresent();
+  }
+
+  @Test
+  default void nobodyClaimsWhatIsNotThere() {
+    Run run = accepted(Asking.named("r"));
+    AdmitKey unknown = AdmitKey.ofClient("team-a", "unknown", "default");
+    assertThat(ledger().claim(unknown, run.key(), token(), CLUSTER)).isEmpty();
+    RunKey nobody = new RunKey("team-a", "nobody");
+    assertThat(ledger().claim(run.admitKey(), nobody, token(), CLUSTER)).isEmpty();
+    assertThat(load(run)).isEqualTo(run);
+    assertThat(heads()).containsExactly(run.key());
+  }
+
+  @Test
+  default void aTokenClaimsOnce() {
+    Run run = accepted(Asking.named("r").withoutMutex());
+    String token = token();
+    Attempt first =
+        ledger().claim(run.admitKey(), run.key(), token, CLUSTER).orElseThrow().attempt();
+    assertThat(ledger().claim(run.admitKey(), run.key(), token, CLUSTER)).isEmpty();
+    finish(bound(first), Verdict.TASK_FAILED);
+    ledger().due(10);
+    assertThat(ledger().claim(run.admitKey(), run.key(), token, CLUSTER)).isEmpty();
+    assertThat(load(run).state()).isEqualTo(RunState.READY);
+  }
+
+  @Test
+  default void waitingRunsAreNotClaimed() {
+    Run held = accepted(Asking.named("held").desired(DesiredState.Held));
+    Run delayed = accepted(Asking.named("delayed").notBefore(ledger().now().plusSeconds(99)));
+    assertThat(claim(held)).isEmpty();
+    assertThat(claim(delayed)).isEmpty();
+    Run ready = accepted(Asking.named("ready"));
+    assertThat(heads()).containsExactly(ready.key());
+    ledger().cancel(ready.key(), Reasons.CANCELED, "");
+    assertThat(heads()).isEmpty();
+    assertThat(claim(ready)).isEmpty();
+  }
+
+  @Test
+  default void clientsAndRunsWithoutMutexDoNotWaitForEachOther() {
+    List<Run> runs =
+        List.of(
+            accepted(Asking.named("a").client("a")),
+            accepted(Asking.named("b").client("b")),
+            accepted(Asking.named("own1").withoutMutex()),
+            accepted(Asking.named("own2").withoutMutex()));
+    assertThat(heads()).hasSize(4);
+    runs.forEach(this::bound);
+    assertThat(ledger().liveAttempts(CLUSTER))
+        .extracting(a -> a.run())
+        .containsExactlyElementsOf(runs.stream().map(Run::key).toList());
+    assertThat(ledger().liveAttempts(OTHER_CLUSTER)).isEmpty();
+  }
+
+  @Test
+  default void fencesOfAKeyGrowWithEveryClaim() {
+    Run first = accepted(Asking.named("r1"));
+    pass(Duration.ofMillis(1));
+    Run second = accepted(Asking.named("r2"));
+    List<Attempt> attempts = new ArrayList<>();
+    for (Run run : List.of(first, first, second)) {
+      Attempt attempt = claimed(run);
+      attempts.add(attempt);
+      finish(bound(attempt), attempts.size() == 1 ? Verdict.TASK_FAILED : Verdict.SUCCEEDED);
+      ledger().due(10);
+    }
+    assertThat(attempts).extracting(a -> a.ref().fence()).containsExactly(1L, 2L, 3L);
+    assertThat(attempts).extracting(Attempt::number).containsExactly(1, 2, 1);
+  }
+
+  @Test
+  default void retriesOfARunWithoutMutexGetHigherFencesToo() {
+    Run run = accepted(Asking.named("own").withoutMutex());
+    tried(run, FailureCause.EVICTED);
+    Attempt second = claimed(run);
+    assertThat(second.ref()).isEqualTo(new AttemptRef(run.key(), 2, 2));
+    Run done = finish(bound(second), Verdict.SUCCEEDED).orElseThrow();
+    assertThat(done.state()).isEqualTo(RunState.SUCCEEDED);
+    assertThat(record(run).holder()).isEmpty();
+    assertThat(heads()).isEmpty();
+  }
+
+  @Test
+  default void higherPriorityGoesFirstAndAgeingBoundsIt() {
+    Run low = accepted(Asking.named("low").client("a").priority(Priority.Low));
+    pass(Duration.ofMillis(300));
+    // came later than the head start of Normal over Low
+    Run normal = accepted(Asking.named("normal").client("b").priority(Priority.Normal));
+    Run high = accepted(Asking.named("high").client("c").priority(Priority.High));
+    Run critical = accepted(Asking.named("critical").client("d").priority(Priority.Critical));
+    assertThat(heads()).containsExactly(critical.key(), high.key(), low.key(), normal.key());
+  }
+
+  @Test
+  default void withinAKeyTheOrderIsTheSame() {
+    Run low = accepted(Asking.named("low").priority(Priority.Low));
+    pass(Duration.ofMillis(1));
+    Run high = accepted(Asking.named("high").priority(Priority.High));
+    assertThat(heads()).containsExactly(high.key());
+    assertThat(claim(low)).isEmpty();
+    finish(bound(high), Verdict.SUCCEEDED);
+    assertThat(heads()).containsExactly(low.key());
+  }
+
+  @Test
+  default void retriesKeepTheirPlace() {
+    Run first = accepted(Asking.named("r1"));
+    pass(Duration.ofMillis(1));
+    accepted(Asking.named("r2"));
+    Run retried = tried(first, Verdict.TASK_FAILED);
+    assertThat(retried.times().admitAt()).isEqualTo(first.times().admitAt());
+    assertThat(heads()).containsExactly(first.key());
+  }
+
+  @Test
+  default void headsComeInPagesWithoutGapsOrDoubles() {
+    List<Run> runs = new ArrayList<>();
+    for (int i = 0; i < 7; i++) {
+      runs.add(accepted(Asking.named("r" + i).client("c" + i % 4).withoutMutex()));
+    }
+    List<Head> expected =
+        runs.stream()
+            .map(r -> new Head(r.admitKey(), r.key(), r.times().admitAt()))
+            .sorted(Comparator.comparing(Head::openAt).thenComparing(Head::key))
+            .toList();
+    for (int size : List.of(1, 2, 3, 7, 8)) {
+      assertThat(headsByPagesOf(size)).isEqualTo(expected);
+    }
+    claimed(runs.get(3));
+    assertThat(headsByPagesOf(2)).hasSize(6).noneMatch(h -> h.run().equals(runs.get(3).key()));
+  }
+
+  @Test
+  default void aHealthyLedgerHasNothingToMend() {
+    Run run = accepted(Asking.named("r1").client("a"));
+    accepted(Asking.named("r2").client("b"));
+    accepted(Asking.named("r3").client("c"));
+    bound(run);
+    assertThat(ledger().freeStaleHolders(10)).isEmpty();
+    Optional<AdmitKey> cursor = Optional.empty();
+    int pages = 0;
+    do {
+      Ledger.Audit audit = ledger().auditHeads(cursor, 1);
+      assertThat(audit.corrected()).isEmpty();
+      cursor = audit.next();
+      pages++;
+    } while (cursor.isPresent());
+    assertThat(pages).isBetween(3, 4);
+  }
+
+  @Test
+  default void aRecordShowsTheTenNewestAttempts() {
+    Run run = accepted(Asking.named("r").maxAttempts(20).withoutMutex());
+    for (int i = 0; i < 12; i++) {
+      tried(run, Verdict.TASK_FAILED);
+    }
+    assertThat(record(run).attempts())
+        .extracting(Attempt::number)
+        .containsExactly(12, 11, 10, 9, 8, 7, 6, 5, 4, 3);
+    assertThat(record(run).live()).isEmpty();
+    assertThat(record(run).run().origin().request()).isEqualTo(run.origin().request());
+  }
+}

@@ -1,0 +1,89 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.luigioperator.ledger.Ledger.ObjectRecord;
+import io.luigioperator.run.Run;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** Database time, and what a cluster says about itself. */
+interface ClusterContract extends LedgerFixture {
+
+  @Test
+  default void timeGoesOnInMicroseconds() {
+    Instant before = ledger().now();
+    pass(Duration.ofMillis(2));
+    Instant after = ledger().now();
+    assertThat(after).isAfter(before).isEqualTo(after.truncatedTo(ChronoUnit.MICROS));
+  }
+
+  @Test
+  default void aNewClusterIsEnteredAndKeepsItsIdentity() {
+    assertThat(ledger().heartbeat(CLUSTER, "first")).isEqualTo("first");
+    assertThat(ledger().heartbeat(CLUSTER, "first")).isEqualTo("first");
+    assertThat(ledger().heartbeat(CLUSTER, "rebuilt")).isEqualTo("first");
+    assertThat(ledger().heartbeat(OTHER_CLUSTER, "second")).isEqualTo("second");
+  }
+
+  @Test
+  default void aRebuiltClusterIsAdoptedWithoutItsOldObjects() {
+    ledger().heartbeat(CLUSTER, "first");
+    ledger().heartbeat(OTHER_CLUSTER, "second");
+    Run run = accepted(Asking.named("r"));
+    ledger().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
+    ledger().adopt(CLUSTER, "rebuilt");
+    assertThat(ledger().heartbeat(CLUSTER, "rebuilt")).isEqualTo("rebuilt");
+    assertThat(record(run).object()).isEmpty();
+    assertThat(ledger().load(run.key(), OTHER_CLUSTER).orElseThrow().object()).isPresent();
+  }
+
+  @Test
+  default void aRepeatedAdoptionLeavesTheNewObjectsAlone() {
+    ledger().heartbeat(CLUSTER, "first");
+    Run run = accepted(Asking.named("r"));
+    ledger().adopt(CLUSTER, "rebuilt");
+    ObjectRecord anew = new ObjectRecord(CLUSTER, "anew", 3);
+    ledger().recordObject(run.key(), anew);
+    ledger().adopt(CLUSTER, "rebuilt");
+    assertThat(record(run).object()).contains(anew);
+  }
+
+  @Test
+  default void anUnknownClusterIsNotAdopted() {
+    ledger().adopt(CLUSTER, "nobody");
+    assertThat(ledger().heartbeat(CLUSTER, "first")).isEqualTo("first");
+  }
+
+  @Test
+  default void onlyClaimsOfSilentClustersAreAbandoned() {
+    ledger().heartbeat(CLUSTER, "first");
+    Run run = accepted(Asking.named("r"));
+    assertThat(ledger().abandonedClaims(Duration.ZERO, 10)).isEmpty();
+    var attempt = claimed(run);
+    assertThat(ledger().abandonedClaims(Duration.ofHours(1), 10)).isEmpty();
+    pass(Duration.ofMillis(1));
+    assertThat(ledger().abandonedClaims(Duration.ZERO, 10)).containsExactly(attempt);
+    assertThat(ledger().abandonedClaims(Duration.ZERO, 0)).isEmpty();
+    bound(attempt);
+    assertThat(ledger().abandonedClaims(Duration.ZERO, 10)).isEmpty();
+  }
+
+  @Test
+  default void aHeartbeatEndsTheSilence() {
+    ledger().heartbeat(CLUSTER, "first");
+    claimed(accepted(Asking.named("r")));
+    pass(Duration.ofMillis(500));
+    assertThat(ledger().abandonedClaims(Duration.ofMillis(500), 10)).hasSize(1);
+    ledger().heartbeat(CLUSTER, "first");
+    assertThat(ledger().abandonedClaims(Duration.ofMinutes(1), 10)).isEmpty();
+    assertThat(ledger().attemptByToken("nobody's")).isEqualTo(Optional.empty());
+  }
+}

@@ -1,0 +1,52 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import java.util.List;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+
+/** A database of a test, and a way around the ledger to look into it or to damage it. */
+final class Sql implements AutoCloseable {
+
+  private static final List<String> TABLES =
+      List.of("cluster", "client_mutex", "run", "run_object", "attempt");
+
+  private final LedgerConfig config;
+  private final Handle handle;
+
+  Sql(LedgerConfig config) {
+    this.config = config;
+    this.handle =
+        Jdbi.create(
+                "jdbc:mysql://%s:%d/%s?sslMode=REQUIRED"
+                    .formatted(config.host(), config.port(), config.database()),
+                config.user(),
+                config.password())
+            .open();
+  }
+
+  LedgerConfig config() {
+    return config;
+  }
+
+  Handle handle() {
+    return handle;
+  }
+
+  void empty() {
+    TABLES.forEach(table -> handle.execute("DELETE FROM " + table));
+    handle.execute("UPDATE meta SET barrier = 0");
+  }
+
+  int count(String query) {
+    return handle.createQuery(query).mapTo(Integer.class).one();
+  }
+
+  @Override
+  public void close() {
+    handle.close();
+  }
+}

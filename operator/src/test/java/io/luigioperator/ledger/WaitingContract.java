@@ -1,0 +1,252 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.ledger.Ledger.Acceptance;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
+import io.luigioperator.run.Verdict;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Cancel, hold, release, due, expire, purge. */
+interface WaitingContract extends LedgerFixture {
+
+  @Test
+  default void aWaitingRunIsCanceledAtOnce() {
+    Run ready = accepted(Asking.named("ready").client("a"));
+    Run own = accepted(Asking.named("own").withoutMutex());
+    Run held = accepted(Asking.named("held").client("b").desired(DesiredState.Held));
+    Run delayed =
+        accepted(Asking.named("delayed").client("c").notBefore(ledger().now().plusSeconds(99)));
+    for (Run run : List.of(ready, own, held, delayed)) {
+      Run canceled = ledger().cancel(run.key(), Reasons.DELETED, "gone").orElseThrow();
+      assertThat(canceled.state()).isEqualTo(RunState.CANCELED);
+      assertThat(canceled.standing().reason()).isEqualTo(Reasons.DELETED);
+      assertThat(canceled.standing().message()).isEqualTo("gone");
+      assertThat(canceled.times().finishedAt()).isPresent();
+      assertThat(load(run)).isEqualTo(canceled);
+      assertThat(ledger().cancel(run.key(), Reasons.CANCELED, "again")).isEmpty();
+      assertThat(load(run)).isEqualTo(canceled);
+    }
+    assertThat(heads()).isEmpty();
+    assertThat(ledger().nextDue()).isEmpty();
+  }
+
+  @Test
+  default void aLiveRunIsOnlyFlagged() {
+    Run run = accepted(Asking.named("r"));
+    Attempt bound = bound(run);
+    Run flagged = ledger().cancel(run.key(), Reasons.CANCELED, "stop").orElseThrow();
+    assertThat(flagged.state()).isEqualTo(RunState.ACTIVE);
+    assertThat(flagged.cancel()).isTrue();
+    assertThat(ledger().cancel(run.key(), Reasons.DELETED, "again")).isEmpty();
+    assertThat(load(run)).isEqualTo(flagged);
+    assertThat(reload(bound)).isEqualTo(bound);
+    assertThat(record(run).holder()).contains(run.key());
+  }
+
+  @Test
+  default void whatHasEndedOrIsUnknownStaysAsItIs() {
+    Run run = accepted(Asking.named("r"));
+    Run done = finish(bound(run), Verdict.SUCCEEDED).orElseThrow();
+    RunKey unknown = new RunKey("team-a", "unknown");
+    for (RunKey key : List.of(run.key(), unknown)) {
+      assertThat(ledger().cancel(key, Reasons.CANCELED, "")).isEmpty();
+      assertThat(ledger().hold(key, Reasons.HELD, "")).isEmpty();
+      assertThat(ledger().release(key, Reasons.HELD)).isEmpty();
+    }
+    assertThat(load(run)).isEqualTo(done);
+  }
+
+  @Test
+  default void aHeldRunLeavesTheLineAndComesBackAtItsEnd() {
+    Run first = accepted(Asking.named("r1"));
+    pass(Duration.ofMillis(1));
+    Run second = accepted(Asking.named("r2"));
+    Run held = ledger().hold(first.key(), Reasons.NAMESPACE_MISSING, "gone").orElseThrow();
+    assertThat(held.state()).isEqualTo(RunState.HELD);
+    assertThat(held.standing().message()).isEqualTo("gone");
+    assertThat(ledger().hold(first.key(), Reasons.INTERNAL_ERROR, "again")).isEmpty();
+    assertThat(heads()).containsExactly(second.key());
+    pass(Duration.ofMillis(1));
+    assertThat(ledger().release(first.key(), Reasons.HELD)).isEmpty();
+    Run released = ledger().release(first.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
+    assertThat(released.state()).isEqualTo(RunState.READY);
+    assertThat(released.times().admitAt()).isAfter(second.times().admitAt());
+    assertThat(ledger().release(first.key(), Reasons.NAMESPACE_MISSING)).isEmpty();
+    assertThat(heads()).containsExactly(second.key());
+  }
+
+  @Test
+  default void aLiveRunIsNotHeld() {
+    Run run = accepted(Asking.named("r"));
+    claimed(run);
+    assertThat(ledger().hold(run.key(), Reasons.INTERNAL_ERROR, "")).isEmpty();
+    assertThat(load(run).state()).isEqualTo(RunState.ACTIVE);
+  }
+
+  @Test
+  default void releasedBeforeItsTimeItIsDelayed() {
+    Instant later = ledger().now().plusSeconds(99);
+    Run run = accepted(Asking.named("r").notBefore(later));
+    ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
+    assertThat(ledger().nextDue()).isEmpty();
+    Run released = ledger().release(run.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
+    assertThat(released.state()).isEqualTo(RunState.DELAYED);
+    assertThat(released.standing().reason()).isEqualTo(Reasons.WAITING_FOR_TIME);
+    assertThat(released.standing().message()).isEmpty();
+    assertThat(ledger().nextDue()).contains(later);
+  }
+
+  @Test
+  default void heldRunsAreListedByReasonOldestFirst() {
+    List<Run> held = new ArrayList<>();
+    for (String name : List.of("r1", "r2", "r3")) {
+      Run run = accepted(Asking.named(name));
+      held.add(ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone").orElseThrow());
+      pass(Duration.ofMillis(1));
+    }
+    accepted(Asking.named("other").desired(DesiredState.Held));
+    assertThat(ledger().heldFor(Reasons.NAMESPACE_MISSING, 10)).isEqualTo(held);
+    assertThat(ledger().heldFor(Reasons.NAMESPACE_MISSING, 2)).isEqualTo(held.subList(0, 2));
+    assertThat(ledger().heldFor(Reasons.INTERNAL_ERROR, 10)).isEmpty();
+  }
+
+  @Test
+  default void aDelayedRunBecomesReadyWhenItsTimeHasCome() {
+    Instant soon = ledger().now().plusSeconds(1);
+    Run run = accepted(Asking.named("r").notBefore(soon));
+    accepted(Asking.named("late").notBefore(soon.plusSeconds(999)));
+    assertThat(run.state()).isEqualTo(RunState.DELAYED);
+    List<Run> early = ledger().due(10);
+    assertThat(early.isEmpty() || !ledger().now().isBefore(soon)).isTrue();
+    pass(Duration.ofSeconds(1));
+    List<Run> moved = new ArrayList<>(early);
+    moved.addAll(ledger().due(10));
+    assertThat(moved).containsExactly(load(run));
+    assertThat(load(run).state()).isEqualTo(RunState.READY);
+    assertThat(ledger().due(10)).isEmpty();
+    assertThat(heads()).containsExactly(run.key());
+    assertThat(ledger().nextDue()).contains(soon.plusSeconds(999));
+  }
+
+  @Test
+  default void aBatchOfDueRunsIsBounded() {
+    List<RunKey> runs = new ArrayList<>();
+    for (int i = 0; i < 70; i++) {
+      Run run = accepted(Asking.named("r" + i).client("c" + i % 30));
+      runs.add(run.key());
+      ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
+    }
+    Instant soon = ledger().now().plusMillis(1500);
+    for (int i = 0; i < 70; i++) {
+      ledger().amend(runs.get(i), CLUSTER, 2, Asking.named("r" + i).notBefore(soon).amendment());
+      ledger().release(runs.get(i), Reasons.NAMESPACE_MISSING);
+    }
+    pass(Duration.ofMillis(1500));
+    int delayed = ledger().census().get(RunState.DELAYED).intValue();
+    assertThat(ledger().due(3)).hasSizeLessThanOrEqualTo(3);
+    assertThat(ledger().due(100)).hasSize(Math.max(0, delayed - 3));
+    assertThat(ledger().census().get(RunState.READY)).isEqualTo(70);
+    assertThat(heads()).hasSize(30);
+  }
+
+  @Test
+  default void aWishToHoldIsKeptWhenTimeComes() {
+    Run run = accepted(Asking.named("r"));
+    Attempt bound = bound(run);
+    finish(bound, Verdict.TASK_FAILED);
+    ledger().amend(run.key(), CLUSTER, 2, Asking.named("r").desired(DesiredState.Held).amendment());
+    assertThat(ledger().due(10)).isEmpty();
+    assertThat(load(run).state()).isEqualTo(RunState.HELD);
+  }
+
+  @Test
+  default void whatDidNotStartInTimeFails() {
+    Run ready = accepted(Asking.named("ready").client("a").startDeadline(0));
+    Run held =
+        accepted(Asking.named("held").client("b").startDeadline(0).desired(DesiredState.Held));
+    Run own = accepted(Asking.named("own").withoutMutex().startDeadline(0));
+    Run inTime = accepted(Asking.named("inTime").client("c").startDeadline(3600));
+    Run patient = accepted(Asking.named("patient").client("d"));
+    Run claimed = accepted(Asking.named("claimed").client("e").startDeadline(0));
+    claimed(claimed);
+    Run retried = tried(accepted(Asking.named("f").client("f").startDeadline(0)), Verdict.DEADLINE);
+    List<Run> expired = ledger().expire(2);
+    assertThat(expired).hasSize(2);
+    expired = new ArrayList<>(expired);
+    expired.addAll(ledger().expire(10));
+    assertThat(expired)
+        .extracting(Run::key)
+        .containsExactlyInAnyOrder(ready.key(), held.key(), own.key());
+    assertThat(expired)
+        .allSatisfy(
+            run -> {
+              assertThat(run.state()).isEqualTo(RunState.FAILED);
+              assertThat(run.standing().reason()).isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
+              assertThat(load(run)).isEqualTo(run);
+            });
+    assertThat(ledger().expire(10)).isEmpty();
+    assertThat(heads()).containsExactlyInAnyOrder(inTime.key(), patient.key(), retried.key());
+    assertThat(load(claimed).state()).isEqualTo(RunState.ACTIVE);
+  }
+
+  @Test
+  default void aPurgedRunKeepsNameHashAndOutcome() {
+    Asking asking = Asking.named("r");
+    Run done = finish(bound(accepted(asking)), Verdict.SUCCEEDED).orElseThrow();
+    pass(Duration.ofMillis(1));
+    assertThat(ledger().purge(done.times().finishedAt().orElseThrow(), 10)).isZero();
+    assertThat(ledger().purge(ledger().now(), 10)).isEqualTo(1);
+    assertThat(ledger().purge(ledger().now(), 10)).isZero();
+    assertThat(record(done).attempts()).isEmpty();
+    Run purged = load(done);
+    assertThat(purged.origin().request()).isEmpty();
+    assertThat(purged.standing()).isEqualTo(done.standing());
+    assertThat(purged.times()).isEqualTo(done.times());
+    assertThat(purged.budget()).isEqualTo(done.budget());
+    assertThat(ledger().accept(asking.run(), object(done.key())))
+        .isEqualTo(new Acceptance.Same(purged));
+    assertThat(ledger().accept(asking.another().run(), object(done.key())))
+        .isEqualTo(new Acceptance.NameTaken(purged));
+  }
+
+  @Test
+  default void onlyWhatHasEndedIsPurgedAndNotMoreThanAsked() {
+    Run live = accepted(Asking.named("live").client("live"));
+    Attempt bound = bound(live);
+    Run ready = accepted(Asking.named("ready").client("ready"));
+    for (int i = 0; i < 3; i++) {
+      Run run = accepted(Asking.named("r" + i).client("c" + i));
+      ledger().cancel(run.key(), Reasons.CANCELED, "");
+    }
+    pass(Duration.ofMillis(1));
+    assertThat(ledger().purge(ledger().now(), 2)).isEqualTo(2);
+    assertThat(ledger().purge(ledger().now(), 2)).isEqualTo(1);
+    assertThat(reload(bound)).isEqualTo(bound);
+    assertThat(load(live).origin().request()).isNotEmpty();
+    assertThat(load(ready)).isEqualTo(ready);
+  }
+
+  @Test
+  default void fencesGrowOverAPurge() {
+    Attempt before = bound(accepted(Asking.named("r1")));
+    finish(before, Verdict.SUCCEEDED);
+    pass(Duration.ofMillis(1));
+    assertThat(ledger().purge(ledger().now(), 10)).isEqualTo(1);
+    assertThat(claimed(accepted(Asking.named("r2"))).ref().fence())
+        .isGreaterThan(before.ref().fence());
+  }
+}
