@@ -21,13 +21,13 @@ class RightsTest {
   /** scope, group, resource, names, verbs. */
   static final String TABLE =
       """
-      cluster   |                      | namespaces                | -                                                                | get list watch
+      cluster   |                      | namespaces                | -                                                                | get
       cluster   | apiextensions.k8s.io | customresourcedefinitions | pipelineruns.luigi-operator.io pipelineschedules.luigi-operator.io | get
       cluster   |                      | nodes                     | -                                                                | get
       runs      | luigi-operator.io    | pipelineruns              | -                                                                | create delete get list watch
-      runs      | luigi-operator.io    | pipelineruns/status       | -                                                                | patch update
+      runs      | luigi-operator.io    | pipelineruns/status       | -                                                                | patch
       runs      | luigi-operator.io    | pipelineschedules         | -                                                                | get list watch
-      runs      | luigi-operator.io    | pipelineschedules/status  | -                                                                | patch update
+      runs      | luigi-operator.io    | pipelineschedules/status  | -                                                                | patch
       runs      | batch                | jobs                      | -                                                                | create delete get list watch
       runs      |                      | pods                      | -                                                                | create delete get list patch watch
       runs      |                      | events                    | -                                                                | create
