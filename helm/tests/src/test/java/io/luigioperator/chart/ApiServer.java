@@ -20,10 +20,12 @@ import java.util.Map;
 final class ApiServer implements AutoCloseable {
   private final KubeAPIServer server;
   private final Path kubeconfig;
+  private final Thread stop;
 
-  private ApiServer(KubeAPIServer server, Path kubeconfig) {
+  private ApiServer(KubeAPIServer server, Path kubeconfig, Thread stop) {
     this.server = server;
     this.kubeconfig = kubeconfig;
+    this.stop = stop;
   }
 
   static ApiServer start() throws IOException {
@@ -39,11 +41,14 @@ final class ApiServer implements AutoCloseable {
                 .withOfflineMode(true)
                 .withUpdateKubeConfig(false)
                 .build());
+    // Its two processes must not outlive a test run that is interrupted.
+    var stop = new Thread(server::stop);
+    Runtime.getRuntime().addShutdownHook(stop);
     server.start();
     Path kubeconfig =
         Files.writeString(
             Path.of("target/kubeconfig").toAbsolutePath(), server.getKubeConfigYaml());
-    return new ApiServer(server, kubeconfig);
+    return new ApiServer(server, kubeconfig, stop);
   }
 
   KubernetesClient client() {
@@ -66,6 +71,7 @@ final class ApiServer implements AutoCloseable {
 
   @Override
   public void close() {
+    Runtime.getRuntime().removeShutdownHook(stop);
     server.stop();
   }
 }
