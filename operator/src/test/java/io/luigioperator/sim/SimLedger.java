@@ -27,12 +27,12 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /** The ledger in memory: the same transitions under the same guards, each call one commit. */
 public final class SimLedger implements Ledger {
@@ -109,8 +109,11 @@ public final class SimLedger implements Ledger {
 
   @Override
   public void adopt(String clusterId, String identity) {
-    clusters.put(clusterId, new Cluster(identity, now()));
-    objects.values().forEach(m -> m.remove(clusterId));
+    Cluster known = clusters.get(clusterId);
+    if (known != null && !known.identity().equals(identity)) {
+      clusters.put(clusterId, new Cluster(identity, now()));
+      objects.values().forEach(m -> m.remove(clusterId));
+    }
   }
 
   @Override
@@ -158,6 +161,7 @@ public final class SimLedger implements Ledger {
     Mutex mutex = mutexes.get(key);
     if (mutex == null
         || mutex.holder.isPresent()
+        || attemptByToken(token).isPresent()
         || !headOf(key).map(Run::key).equals(Optional.of(expected))) {
       return Optional.empty();
     }
@@ -176,11 +180,18 @@ public final class SimLedger implements Ledger {
 
   @Override
   public Optional<Attempt> bind(AttemptRef ref, String jobUid, String podUid) {
-    Attempt attempt = attempt(ref);
-    if (attempt.isLive() && attempt.isBoundTo(podUid)) {
-      return Optional.of(attempt);
+    Optional<Attempt> found = attempt(ref);
+    if (found.isEmpty()) {
+      return Optional.empty();
     }
+    Attempt attempt = found.get();
     Run run = runs.get(ref.run());
+    if (attempt.isLive() && attempt.isBoundTo(podUid)) {
+      return found.filter(a -> !run.cancel());
+    }
+    if (allAttempts().stream().anyMatch(a -> a.isBoundTo(podUid))) {
+      return Optional.empty();
+    }
     if (!bindComparesState) {
       Attempt rebound =
           new Attempt(
@@ -205,43 +216,48 @@ public final class SimLedger implements Ledger {
 
   @Override
   public void locate(AttemptRef ref, String podUid, String node) {
-    Transitions.locate(attempt(ref), podUid, node).ifPresent(this::replace);
+    attempt(ref).flatMap(a -> Transitions.locate(a, podUid, node)).ifPresent(this::replace);
   }
 
   @Override
   public void doom(AttemptRef ref, String podUid, FailureCause cause, String message) {
-    Transitions.doom(attempt(ref), podUid, cause, message).ifPresent(this::replace);
+    attempt(ref).flatMap(a -> Transitions.doom(a, podUid, cause, message)).ifPresent(this::replace);
   }
 
   @Override
   public Optional<Instant> suspect(AttemptRef ref, String podUid) {
-    Transitions.suspect(attempt(ref), podUid, now()).ifPresent(this::replace);
-    return Optional.of(attempt(ref)).filter(Attempt::isLive).flatMap(Attempt::uncleanSince);
+    attempt(ref).flatMap(a -> Transitions.suspect(a, podUid, now())).ifPresent(this::replace);
+    return attempt(ref)
+        .filter(a -> a.isLive() && a.isBoundTo(podUid))
+        .flatMap(Attempt::uncleanSince);
   }
 
   @Override
   public void reassure(AttemptRef ref, String podUid) {
-    Transitions.reassure(attempt(ref), podUid).ifPresent(this::replace);
+    attempt(ref).flatMap(a -> Transitions.reassure(a, podUid)).ifPresent(this::replace);
   }
 
   @Override
   public Optional<Run> finish(
       AttemptRef ref, String podUid, Ending ending, RetryPolicy policy, Presence presence) {
-    Attempt attempt = attempt(ref);
     int sameBefore =
         (int)
             attemptsOf(ref.run()).stream()
                 .flatMap(a -> a.end().stream())
                 .filter(e -> e.reason().equals(ending.cause().reason()))
                 .count();
-    return Transitions.finish(
-            runs.get(ref.run()), attempt, podUid, ending, policy, sameBefore, presence, now())
+    return attempt(ref)
+        .flatMap(
+            a ->
+                Transitions.finish(
+                    runs.get(ref.run()), a, podUid, ending, policy, sameBefore, presence, now()))
         .map(this::settle);
   }
 
   @Override
   public Optional<Run> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
-    return Transitions.abandon(runs.get(ref.run()), attempt(ref), why, policy, now())
+    return attempt(ref)
+        .flatMap(a -> Transitions.abandon(runs.get(ref.run()), a, why, policy, now()))
         .map(this::settle);
   }
 
@@ -281,14 +297,36 @@ public final class SimLedger implements Ledger {
 
   @Override
   public int purge(Instant finishedBefore, int limit) {
-    int purged = 0;
-    for (Run r : List.copyOf(runs.values())) {
-      boolean old = r.times().finishedAt().filter(t -> t.isBefore(finishedBefore)).isPresent();
-      if (old && purged < limit && attempts.remove(r.key()) != null) {
-        purged++;
-      }
+    List<Run> old =
+        runs.values().stream()
+            .filter(r -> r.times().finishedAt().filter(t -> t.isBefore(finishedBefore)).isPresent())
+            .filter(r -> !r.origin().request().isEmpty())
+            .limit(limit)
+            .toList();
+    for (Run r : old) {
+      attempts.remove(r.key());
+      runs.put(r.key(), withoutRequest(r));
     }
-    return purged;
+    return old.size();
+  }
+
+  private static Run withoutRequest(Run r) {
+    Run.Origin o = r.origin();
+    return new Run(
+        new Run.Origin(
+            o.key(),
+            o.client(),
+            o.businessDate(),
+            o.schedule(),
+            o.admitKey(),
+            "",
+            o.requestSha(),
+            o.hashVersion()),
+        r.standing(),
+        r.desired(),
+        r.priority(),
+        r.budget(),
+        r.times());
   }
 
   @Override
@@ -308,7 +346,14 @@ public final class SimLedger implements Ledger {
 
   @Override
   public Audit auditHeads(Optional<AdmitKey> after, int limit) {
-    return new Audit(List.of(), Optional.empty()); // heads are computed here, never cached
+    // heads are computed here and never cached: there is nothing to correct, only pages to turn
+    List<AdmitKey> page =
+        mutexes.keySet().stream()
+            .filter(k -> after.isEmpty() || k.compareTo(after.get()) > 0)
+            .limit(limit)
+            .toList();
+    return new Audit(
+        List.of(), page.size() < limit ? Optional.empty() : Optional.of(page.getLast()));
   }
 
   // ---- reads
@@ -403,9 +448,13 @@ public final class SimLedger implements Ledger {
 
   @Override
   public Map<RunState, Long> census() {
-    return runs.values().stream()
-        .filter(r -> !r.state().isTerminal())
-        .collect(Collectors.groupingBy(Run::state, TreeMap::new, Collectors.counting()));
+    Map<RunState, Long> census = new EnumMap<>(RunState.class);
+    for (RunState state : RunState.values()) {
+      if (!state.isTerminal()) {
+        census.put(state, runs.values().stream().filter(r -> r.state() == state).count());
+      }
+    }
+    return census;
   }
 
   // ---- rows
@@ -414,11 +463,8 @@ public final class SimLedger implements Ledger {
     return attempts.values().stream().flatMap(List::stream).toList();
   }
 
-  private Attempt attempt(AttemptRef ref) {
-    return attemptsOf(ref.run()).stream()
-        .filter(a -> a.number() == ref.number())
-        .findFirst()
-        .orElseThrow(() -> new ConstraintViolated("no attempt " + ref));
+  private Optional<Attempt> attempt(AttemptRef ref) {
+    return attemptsOf(ref.run()).stream().filter(a -> a.ref().equals(ref)).findFirst();
   }
 
   private Optional<Run> move(RunKey key, Function<Run, Optional<Run>> transition) {
