@@ -25,9 +25,6 @@ CGROUP=luigi-operator-$NAME
 # In the order of their start.
 COMPONENTS=(containerd etcd forward kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy coredns)
 
-# Folders of the host into which components write whatever they are told; hidden in the mount namespace.
-HIDDEN=(/var/lib/cni /var/log/containers)
-
 # cgroup_roots: the mounted hierarchies: one on version 2, several on version 1 and in the mixed setup.
 cgroup_roots() { awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/mounts | sort -u; }
 
@@ -115,18 +112,10 @@ in_own_namespaces() {
 # make_namespaces: a process that only waits holds a network and a mount namespace open. Nothing is pinned to a
 # file, so both go when the last process in them goes.
 make_namespaces() {
-  local path
   spawn namespaces unshare --net --mount --propagation private -- "$BIN/pause"
   wait_for 10 "namespaces" "$LOG/namespaces.log" in_own_namespaces
-  for path in "${HIDDEN[@]}"; do
-    if [[ ! -d $path ]]; then
-      mkdir -p "$path"
-      echo "$path" >>"$RUN/made"
-    fi
-  done
   inside bash -euo pipefail -c '
-    run=$1 bridge=$2 address=$3 services=$4 kubelet=$5
-    shift 5
+    run=$1 bridge=$2 address=$3 services=$4 kubelet=$5 cache=$6
     # Mounts made here stay here; between containers and the kubelet they are passed on.
     mount --make-rshared /
     # Sockets, locks and states of the runtime, which names many of its paths itself.
@@ -134,7 +123,15 @@ make_namespaces() {
     # The paths of Unix sockets are limited to 107 characters, and the cache may lie deep.
     mkdir -p /run/kubelet
     mount --bind "$kubelet" /run/kubelet
-    for path; do mount -t tmpfs -o mode=755 tmpfs "$path"; done
+    # Components write there whatever they are told (/var/lib/cni, /var/log/containers): of that the host sees
+    # nothing. Should the cache lie below, it stays the real one.
+    mkdir /run/cache
+    mount --bind "$cache" /run/cache
+    for path in /var/lib /var/log; do
+      mkdir -p "/run/overlay$path/upper" "/run/overlay$path/work"
+      mount -t overlay -o "lowerdir=$path,upperdir=/run/overlay$path/upper,workdir=/run/overlay$path/work" overlay "$path"
+    done
+    mount --bind /run/cache "$cache"
 
     # The kubelet would set these for the whole machine and leave them so: show it what it wants to see.
     while read -r name value; do
@@ -158,14 +155,14 @@ make_namespaces() {
     # itself could not use services, and a service without pods would not refuse connections.
     ip route add "$services" dev "$bridge"
     echo 1 >/proc/sys/net/ipv4/ip_forward
-  ' make_namespaces "$RUN" "$BRIDGE" "$NODE_ADDRESS" "$SERVICE_RANGE" "$CLUSTER/kubelet" "${HIDDEN[@]}" >>"$LOG/namespaces.log" 2>&1 ||
+  ' make_namespaces "$RUN" "$BRIDGE" "$NODE_ADDRESS" "$SERVICE_RANGE" "$CLUSTER/kubelet" "$CACHE" >>"$LOG/namespaces.log" 2>&1 ||
     { tail -n 20 "$LOG/namespaces.log" >&2; die "the namespaces could not be prepared"; }
 }
 
 # end_all: ends every process of the cluster and takes its traces away; with them go the namespaces, and with the
 # namespaces every mount, interface and iptables rule made in them.
 end_all() {
-  local pids path end=$((SECONDS + 30))
+  local pids end=$((SECONDS + 30))
   while pids=$(all_pids) && [[ -n $pids ]]; do
     ((SECONDS < end)) || die "these processes of the cluster cannot be ended: ${pids//$'\n'/ }"
     # shellcheck disable=SC2086
@@ -177,11 +174,6 @@ end_all() {
     ((SECONDS < end)) || die "the control groups named $CGROUP cannot be removed"
     sleep 0.05
   done
-  if [[ -e $RUN/made ]]; then
-    while read -r path; do
-      rmdir "$path" 2>/dev/null || true
-    done <"$RUN/made"
-  fi
   rm -rf "$RUN"
 }
 
