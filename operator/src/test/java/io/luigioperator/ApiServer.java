@@ -4,31 +4,54 @@
  */
 package io.luigioperator;
 
+import static org.awaitility.Awaitility.await;
+
 import io.fabric8.kubeapitest.KubeAPIServer;
 import io.fabric8.kubeapitest.KubeAPIServerConfigBuilder;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.luigioperator.job.Fabric8Kube;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * A real etcd and kube-apiserver, started once for the tests of a JVM and stopped with it. There is
- * no controller behind it: Jobs make no pods, and nothing is collected.
+ * A real etcd and kube-apiserver with our definitions, started once for the tests of a JVM and
+ * stopped with it. There is no controller behind it: Jobs make no pods, and nothing is collected.
  */
 public final class ApiServer {
   private static final String VERSION = "1.35.4";
+  private static final Path DEFINITIONS = Path.of("../crds");
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
   private static final KubeAPIServer SERVER = start();
 
   private ApiServer() {}
 
-  /** With all rights; the caller closes it. */
+  /** With all rights and the bounds of the operator; the caller closes it. */
   public static KubernetesClient client() {
-    return new KubernetesClientBuilder()
-        .withConfig(Config.fromKubeconfig(SERVER.getKubeConfigYaml()))
-        .build();
+    return client(config(SERVER));
+  }
+
+  /** The same as another user, who has no rights until a test grants some. */
+  public static KubernetesClient clientOf(String user) {
+    return client(new ConfigBuilder(config(SERVER)).withImpersonateUsername(user).build());
+  }
+
+  private static Config config(KubeAPIServer server) {
+    return Config.fromKubeconfig(server.getKubeConfigYaml());
+  }
+
+  private static KubernetesClient client(Config config) {
+    return new KubernetesClientBuilder().withConfig(Fabric8Kube.bounded(config)).build();
   }
 
   private static KubeAPIServer start() {
@@ -57,6 +80,30 @@ public final class ApiServer {
                 .build());
     Runtime.getRuntime().addShutdownHook(new Thread(server::stop));
     server.start();
+    try (KubernetesClient client = client(config(server))) {
+      installDefinitions(client);
+    }
     return server;
+  }
+
+  private static void installDefinitions(KubernetesClient client) {
+    for (String kind : List.of("pipelineruns", "pipelineschedules")) {
+      String name = kind + ".luigi-operator.io";
+      try (InputStream file = Files.newInputStream(DEFINITIONS.resolve(name + ".yaml"))) {
+        client.load(file).serverSideApply();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      // asked from this thread, since another one would wait for this class to be initialized
+      await().pollInSameThread().atMost(PATIENCE).until(() -> isEstablished(client, name));
+    }
+  }
+
+  private static boolean isEstablished(KubernetesClient client, String name) {
+    CustomResourceDefinition crd =
+        client.apiextensions().v1().customResourceDefinitions().withName(name).get();
+    return crd.getStatus() != null
+        && crd.getStatus().getConditions().stream()
+            .anyMatch(c -> c.getType().equals("Established") && c.getStatus().equals("True"));
   }
 }

@@ -17,6 +17,8 @@ final class Answers {
 
   static final int UNPROCESSABLE = 422;
 
+  private static final int MAX_DEPTH = 10;
+
   private Answers() {}
 
   /** Asks something that cannot be refused for a reason of ours; any error means: later. */
@@ -78,9 +80,18 @@ final class Answers {
 
   static KubeUnavailable unavailable(String what, KubernetesClientException e) {
     return new KubeUnavailable(
-        e.getCode() == 0
-            ? "%s: no answer: %s".formatted(what, words(e))
-            : "%s: %d: %s".formatted(what, e.getCode(), words(e)),
+        e.getCode() > 0
+            ? "%s: %d: %s".formatted(what, e.getCode(), words(e))
+            : "%s: no answer: %s".formatted(what, root(e)),
         e);
+  }
+
+  /** The client library wraps what really happened several times. */
+  private static Throwable root(Throwable e) {
+    Throwable root = e;
+    for (int depth = 0; root.getCause() != null && depth < MAX_DEPTH; depth++) {
+      root = root.getCause();
+    }
+    return root;
   }
 }

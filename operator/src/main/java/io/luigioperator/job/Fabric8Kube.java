@@ -226,11 +226,10 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     String what = "writing the status of PipelineRun " + key;
     String patch = Resources.statusPatch(object.uid(), status, client.getKubernetesSerialization());
     try {
+      // of an item at hand: by name alone the client would read the object first
       PipelineRun written =
           client
-              .resources(PipelineRun.class)
-              .inNamespace(key.namespace())
-              .withName(key.name())
+              .resource(Resources.manifest(key, object.spec()))
               .subresource("status")
               .patch(PatchContext.of(PatchType.JSON), patch);
       view.saw(written);

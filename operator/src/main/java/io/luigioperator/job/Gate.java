@@ -5,9 +5,9 @@
 package io.luigioperator.job;
 
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.fabric8.kubernetes.client.dsl.PodResource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.luigioperator.run.AttemptSeen.PodSeen;
@@ -61,7 +61,17 @@ final class Gate {
         """
             .formatted(pod.uid(), index, Marks.GATE, index);
     try {
-      view.saw(resource(pod).patch(PatchContext.of(PatchType.JSON), patch));
+      // of an item at hand: by name alone the client would read the pod first
+      view.saw(
+          client
+              .resource(
+                  new PodBuilder()
+                      .withNewMetadata()
+                      .withNamespace(pod.namespace())
+                      .withName(pod.name())
+                      .endMetadata()
+                      .build())
+              .patch(PatchContext.of(PatchType.JSON), patch));
       return true;
     } catch (KubernetesClientException e) {
       if (Answers.isNotFound(e)) {
@@ -72,7 +82,9 @@ final class Gate {
   }
 
   private OptionalInt indexNow(PodSeen pod, String what) {
-    Pod now = Answers.ask(what, () -> resource(pod).get());
+    Pod now =
+        Answers.ask(
+            what, () -> client.pods().inNamespace(pod.namespace()).withName(pod.name()).get());
     if (now == null || !now.getMetadata().getUid().equals(pod.uid())) {
       return OptionalInt.empty();
     }
@@ -81,9 +93,5 @@ final class Gate {
     return IntStream.range(0, gates.size())
         .filter(i -> Marks.GATE.equals(gates.get(i).getName()))
         .findFirst();
-  }
-
-  private PodResource resource(PodSeen pod) {
-    return client.pods().inNamespace(pod.namespace()).withName(pod.name());
   }
 }

@@ -22,6 +22,7 @@ import io.fabric8.kubernetes.api.model.ResourceQuotaBuilder;
 import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.luigioperator.ApiServer;
 import io.luigioperator.api.LuigiStatus;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRun;
