@@ -93,6 +93,11 @@ public record Run(
       Optional<Instant> startedAt,
       Optional<Instant> finishedAt) {
 
+    /** Since when, at the earliest, it could have been READY. */
+    Instant readySince() {
+      return notBefore.filter(t -> t.isAfter(acceptedAt)).orElse(acceptedAt);
+    }
+
     Times withAdmitAt(Instant t) {
       return new Times(acceptedAt, t, notBefore, startDeadline, startedAt, finishedAt);
     }

@@ -13,6 +13,7 @@ import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.PodCheck;
 import io.luigioperator.run.RunSnapshot.Recorded;
 import io.luigioperator.run.RunSnapshot.Row;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
@@ -25,6 +26,8 @@ import java.util.Optional;
  * evidence.
  */
 public final class RunDecider {
+
+  private static final Duration SELDOM = Duration.ofMinutes(5);
 
   private final Limits limits;
 
@@ -92,6 +95,10 @@ public final class RunDecider {
     if (bookkeeping.isPresent()) {
       return Decision.doing(bookkeeping.get());
     }
+    if (row.run().state() == RunState.READY) {
+      return Decision.waitingUntil(nextLookAtTheLine(row.run(), now))
+          .showing(StatusView.of(s, row, now));
+    }
     Decision attempt =
         s.mine()
             .map(
@@ -105,6 +112,16 @@ public final class RunDecider {
     }
     Decision shown = attempt.showing(StatusView.of(s, row, now));
     return timeToLive(s, row).map(shown::lookingAt).orElse(shown);
+  }
+
+  /**
+   * What a READY run waits for changes without an event of its own: its client is taken, or free
+   * again. The longer it has waited, the less often it asks.
+   */
+  private static Instant nextLookAtTheLine(Run run, Instant now) {
+    Duration waited = Duration.between(run.times().readySince(), now).dividedBy(4);
+    Duration pause = waited.compareTo(SELDOM) > 0 ? SELDOM : waited;
+    return now.plus(pause.compareTo(StatusView.PATIENCE) < 0 ? StatusView.PATIENCE : pause);
   }
 
   /** Brings the row up to the object: the record of it, its mutable fields, its time to live. */

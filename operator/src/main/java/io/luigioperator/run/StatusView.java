@@ -30,7 +30,7 @@ import java.util.Optional;
 public final class StatusView {
 
   /** How long a fresh run may stay unsaid, so that one that starts at once is written once. */
-  private static final Duration PATIENCE = Duration.ofSeconds(1);
+  static final Duration PATIENCE = Duration.ofSeconds(1);
 
   private StatusView() {}
 
@@ -117,7 +117,8 @@ public final class StatusView {
   private static Optional<PipelineRunStatus> queued(
       RunSnapshot s, RunObject object, Row row, Instant now) {
     Run run = row.run();
-    boolean fresh = run.state() == RunState.READY && now.isBefore(readySince(row).plus(PATIENCE));
+    boolean fresh =
+        run.state() == RunState.READY && now.isBefore(run.times().readySince().plus(PATIENCE));
     if (fresh) {
       return Optional.empty();
     }
@@ -152,11 +153,6 @@ public final class StatusView {
       case Reasons.WAITING_FOR_TIME -> until;
       default -> run.standing().message();
     };
-  }
-
-  private static Instant readySince(Row row) {
-    Instant accepted = row.run().times().acceptedAt();
-    return row.run().times().notBefore().filter(t -> t.isAfter(accepted)).orElse(accepted);
   }
 
   private static Optional<PipelineRunStatus> active(
