@@ -217,9 +217,8 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
         procs.die_with_parent()
-        # The Luigi process's handlers are inherited, and would be wrong here.
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-            signal.signal(number, signal.SIG_DFL)
+        # Luigi's handler is inherited, and would be wrong here. One that user code has set for SIGTERM is kept.
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
         self._channel.become_task(self.task.task_id)
         super().run()
 

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Ends processes for certain: by group, and by descent for what left its group. Standard library only."""
+"""Ends processes for certain: by group, and by descent for what left its group. Linux, standard library only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import contextlib
 import ctypes
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -20,9 +19,8 @@ _ROUND_SECONDS = 0.01
 
 
 def die_with_parent() -> None:
-    """On Linux the kernel kills this process when its parent dies, so that nothing outlives a killed supervisor."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    """The kernel kills this process when its parent dies, so that nothing outlives a killed supervisor."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def signal_group(pgid: int, number: signal.Signals) -> None:
@@ -32,9 +30,8 @@ def signal_group(pgid: int, number: signal.Signals) -> None:
 
 
 def adopt_orphans() -> None:
-    """On Linux every descendant whose parent ends becomes a child of this process, whatever session it made itself."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    """Every descendant whose parent ends becomes a child of this process, whatever session it made itself."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def reap_orphans(own_child: int) -> None:
@@ -48,10 +45,7 @@ def reap_orphans(own_child: int) -> None:
 
 
 def kill_descendants(child: int) -> int:
-    """SIGKILL for all descendants of this process (without /proc: for the group of child). Returns how many."""
-    if not Path("/proc/self/stat").exists():
-        signal_group(child, signal.SIGKILL)
-        return 0
+    """SIGKILL for all descendants of this process; child is left to its Popen to reap. Returns how many."""
     killed: set[int] = set()
     # A process may fork while we look, and the dead must be reaped to disappear: look until a round finds nothing.
     for _ in range(_ROUNDS):

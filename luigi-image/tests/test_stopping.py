@@ -34,9 +34,16 @@ def test_a_task_timeout_ends_its_grandchildren(flow: Flow, workers):
     assert gone(pids)
 
 
-def test_a_task_that_ignores_sigterm_times_out_too(flow: Flow):
-    result = flow.run("WaitsForEver", {"stubborn": "true"}, timeouts={"taskSeconds": 2})
+def test_a_timeout_ends_what_ignores_sigterm_while_others_work(flow: Flow):
+    process = flow.start(flow.spec("TimeoutBesideWork", workers=3, timeouts={"taskSeconds": 1}))
+    wait_for(lambda: flow.rolling().get("n", {}).get("failed"), "the task has timed out")
+    (pids,) = flow.notes("pids")
+    assert gone(pids)
+    assert flow.rolling()["n"]["running"] == 1
+    (flow.home / "go").touch()
+    result = flow.end(process)
     assert result.verdict() == (30, "TaskFailed", True)
+    assert (result.n["ran"], result.n["failed"]) == (1, 1)
 
 
 @workers

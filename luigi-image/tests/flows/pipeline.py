@@ -60,7 +60,8 @@ class NoParameters(Step):
 class Environment(Step):
     def run(self):
         names = ("NAMESPACE", "NAME", "UID", "ATTEMPT", "FENCE", "DATE", "DEADLINE", "SPEC", "TERMINATION_LOG")
-        self.write("\n".join(f"{name}={os.environ.get('LUIGI_RUN_' + name)}" for name in names))
+        lines = [f"{name}={os.environ.get('LUIGI_RUN_' + name)}" for name in names]
+        self.write("\n".join([*lines, f"SIGUSR1={signal.getsignal(signal.SIGUSR1).name}"]))
 
 
 class BadData(ValueError):
@@ -285,8 +286,9 @@ class LeavesDaemon(Step):
 
 
 class WaitsForSignal(Step):
-    """Runs until the file \"go\" appears."""
+    """Runs until the file "go" appears."""
 
+    worker_timeout = 0
     n = luigi.IntParameter(default=0)
 
     def run(self):
@@ -306,6 +308,11 @@ class ManyWaits(luigi.WrapperTask):
 class ManyForEver(luigi.WrapperTask):
     def requires(self):
         return [WaitsForEver(n=n) for n in range(3)]
+
+
+class TimeoutBesideWork(luigi.WrapperTask):
+    def requires(self):
+        return [WaitsForEver(stubborn=True), WaitsForSignal()]
 
 
 class Talks(Step):
