@@ -32,7 +32,7 @@ logger = logging.getLogger("luigi_run")
 # A child that ended without a result: its result may still be on the way through the queue for that long.
 _SILENT_SECONDS = 5.0
 # After a task's timeout: time for its processes to end on SIGTERM before SIGKILL.
-_TERM_SECONDS = 5.0
+_TERM_SECONDS = 3.0
 
 
 class TapScheduler(luigi.scheduler.Scheduler):

@@ -18,6 +18,11 @@ from typing import Any
 import jsonschema
 import psutil
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, and nothing kept beside the tests.
+settings.register_profile("build", derandomize=True, database=None, deadline=None)
+settings.load_profile("build")
 
 HERE = Path(__file__).resolve().parent
 IMAGE = HERE.parent

@@ -67,7 +67,7 @@ def messages(fail=None):
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200)
 @given(messages(), st.integers(768, 4096))
 def test_always_valid_and_within_the_budget(full, budget):
     line = message.encode(full, budget)
@@ -83,7 +83,7 @@ def test_always_valid_and_within_the_budget(full, budget):
     json.dumps(slim, ensure_ascii=False).encode("utf-8")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200)
 @given(messages(fail=True), st.integers(768, 4096))
 def test_cut_in_the_promised_order(full, budget):
     line = message.encode(full, budget)

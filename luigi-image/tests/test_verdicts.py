@@ -147,8 +147,7 @@ def test_a_broken_failure_handler_hides_nothing(flow: Flow):
     assert result.fail["exc"] == "ZeroDivisionError"
 
 
-@workers
-@pytest.mark.parametrize("code", [0, 7])
+@pytest.mark.parametrize(("code", "workers"), [(0, 1), (0, 3), (7, 1)])
 def test_a_task_process_that_vanishes(flow: Flow, workers, code):
     result = flow.run("Vanishes", {"code": str(code)}, workers=workers)
     assert result.verdict() == TASK_FAILED
@@ -157,9 +156,8 @@ def test_a_task_process_that_vanishes(flow: Flow, workers, code):
     assert result.lines(f"Vanishes(code={code})") == ["a last word without a line end"]
 
 
-@workers
-def test_a_vanished_task_does_not_hold_up_the_others(flow: Flow, workers):
-    result = flow.run("AboveVanishes", workers=workers)
+def test_a_vanished_task_does_not_hold_up_the_others(flow: Flow):
+    result = flow.run("AboveVanishes", workers=3)
     assert result.verdict() == TASK_FAILED
     counts(result, total=3, ran=1, failed=1, pending=1)
 
