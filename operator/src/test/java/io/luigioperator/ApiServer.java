@@ -54,26 +54,34 @@ public final class ApiServer {
     return new KubernetesClientBuilder().withConfig(Fabric8Kube.bounded(config)).build();
   }
 
-  private static KubeAPIServer start() {
-    Path cache =
-        Optional.ofNullable(System.getenv("LUIGI_OPERATOR_CACHE"))
-            .map(Path::of)
-            .orElseGet(
-                () ->
-                    Optional.ofNullable(System.getenv("XDG_CACHE_HOME"))
-                        .map(Path::of)
-                        .orElseGet(() -> Path.of(System.getProperty("user.home"), ".cache"))
-                        .resolve("luigi-operator"));
-    for (String name : List.of("etcd", "kube-apiserver", "kubectl")) {
-      Path program = cache.resolve("k8s").resolve(VERSION + "-linux-amd64").resolve(name);
-      if (!Files.isExecutable(program)) {
-        throw new IllegalStateException(program + " is missing: run dev/binaries");
-      }
+  /**
+   * A program that {@code dev/binaries} has built; an absent one is an error, not a reason to skip.
+   */
+  static Path program(String name) {
+    Path program = cache().resolve("k8s").resolve(VERSION + "-linux-amd64").resolve(name);
+    if (!Files.isExecutable(program)) {
+      throw new IllegalStateException(program + " is missing: run dev/binaries " + name);
     }
+    return program;
+  }
+
+  private static Path cache() {
+    return Optional.ofNullable(System.getenv("LUIGI_OPERATOR_CACHE"))
+        .map(Path::of)
+        .orElseGet(
+            () ->
+                Optional.ofNullable(System.getenv("XDG_CACHE_HOME"))
+                    .map(Path::of)
+                    .orElseGet(() -> Path.of(System.getProperty("user.home"), ".cache"))
+                    .resolve("luigi-operator"));
+  }
+
+  private static KubeAPIServer start() {
+    List.of("etcd", "kube-apiserver", "kubectl").forEach(ApiServer::program);
     KubeAPIServer server =
         new KubeAPIServer(
             KubeAPIServerConfigBuilder.anAPIServerConfig()
-                .withTestDir(cache.toString())
+                .withTestDir(cache().toString())
                 .withApiServerVersion(VERSION)
                 .withOfflineMode(true)
                 .withUpdateKubeConfig(false)

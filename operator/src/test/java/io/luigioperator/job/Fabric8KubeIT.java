@@ -23,6 +23,7 @@ import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.luigioperator.ApiServer;
+import io.luigioperator.ShippedRights;
 import io.luigioperator.api.LuigiStatus;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRun;
@@ -73,33 +74,40 @@ class Fabric8KubeIT {
   private static final Duration PATIENCE = Duration.ofSeconds(20);
   private static final AtomicInteger NAMES = new AtomicInteger();
 
+  /** Of the test, with all rights. */
   private static KubernetesClient client;
+
+  /** Of the door, with the rights that the chart grants and no others. */
+  private static KubernetesClient operator;
 
   private final Queue<RunKey> changes = new ConcurrentLinkedQueue<>();
   private final List<Fabric8Kube> opened = new ArrayList<>();
   private String namespace = "";
-  private Fabric8Kube kube = newKube(client);
+  private final Fabric8Kube kube = newKube(operator);
 
-  private Fabric8Kube newKube(KubernetesClient c) {
+  private Fabric8Kube newKube(KubernetesClient c, String... namespaces) {
     Fabric8Kube k =
-        new Fabric8Kube(c, new JobBlueprint("0.1.0"), List.of(), InstantSource.fixed(NOW));
+        new Fabric8Kube(
+            c, new JobBlueprint("0.1.0"), List.of(namespaces), InstantSource.fixed(NOW));
     opened.add(k);
     return k;
   }
 
   @BeforeAll
-  static void connect() {
+  static void connect() throws IOException, InterruptedException {
     client = ApiServer.client();
+    ShippedRights.grant(client);
+    operator = ApiServer.clientOf(ShippedRights.USER);
   }
 
   @AfterAll
   static void disconnect() {
+    operator.close();
     client.close();
   }
 
   @BeforeEach
   void makeNamespace() {
-    kube = newKube(client);
     namespace = "job-" + NAMES.incrementAndGet();
     client
         .resource(
@@ -133,6 +141,9 @@ class Fabric8KubeIT {
     assertThat(kube.identity())
         .isEqualTo(client.namespaces().withName("kube-system").get().getMetadata().getUid());
     assertThat(kube.crdEstablished()).isTrue();
+    assertThatThrownBy(() -> operator.secrets().inNamespace(namespace).list())
+        .as("all this with the rights of the chart")
+        .hasMessageContaining("cannot list resource \"secrets\"");
   }
 
   @Test
@@ -276,7 +287,7 @@ class Fabric8KubeIT {
     RunObject object = present("warned");
     kube.warn(object, "AttemptFailed", "first");
     kube.warn(object, "AttemptFailed", "second");
-    newKube(client).warn(object, "AttemptFailed", "from another operator");
+    newKube(operator).warn(object, "AttemptFailed", "from another operator");
     kube.warn(object, "RunFailed", "x".repeat(2000));
 
     List<Event> events = client.v1().events().inNamespace(namespace).list().getItems();
@@ -535,7 +546,7 @@ class Fabric8KubeIT {
       assertThat(seen.job()).isPresent();
     }
     assertThat(kube.attempt(given.attempt(), Freshness.LIVE).live()).isTrue();
-    assertThat(newKube(client).attempt(given.attempt(), Freshness.LIVE).pods())
+    assertThat(newKube(operator).attempt(given.attempt(), Freshness.LIVE).pods())
         .as("who did not watch knows nothing of it")
         .isEmpty();
     await().atMost(PATIENCE).until(() -> changes.contains(given.run().key()));
@@ -604,6 +615,25 @@ class Fabric8KubeIT {
     await().atMost(PATIENCE).until(() -> changes.contains(object.key()));
     assertThat(kube.run(object.key(), Freshness.CACHED)).isEmpty();
     assertThat(kube.isWatching()).isTrue();
+  }
+
+  @Test
+  void watchesOnlyTheNamespacesItServes() {
+    String other = namespace;
+    makeNamespace();
+    Fabric8Kube narrow = newKube(operator, namespace);
+    narrow.onChange(changes::add);
+    narrow.start(PATIENCE);
+    RunKey elsewhere = new RunKey(other, "elsewhere");
+    kube.createRun(elsewhere, given("elsewhere").object().spec());
+    gatedPod("here");
+
+    await().atMost(PATIENCE).until(() -> cached(narrow, given("here")).pods().size() == 1);
+    assertThat(cached(narrow, given("here")).job()).isPresent();
+    assertThat(narrow.jobs()).hasSize(1);
+    assertThat(narrow.pods()).hasSize(1);
+    assertThat(changes).contains(given("here").run().key()).doesNotContain(elsewhere);
+    assertThat(narrow.run(elsewhere, Freshness.CACHED)).isEmpty();
   }
 
   @Test
@@ -705,6 +735,10 @@ class Fabric8KubeIT {
   }
 
   private AttemptSeen cached(Given given) {
+    return cached(kube, given);
+  }
+
+  private static AttemptSeen cached(Kube kube, Given given) {
     return kube.attempt(given.attempt(), Freshness.CACHED);
   }
 
