@@ -144,8 +144,9 @@ class PhaseProcess:
         except OSError:
             return False
         hello = json.loads(data)
-        self._tasks[hello["id"]] = hello["pid"]
         task = self._board.tasks.get(hello["id"])
+        if task and task.state == "running":  # a short task may have ended before its output came here
+            self._tasks[hello["id"]] = hello["pid"]
         for fd in fds:
             self._add_output(fd, task.name if task else hello["id"])
         return True
