@@ -5,6 +5,7 @@
 package io.luigioperator;
 
 import io.luigioperator.api.Priority;
+import io.luigioperator.ledger.LedgerConfig.Ssl;
 import io.luigioperator.run.Ageing;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,27 +50,15 @@ public record OperatorConfig(
     String leaseNamespace,
     String podName) {
 
-  /** Where the ledger is. Plain text is possible, but never the default. */
+  /** Where the ledger is. There is no way to it but over TLS. */
   public record Mysql(
       String host,
       int port,
       String database,
       String user,
       Secret password,
-      SslMode sslMode,
+      Ssl sslMode,
       Optional<Path> caFile) {}
-
-  /** How far the connection to MySQL is protected, in the words of its driver. */
-  public enum SslMode {
-    DISABLED,
-    REQUIRED,
-    VERIFY_CA,
-    VERIFY_IDENTITY;
-
-    boolean verifies() {
-      return this == VERIFY_CA || this == VERIFY_IDENTITY;
-    }
-  }
 
   public enum LogLevel {
     ERROR,
@@ -152,14 +141,14 @@ public record OperatorConfig(
   }
 
   private static Mysql mysql(Environment env) {
-    SslMode mode = env.choice("MYSQL_SSL_MODE", SslMode.REQUIRED);
+    Ssl mode = env.choice("MYSQL_SSL_MODE", Ssl.REQUIRED);
     Optional<Path> ca = env.optional("MYSQL_CA_FILE").map(Path::of);
     ca.filter(path -> !Files.isReadable(path))
         .ifPresent(
             path ->
                 env.problem(
                     "MYSQL_CA_FILE", "there is no readable file " + path + ": mount the CA there"));
-    if (ca.isPresent() && !mode.verifies()) {
+    if (ca.isPresent() && mode == Ssl.REQUIRED) {
       env.problem(
           "MYSQL_CA_FILE",
           "a CA is not looked at with "

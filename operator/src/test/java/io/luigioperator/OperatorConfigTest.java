@@ -9,8 +9,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.luigioperator.OperatorConfig.Invalid;
 import io.luigioperator.OperatorConfig.LogLevel;
-import io.luigioperator.OperatorConfig.SslMode;
 import io.luigioperator.api.Priority;
+import io.luigioperator.ledger.LedgerConfig.Ssl;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -54,7 +54,7 @@ class OperatorConfigTest {
 
     assertThat(config.namespaces()).isEmpty();
     assertThat(config.mysql().port()).isEqualTo(3306);
-    assertThat(config.mysql().sslMode()).isEqualTo(SslMode.REQUIRED);
+    assertThat(config.mysql().sslMode()).isEqualTo(Ssl.REQUIRED);
     assertThat(config.mysql().caFile()).isEmpty();
     assertThat(config.maxRunning()).isEqualTo(20);
     assertThat(config.nodeLossHold()).isEqualTo(Duration.ofMinutes(10));
@@ -81,7 +81,7 @@ class OperatorConfigTest {
     changes.put("LUIGI_OPERATOR_MYSQL_DATABASE", "other");
     changes.put("LUIGI_OPERATOR_MYSQL_USER", "other");
     changes.put("LUIGI_OPERATOR_MYSQL_PASSWORD", "other");
-    changes.put("LUIGI_OPERATOR_MYSQL_SSL_MODE", "DISABLED");
+    changes.put("LUIGI_OPERATOR_MYSQL_SSL_MODE", "VERIFY_IDENTITY");
     changes.put("LUIGI_OPERATOR_MYSQL_CA_FILE", ca.toString());
     changes.put("LUIGI_OPERATOR_CAPACITY_MAX_RUNNING", "1");
     changes.put("LUIGI_OPERATOR_NODE_LOSS_HOLD_SECONDS", "0");
@@ -137,7 +137,7 @@ class OperatorConfigTest {
           MYSQL_PORT                | 0                    | whole number from 1 to 65535
           MYSQL_PORT                | tcp://10.0.0.7:3306  | set enableServiceLinks: false
           MYSQL_DATABASE            | a/b                  | wrong shape
-          MYSQL_SSL_MODE            | required             | DISABLED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY
+          MYSQL_SSL_MODE            | required             | REQUIRED, VERIFY_CA, VERIFY_IDENTITY
           MYSQL_CA_FILE             | /nowhere/ca.pem      | no readable file /nowhere/ca.pem: mount the CA
           CAPACITY_MAX_RUNNING      | -1                   | whole number from 1 to 10000
           CAPACITY_MAX_RUNNING      | 99999999999999999999 | whole number from 1 to 10000

@@ -1,0 +1,299 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator;
+
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.luigioperator.admission.AdmissionLoop;
+import io.luigioperator.admission.Capacity;
+import io.luigioperator.job.Fabric8Kube;
+import io.luigioperator.job.JobBlueprint;
+import io.luigioperator.job.Kube;
+import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerConfig;
+import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.ledger.MySqlLedger;
+import io.luigioperator.ops.Build;
+import io.luigioperator.ops.Metered;
+import io.luigioperator.ops.Metrics;
+import io.luigioperator.ops.OpsServer;
+import io.luigioperator.ops.OpsServer.Check;
+import io.luigioperator.ops.Reach;
+import io.luigioperator.ops.RunMeters;
+import io.luigioperator.reconcile.Duty;
+import io.luigioperator.reconcile.Edge;
+import io.luigioperator.reconcile.Loops;
+import io.luigioperator.reconcile.RunDriver;
+import io.luigioperator.reconcile.Sweep;
+import io.luigioperator.run.Limits;
+import java.io.IOException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
+import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The whole, wired by hand. It starts with health, so that a slow start can be watched, and with
+ * the election last; it stops in the opposite order: no new work and what is under way, the Lease,
+ * so that another replica takes over at once, the edge, the caches, the pool, health.
+ */
+final class LuigiOperator {
+  private static final Logger LOG = LoggerFactory.getLogger(LuigiOperator.class);
+
+  /** A database that is being set up beside the operator may take as long. */
+  private static final Duration LEDGER_PATIENCE = Duration.ofMinutes(2);
+
+  private static final Duration LEDGER_RETRY = Duration.ofSeconds(2);
+
+  /** What is not done by then goes on while another replica leads already; both are harmless. */
+  private static final Duration HANDOVER = Duration.ofMillis(800);
+
+  private static final Duration UNDER_WAY = Duration.ofSeconds(8);
+
+  private static final Duration CACHE_PATIENCE = Duration.ofSeconds(60);
+
+  private record Step(String name, AutoCloseable undo) {}
+
+  private final OperatorConfig config;
+  private final Clock clock;
+  private final Deque<Step> started = new ArrayDeque<>();
+  private final CountDownLatch stopRequested = new CountDownLatch(1);
+  private final AtomicReference<Optional<String>> fatal = new AtomicReference<>(Optional.empty());
+  private final AtomicReference<Optional<String>> notReady =
+      new AtomicReference<>(Optional.of("starting"));
+  private final AtomicReference<Supplier<Optional<String>>> ledgerCheck =
+      new AtomicReference<>(() -> Optional.of("not connected yet"));
+  private final AtomicReference<Supplier<Optional<String>>> watchesCheck =
+      new AtomicReference<>(() -> Optional.of("not begun yet"));
+  private final AtomicReference<Supplier<Optional<String>>> loopsCheck =
+      new AtomicReference<>(Optional::empty);
+
+  LuigiOperator(OperatorConfig config, Clock clock) {
+    this.config = config;
+    this.clock = clock;
+  }
+
+  /**
+   * Starts everything.
+   *
+   * @param client closed by {@link #stop}, also when the start fails
+   * @throws IOException when the port for health and metrics cannot be had
+   * @throws LedgerUnavailable when MySQL does not answer for two minutes
+   * @throws InterruptedException when a stop was requested meanwhile
+   */
+  void start(KubernetesClient client, Build build) throws IOException, InterruptedException {
+    long start = System.nanoTime();
+    LOG.atInfo()
+        .addKeyValue("version", build.version())
+        .addKeyValue("commit", build.commit())
+        .addKeyValue("config", config)
+        .log("starting");
+    step("API client", client);
+    Metrics metrics = new Metrics(build);
+    step("metrics", metrics);
+    OpsServer ops =
+        new OpsServer(
+            config.httpPort(),
+            List.of(
+                new Check("state", notReady::get),
+                new Check("ledger", () -> ledgerCheck.get().get()),
+                new Check("watches", () -> watchesCheck.get().get())),
+            List.of(new Check("loops", () -> loopsCheck.get().get())),
+            metrics::scrape);
+    step("health and metrics", ops);
+
+    Metered metered = new Metered(metrics, new RunMeters(metrics, System::nanoTime));
+    MySqlLedger mySql = openLedger(metrics);
+    step("ledger", mySql);
+    Ledger ledger = metered.ledger(mySql);
+    ledgerCheck.set(new Reach(ledger, System::nanoTime)::problem);
+
+    Fabric8Kube fabric8 =
+        new Fabric8Kube(client, new JobBlueprint(build.version()), config.namespaces(), clock);
+    step("caches", fabric8);
+    Kube kube = metered.kube(fabric8);
+    String identity = kube.identity();
+
+    Duty duty = new Duty();
+    Loops.Signals signals = Loops.Signals.create();
+    RunDriver driver =
+        new RunDriver(
+            ledger,
+            kube,
+            config.clusterId(),
+            Limits.DEFAULT.withNodeLossHold(config.nodeLossHold()),
+            clock,
+            signals::roomChanged);
+    Edge edge =
+        new Edge(
+            client,
+            config.namespaces(),
+            driver,
+            duty,
+            clock,
+            signals.deletion(),
+            e -> fail("a watch has ended for good: " + e));
+    AdmissionLoop admission =
+        new AdmissionLoop(
+            ledger,
+            kube,
+            config.clusterId(),
+            new Capacity(config.maxRunning()),
+            () -> UUID.randomUUID().toString(),
+            edge::wake);
+    Sweep sweep =
+        new Sweep(
+            ledger,
+            kube,
+            config.clusterId(),
+            new Sweep.Retention(config.jobTtl(), config.failedJobTtl(), config.history()),
+            driver,
+            edge::wake);
+    Loops loops =
+        new Loops(
+            ledger,
+            sweep,
+            admission,
+            signals,
+            config.clusterId(),
+            identity,
+            metrics,
+            RandomGenerator.getDefault());
+    loopsCheck.set(loops::stuck);
+
+    fabric8.onChange(edge::wake);
+    fabric8.start(CACHE_PATIENCE);
+    watchesCheck.set(
+        () -> fabric8.isWatching() ? Optional.empty() : Optional.of("one is being begun again"));
+    step("edge", edge::stop);
+    edge.start();
+    Leadership leadership =
+        new Leadership(
+            client,
+            config.leaseNamespace(),
+            config.leaseName(),
+            config.podName(),
+            Leadership.Pace.NORMAL,
+            clock,
+            () -> {
+              duty.begin();
+              metrics.leads();
+              loops.start();
+              edge.wakeAll();
+            },
+            () -> {
+              metrics.follows();
+              duty.end();
+              loops.stop();
+            });
+    step("leadership", () -> handOver(leadership, duty, loops));
+    leadership.start();
+    notReady.set(Optional.empty());
+    LOG.atInfo().addKeyValue("millis", millisSince(start)).log("ready");
+  }
+
+  private MySqlLedger openLedger(Metrics metrics) throws InterruptedException {
+    OperatorConfig.Mysql mysql = config.mysql();
+    LedgerConfig where =
+        new LedgerConfig(
+            mysql.host(),
+            mysql.port(),
+            mysql.database(),
+            mysql.user(),
+            mysql.password().value(),
+            mysql.sslMode(),
+            mysql.caFile(),
+            LedgerConfig.DEFAULT_POOL_SIZE);
+    long deadline = System.nanoTime() + LEDGER_PATIENCE.toNanos();
+    while (true) {
+      try {
+        return MySqlLedger.open(
+            where,
+            config.ageing(),
+            RandomGenerator.getDefault(),
+            Thread::sleep,
+            metrics.registry());
+      } catch (LedgerUnavailable e) {
+        if (System.nanoTime() - deadline > 0) {
+          throw e;
+        }
+        LOG.atWarn().addKeyValue("error", e.getMessage()).log("waiting for the ledger");
+      }
+      if (stopRequested.await(LEDGER_RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
+        throw new InterruptedException("a stop was requested during the start");
+      }
+    }
+  }
+
+  /** Effects under way are finished, but another replica does not wait for a slow one. */
+  private void handOver(Leadership leadership, Duty duty, Loops loops) throws InterruptedException {
+    notReady.set(Optional.of("stopping"));
+    loops.stop();
+    duty.end();
+    long end = System.nanoTime() + HANDOVER.toNanos();
+    duty.awaitIdle(HANDOVER);
+    loops.awaitStopped(Duration.ofNanos(Math.max(1, end - System.nanoTime())));
+    leadership.release();
+    int left = duty.awaitIdle(UNDER_WAY);
+    boolean stopped = loops.awaitStopped(UNDER_WAY);
+    if (left > 0 || !stopped) {
+      LOG.atWarn()
+          .addKeyValue("drives", left)
+          .addKeyValue("loopsStopped", stopped)
+          .log("some work is still under way; the next leader's sweep finishes it");
+    }
+  }
+
+  private void step(String name, AutoCloseable undo) {
+    started.push(new Step(name, undo));
+  }
+
+  /** Ends the process with a failure, from any thread. */
+  private void fail(String why) {
+    LOG.atError().addKeyValue("why", why).log("cannot go on");
+    fatal.compareAndSet(Optional.empty(), Optional.of(why));
+    requestStop();
+  }
+
+  void requestStop() {
+    stopRequested.countDown();
+  }
+
+  /** Returns when a stop was asked for; holds the reason when it was for a failure. */
+  Optional<String> awaitStopRequest() throws InterruptedException {
+    stopRequested.await();
+    return fatal.get();
+  }
+
+  /** Undoes what was started, the last first. Goes on when one step fails. */
+  void stop() {
+    while (!started.isEmpty()) {
+      Step step = started.pop();
+      long start = System.nanoTime();
+      try {
+        step.undo().close();
+        LOG.atInfo()
+            .addKeyValue("what", step.name())
+            .addKeyValue("millis", millisSince(start))
+            .log("stopped");
+      } catch (Exception e) {
+        LOG.atWarn().addKeyValue("what", step.name()).setCause(e).log("did not stop cleanly");
+      }
+    }
+  }
+
+  private static long millisSince(long nanoTime) {
+    return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - nanoTime);
+  }
+}

@@ -1,0 +1,373 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.Condition;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.luigioperator.JobsAndNode.End;
+import io.luigioperator.api.Phase;
+import io.luigioperator.api.PipelineRun;
+import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.ledger.LedgerConfig;
+import io.luigioperator.ledger.TestDatabase;
+import io.luigioperator.ops.Build;
+import io.luigioperator.ops.Probe;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The whole operator as it is wired, with the rights the chart gives it, on a real API server and a
+ * real database; only the Job controller and the node are played.
+ */
+class OperatorIT {
+  private static final Duration LONG = Duration.ofSeconds(60);
+  private static final String SYSTEM = "luigi-system";
+  private static final Build BUILD = new Build("0.0.1", "abc");
+
+  private static KubernetesClient admin;
+  private static int rounds;
+
+  private final List<LuigiOperator> operators = new ArrayList<>();
+  private final String namespace = "data-" + rounds++;
+  private LedgerConfig database;
+  private JobsAndNode cluster;
+
+  @BeforeAll
+  static void grantRights() throws IOException, InterruptedException {
+    admin = ApiServer.client();
+    ShippedRights.grant(admin);
+  }
+
+  @AfterAll
+  static void close() {
+    admin.close();
+  }
+
+  @BeforeEach
+  void prepare() {
+    createNamespace(namespace);
+    database = TestDatabase.fresh("operator");
+    play(pod -> Optional.of(succeeded(pod)));
+  }
+
+  @AfterEach
+  void stop() {
+    operators.forEach(LuigiOperator::stop);
+    cluster.close();
+    cluster.assertNoTrouble();
+  }
+
+  // ---- doing
+
+  private static void createNamespace(String name) {
+    admin
+        .resource(new NamespaceBuilder().withNewMetadata().withName(name).endMetadata().build())
+        .create();
+  }
+
+  private static void apply(String yaml) {
+    for (HasMetadata object :
+        admin.load(new ByteArrayInputStream(yaml.getBytes(StandardCharsets.UTF_8))).items()) {
+      admin.resource(object).create();
+    }
+  }
+
+  private void play(java.util.function.Function<Pod, Optional<End>> script) {
+    if (cluster != null) {
+      cluster.close();
+    }
+    cluster = new JobsAndNode(admin, namespace, script);
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0)) {
+      return socket.getLocalPort();
+    }
+  }
+
+  private final class Started {
+    private final LuigiOperator operator;
+    private final int port;
+
+    Started(String podName, String... settings) throws Exception {
+      port = freePort();
+      Map<String, String> env = new HashMap<>();
+      env.put("LUIGI_OPERATOR_CLUSTER_ID", "here");
+      env.put("LUIGI_OPERATOR_NAMESPACES", namespace);
+      env.put("LUIGI_OPERATOR_MYSQL_HOST", database.host());
+      env.put("LUIGI_OPERATOR_MYSQL_PORT", "" + database.port());
+      env.put("LUIGI_OPERATOR_MYSQL_DATABASE", database.database());
+      env.put("LUIGI_OPERATOR_MYSQL_USER", database.user());
+      env.put("LUIGI_OPERATOR_MYSQL_PASSWORD", "any");
+      env.put("LUIGI_OPERATOR_LEASE_NAMESPACE", SYSTEM);
+      env.put("LUIGI_OPERATOR_POD_NAME", podName);
+      env.put("LUIGI_OPERATOR_HTTP_PORT", "" + port);
+      for (int i = 0; i < settings.length; i += 2) {
+        env.put("LUIGI_OPERATOR_" + settings[i], settings[i + 1]);
+      }
+      operator = new LuigiOperator(OperatorConfig.from(env), Clock.systemUTC());
+      operators.add(operator);
+      operator.start(ApiServer.clientOf(ShippedRights.USER), BUILD);
+    }
+
+    Probe.Result get(String path) {
+      return Probe.get("http://127.0.0.1:" + port + path);
+    }
+
+    boolean leads() {
+      return metric("luigi_operator_leader").equals("1.0");
+    }
+
+    String metric(String series) {
+      return get("/metrics")
+          .words()
+          .lines()
+          .filter(line -> line.startsWith(series + " "))
+          .map(line -> line.substring(series.length() + 1))
+          .findFirst()
+          .orElse("absent");
+    }
+  }
+
+  private void applyRun(String name, String client, String extra) {
+    apply(
+        """
+        apiVersion: luigi-operator.io/v1beta1
+        kind: PipelineRun
+        metadata: {name: "%s", namespace: "%s"}
+        spec:
+          client: "%s"
+          date: "2013-01-15"
+          pipeline:
+            image: registry.example.com/flights:1
+            task: {module: flights, family: Report}
+            retry: {backoffSeconds: 1, maxBackoffSeconds: 1}
+        %s
+        """
+            .formatted(name, namespace, client, extra.indent(2)));
+  }
+
+  private PipelineRun run(String name) {
+    return admin.resources(PipelineRun.class).inNamespace(namespace).withName(name).get();
+  }
+
+  private void awaitRun(String name, Predicate<PipelineRun> condition) {
+    await()
+        .atMost(LONG)
+        .pollInterval(Duration.ofMillis(50))
+        .untilAsserted(() -> assertThat(run(name)).matches(condition));
+  }
+
+  private static Predicate<PipelineRun> phase(Phase phase) {
+    return run -> run != null && run.getStatus() != null && run.getStatus().phase() == phase;
+  }
+
+  private static Optional<Condition> condition(PipelineRun run, String type) {
+    return Optional.ofNullable(run.getStatus()).stream()
+        .flatMap(s -> s.conditions().stream())
+        .filter(c -> c.getType().equals(type))
+        .findFirst();
+  }
+
+  private static String token(Pod pod) {
+    return pod.getMetadata().getAnnotations().get("luigi-operator.io/token");
+  }
+
+  private static End succeeded(Pod pod) {
+    return new End(0, message(pod, "Succeeded", 0));
+  }
+
+  private static End taskFailed(Pod pod) {
+    return new End(30, message(pod, "TaskFailed", 30));
+  }
+
+  private static String message(Pod pod, String verdict, int exit) {
+    return """
+    {"v":1,"final":true,"verdict":"%s","exit":%d,"retry":true,"phase":"verify","run":"x","uid":"x","att":1,\
+    "tok":"%s","luigi":"3.8.1","t0":1,"t1":2,"n":{"total":3,"complete":1,"ran":2,"failed":0,"pending":0,\
+    "missing":0,"running":0,"disabled":0,"unknown":0,"dynamic":0},"fail":null,"missing":[],"running":[],\
+    "slow":[],"cut":[],"failed":[]}
+    """
+        .formatted(verdict, exit, token(pod));
+  }
+
+  // ---- the tests
+
+  @Test
+  void aRunGoesAllTheWay() throws Exception {
+    Started operator = new Started("pod-a");
+    assertThat(operator.get("/readyz").words()).isEqualTo("HTTP 200: ok");
+
+    applyRun("acme-1", "acme", "");
+    awaitRun("acme-1", phase(Phase.Succeeded));
+
+    PipelineRun done = run("acme-1");
+    assertThat(condition(done, "Finished").orElseThrow().getStatus()).isEqualTo("True");
+    assertThat(done.getStatus().attempts())
+        .singleElement()
+        .matches(a -> a.jobName().equals("acme-1-a1"));
+    assertThat(done.getMetadata().getFinalizers()).isEmpty();
+    assertThat(operator.metric("luigi_operator_claims_total")).isEqualTo("1.0");
+    assertThat(operator.metric("luigi_operator_accept_to_gate_seconds_count")).isEqualTo("1");
+    assertThat(operator.metric("luigi_operator_runs_finished_total{state=\"succeeded\"}"))
+        .isEqualTo("1.0");
+    assertThat(operator.metric("luigi_operator_info{commit=\"abc\",version=\"0.0.1\"}"))
+        .isEqualTo("1");
+    assertThat(operator.get("/livez").ok()).isTrue();
+  }
+
+  @Test
+  void aFailureIsTriedAgainWhenItsTimeHasCome() throws Exception {
+    play(
+        pod ->
+            Optional.of(
+                pod.getMetadata().getName().startsWith("acme-1-a1")
+                    ? taskFailed(pod)
+                    : succeeded(pod)));
+    Started operator = new Started("pod-a");
+    applyRun("acme-1", "acme", "");
+    awaitRun("acme-1", phase(Phase.Succeeded));
+    assertThat(run("acme-1").getStatus().attempts()).hasSize(2);
+    assertThat(operator.metric("luigi_operator_retries_total")).isEqualTo("1.0");
+  }
+
+  @Test
+  void runsOfOneClientGoOneAfterTheOtherAndSlotsAreKept() throws Exception {
+    Started operator = new Started("pod-a", "CAPACITY_MAX_RUNNING", "2");
+    for (int i = 0; i < 4; i++) {
+      applyRun("acme-" + i, "acme", "");
+      applyRun("globex-" + i, "globex", "");
+      applyRun("initech-" + i, "initech", "");
+    }
+    for (String client : List.of("acme", "globex", "initech")) {
+      for (int i = 0; i < 4; i++) {
+        awaitRun(client + "-" + i, phase(Phase.Succeeded));
+      }
+    }
+    assertThat(cluster.mostAtOnce()).isBetween(1, 2);
+    assertThat(operator.metric("luigi_operator_claims_total")).isEqualTo("12.0");
+    assertThat(operator.metric("luigi_operator_turnaround_seconds_count")).isNotEqualTo("0");
+  }
+
+  @Test
+  void aRunThatComesBeforeItsScheduleIsAcceptedWhenThatComes() throws Exception {
+    Started operator = new Started("pod-a");
+    apply(
+        """
+        apiVersion: luigi-operator.io/v1beta1
+        kind: PipelineRun
+        metadata: {name: early, namespace: "%s"}
+        spec: {scheduleRef: {name: nightly}, client: acme, date: "2013-01-15"}
+        """
+            .formatted(namespace));
+    awaitRun(
+        "early",
+        r ->
+            condition(r, "Accepted")
+                .filter(c -> c.getReason().equals("ScheduleNotFound"))
+                .isPresent());
+    apply(
+        """
+        apiVersion: luigi-operator.io/v1beta1
+        kind: PipelineSchedule
+        metadata: {name: nightly, namespace: "%s"}
+        spec:
+          pipeline: {image: "registry.example.com/flights:1", task: {module: flights, family: Report}}
+          clients: [{id: acme}, {id: globex}]
+        """
+            .formatted(namespace));
+    awaitRun("early", phase(Phase.Succeeded));
+    await()
+        .atMost(LONG)
+        .untilAsserted(
+            () -> {
+              PipelineSchedule schedule =
+                  admin
+                      .resources(PipelineSchedule.class)
+                      .inNamespace(namespace)
+                      .withName("nightly")
+                      .get();
+              assertThat(schedule.getStatus().observedGeneration()).isEqualTo(1);
+              assertThat(schedule.getStatus().clients().total()).isEqualTo(2);
+              assertThat(schedule.getStatus().conditions())
+                  .singleElement()
+                  .matches(c -> c.getType().equals("Ready") && c.getStatus().equals("True"));
+            });
+    assertThat(operator.get("/livez").ok()).isTrue();
+  }
+
+  @Test
+  void deletingARunStopsItsPodAndFreesItsClient() throws Exception {
+    play(
+        pod ->
+            pod.getMetadata().getName().startsWith("acme-long")
+                ? Optional.empty()
+                : Optional.of(succeeded(pod)));
+    new Started("pod-a");
+    applyRun("acme-long", "acme", "");
+    await().atMost(LONG).until(() -> !cluster.running().isEmpty());
+    applyRun("acme-next", "acme", "");
+    awaitRun(
+        "acme-next",
+        r ->
+            condition(r, "Queued")
+                .filter(c -> c.getReason().equals("WaitingForClient"))
+                .isPresent());
+
+    admin.resources(PipelineRun.class).inNamespace(namespace).withName("acme-long").delete();
+    awaitRun("acme-next", phase(Phase.Succeeded));
+  }
+
+  @Test
+  void theOtherReplicaTakesOverAndNothingIsLostOrDoubled() throws Exception {
+    play(
+        pod ->
+            pod.getMetadata().getName().startsWith("acme-1")
+                ? Optional.empty()
+                : Optional.of(succeeded(pod)));
+    Started first = new Started("pod-a");
+    await().atMost(LONG).until(first::leads);
+    Started second = new Started("pod-b");
+    applyRun("acme-1", "acme", "");
+    await().atMost(LONG).until(() -> !cluster.running().isEmpty());
+    assertThat(second.leads()).isFalse();
+    assertThat(second.get("/readyz").ok()).isTrue();
+    assertThat(second.metric("luigi_operator_claims_total")).isEqualTo("0.0");
+
+    long stopped = System.nanoTime();
+    first.operator.stop();
+    await().atMost(LONG).pollInterval(Duration.ofMillis(10)).until(second::leads);
+    System.out.printf("handover: %d ms%n", (System.nanoTime() - stopped) / 1_000_000);
+
+    String pod = cluster.running().keySet().iterator().next();
+    cluster.end(pod, succeeded(cluster.running().get(pod)));
+    awaitRun("acme-1", phase(Phase.Succeeded));
+    applyRun("globex-1", "globex", "");
+    awaitRun("globex-1", phase(Phase.Succeeded));
+    assertThat(run("acme-1").getStatus().attempts()).hasSize(1);
+    assertThat(first.get("/livez").ok()).describedAs("the stopped one still answers").isFalse();
+  }
+}
