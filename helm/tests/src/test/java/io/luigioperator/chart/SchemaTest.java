@@ -55,7 +55,7 @@ class SchemaTest {
       mysql.existingSecret                 | "a/b"         | 'a/b' does not match pattern
       mysql.host                           | "a b"         | 'a b' does not match pattern
       mysql.port                           | 65536         | maximum: got 65,536, want 65,535
-      mysql.sslMode                        | "PREFERRED"   | value must be one of 'DISABLED', 'REQUIRED', 'VERIFY_CA', 'VERIFY_IDENTITY'
+      mysql.sslMode                        | "PREFERRED"   | value must be one of 'REQUIRED', 'VERIFY_CA', 'VERIFY_IDENTITY'
       networkPolicy.apiServerPorts         | []            | minItems: got 0, want 1
       networkPolicy.apiServerPorts         | [443,443]     | items at 0 and 1 are equal
       networkPolicy.enabled                | "true"        | got string, want boolean
