@@ -110,8 +110,14 @@ final class ClusterView {
     return copy(p, p.gone(), p.terminating(), trouble);
   }
 
-  /** A watch told of its deletion, and of its last state. */
+  /**
+   * A watch told of its deletion, and of its last state. Without a deletionTimestamp in it the pod
+   * may as well have lost the label by which it is watched, and live: then nothing is concluded.
+   */
   synchronized boolean sawDeletionOf(Pod pod) {
+    if (pod.getMetadata().getDeletionTimestamp() == null) {
+      return missed(pod).isPresent();
+    }
     forgetPod(pod.getMetadata().getUid());
     return bury(runOf(pod), Observation.gone(pod));
   }

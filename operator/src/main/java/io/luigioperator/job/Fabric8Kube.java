@@ -36,6 +36,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * The door, with the fabric8 client. Live reads ask for the newest state and never for a cached
@@ -272,8 +273,29 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
             "reading the pods of run " + attempt.run(),
             Selection.of(client.pods(), namespace).withLabel(Marks.RUN, attempt.run().name()),
             Observation::pod);
-    List<PodSeen> ours = pods.stream().filter(p -> p.token().equals(attempt.token())).toList();
+    List<PodSeen> ours = new ArrayList<>();
+    pods.stream()
+        .filter(p -> p.token().equals(attempt.token()) || attempt.isBoundTo(p.uid()))
+        .forEach(ours::add);
+    if (attempt.binding().isPresent() && ours.stream().noneMatch(p -> attempt.isBoundTo(p.uid()))) {
+      ours.addAll(boundWithoutLabels(attempt));
+    }
     return view.completed(attempt, new AttemptSeen(job, ours, true));
+  }
+
+  /**
+   * Whoever takes the labels off a running pod must not make it count as absent: before the bound
+   * pod does, every pod of the namespace has been looked at. That is rare.
+   */
+  private List<PodSeen> boundWithoutLabels(Attempt attempt) {
+    return Selection.all(
+            "looking for the bound pod of run " + attempt.run(),
+            client.pods().inNamespace(attempt.run().namespace()),
+            p -> attempt.isBoundTo(p.getMetadata().getUid()) ? Stream.of(p) : Stream.<Pod>empty())
+        .stream()
+        .flatMap(found -> found)
+        .map(Observation::pod)
+        .toList();
   }
 
   private Optional<JobSeen> job(String namespace, String name) {

@@ -50,7 +50,7 @@ class ClusterViewTest {
   @Test
   void whatWasDeletedDoesNotComeBack() {
     view.saw(pod("u", 1));
-    view.sawDeletionOf(pod("u", 2));
+    view.sawDeletionOf(leaving(pod("u", 2)));
     assertThat(view.saw(pod("u", 3))).isFalse();
     assertThat(only().gone()).isTrue();
 
@@ -93,10 +93,21 @@ class ClusterViewTest {
   }
 
   @Test
+  void aDeletionWithoutADeletionTimestampProvesNothing() {
+    view.saw(open(pod("unlabelled", 1)));
+    view.saw(ended(pod("ended", 1)));
+
+    assertThat(view.sawDeletionOf(open(pod("unlabelled", 2)))).isTrue();
+    assertThat(view.sawDeletionOf(ended(pod("ended", 2)))).isTrue();
+
+    assertThat(only().uid()).as("its end was seen before").isEqualTo("ended");
+  }
+
+  @Test
   void completesALiveReadWithTheEndsItNoLongerShows() {
     view.saw(pod("vanished", 1));
     view.saw(ended(pod("ended", 1)));
-    view.sawDeletionOf(open(pod("deleted", 1)));
+    view.sawDeletionOf(leaving(open(pod("deleted", 1))));
     view.saw(ended(pod("there", 1)));
     PodSeen there = Observation.pod(pod("there", 1));
 
@@ -115,7 +126,7 @@ class ClusterViewTest {
   @Test
   void keepsABoundedNumberOfTombstones() {
     IntStream.rangeClosed(0, ClusterView.TOMBSTONES)
-        .forEach(i -> view.sawDeletionOf(pod("u" + i, 1)));
+        .forEach(i -> view.sawDeletionOf(leaving(pod("u" + i, 1))));
 
     assertThat(cached().pods()).hasSize(ClusterView.TOMBSTONES);
     assertThat(cached().pod("u0")).as("the oldest").isEmpty();
@@ -145,15 +156,13 @@ class ClusterViewTest {
   @Test
   void isNotCrowdedByPodsThatWaitForNoNode() {
     view.saw(unschedulable(pod("gated", 1)));
-    Pod leaving = unschedulable(open(pod("leaving", 1)));
-    leaving.getMetadata().setDeletionTimestamp(BIRTH.toString());
-    view.saw(leaving);
+    view.saw(leaving(unschedulable(open(pod("leaving", 1)))));
     view.saw(open(pod("pending", 1)));
     assertThat(view.crowded(BIRTH.plusSeconds(60))).isFalse();
 
     view.saw(unschedulable(open(pod("one", 1))));
     assertThat(view.crowded(BIRTH.plusSeconds(60))).isTrue();
-    view.sawDeletionOf(unschedulable(open(pod("one", 2))));
+    view.sawDeletionOf(leaving(unschedulable(open(pod("one", 2)))));
     assertThat(view.crowded(BIRTH.plusSeconds(60))).isFalse();
   }
 
@@ -196,6 +205,14 @@ class ClusterViewTest {
         .withNewStatus()
         .withPhase("Pending")
         .endStatus()
+        .build();
+  }
+
+  private static Pod leaving(Pod pod) {
+    return new PodBuilder(pod)
+        .editMetadata()
+        .withDeletionTimestamp(BIRTH.toString())
+        .endMetadata()
         .build();
   }
 

@@ -55,6 +55,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -559,8 +560,8 @@ class Fabric8KubeIT {
     PodSeen pod = gatedPod("forced");
     kube.openGate(pod);
     bind(pod, "node-1");
-    letGo(pod);
     client.resource(podOf(pod)).withGracePeriod(0).delete();
+    letGo(pod);
 
     await()
         .atMost(PATIENCE)
@@ -574,14 +575,42 @@ class Fabric8KubeIT {
     Given given = given("never");
     PodSeen pod = gatedPod("never");
     kube.openGate(pod);
-    letGo(pod);
     kube.deletePod(namespace, pod.name(), pod.uid());
+    letGo(pod);
 
     await()
         .atMost(PATIENCE)
         .until(() -> cached(given).pod(pod.uid()).filter(PodSeen::gone).isPresent());
     assertThat(cached(given).pod(pod.uid()).orElseThrow().ending().orElseThrow().cause())
         .isEqualTo(FailureCause.POD_DELETED);
+  }
+
+  @Test
+  void aPodThatLostItsLabelsIsStillThere() {
+    watch();
+    Given given = given("bare");
+    PodSeen pod = gatedPod("bare");
+    kube.openGate(pod);
+    await().atMost(PATIENCE).until(() -> cached(given).pod(pod.uid()).isPresent());
+
+    client
+        .pods()
+        .inNamespace(namespace)
+        .withName(pod.name())
+        .edit(
+            p ->
+                new PodBuilder(p)
+                    .editMetadata()
+                    .withLabels(Map.of())
+                    .withAnnotations(Map.of())
+                    .endMetadata()
+                    .build());
+
+    await().atMost(PATIENCE).until(() -> cached(given).pod(pod.uid()).isEmpty());
+    Attempt bound = boundTo(given.attempt(), pod);
+    PodSeen seen = kube.attempt(bound, Freshness.LIVE).pod(pod.uid()).orElseThrow();
+    assertThat(seen.gone()).isFalse();
+    assertThat(seen.ending()).isEmpty();
   }
 
   @Test
@@ -845,6 +874,21 @@ class Fabric8KubeIT {
         .withMessage("")
         .withLastTransitionTime("2026-01-31T12:00:00Z")
         .build();
+  }
+
+  private static Attempt boundTo(Attempt a, PodSeen pod) {
+    return new Attempt(
+        a.ref(),
+        a.admitKey(),
+        a.clusterId(),
+        a.token(),
+        a.jobName(),
+        a.claimedAt(),
+        Optional.of(new Attempt.Binding(pod.jobUid(), pod.uid(), NOW)),
+        a.node(),
+        a.doom(),
+        a.uncleanSince(),
+        a.end());
   }
 
   private static Attempt withToken(Attempt a, String token) {
