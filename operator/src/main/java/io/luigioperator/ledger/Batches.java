@@ -30,6 +30,35 @@ final class Batches {
 
   private static final int BATCH = 50;
 
+  static final String DUE =
+      """
+      SELECT run_id, admit_key FROM run
+      WHERE state = 'DELAYED' AND not_before <= UTC_TIMESTAMP(6)
+      ORDER BY not_before LIMIT :limit
+      """;
+
+  static final String EXPIRED =
+      """
+      SELECT run_id, admit_key FROM run
+      WHERE state IN ('READY', 'DELAYED', 'HELD') AND start_deadline <= UTC_TIMESTAMP(6)
+        AND started_at IS NULL
+      ORDER BY start_deadline LIMIT :limit
+      """;
+
+  static final String PURGEABLE =
+      """
+      SELECT run_id FROM run WHERE purgeable_at < :before
+      ORDER BY purgeable_at LIMIT :limit
+      """;
+
+  static final String STALE_HOLDERS =
+      """
+      SELECT m.admit_key FROM client_mutex m
+      LEFT JOIN attempt a ON a.live_key = m.admit_key AND a.run_id = m.holder_run
+      WHERE m.holder_run IS NOT NULL AND a.run_id IS NULL
+      ORDER BY m.admit_key LIMIT :limit
+      """;
+
   private record Candidate(String runId, AdmitKey key) {}
 
   private static final Comparator<Candidate> ORDER =
@@ -44,28 +73,11 @@ final class Batches {
   }
 
   List<Run> due(int limit) {
-    return moveAll(
-        "due",
-        """
-        SELECT run_id, admit_key FROM run
-        WHERE state = 'DELAYED' AND not_before <= UTC_TIMESTAMP(6)
-        ORDER BY not_before LIMIT :limit
-        """,
-        limit,
-        Transitions::due);
+    return moveAll("due", DUE, limit, Transitions::due);
   }
 
   List<Run> expire(int limit) {
-    return moveAll(
-        "expire",
-        """
-        SELECT run_id, admit_key FROM run
-        WHERE state IN ('READY', 'DELAYED', 'HELD') AND start_deadline <= UTC_TIMESTAMP(6)
-          AND started_at IS NULL
-        ORDER BY start_deadline LIMIT :limit
-        """,
-        limit,
-        Transitions::expire);
+    return moveAll("expire", EXPIRED, limit, Transitions::expire);
   }
 
   private List<Run> moveAll(
@@ -113,11 +125,7 @@ final class Batches {
         transactions.read(
             "what can be purged",
             h ->
-                h.createQuery(
-                        """
-                        SELECT run_id FROM run WHERE purgeable_at < :before
-                        ORDER BY purgeable_at LIMIT :limit
-                        """)
+                h.createQuery(PURGEABLE)
                     .bind("before", finishedBefore)
                     .bind("limit", limit)
                     .mapTo(String.class)
@@ -158,13 +166,7 @@ final class Batches {
         transactions.read(
             "which holders are stale",
             h ->
-                h.createQuery(
-                        """
-                        SELECT m.admit_key FROM client_mutex m
-                        LEFT JOIN attempt a ON a.live_key = m.admit_key AND a.run_id = m.holder_run
-                        WHERE m.holder_run IS NOT NULL AND a.run_id IS NULL
-                        ORDER BY m.admit_key LIMIT :limit
-                        """)
+                h.createQuery(STALE_HOLDERS)
                     .bind("limit", limit)
                     .map((rs, ctx) -> new AdmitKey(rs.getString(1)))
                     .list()),

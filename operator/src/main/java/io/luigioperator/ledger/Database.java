@@ -23,6 +23,7 @@ import java.time.ZoneOffset;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
+import javax.net.ssl.SSLException;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.jdbi.v3.core.Handle;
@@ -127,13 +128,23 @@ final class Database implements AutoCloseable {
   LedgerUnavailable unavailable(String what, Throwable cause) {
     String words = SqlFault.words(cause);
     String cure =
-        words.contains("SSL") || words.contains("certificat") || words.contains("PKIX")
+        aboutTls(cause)
             ? "; sslMode is %s: give the server a certificate that fits it, or choose another sslMode"
                 .formatted(config.ssl())
             : "";
     return new LedgerUnavailable(
         "%s (MySQL at %s:%d): %s%s".formatted(what, config.host(), config.port(), words, cure),
         cause);
+  }
+
+  private static boolean aboutTls(Throwable failure) {
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      boolean ofTheServer = String.valueOf(t.getMessage()).contains("SSL Connection required");
+      if (ofTheServer || t instanceof SSLException || t instanceof GeneralSecurityException) {
+        return true;
+      }
+    }
+    return false;
   }
 
   @Override

@@ -8,7 +8,7 @@ package io.luigioperator.ledger;
 class MariaDbLedgerIT extends SqlContract {
 
   @Override
-  SqlServer server() {
+  public SqlServer server() {
     return MariaDbServer.shared();
   }
 }

@@ -15,21 +15,42 @@ final class Sql implements AutoCloseable {
       List.of("cluster", "client_mutex", "run", "run_object", "attempt");
 
   private final LedgerConfig config;
-  private final Handle handle;
+  private Handle handle;
 
   Sql(LedgerConfig config) {
     this.config = config;
-    this.handle =
-        Jdbi.create(
-                "jdbc:mysql://%s:%d/%s?sslMode=REQUIRED"
-                    .formatted(config.host(), config.port(), config.database()),
-                config.user(),
-                config.password())
-            .open();
+    this.handle = connect();
+  }
+
+  private Handle connect() {
+    return Jdbi.create(
+            "jdbc:mysql://%s:%d/%s?sslMode=REQUIRED"
+                .formatted(config.host(), config.port(), config.database()),
+            config.user(),
+            config.password())
+        .open();
+  }
+
+  /** After the server was killed. */
+  void reconnect() {
+    handle = connect();
   }
 
   LedgerConfig config() {
     return config;
+  }
+
+  /** The same database by way of another port. */
+  LedgerConfig through(int port, LedgerConfig.Ssl ssl) {
+    return new LedgerConfig(
+        config.host(),
+        port,
+        config.database(),
+        config.user(),
+        config.password(),
+        ssl,
+        config.caFile(),
+        config.poolSize());
   }
 
   Handle handle() {

@@ -8,27 +8,25 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Random;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.TestInstance;
 
-/** The contract on a real server: tables made once for the class, emptied before each test. */
+/** The contract on a real server, and what only a real one can show; emptied before each test. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-abstract class SqlContract extends LedgerContract {
+abstract class SqlContract extends LedgerContract
+    implements ConstraintTests, DamageTests, PlanTests, RaceTests, BrokenCommitTests, TlsTests {
 
+  private final MeterRegistry metrics = new SimpleMeterRegistry();
   private MySqlLedger ledger;
   private Sql sql;
-
-  /** A server of the whole module run. */
-  abstract SqlServer server();
 
   @BeforeAll
   void makeTables() {
     sql = server().freshDatabase(getClass().getSimpleName());
-    ledger = open(sql.config(), new SimpleMeterRegistry());
+    ledger = open(sql.config(), metrics);
   }
 
   @AfterAll
@@ -40,6 +38,7 @@ abstract class SqlContract extends LedgerContract {
   @BeforeEach
   void empty() {
     sql.empty();
+    metrics.clear();
   }
 
   @Override
@@ -56,11 +55,13 @@ abstract class SqlContract extends LedgerContract {
         .until(() -> !ledger.now().isBefore(until));
   }
 
-  Sql sql() {
+  @Override
+  public Sql sql() {
     return sql;
   }
 
-  static MySqlLedger open(LedgerConfig config, MeterRegistry metrics) {
-    return MySqlLedger.open(config, AGEING, new Random(1), Thread::sleep, metrics);
+  @Override
+  public MeterRegistry metrics() {
+    return metrics;
   }
 }

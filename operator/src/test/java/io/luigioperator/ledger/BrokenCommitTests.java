@@ -1,0 +1,245 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.luigioperator.ledger.Ledger.ObjectRecord;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.Verdict;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * A COMMIT whose answer is lost: each change must have happened once, and its caller must hear the
+ * same as without the loss, or that nobody knows.
+ */
+interface BrokenCommitTests extends SqlFixture {
+
+  /** A change that is ready to be made. */
+  @FunctionalInterface
+  interface Change {
+    Object by(Ledger ledger);
+  }
+
+  /** Each makes its own rows first, and gives the change to make. */
+  default Map<String, Function<String, Change>> changes() {
+    Map<String, Function<String, Change>> all = new LinkedHashMap<>();
+    all.put("heartbeat", n -> l -> l.heartbeat(n, "first"));
+    all.put(
+        "adopt",
+        n -> {
+          ledger().heartbeat(CLUSTER, "first");
+          accepted(Asking.named(n));
+          return then(l -> l.adopt(CLUSTER, "rebuilt"));
+        });
+    all.put("accept", n -> l -> l.accept(Asking.named(n).run(), object(Asking.named(n).key())));
+    all.put(
+        "recordObject",
+        n -> {
+          Run run = accepted(Asking.named(n));
+          return then(l -> l.recordObject(run.key(), new ObjectRecord(CLUSTER, "anew", 5)));
+        });
+    all.put(
+        "forgetObject",
+        n -> {
+          Run run = accepted(Asking.named(n));
+          return then(l -> l.forgetObject(run.key(), CLUSTER));
+        });
+    all.put(
+        "amend",
+        n -> {
+          Run run = accepted(Asking.named(n));
+          return l -> l.amend(run.key(), CLUSTER, 2, Asking.named(n).maxAttempts(7).amendment());
+        });
+    all.put(
+        "claim",
+        n -> {
+          Run run = accepted(Asking.named(n));
+          return l -> l.claim(run.admitKey(), run.key(), "token of " + n, CLUSTER);
+        });
+    all.put(
+        "bind",
+        n -> {
+          Attempt claimed = claimed(accepted(Asking.named(n)));
+          return l -> l.bind(claimed.ref(), "job of " + n, "pod of " + n);
+        });
+    all.put("locate", n -> whileBound(n, (l, a) -> l.locate(a.ref(), podOf(a), "node-1")));
+    all.put(
+        "doom",
+        n -> whileBound(n, (l, a) -> l.doom(a.ref(), podOf(a), FailureCause.KILLED, "it hung")));
+    all.put(
+        "suspect",
+        n -> {
+          Attempt bound = bound(accepted(Asking.named(n)));
+          return l -> l.suspect(bound.ref(), podOf(bound));
+        });
+    all.put(
+        "reassure",
+        n -> {
+          Attempt bound = bound(accepted(Asking.named(n)));
+          ledger().suspect(bound.ref(), podOf(bound));
+          return then(l -> l.reassure(bound.ref(), podOf(bound)));
+        });
+    for (var cause : List.of(Verdict.SUCCEEDED, Verdict.INTERNAL_ERROR, FailureCause.EVICTED)) {
+      all.put(
+          "finish " + cause,
+          n -> {
+            Attempt bound = bound(accepted(Asking.named(n).withoutMutex()));
+            return l ->
+                l.finish(
+                    bound.ref(),
+                    podOf(bound),
+                    ending(cause),
+                    AT_ONCE,
+                    io.luigioperator.run.Presence.PRESENT);
+          });
+    }
+    all.put(
+        "abandon",
+        n -> {
+          Attempt claimed = claimed(accepted(Asking.named(n)));
+          return l -> l.abandon(claimed.ref(), AbandonContract.REFUSED, AT_ONCE);
+        });
+    all.put(
+        "cancel",
+        n -> {
+          Run run = accepted(Asking.named(n).withoutMutex());
+          return l -> l.cancel(run.key(), Reasons.CANCELED, "enough");
+        });
+    all.put(
+        "hold",
+        n -> {
+          Run run = accepted(Asking.named(n));
+          return l -> l.hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
+        });
+    all.put(
+        "release",
+        n -> {
+          Run run = accepted(Asking.named(n));
+          ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
+          return l -> l.release(run.key(), Reasons.NAMESPACE_MISSING);
+        });
+    all.put(
+        "due",
+        n -> {
+          finish(bound(accepted(Asking.named(n))), Verdict.TASK_FAILED);
+          return l -> l.due(10);
+        });
+    all.put(
+        "expire",
+        n -> {
+          accepted(Asking.named(n).startDeadline(0));
+          return l -> l.expire(10);
+        });
+    all.put(
+        "purge",
+        n -> {
+          finish(bound(accepted(Asking.named(n))), Verdict.SUCCEEDED);
+          pass(Duration.ofMillis(1));
+          return l -> l.purge(ledger().now(), 10);
+        });
+    return all;
+  }
+
+  default Change whileBound(String name, java.util.function.BiConsumer<Ledger, Attempt> change) {
+    Attempt bound = bound(accepted(Asking.named(name)));
+    return then(l -> change.accept(l, bound));
+  }
+
+  /** A change that answers nothing. */
+  default Change then(java.util.function.Consumer<Ledger> change) {
+    return l -> {
+      change.accept(l);
+      return "done";
+    };
+  }
+
+  /** What a caller can tell an answer by, without times. */
+  default String told(Object answer) {
+    return switch (answer) {
+      case Optional<?> o -> o.map(v -> "an answer").orElse("empty");
+      case Collection<?> c -> c.size() + " items";
+      case Ledger.Acceptance a -> a.getClass().getSimpleName();
+      default -> answer.toString();
+    };
+  }
+
+  /** All tables without times, words that hold times, and tokens, which are new each time. */
+  default List<Map<String, Object>> state() {
+    List<Map<String, Object>> rows = new ArrayList<>();
+    for (String query :
+        List.of(
+            """
+            SELECT run_id, state, reason, cancel, claims, counted, infra, uncounted,
+              max_attempts, request, not_before IS NULL, finished_at IS NULL FROM run
+            """,
+            """
+            SELECT run_id, number, fence, state, bound_at IS NULL, node, doom_cause,
+              unclean_since IS NULL, reason, exit_code, report FROM attempt
+            """,
+            "SELECT admit_key, holder_run, fence, next_admit_at IS NULL FROM client_mutex",
+            "SELECT run_id, cluster_id, uid, applied_generation FROM run_object",
+            "SELECT cluster_id, identity FROM cluster")) {
+      rows.addAll(sql().handle().createQuery(query).mapToMap().list());
+    }
+    return rows;
+  }
+
+  @TestFactory
+  default List<DynamicTest> aBrokenCommitHappensOnceOrNotAtAll() {
+    List<DynamicTest> tests = new ArrayList<>();
+    changes()
+        .forEach(
+            (name, change) -> {
+              for (Cable.Cut cut : Cable.Cut.values()) {
+                tests.add(
+                    DynamicTest.dynamicTest(name + ", cut " + cut, () -> breakCommit(change, cut)));
+              }
+            });
+    return tests;
+  }
+
+  private void breakCommit(Function<String, Change> change, Cable.Cut cut) {
+    sql().empty();
+    String expected = told(change.apply("r").by(ledger()));
+    List<Map<String, Object>> expectedState = state();
+
+    sql().empty();
+    Change prepared = change.apply("r");
+    SimpleMeterRegistry metrics = new SimpleMeterRegistry();
+    try (Cable cable = Cable.to(server());
+        MySqlLedger ledger =
+            open(sql().through(cable.port(), LedgerConfig.Ssl.DISABLED), metrics)) {
+      cable.cutNextCommit(cut);
+      if (cut == Cable.Cut.FOR_LONG) {
+        assertThatThrownBy(() -> prepared.by(ledger))
+            .isInstanceOf(LedgerUnavailable.class)
+            .hasMessageContaining("not known");
+        assertThat(state()).isEqualTo(expectedState);
+        cable.mend();
+        ledger.now();
+      } else {
+        assertThat(told(prepared.by(ledger))).isEqualTo(expected);
+        assertThat(state()).isEqualTo(expectedState);
+      }
+      assertThat(cable.cuts()).as("a commit was cut").isEqualTo(1);
+      assertThat(brokenInvariants(metrics)).isZero();
+    }
+  }
+}

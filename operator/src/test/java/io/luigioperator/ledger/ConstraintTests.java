@@ -1,0 +1,149 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.List;
+import java.util.TimeZone;
+import org.junit.jupiter.api.Test;
+
+/** What the database itself refuses, also to a ledger with a defect. */
+interface ConstraintTests extends SqlFixture {
+
+  List<Integer> CHECK_VIOLATED = List.of(3819, 4025);
+  int DUPLICATE = 1062;
+  int WRONG_TEXT = 1366;
+
+  default int errorOf(String statement) {
+    try {
+      sql().handle().execute(statement);
+      throw new AssertionError("was not refused: " + statement);
+    } catch (org.jdbi.v3.core.JdbiException e) {
+      return ((SQLException) e.getCause()).getErrorCode();
+    }
+  }
+
+  default String insertAttempt(Attempt like, int number, long fence, String token) {
+    return """
+    INSERT INTO attempt (run_id, number, admit_key, fence, cluster_id, state, token, job_name,
+      claimed_at) VALUES ('%s', %d, '%s', %d, 'one', 'CLAIMED', '%s', 'x', UTC_TIMESTAMP(6))
+    """
+        .formatted(like.run().id(), number, like.admitKey(), fence, token);
+  }
+
+  @Test
+  default void aSecondLiveAttemptOfAKeyIsRefused() {
+    Attempt live = claimed(accepted(Asking.named("r")));
+    assertThat(errorOf(insertAttempt(live, 2, 2, "another"))).isEqualTo(DUPLICATE);
+    sql().handle().execute("UPDATE attempt SET state = 'ENDED'");
+    sql().handle().execute(insertAttempt(live, 2, 2, "another"));
+    assertThat(errorOf("UPDATE attempt SET state = 'CLAIMED' WHERE number = 1"))
+        .isEqualTo(DUPLICATE);
+  }
+
+  @Test
+  default void aFenceATokenAndAPodAreUsedOnce() {
+    Attempt live = bound(accepted(Asking.named("r")));
+    sql().handle().execute("UPDATE attempt SET state = 'ENDED'");
+    assertThat(errorOf(insertAttempt(live, 2, live.ref().fence(), "another"))).isEqualTo(DUPLICATE);
+    assertThat(errorOf(insertAttempt(live, 2, 9, live.token()))).isEqualTo(DUPLICATE);
+    assertThat(errorOf(insertAttempt(live, 1, 9, "another"))).isEqualTo(DUPLICATE);
+    sql().handle().execute(insertAttempt(live, 2, 9, "another"));
+    assertThat(errorOf("UPDATE attempt SET pod_uid = '%s'".formatted(podOf(live))))
+        .isEqualTo(DUPLICATE);
+  }
+
+  @Test
+  default void moreThanThePolicyAllowsIsRefused() {
+    accepted(Asking.named("r").maxAttempts(2).maxInfra(1));
+    sql().handle().execute("UPDATE run SET counted = 2, infra = 1");
+    for (String change : List.of("counted = 3", "infra = 2", "max_attempts = 1", "counted = -1")) {
+      assertThat(errorOf("UPDATE run SET " + change)).isIn(CHECK_VIOLATED);
+    }
+  }
+
+  @Test
+  default void thereIsOneMetaRow() {
+    assertThat(errorOf("INSERT INTO meta (id) VALUES (2)")).isIn(CHECK_VIOLATED);
+    assertThat(errorOf("INSERT INTO meta (id) VALUES (1)")).isEqualTo(DUPLICATE);
+  }
+
+  @Test
+  default void identifiersAreComparedByteByByte() {
+    sql()
+        .handle()
+        .execute("INSERT INTO client_mutex (admit_key) VALUES ('t/acme/g'), ('t/Acme/g')");
+    assertThat(errorOf("INSERT INTO client_mutex (admit_key) VALUES ('t/acme/g')"))
+        .isEqualTo(DUPLICATE);
+    assertThat(errorOf("INSERT INTO client_mutex (admit_key) VALUES ('t/äcme/g')"))
+        .isEqualTo(WRONG_TEXT);
+    assertThat(sql().count("SELECT COUNT(*) FROM client_mutex WHERE admit_key = 't/acme/g'"))
+        .isEqualTo(1);
+    assertThat(
+            sql()
+                .count(
+                    """
+                    SELECT COUNT(*) FROM information_schema.columns
+                    WHERE table_schema = DATABASE() AND collation_name IS NOT NULL
+                      AND collation_name NOT IN ('ascii_bin', 'utf8mb4_bin')
+                      AND table_name <> 'ledger_version'
+                    """))
+        .isZero();
+  }
+
+  @Test
+  default void aRequestThatDoesNotFitIsRefusedInWords() {
+    Asking wrong = Asking.named("r").client("ä");
+    assertThatThrownBy(() -> ledger().accept(wrong.run(), object(wrong.key())))
+        .hasMessageContaining("accept of run team-a/r")
+        .hasMessageNotContaining("\n");
+    assertThat(ledger().load(new RunKey("team-a", "r"), CLUSTER)).isEmpty();
+    assertThat(sql().count("SELECT COUNT(*) FROM client_mutex")).isZero();
+  }
+
+  @Test
+  default void theZoneOfTheJvmChangesNoTime() {
+    TimeZone before = TimeZone.getDefault();
+    try {
+      TimeZone.setDefault(TimeZone.getTimeZone("America/New_York"));
+      // a wall time that New York skips
+      Instant gap = Instant.parse("2030-03-10T02:30:00.123456Z");
+      Run run = accepted(Asking.named("r").notBefore(gap));
+      assertThat(load(run).times().notBefore()).contains(gap);
+      assertThat(
+              sql()
+                  .count(
+                      "SELECT COUNT(*) FROM run WHERE not_before = '2030-03-10 02:30:00.123456'"))
+          .isEqualTo(1);
+      assertThat(ledger().now())
+          .isBetween(Instant.now().minusSeconds(60), Instant.now().plusSeconds(60));
+    } finally {
+      TimeZone.setDefault(before);
+    }
+  }
+
+  @Test
+  default void theKeyOfARunGoesWithItAndThatOfAClientStays() {
+    Run own = accepted(Asking.named("own").withoutMutex());
+    Run client = accepted(Asking.named("r"));
+    for (Run run : List.of(own, client)) {
+      tried(run, io.luigioperator.run.Verdict.SUCCEEDED);
+    }
+    assertThat(sql().count("SELECT COUNT(*) FROM client_mutex WHERE admit_key LIKE '~%'")).isZero();
+    assertThat(sql().count("SELECT fence FROM client_mutex")).isEqualTo(1);
+    Asking canceled =
+        Asking.named("c").withoutMutex().desired(io.luigioperator.api.DesiredState.Canceled);
+    accepted(canceled);
+    ledger().accept(canceled.run(), object(canceled.key()));
+    assertThat(sql().count("SELECT COUNT(*) FROM client_mutex")).isEqualTo(1);
+  }
+}

@@ -1,0 +1,174 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.Presence;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunState;
+import io.luigioperator.run.Verdict;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+
+/** A ledger that somebody has damaged, or that is not to be changed. */
+interface DamageTests extends SqlFixture {
+
+  @Test
+  default void aRaisedBarrierStopsEveryChangeButTheHeartbeat() {
+    Run ready = accepted(Asking.named("ready").client("a"));
+    Run held = accepted(Asking.named("held").client("b"));
+    ledger().hold(held.key(), Reasons.NAMESPACE_MISSING, "");
+    Attempt claimed = claimed(accepted(Asking.named("claimed").client("c")));
+    Attempt bound = bound(accepted(Asking.named("bound").client("d")));
+    Run done = tried(accepted(Asking.named("done").client("e")), Verdict.SUCCEEDED);
+    finish(bound(accepted(Asking.named("delayed").client("f"))), Verdict.TASK_FAILED);
+    accepted(Asking.named("late").client("g").startDeadline(0));
+    ledger().heartbeat(CLUSTER, "first");
+    pass(Duration.ofMillis(1));
+    sql().handle().execute("UPDATE meta SET barrier = 1");
+    String pod = podOf(bound);
+    Asking fresh = Asking.named("fresh");
+    Map<String, ThrowingCallable> changes =
+        Map.ofEntries(
+            Map.entry("accept", () -> ledger().accept(fresh.run(), object(fresh.key()))),
+            Map.entry(
+                "recordObject", () -> ledger().recordObject(ready.key(), object(ready.key()))),
+            Map.entry("forgetObject", () -> ledger().forgetObject(ready.key(), CLUSTER)),
+            Map.entry("adopt", () -> ledger().adopt(CLUSTER, "second")),
+            Map.entry("amend", () -> ledger().amend(ready.key(), CLUSTER, 2, fresh.amendment())),
+            Map.entry("claim", () -> claim(ready)),
+            Map.entry("bind", () -> bound(claimed)),
+            Map.entry("locate", () -> ledger().locate(bound.ref(), pod, "node")),
+            Map.entry("doom", () -> ledger().doom(bound.ref(), pod, FailureCause.KILLED, "")),
+            Map.entry("suspect", () -> ledger().suspect(bound.ref(), pod)),
+            Map.entry("reassure", () -> ledger().reassure(bound.ref(), pod)),
+            Map.entry("finish", () -> finish(bound, Verdict.SUCCEEDED)),
+            Map.entry(
+                "abandon", () -> ledger().abandon(claimed.ref(), AbandonContract.NOBODYS, AT_ONCE)),
+            Map.entry("cancel", () -> ledger().cancel(ready.key(), Reasons.CANCELED, "")),
+            Map.entry("hold", () -> ledger().hold(ready.key(), Reasons.NAMESPACE_MISSING, "")),
+            Map.entry("release", () -> ledger().release(held.key(), Reasons.NAMESPACE_MISSING)),
+            Map.entry("due", () -> ledger().due(10)),
+            Map.entry("expire", () -> ledger().expire(10)),
+            Map.entry("purge", () -> ledger().purge(ledger().now(), 10)));
+    changes.forEach(
+        (name, change) ->
+            assertThatThrownBy(change)
+                .as(name)
+                .isInstanceOf(LedgerUnavailable.class)
+                .hasMessageContaining("barrier"));
+    assertThat(ledger().heartbeat(CLUSTER, "first")).isEqualTo("first");
+    assertThat(load(done).state()).isEqualTo(RunState.SUCCEEDED);
+    assertThat(load(ready)).isEqualTo(ready);
+    sql().handle().execute("UPDATE meta SET barrier = 0");
+    assertThat(
+            ledger().finish(bound.ref(), pod, ending(Verdict.SUCCEEDED), AT_ONCE, Presence.PRESENT))
+        .isPresent();
+  }
+
+  @Test
+  default void aHiddenLiveAttemptStopsTheClaimAndIsTold() {
+    Run first = accepted(Asking.named("r1"));
+    Attempt live = bound(first);
+    Run second = accepted(Asking.named("r2"));
+    sql()
+        .handle()
+        .execute("UPDATE client_mutex SET holder_run = NULL, next_admit_at = UTC_TIMESTAMP(6)");
+    assertThat(claim(second)).isEmpty();
+    assertThat(brokenInvariants(metrics())).isEqualTo(1);
+    assertThat(reload(live)).isEqualTo(live);
+    // the end of the attempt finds the mutex gone, says so, and goes on
+    assertThat(finish(live, Verdict.SUCCEEDED)).isPresent();
+    assertThat(brokenInvariants(metrics())).isEqualTo(2);
+    assertThat(claim(second)).isPresent();
+  }
+
+  @Test
+  default void aPoisonedHeadIsSetAsideWithWords() {
+    Run poison = accepted(Asking.named("poison"));
+    pass(Duration.ofMillis(1));
+    Run next = accepted(Asking.named("next"));
+    sql()
+        .handle()
+        .execute("ALTER TABLE attempt ADD CONSTRAINT no_poison CHECK (job_name <> 'poison-a1')");
+    try {
+      assertThat(claim(poison)).isEmpty();
+    } finally {
+      sql().handle().execute("ALTER TABLE attempt DROP CONSTRAINT no_poison");
+    }
+    Run held = load(poison);
+    assertThat(held.state()).isEqualTo(RunState.HELD);
+    assertThat(held.standing().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
+    assertThat(held.standing().message()).contains("no_poison");
+    assertThat(held.budget().claims()).isZero();
+    assertThat(record(poison).holder()).isEmpty();
+    assertThat(heads()).containsExactly(next.key());
+    assertThat(ledger().release(poison.key(), Reasons.INTERNAL_ERROR)).isPresent();
+    assertThat(claim(next)).isPresent();
+  }
+
+  @Test
+  default void aReadyRunWithoutAttemptsLeftIsSetAside() {
+    Run run = accepted(Asking.named("r"));
+    sql().handle().execute("UPDATE run SET counted = max_attempts");
+    assertThat(claim(run)).isEmpty();
+    assertThat(load(run).state()).isEqualTo(RunState.HELD);
+    assertThat(load(run).standing().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
+    assertThat(heads()).isEmpty();
+  }
+
+  @Test
+  default void aHolderWithoutALiveAttemptIsFreed() {
+    Run healthy = accepted(Asking.named("healthy").client("a"));
+    bound(healthy);
+    Run run = accepted(Asking.named("r").client("b"));
+    sql()
+        .handle()
+        .execute(
+            "UPDATE client_mutex SET holder_run = 'nobody' WHERE admit_key = ?",
+            run.admitKey().value());
+    assertThat(heads()).isEmpty();
+    assertThat(ledger().freeStaleHolders(10)).containsExactly(run.admitKey());
+    assertThat(ledger().freeStaleHolders(10)).isEmpty();
+    assertThat(brokenInvariants(metrics())).isEqualTo(1);
+    assertThat(record(healthy).holder()).contains(healthy.key());
+    assertThat(claim(run)).isPresent();
+  }
+
+  @Test
+  default void aWrongPlaceInTheLineIsMended() {
+    Run run = accepted(Asking.named("r").client("a"));
+    accepted(Asking.named("right").client("b"));
+    for (String wrong : List.of("NULL", "'2001-01-01'")) {
+      sql()
+          .handle()
+          .execute(
+              "UPDATE client_mutex SET next_admit_at = " + wrong + " WHERE admit_key = ?",
+              run.admitKey().value());
+      Ledger.Audit audit = ledger().auditHeads(Optional.empty(), 10);
+      assertThat(audit.corrected()).containsExactly(run.admitKey());
+      assertThat(ledger().auditHeads(Optional.empty(), 10).corrected()).isEmpty();
+      assertThat(heads()).contains(run.key());
+    }
+  }
+
+  @Test
+  default void aClaimMendsAKeyThatOnlySeemsOpen() {
+    Run run = accepted(Asking.named("r"));
+    ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "");
+    sql().handle().execute("UPDATE client_mutex SET next_admit_at = UTC_TIMESTAMP(6)");
+    assertThat(claim(run)).isEmpty();
+    assertThat(sql().count("SELECT COUNT(*) FROM client_mutex WHERE open_at IS NOT NULL")).isZero();
+  }
+}

@@ -1,0 +1,52 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.luigioperator.ledger.LedgerConfig.Ssl;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class LedgerConfigTest {
+
+  private static LedgerConfig with(String host, Ssl ssl, Optional<Path> ca, int poolSize) {
+    return new LedgerConfig(host, 3306, "luigi", "operator", "s3cret", ssl, ca, poolSize);
+  }
+
+  @Test
+  void thePasswordIsNeverPrinted() {
+    assertThat(with("db", Ssl.REQUIRED, Optional.empty(), 8).toString())
+        .contains("jdbc:mysql://db:3306/luigi", "operator")
+        .doesNotContain("s3cret");
+  }
+
+  @Test
+  void anIpv6AddressStandsInBrackets() {
+    assertThat(with("fd00::1", Ssl.REQUIRED, Optional.empty(), 8).url())
+        .isEqualTo("jdbc:mysql://[fd00::1]:3306/luigi");
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Ssl.class,
+      names = {"DISABLED", "REQUIRED"})
+  void aCaFileNobodyLooksAtIsAMistake(Ssl ssl) {
+    assertThatThrownBy(() -> with("db", ssl, Optional.of(Path.of("ca.pem")), 8))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("VERIFY_CA");
+  }
+
+  @Test
+  void aPoolOfOneIsTooSmall() {
+    assertThatThrownBy(() -> with("db", Ssl.REQUIRED, Optional.empty(), 1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("at least 2");
+  }
+}

@@ -1,0 +1,107 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.jdbi.v3.core.statement.Query;
+import org.junit.jupiter.api.Test;
+
+/** The sweeps and the admission scan stay on their indexes when the tables have grown. */
+interface PlanTests extends SqlFixture {
+
+  /** Index used for each table of a query, by the name the query gives it. */
+  default Map<String, String> indexes(String query, Map<String, Object> bindings) {
+    boolean tree =
+        sql()
+            .handle()
+            .createQuery("SELECT VERSION() NOT LIKE '%MariaDB%'")
+            .mapTo(Boolean.class)
+            .one();
+    if (tree) {
+      sql().handle().execute("SET explain_format = 'TRADITIONAL'");
+    }
+    Query explain = sql().handle().createQuery("EXPLAIN " + query);
+    bindings.forEach(explain::bind);
+    return explain
+        .map((rs, ctx) -> Map.entry(rs.getString("table"), String.valueOf(rs.getString("key"))))
+        .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue, (a, b) -> a));
+  }
+
+  /** 4096 runs of as many clients, most of them long ended, a few of each other state. */
+  default void fill() {
+    claimed(accepted(Asking.named("r")));
+    for (int i = 0; i < 12; i++) {
+      sql()
+          .handle()
+          .execute(
+              """
+              INSERT INTO run (run_id, namespace, name, client, business_date, schedule, admit_key,
+                state, reason, message, cancel, desired, priority, claims, counted, infra,
+                uncounted, max_attempts, max_infra, accepted_at, admit_at, not_before, started_at,
+                start_deadline, finished_at, request, request_sha, hash_version)
+              SELECT LEFT(SHA2(CONCAT(run_id, ?), 256), 32), namespace, CONCAT(name, ?), client, business_date,
+                schedule, LEFT(SHA2(CONCAT(admit_key, ?), 256), 32), state, reason, message, cancel, desired,
+                priority, claims, counted, infra, uncounted, max_attempts, max_infra, accepted_at,
+                admit_at, UTC_TIMESTAMP(6), NULL, UTC_TIMESTAMP(6) + INTERVAL 1 DAY, UTC_TIMESTAMP(6), request,
+                request_sha, hash_version FROM run
+              """,
+              i,
+              i,
+              i);
+    }
+    sql()
+        .handle()
+        .execute(
+            """
+            UPDATE run SET state = CASE MOD(CONV(SUBSTRING(run_id, 1, 4), 16, 10), 64)
+              WHEN 0 THEN 'READY' WHEN 1 THEN 'DELAYED' WHEN 2 THEN 'HELD' ELSE 'SUCCEEDED' END
+            WHERE name <> 'r'
+            """);
+    sql()
+        .handle()
+        .execute(
+            """
+            INSERT INTO client_mutex (admit_key, next_admit_at)
+            SELECT r.admit_key, MIN(IF(r.state = 'READY', r.admit_at, NULL)) FROM run r
+            WHERE r.name <> 'r' GROUP BY r.admit_key
+            """);
+    sql()
+        .handle()
+        .execute(
+            """
+            INSERT INTO attempt (run_id, number, admit_key, fence, cluster_id, state, token,
+              job_name, claimed_at)
+            SELECT r.run_id, 1, r.admit_key, 1, 'one', 'ENDED', r.run_id, r.name, r.accepted_at
+            FROM run r WHERE r.name <> 'r'
+            """);
+    for (String table : new String[] {"run", "client_mutex", "attempt"}) {
+      sql().handle().createQuery("ANALYZE TABLE " + table).mapToMap().list();
+    }
+  }
+
+  @Test
+  default void everySweepReadsARangeOfItsIndex() {
+    fill();
+    Map<String, String> heads =
+        indexes(Reads.OPEN_HEADS, Map.of("openAt", "1970-01-01", "key", "", "limit", 50));
+    assertThat(heads)
+        .containsEntry("m", "client_mutex_open_at")
+        .containsEntry("head", "run_heads")
+        .containsEntry("r", "PRIMARY");
+    assertThat(indexes(Batches.DUE, Map.of("limit", 50))).containsEntry("run", "run_due");
+    assertThat(indexes(Batches.EXPIRED, Map.of("limit", 50))).containsEntry("run", "run_expiring");
+    assertThat(indexes(Batches.PURGEABLE, Map.of("before", "2001-01-01", "limit", 50)))
+        .containsEntry("run", "run_purgeable");
+    assertThat(indexes(Reads.LIVE_ATTEMPTS, Map.of("cluster", "one")))
+        .containsEntry("a", "attempt_live_key")
+        .containsEntry("r", "PRIMARY");
+    assertThat(indexes(Batches.STALE_HOLDERS, Map.of("limit", 50)))
+        .containsEntry("m", "client_mutex_holder_run")
+        .containsEntry("a", "attempt_live_key");
+  }
+}

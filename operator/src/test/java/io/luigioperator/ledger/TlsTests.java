@@ -1,0 +1,95 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.luigioperator.ledger.LedgerConfig.Ssl;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import org.jdbi.v3.core.Handle;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The way to the server is encrypted unless somebody says otherwise. */
+interface TlsTests extends SqlFixture {
+
+  @Test
+  default void everySessionIsEncryptedInUtcAndReadCommitted() {
+    try (Database database = new Database(sql().config());
+        Handle pooled = database.open();
+        Handle fresh = database.openFresh()) {
+      for (Handle h : new Handle[] {pooled, fresh}) {
+        Map<String, Object> cipher =
+            h.createQuery("SHOW SESSION STATUS LIKE 'Ssl_cipher'").mapToMap().one();
+        assertThat(cipher.get("value").toString()).isNotEmpty();
+        assertThat(h.createQuery("SELECT @@transaction_isolation").mapTo(String.class).one())
+            .isEqualTo("READ-COMMITTED");
+        assertThat(h.createQuery("SELECT @@session.time_zone").mapTo(String.class).one())
+            .isEqualTo("+00:00");
+        assertThat(h.createQuery("SELECT @@innodb_lock_wait_timeout").mapTo(Integer.class).one())
+            .isEqualTo(3);
+        assertThat(h.createQuery("SELECT @@session.wait_timeout").mapTo(Integer.class).one())
+            .isEqualTo(120);
+      }
+    }
+  }
+
+  @Test
+  default void aServerWithoutTlsIsRefusedInWords() {
+    try (Cable cable = Cable.hidingTls(server())) {
+      assertThatThrownBy(() -> open(sql().through(cable.port(), Ssl.REQUIRED)))
+          .isInstanceOf(LedgerUnavailable.class)
+          .hasMessageContaining("MySQL at 127.0.0.1:" + cable.port())
+          .hasMessageContaining("sslMode is REQUIRED: give the server a certificate");
+      open(sql().through(cable.port(), Ssl.DISABLED));
+    }
+  }
+
+  @Test
+  default void theServersAuthorityIsTrustedAndNoOther(@TempDir Path dir) throws IOException {
+    open(trusting(server().ca()));
+    Path stranger = Certificate.makeIn(dir).cert();
+    assertThatThrownBy(() -> open(trusting(stranger)))
+        .isInstanceOf(LedgerUnavailable.class)
+        .hasMessageContaining("sslMode is VERIFY_CA: give the server a certificate");
+  }
+
+  @Test
+  default void aCaFileWithoutCertificatesIsRefusedInWords(@TempDir Path dir) throws IOException {
+    Path empty = Files.createFile(dir.resolve("empty.pem"));
+    assertThatThrownBy(() -> open(trusting(empty)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(empty.toString());
+    Path missing = dir.resolve("missing.pem");
+    assertThatThrownBy(() -> open(trusting(missing)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(missing.toString());
+  }
+
+  private LedgerConfig trusting(Path ca) {
+    LedgerConfig c = sql().config();
+    return new LedgerConfig(
+        c.host(),
+        c.port(),
+        c.database(),
+        c.user(),
+        c.password(),
+        Ssl.VERIFY_CA,
+        Optional.of(ca),
+        c.poolSize());
+  }
+
+  private void open(LedgerConfig config) {
+    try (MySqlLedger ledger = open(config, new SimpleMeterRegistry())) {
+      assertThat(ledger.now()).isNotNull();
+    }
+  }
+}
