@@ -1,0 +1,188 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.luigioperator.ledger.LedgerConfig;
+import io.luigioperator.ledger.TestDatabase;
+import io.luigioperator.ops.Probe;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The operator as a process of its own: how it starts, stops, fails, and is killed. */
+class MainIT {
+  private static final Duration LONG = Duration.ofSeconds(90);
+  private static final Duration TAKEOVER = Duration.ofSeconds(10);
+
+  private static LedgerConfig database;
+
+  private final List<Replica> replicas = new ArrayList<>();
+  private final String lease = "lease-" + UUID.randomUUID();
+
+  @TempDir private Path dir;
+  private Path kubeconfig;
+
+  @BeforeAll
+  static void prepareDatabase() {
+    database = TestDatabase.fresh("main");
+  }
+
+  @BeforeEach
+  void writeKubeconfig() throws IOException {
+    kubeconfig = Files.writeString(dir.resolve("kubeconfig"), ApiServer.kubeconfig());
+  }
+
+  @AfterEach
+  void killAll() {
+    replicas.forEach(r -> r.process.destroyForcibly().onExit().join());
+  }
+
+  private final class Replica {
+    private final int port;
+    private final Path out;
+    private final Process process;
+
+    Replica(String podName, Map<String, String> changes) throws IOException {
+      try (ServerSocket socket = new ServerSocket(0)) {
+        port = socket.getLocalPort();
+      }
+      out = dir.resolve(podName + ".log");
+      ProcessBuilder builder =
+          new ProcessBuilder(
+                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                  "-XX:+UseSerialGC",
+                  "-cp",
+                  System.getProperty("java.class.path"),
+                  "io.luigioperator.Main")
+              .redirectErrorStream(true)
+              .redirectOutput(out.toFile());
+      Map<String, String> env = new HashMap<>();
+      env.put("CLUSTER_ID", "here");
+      env.put("MYSQL_HOST", database.host());
+      env.put("MYSQL_PORT", "" + database.port());
+      env.put("MYSQL_DATABASE", database.database());
+      env.put("MYSQL_USER", database.user());
+      env.put("MYSQL_PASSWORD", "do-not-print");
+      env.put("LEASE_NAME", lease);
+      env.put("LEASE_NAMESPACE", "default");
+      env.put("POD_NAME", podName);
+      env.put("HTTP_PORT", "" + port);
+      env.putAll(changes);
+      builder.environment().keySet().removeIf(key -> key.startsWith(OperatorConfig.PREFIX));
+      env.forEach((key, value) -> builder.environment().put(OperatorConfig.PREFIX + key, value));
+      builder.environment().put("KUBECONFIG", kubeconfig.toString());
+      process = builder.start();
+      replicas.add(this);
+    }
+
+    Probe.Result get(String path) {
+      return Probe.get("http://127.0.0.1:" + port + path);
+    }
+
+    void awaitReady() throws IOException {
+      try {
+        await().atMost(LONG).until(() -> get("/readyz").ok());
+      } catch (RuntimeException e) {
+        throw new AssertionError("not ready: " + Files.readString(out), e);
+      }
+    }
+
+    boolean leads() {
+      return get("/metrics").words().contains("luigi_operator_leader 1.0");
+    }
+
+    String log() throws IOException {
+      return Files.readString(out);
+    }
+
+    int awaitExit() throws InterruptedException {
+      assertThat(process.waitFor(LONG.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      return process.exitValue();
+    }
+  }
+
+  @Test
+  void onSigtermItStopsInOrderAndEndsWithZero() throws Exception {
+    Replica replica = new Replica("pod-a", Map.of());
+    replica.awaitReady();
+    await().atMost(LONG).until(replica::leads);
+
+    replica.process.destroy();
+    assertThat(replica.awaitExit()).isZero();
+    assertThat(replica.log())
+        .containsSubsequence(
+            "\"formattedMessage\":\"ready\"",
+            "\"formattedMessage\":\"lease given back\"",
+            "{\"what\":\"leadership\"}",
+            "{\"what\":\"edge\"}",
+            "{\"what\":\"caches\"}",
+            "{\"what\":\"ledger\"}",
+            "{\"what\":\"health and metrics\"}")
+        .doesNotContain("do-not-print")
+        .doesNotContain("\"level\":\"ERROR\"");
+  }
+
+  @Test
+  void whenTheLeaderIsKilledAnotherLeadsWithinTenSeconds() throws Exception {
+    Replica first = new Replica("pod-a", Map.of());
+    first.awaitReady();
+    await().atMost(LONG).until(first::leads);
+    Replica second = new Replica("pod-b", Map.of());
+    second.awaitReady();
+    assertThat(second.leads()).isFalse();
+
+    long killed = System.nanoTime();
+    first.process.destroyForcibly();
+    await().atMost(TAKEOVER).pollInterval(Duration.ofMillis(50)).until(second::leads);
+    System.out.printf("takeover after a kill: %d ms%n", (System.nanoTime() - killed) / 1_000_000);
+  }
+
+  @Test
+  void aPortThatIsTakenEndsTheStartWithTheReason() throws Exception {
+    try (ServerSocket taken = new ServerSocket(0)) {
+      Replica replica = new Replica("pod-a", Map.of("HTTP_PORT", "" + taken.getLocalPort()));
+      assertThat(replica.awaitExit()).isEqualTo(1);
+      assertThat(replica.log()).contains("the operator cannot start", "Address already in use");
+    }
+  }
+
+  @Test
+  void aConfigurationThatCannotBeReadEndsItAtOnce() throws Exception {
+    Replica replica = new Replica("pod-a", Map.of("CLUSTER_ID", "", "MYSQL_PORT", "x"));
+    assertThat(replica.awaitExit()).isEqualTo(2);
+    assertThat(replica.log())
+        .contains("LUIGI_OPERATOR_CLUSTER_ID: is not set", "LUIGI_OPERATOR_MYSQL_PORT: is \"x\"");
+  }
+
+  @Test
+  void whileTheDatabaseIsAwayItIsAliveButNotReadyAndCanBeStopped() throws Exception {
+    int nobody;
+    try (ServerSocket socket = new ServerSocket(0)) {
+      nobody = socket.getLocalPort();
+    }
+    Replica replica = new Replica("pod-a", Map.of("MYSQL_PORT", "" + nobody));
+    await().atMost(LONG).until(() -> replica.log().contains("waiting for the ledger"));
+    assertThat(replica.get("/livez").ok()).isTrue();
+    assertThat(replica.get("/readyz").words()).contains("503", "ledger: not connected yet");
+    replica.process.destroy();
+    assertThat(replica.awaitExit()).isEqualTo(1);
+  }
+}
