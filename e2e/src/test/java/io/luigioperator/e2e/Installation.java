@@ -73,7 +73,8 @@ final class Installation implements AutoCloseable {
     try {
       Config config = Config.fromKubeconfig(new File(kubeconfig));
       return new KubernetesClientBuilder()
-          .withConfig(new ConfigBuilder(config).withRequestTimeout(20_000).build())
+          .withConfig(
+              new ConfigBuilder(config).withRequestTimeout(20_000).withClientKeyAlgo("EC").build())
           .build();
     } catch (RuntimeException e) {
       throw new IllegalStateException("no cluster at " + kubeconfig + ": run make demo first", e);
