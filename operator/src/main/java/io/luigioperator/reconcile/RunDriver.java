@@ -43,6 +43,9 @@ public final class RunDriver {
   /** When a store does not answer, or a cache has not caught up. */
   private static final Duration SOON = Duration.ofSeconds(2);
 
+  /** After a fault of our own, which time alone does not mend. */
+  private static final Duration SELDOM = Duration.ofSeconds(60);
+
   private final Ledger ledger;
   private final Kube kube;
   private final Gatherer gatherer;
@@ -87,6 +90,10 @@ public final class RunDriver {
           .addKeyValue("error", e.getMessage())
           .log("API server away");
       return Optional.of(SOON);
+    } catch (RuntimeException e) {
+      // one run that cannot be driven must not keep the others from being driven
+      LOG.atError().addKeyValue("run", key).setCause(e).log("run cannot be driven");
+      return Optional.of(SELDOM);
     }
   }
 
