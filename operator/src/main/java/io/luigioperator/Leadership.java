@@ -107,6 +107,11 @@ final class Leadership {
     thread.join(Duration.ofMillis(2L * REQUEST_TIMEOUT_MILLIS));
   }
 
+  /** Why this replica can never lead again; empty while it can. */
+  Optional<String> problem() {
+    return thread.isAlive() ? Optional.empty() : Optional.of("its thread has ended");
+  }
+
   private void goRound() {
     try {
       while (!stopping) {

@@ -33,8 +33,10 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -70,14 +72,7 @@ final class LuigiOperator {
   private final Deque<Step> started = new ArrayDeque<>();
   private final CountDownLatch stopRequested = new CountDownLatch(1);
   private final AtomicReference<Optional<String>> fatal = new AtomicReference<>(Optional.empty());
-  private final AtomicReference<Optional<String>> notReady =
-      new AtomicReference<>(Optional.of("starting"));
-  private final AtomicReference<Supplier<Optional<String>>> ledgerCheck =
-      new AtomicReference<>(() -> Optional.of("not connected yet"));
-  private final AtomicReference<Supplier<Optional<String>>> watchesCheck =
-      new AtomicReference<>(() -> Optional.of("not begun yet"));
-  private final AtomicReference<Supplier<Optional<String>>> loopsCheck =
-      new AtomicReference<>(Optional::empty);
+  private final Map<String, Supplier<Optional<String>>> checks = new ConcurrentHashMap<>();
 
   LuigiOperator(OperatorConfig config, Clock clock) {
     this.config = config;
@@ -106,10 +101,10 @@ final class LuigiOperator {
         new OpsServer(
             config.httpPort(),
             List.of(
-                new Check("state", notReady::get),
-                new Check("ledger", () -> ledgerCheck.get().get()),
-                new Check("watches", () -> watchesCheck.get().get())),
-            List.of(new Check("loops", () -> loopsCheck.get().get())),
+                check("start", Optional.of("not done yet")),
+                check("ledger", Optional.of("not connected yet")),
+                check("watches", Optional.of("not begun yet"))),
+            List.of(check("loops", Optional.empty()), check("election", Optional.empty())),
             metrics::scrape);
     step("health and metrics", ops);
 
@@ -117,7 +112,7 @@ final class LuigiOperator {
     MySqlLedger mySql = openLedger(metrics);
     step("ledger", mySql);
     Ledger ledger = metered.ledger(mySql);
-    ledgerCheck.set(new Reach(ledger, System::nanoTime)::problem);
+    checks.put("ledger", new Reach(ledger, System::nanoTime)::problem);
 
     Fabric8Kube fabric8 =
         new Fabric8Kube(client, new JobBlueprint(build.version()), config.namespaces(), clock);
@@ -140,6 +135,7 @@ final class LuigiOperator {
             client,
             config.namespaces(),
             driver,
+            kube,
             duty,
             clock,
             signals.deletion(),
@@ -170,11 +166,12 @@ final class LuigiOperator {
             identity,
             metrics,
             RandomGenerator.getDefault());
-    loopsCheck.set(loops::stuck);
+    checks.put("loops", loops::stuck);
 
     fabric8.onChange(edge::wake);
     fabric8.start(CACHE_PATIENCE);
-    watchesCheck.set(
+    checks.put(
+        "watches",
         () -> fabric8.isWatching() ? Optional.empty() : Optional.of("one is being begun again"));
     step("edge", edge::stop);
     edge.start();
@@ -199,7 +196,8 @@ final class LuigiOperator {
             });
     step("leadership", () -> handOver(leadership, duty, loops));
     leadership.start();
-    notReady.set(Optional.empty());
+    checks.put("election", leadership::problem);
+    checks.put("start", Optional::empty);
     LOG.atInfo().addKeyValue("millis", millisSince(start)).log("ready");
   }
 
@@ -238,7 +236,8 @@ final class LuigiOperator {
 
   /** Effects under way are finished, but another replica does not wait for a slow one. */
   private void handOver(Leadership leadership, Duty duty, Loops loops) throws InterruptedException {
-    notReady.set(Optional.of("stopping"));
+    checks.put("start", () -> Optional.of("stopping"));
+    checks.remove("election");
     loops.stop();
     duty.end();
     long end = System.nanoTime() + HANDOVER.toNanos();
@@ -253,6 +252,11 @@ final class LuigiOperator {
           .addKeyValue("loopsStopped", stopped)
           .log("some work is still under way; the next leader's sweep finishes it");
     }
+  }
+
+  /** Asks what is there by then; until then {@code before} is the answer. */
+  private Check check(String name, Optional<String> before) {
+    return new Check(name, () -> checks.getOrDefault(name, () -> before).get());
   }
 
   private void step(String name, AutoCloseable undo) {

@@ -7,6 +7,8 @@ package io.luigioperator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
+import io.fabric8.kubernetes.client.KubernetesClient;
 import io.luigioperator.ledger.LedgerConfig;
 import io.luigioperator.ledger.TestDatabase;
 import io.luigioperator.ops.Probe;
@@ -124,6 +126,10 @@ class MainIT {
     Replica replica = new Replica("pod-a", Map.of());
     replica.awaitReady();
     await().atMost(LONG).until(replica::leads);
+    try (KubernetesClient client = ApiServer.client()) {
+      Lease held = client.leases().inNamespace("default").withName(lease).get();
+      assertThat(held.getSpec().getHolderIdentity()).isEqualTo("pod-a");
+    }
 
     replica.process.destroy();
     assertThat(replica.awaitExit()).isZero();
@@ -145,13 +151,14 @@ class MainIT {
     Replica first = new Replica("pod-a", Map.of());
     first.awaitReady();
     await().atMost(LONG).until(first::leads);
-    Replica second = new Replica("pod-b", Map.of());
+    Replica second = new Replica("pod-b", Map.of("LOG_LEVEL", "WARN"));
     second.awaitReady();
     assertThat(second.leads()).isFalse();
 
     long killed = System.nanoTime();
     first.process.destroyForcibly();
     await().atMost(TAKEOVER).pollInterval(Duration.ofMillis(50)).until(second::leads);
+    assertThat(second.log()).doesNotContain("\"level\":\"INFO\"");
     System.out.printf("takeover after a kill: %d ms%n", (System.nanoTime() - killed) / 1_000_000);
   }
 

@@ -152,22 +152,24 @@ class OperatorIT {
     }
   }
 
-  private void applyRun(String name, String client, String extra) {
-    apply(
-        """
-        apiVersion: luigi-operator.io/v1beta1
-        kind: PipelineRun
-        metadata: {name: "%s", namespace: "%s"}
-        spec:
-          client: "%s"
-          date: "2013-01-15"
-          pipeline:
-            image: registry.example.com/flights:1
-            task: {module: flights, family: Report}
-            retry: {backoffSeconds: 1, maxBackoffSeconds: 1}
-        %s
-        """
-            .formatted(name, namespace, client, extra.indent(2)));
+  private void applyRun(String name, String client) {
+    apply(runYaml(name, namespace, client));
+  }
+
+  private static String runYaml(String name, String namespace, String client) {
+    return """
+    apiVersion: luigi-operator.io/v1beta1
+    kind: PipelineRun
+    metadata: {name: "%s", namespace: "%s"}
+    spec:
+      client: "%s"
+      date: "2013-01-15"
+      pipeline:
+        image: registry.example.com/flights:1
+        task: {module: flights, family: Report}
+        retry: {backoffSeconds: 1, maxBackoffSeconds: 1}
+    """
+        .formatted(name, namespace, client);
   }
 
   private PipelineRun run(String name) {
@@ -221,7 +223,7 @@ class OperatorIT {
     Started operator = new Started("pod-a");
     assertThat(operator.get("/readyz").words()).isEqualTo("HTTP 200: ok");
 
-    applyRun("acme-1", "acme", "");
+    applyRun("acme-1", "acme");
     awaitRun("acme-1", phase(Phase.Succeeded));
 
     PipelineRun done = run("acme-1");
@@ -240,6 +242,19 @@ class OperatorIT {
   }
 
   @Test
+  void runsOfOtherNamespacesAreLeftAlone() throws Exception {
+    String other = namespace + "-other";
+    createNamespace(other);
+    apply(runYaml("acme-1", other, "acme"));
+    new Started("pod-a");
+    applyRun("acme-1", "acme");
+    awaitRun("acme-1", phase(Phase.Succeeded));
+    PipelineRun untouched =
+        admin.resources(PipelineRun.class).inNamespace(other).withName("acme-1").get();
+    assertThat(untouched.getStatus().observedGeneration()).isEqualTo(-1);
+  }
+
+  @Test
   void aFailureIsTriedAgainWhenItsTimeHasCome() throws Exception {
     play(
         pod ->
@@ -248,7 +263,7 @@ class OperatorIT {
                     ? taskFailed(pod)
                     : succeeded(pod)));
     Started operator = new Started("pod-a");
-    applyRun("acme-1", "acme", "");
+    applyRun("acme-1", "acme");
     awaitRun("acme-1", phase(Phase.Succeeded));
     assertThat(run("acme-1").getStatus().attempts()).hasSize(2);
     assertThat(operator.metric("luigi_operator_retries_total")).isEqualTo("1.0");
@@ -258,9 +273,9 @@ class OperatorIT {
   void runsOfOneClientGoOneAfterTheOtherAndSlotsAreKept() throws Exception {
     Started operator = new Started("pod-a", "CAPACITY_MAX_RUNNING", "2");
     for (int i = 0; i < 4; i++) {
-      applyRun("acme-" + i, "acme", "");
-      applyRun("globex-" + i, "globex", "");
-      applyRun("initech-" + i, "initech", "");
+      applyRun("acme-" + i, "acme");
+      applyRun("globex-" + i, "globex");
+      applyRun("initech-" + i, "initech");
     }
     for (String client : List.of("acme", "globex", "initech")) {
       for (int i = 0; i < 4; i++) {
@@ -327,9 +342,9 @@ class OperatorIT {
                 ? Optional.empty()
                 : Optional.of(succeeded(pod)));
     new Started("pod-a");
-    applyRun("acme-long", "acme", "");
+    applyRun("acme-long", "acme");
     await().atMost(LONG).until(() -> !cluster.running().isEmpty());
-    applyRun("acme-next", "acme", "");
+    applyRun("acme-next", "acme");
     awaitRun(
         "acme-next",
         r ->
@@ -351,7 +366,7 @@ class OperatorIT {
     Started first = new Started("pod-a");
     await().atMost(LONG).until(first::leads);
     Started second = new Started("pod-b");
-    applyRun("acme-1", "acme", "");
+    applyRun("acme-1", "acme");
     await().atMost(LONG).until(() -> !cluster.running().isEmpty());
     assertThat(second.leads()).isFalse();
     assertThat(second.get("/readyz").ok()).isTrue();
@@ -365,7 +380,7 @@ class OperatorIT {
     String pod = cluster.running().keySet().iterator().next();
     cluster.end(pod, succeeded(cluster.running().get(pod)));
     awaitRun("acme-1", phase(Phase.Succeeded));
-    applyRun("globex-1", "globex", "");
+    applyRun("globex-1", "globex");
     awaitRun("globex-1", phase(Phase.Succeeded));
     assertThat(run("acme-1").getStatus().attempts()).hasSize(1);
     assertThat(first.get("/livez").ok()).describedAs("the stopped one still answers").isFalse();

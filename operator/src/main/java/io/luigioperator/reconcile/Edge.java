@@ -11,6 +11,7 @@ import io.javaoperatorsdk.operator.api.config.Cloner;
 import io.javaoperatorsdk.operator.api.config.ControllerConfigurationOverrider;
 import io.javaoperatorsdk.operator.processing.retry.GenericRetry;
 import io.javaoperatorsdk.operator.processing.retry.Retry;
+import io.luigioperator.job.Kube;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -45,12 +46,13 @@ public final class Edge {
       KubernetesClient client,
       List<String> namespaces,
       RunDriver driver,
+      Kube kube,
       Duty duty,
       InstantSource clock,
       Signal deletionSeen,
       Consumer<Throwable> fatal) {
     strays = new Strays(driver::drive, duty);
-    events = new RunEvents(strays, deletionSeen);
+    events = new RunEvents(kube, strays, deletionSeen);
     schedules = new PipelineScheduleReconciler(duty, clock);
     operator =
         new Operator(

@@ -11,6 +11,8 @@ import io.javaoperatorsdk.operator.processing.event.source.AbstractEventSource;
 import io.javaoperatorsdk.operator.processing.event.source.Cache;
 import io.javaoperatorsdk.operator.processing.event.source.ResourceEventAware;
 import io.luigioperator.api.PipelineRun;
+import io.luigioperator.job.Kube;
+import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.run.RunKey;
 import java.util.Optional;
 import java.util.Set;
@@ -22,12 +24,14 @@ import java.util.Set;
  */
 final class RunEvents extends AbstractEventSource<Void, PipelineRun>
     implements ResourceEventAware<PipelineRun> {
+  private final Kube kube;
   private final Strays strays;
   private final Signal deletionSeen;
   private volatile Optional<Cache<PipelineRun>> known = Optional.empty();
 
-  RunEvents(Strays strays, Signal deletionSeen) {
+  RunEvents(Kube kube, Strays strays, Signal deletionSeen) {
     super(Void.class, "runs");
+    this.kube = kube;
     this.strays = strays;
     this.deletionSeen = deletionSeen;
   }
@@ -39,14 +43,17 @@ final class RunEvents extends AbstractEventSource<Void, PipelineRun>
 
   void wake(RunKey run) {
     ResourceID id = new ResourceID(run.name(), run.namespace());
-    boolean known =
-        isRunning()
-            && this.known.flatMap(c -> c.get(id)).filter(r -> !r.isMarkedForDeletion()).isPresent();
-    if (known) {
+    Optional<PipelineRun> object = isRunning() ? known.flatMap(c -> c.get(id)) : Optional.empty();
+    if (object.filter(r -> !r.isMarkedForDeletion()).isPresent()) {
       getEventHandler().handleEvent(new Event(id));
-    } else {
+    } else if (object.isPresent() || !isAboutToBeKnown(run)) {
       strays.wake(run);
     }
+  }
+
+  /** The other cache has seen it first: the sdk's own event is on its way. */
+  private boolean isAboutToBeKnown(RunKey run) {
+    return kube.run(run, Freshness.CACHED).filter(o -> !o.deleting()).isPresent();
   }
 
   void wakeAll() {
