@@ -129,7 +129,7 @@ final class Database implements AutoCloseable {
     String words = SqlFault.words(cause);
     String cure =
         aboutTls(cause)
-            ? "; sslMode is %s: give the server a certificate that fits it, or choose another sslMode"
+            ? "; the ledger is never used in plain text, and sslMode is %s: switch TLS on in the server, with a certificate that fits"
                 .formatted(config.ssl())
             : "";
     return new LedgerUnavailable(
@@ -164,10 +164,6 @@ final class Database implements AutoCloseable {
     // hold". An upsert reports 1 for "already there", too: its count is never looked at.
     p.setProperty("useAffectedRows", "false");
     p.setProperty("sslMode", config.ssl().name());
-    if (config.ssl() == LedgerConfig.Ssl.DISABLED) {
-      // without TLS the password is encrypted with a key that the server is asked for
-      p.setProperty("allowPublicKeyRetrieval", "true");
-    }
     config
         .caFile()
         .ifPresent(

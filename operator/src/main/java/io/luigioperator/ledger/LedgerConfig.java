@@ -10,7 +10,7 @@ import java.util.Optional;
 /**
  * Where the ledger is and how to get in.
  *
- * @param ssl how far the connection is protected
+ * @param ssl how much TLS proves; there is no way to do without TLS
  * @param caFile PEM certificates to trust instead of the JVM's, for the two verifying modes
  * @param poolSize connections at most, from 2
  */
@@ -29,8 +29,6 @@ public record LedgerConfig(
 
   /** Named as in MySQL's own clients. */
   public enum Ssl {
-    /** Plain text, for a server in the same pod or behind a proxy that encrypts. */
-    DISABLED,
     /** Encrypted, but the server's certificate is not looked at. */
     REQUIRED,
     /** The certificate must come from a trusted authority. */
@@ -40,10 +38,9 @@ public record LedgerConfig(
   }
 
   public LedgerConfig {
-    if (caFile.isPresent() && ssl != Ssl.VERIFY_CA && ssl != Ssl.VERIFY_IDENTITY) {
+    if (caFile.isPresent() && ssl == Ssl.REQUIRED) {
       throw new IllegalArgumentException(
-          "a CA file is given, but sslMode %s does not look at certificates: set it to VERIFY_CA or VERIFY_IDENTITY"
-              .formatted(ssl));
+          "a CA file is given, but sslMode REQUIRED does not look at certificates: set it to VERIFY_CA or VERIFY_IDENTITY");
     }
     if (poolSize < 2) {
       throw new IllegalArgumentException("poolSize is " + poolSize + ", but at least 2 are needed");

@@ -224,8 +224,7 @@ interface BrokenCommitTests extends SqlFixture {
     Change prepared = change.apply("r");
     SimpleMeterRegistry metrics = new SimpleMeterRegistry();
     try (Cable cable = Cable.to(server());
-        MySqlLedger ledger =
-            open(sql().through(cable.port(), LedgerConfig.Ssl.DISABLED), metrics)) {
+        MySqlLedger ledger = open(sql().through(cable.port()), metrics)) {
       cable.cutNextCommit(cut);
       if (cut == Cable.Cut.FOR_LONG) {
         assertThatThrownBy(() -> prepared.by(ledger))

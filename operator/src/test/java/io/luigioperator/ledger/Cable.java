@@ -13,6 +13,8 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -21,10 +23,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import javax.net.ssl.SSLSocket;
 
 /**
  * The wire between ledger and server, on loopback, to be cut at the worst moment. It understands
- * just enough of the protocol to see a COMMIT in plain text and the server's greeting.
+ * just enough of the protocol to see a COMMIT, and talks TLS with both ends.
  */
 final class Cable implements AutoCloseable {
 
@@ -39,6 +43,9 @@ final class Cable implements AutoCloseable {
     /** As AFTER, and nobody gets through until {@link #mend}. */
     FOR_LONG
   }
+
+  /** Long enough for a hasty plain read to look in between. */
+  private static final Duration LATENESS = Duration.ofMillis(300);
 
   private static final int COM_QUERY = 3;
   private static final int CLIENT_SSL = 0x0800;
@@ -105,46 +112,78 @@ final class Cable implements AutoCloseable {
         server.setTcpNoDelay(true);
         sockets.add(client);
         sockets.add(server);
-        Thread.ofVirtual().start(() -> toServer(client, server));
-        Thread.ofVirtual().start(() -> toClient(server, client));
+        Thread.ofVirtual().start(() -> connect(client, server));
       } catch (IOException e) {
         // the door was closed, or one caller went away
       }
     }
   }
 
-  /** Packet by packet, because a COMMIT must be seen before it is passed on. */
-  private void toServer(Socket client, Socket server) {
-    try (client) {
-      InputStream in = client.getInputStream();
-      OutputStream out = server.getOutputStream();
-      while (true) {
-        byte[] packet = packet(in);
-        Cut cut = isCommit(packet) ? next.getAndSet(null) : null;
-        if (cut == null) {
-          out.write(packet);
-          continue;
-        }
-        cuts.incrementAndGet();
-        blocked = cut == Cut.FOR_LONG;
-        if (cut == Cut.AFTER || cut == Cut.FOR_LONG) {
-          out.write(packet);
-          answered(server);
-        }
-        reset(client);
-        if (cut == Cut.LATE) {
-          // long enough for a hasty plain read to look in between
-          new CountDownLatch(1).await(300, TimeUnit.MILLISECONDS);
-          out.write(packet);
-          answered(server);
-        }
-        server.close();
-        return;
-      }
+  /** The server greets, the client asks for TLS, and then both talk TLS with the cable. */
+  private void connect(Socket client, Socket server) {
+    try {
+      byte[] greeting = packet(server.getInputStream());
+      client.getOutputStream().write(hidesTls ? withoutTls(greeting) : greeting);
+      server.getOutputStream().write(packet(client.getInputStream()));
+      SSLSocket clientSide = encrypted(client, false);
+      SSLSocket serverSide = encrypted(server, true);
+      Thread.ofVirtual().start(() -> toClient(serverSide, clientSide));
+      toServer(clientSide, client, serverSide);
     } catch (IOException e) {
+      closeQuietly(client);
       closeQuietly(server);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static SSLSocket encrypted(Socket plain, boolean asClient) throws IOException {
+    SSLSocket tls =
+        (SSLSocket)
+            (asClient ? Certificate.credulous() : Identity.CERTIFICATE.tls())
+                .getSocketFactory()
+                .createSocket(plain, "127.0.0.1", plain.getPort(), true);
+    tls.setUseClientMode(asClient);
+    tls.startHandshake();
+    return tls;
+  }
+
+  /** One for all cables. */
+  private static final class Identity {
+    static final Certificate CERTIFICATE = make();
+
+    private static Certificate make() {
+      try {
+        return Certificate.makeIn(Files.createTempDirectory("ledger-cable-"));
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  /** Packet by packet, because a COMMIT must be seen before it is passed on. */
+  private void toServer(SSLSocket client, Socket raw, SSLSocket server) throws IOException {
+    InputStream in = client.getInputStream();
+    OutputStream out = server.getOutputStream();
+    while (true) {
+      byte[] packet = packet(in);
+      Cut cut = isCommit(packet) ? next.getAndSet(null) : null;
+      if (cut == null) {
+        out.write(packet);
+        continue;
+      }
+      cuts.incrementAndGet();
+      blocked = cut == Cut.FOR_LONG;
+      if (cut == Cut.AFTER || cut == Cut.FOR_LONG) {
+        out.write(packet);
+        answered(server);
+      }
+      raw.setSoLinger(true, 0); // a reset, as from a firewall
+      raw.close();
+      if (cut == Cut.LATE) {
+        LockSupport.parkNanos(LATENESS.toNanos());
+        out.write(packet);
+        answered(server);
+      }
+      throw new EOFException("cut");
     }
   }
 
@@ -153,19 +192,18 @@ final class Cable implements AutoCloseable {
     CountDownLatch spoken = new CountDownLatch(1);
     muted.put(server, spoken);
     try {
-      spoken.await(5, TimeUnit.SECONDS);
+      if (!spoken.await(10, TimeUnit.SECONDS)) {
+        throw new IOException("the server did not answer a COMMIT");
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
   }
 
-  private void toClient(Socket server, Socket client) {
-    try (server) {
+  private void toClient(SSLSocket server, SSLSocket client) {
+    try {
       InputStream in = server.getInputStream();
       OutputStream out = client.getOutputStream();
-      if (hidesTls) {
-        out.write(withoutTls(packet(in)));
-      }
       byte[] buffer = new byte[1 << 16];
       for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
         CountDownLatch waiting = muted.get(server);
@@ -176,8 +214,9 @@ final class Cable implements AutoCloseable {
         }
       }
     } catch (IOException e) {
-      closeQuietly(client);
+      // the other direction ends, too
     }
+    closeQuietly(client);
   }
 
   /** Length in three bytes, a sequence number, and the rest. */
@@ -213,11 +252,6 @@ final class Cable implements AutoCloseable {
     int flags = end + 1 + 4 + 8 + 1;
     greeting[flags + 1] &= (byte) ~(CLIENT_SSL >> 8);
     return greeting;
-  }
-
-  private static void reset(Socket socket) throws IOException {
-    socket.setSoLinger(true, 0);
-    socket.close();
   }
 
   private static void closeQuietly(Socket socket) {

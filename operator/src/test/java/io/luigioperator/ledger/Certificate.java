@@ -6,19 +6,26 @@ package io.luigioperator.ledger;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.security.cert.X509Certificate;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.X509ExtendedTrustManager;
 
 /**
  * A self-signed certificate for 127.0.0.1 and its key, as PEM files. MariaDB would make one of its
  * own at each start, which takes from seconds to a minute.
  */
-record Certificate(Path cert, Path key) {
+record Certificate(Path cert, Path key, SSLContext tls) {
 
   private static final String PASSWORD = "changeit";
 
@@ -52,9 +59,55 @@ record Certificate(Path cert, Path key) {
           pem(
               dir.resolve("key.pem"),
               "PRIVATE KEY",
-              store.getKey("server", PASSWORD.toCharArray()).getEncoded()));
+              store.getKey("server", PASSWORD.toCharArray()).getEncoded()),
+          showing(store));
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException("the key store of keytool cannot be read", e);
+    }
+  }
+
+  /** Shows this certificate, and asks for none. */
+  private static SSLContext showing(KeyStore store) throws GeneralSecurityException {
+    KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    keys.init(store, PASSWORD.toCharArray());
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(keys.getKeyManagers(), null, null);
+    return context;
+  }
+
+  /** Shows no certificate, because a server would judge it, and takes any. */
+  static SSLContext credulous() {
+    try {
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(null, new TrustManager[] {new Credulous()}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("every Java platform has TLS", e);
+    }
+  }
+
+  private static final class Credulous extends X509ExtendedTrustManager {
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type) {}
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type) {}
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) {}
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) {}
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
+
+    @Override
+    public X509Certificate[] getAcceptedIssuers() {
+      return new X509Certificate[0];
     }
   }
 

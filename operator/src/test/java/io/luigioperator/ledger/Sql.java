@@ -41,14 +41,14 @@ final class Sql implements AutoCloseable {
   }
 
   /** The same database by way of another port. */
-  LedgerConfig through(int port, LedgerConfig.Ssl ssl) {
+  LedgerConfig through(int port) {
     return new LedgerConfig(
         config.host(),
         port,
         config.database(),
         config.user(),
         config.password(),
-        ssl,
+        config.ssl(),
         config.caFile(),
         config.poolSize());
   }
