@@ -12,6 +12,7 @@ import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.coordination.v1.LeaseSpec;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -24,6 +25,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.ZonedDateTime;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -165,13 +167,16 @@ final class Installation implements AutoCloseable {
   // ---- what can be broken
 
   String leader() {
-    return client
-        .leases()
-        .inNamespace(SYSTEM)
-        .withName("luigi-operator")
-        .get()
-        .getSpec()
-        .getHolderIdentity();
+    return lease().getHolderIdentity();
+  }
+
+  /** When the leader last said that it leads. */
+  ZonedDateTime renewed() {
+    return lease().getRenewTime();
+  }
+
+  private LeaseSpec lease() {
+    return client.leases().inNamespace(SYSTEM).withName("luigi-operator").get().getSpec();
   }
 
   void killPod(String podNamespace, String pod) {
