@@ -11,6 +11,8 @@ import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -28,9 +30,13 @@ class LeadershipIT {
 
   private final KubernetesClient client = ApiServer.client();
   private final String name = "lease-" + UUID.randomUUID();
+  private final List<Replica> replicas = new ArrayList<>();
 
   @AfterEach
-  void close() {
+  void close() throws InterruptedException {
+    for (Replica replica : replicas) {
+      replica.leadership.release();
+    }
     client.leases().inNamespace("default").withName(name).delete();
     client.close();
   }
@@ -52,6 +58,7 @@ class LeadershipIT {
               led::incrementAndGet,
               lost::incrementAndGet);
       leadership.start();
+      replicas.add(this);
     }
 
     boolean leads() {
@@ -101,21 +108,18 @@ class LeadershipIT {
 
     Replica next = new Replica("next");
     await().atMost(LONG).until(next::leads);
-    next.leadership.release();
   }
 
   @Test
-  void aNewProcessOfTheSamePodTakesItsOwnLeaseAtOnce() throws InterruptedException {
+  void aNewProcessOfTheSamePodTakesItsOwnLeaseAtOnce() {
     Replica before = new Replica("pod");
     await().atMost(LONG).until(before::leads);
     Replica after = new Replica("pod");
     await().atMost(Duration.ofSeconds(1)).until(after::leads);
-    before.leadership.release();
-    after.leadership.release();
   }
 
   @Test
-  void whoSeesAnotherHolderStopsAndLeadsAgainWhenItIsFree() throws InterruptedException {
+  void whoSeesAnotherHolderStopsAndLeadsAgainWhenItIsFree() {
     Replica first = new Replica("first");
     await().atMost(LONG).until(first::leads);
     hold("person");
@@ -123,16 +127,14 @@ class LeadershipIT {
 
     hold("");
     await().atMost(LONG).until(first::leads);
-    first.leadership.release();
   }
 
   @Test
-  void aLeaseThatIsDeletedIsMadeAgain() throws InterruptedException {
+  void aLeaseThatIsDeletedIsMadeAgain() {
     Replica first = new Replica("first");
     await().atMost(LONG).until(first::leads);
     client.leases().inNamespace("default").withName(name).delete();
     await().atMost(LONG).until(() -> first.led.get() == 2);
     assertThat(lease().getSpec().getHolderIdentity()).isEqualTo("first");
-    first.leadership.release();
   }
 }
