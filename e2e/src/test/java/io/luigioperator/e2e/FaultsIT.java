@@ -93,7 +93,7 @@ class FaultsIT {
 
   @BeforeAll
   static void connect() {
-    it = new Installation("e2e-faults");
+    it = new Installation("faults");
   }
 
   @AfterAll

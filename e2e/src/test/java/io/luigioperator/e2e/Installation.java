@@ -42,13 +42,13 @@ final class Installation implements AutoCloseable {
   final KubernetesClient client;
   final String namespace;
 
-  Installation(String namespace) {
-    this.namespace = namespace;
+  Installation(String name) {
+    // a run's name is used once for ever, so a namespace is, too
+    this.namespace = "e2e-%s-%s".formatted(name, Long.toString(System.currentTimeMillis(), 36));
     this.client = connect();
     assertThat(client.leases().inNamespace(SYSTEM).withName("luigi-operator").get())
         .as("the operator is not installed in this cluster: run make demo first")
         .isNotNull();
-    remove();
     client
         .resource(
             new NamespaceBuilder()

@@ -48,6 +48,8 @@ final class EffectRunner {
   private static final Aftermath NOTHING = new Aftermath.Nothing();
   private static final Aftermath ROOM_CHANGED = new Aftermath.RoomChanged();
 
+  private static final int EXPIRED_AT_ONCE = 50;
+
   private final Ledger ledger;
   private final Kube kube;
   private final String clusterId;
@@ -74,6 +76,10 @@ final class EffectRunner {
       }
       case Effect.Amend e -> {
         ledger.amend(s.key(), clusterId, e.generation(), e.amendment());
+        return ROOM_CHANGED;
+      }
+      case Effect.Expire() -> {
+        ledger.expire(EXPIRED_AT_ONCE);
         return ROOM_CHANGED;
       }
       case Effect.Finish e -> {

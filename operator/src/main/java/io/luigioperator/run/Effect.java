@@ -23,6 +23,9 @@ public sealed interface Effect {
 
   record Amend(long generation, Amendment amendment) implements Effect {}
 
+  /** Fails the runs whose time to start is over. */
+  record Expire() implements Effect {}
+
   // ---- the live attempt
 
   /** Looks at the API server itself: a cache says nothing about absence. */

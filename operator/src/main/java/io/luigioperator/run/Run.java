@@ -146,6 +146,18 @@ public record Run(
     return state() == RunState.READY && !cancel();
   }
 
+  /** Whether it still waits for its first attempt, and the time for that is over. */
+  boolean isLate(Instant now) {
+    boolean waits =
+        switch (state()) {
+          case READY, DELAYED, HELD -> true;
+          case ACTIVE, SUCCEEDED, FAILED, CANCELED -> false;
+        };
+    return waits
+        && times.startedAt().isEmpty()
+        && times.startDeadline().filter(t -> !now.isBefore(t)).isPresent();
+  }
+
   Run with(RunState state, String reason, String message) {
     return with(new Standing(state, reason, message, standing.cancel()));
   }

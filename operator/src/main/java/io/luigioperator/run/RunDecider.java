@@ -18,6 +18,7 @@ import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The launch protocol as one question: given all that is known about a run, what comes next? The
@@ -95,9 +96,8 @@ public final class RunDecider {
     if (bookkeeping.isPresent()) {
       return Decision.doing(bookkeeping.get());
     }
-    if (row.run().state() == RunState.READY) {
-      return Decision.waitingUntil(nextLookAtTheLine(row.run(), now))
-          .showing(StatusView.of(s, row, now));
+    if (row.run().isLate(now)) {
+      return Decision.doing(new Effect.Expire());
     }
     Decision attempt =
         s.mine()
@@ -111,17 +111,30 @@ public final class RunDecider {
       return attempt;
     }
     Decision shown = attempt.showing(StatusView.of(s, row, now));
-    return timeToLive(s, row).map(shown::lookingAt).orElse(shown);
+    return Stream.of(
+            timeToLive(s, row), startDeadline(row.run()), nextLookAtTheLine(row.run(), now))
+        .flatMap(Optional::stream)
+        .reduce(shown, Decision::lookingAt, (a, b) -> a);
   }
 
   /**
    * What a READY run waits for changes without an event of its own: its client is taken, or free
    * again. The longer it has waited, the less often it asks.
    */
-  private static Instant nextLookAtTheLine(Run run, Instant now) {
+  private static Optional<Instant> nextLookAtTheLine(Run run, Instant now) {
+    if (run.state() != RunState.READY) {
+      return Optional.empty();
+    }
     Duration waited = Duration.between(run.times().readySince(), now).dividedBy(4);
     Duration pause = waited.compareTo(SELDOM) > 0 ? SELDOM : waited;
-    return now.plus(pause.compareTo(StatusView.PATIENCE) < 0 ? StatusView.PATIENCE : pause);
+    return Optional.of(
+        now.plus(pause.compareTo(StatusView.PATIENCE) < 0 ? StatusView.PATIENCE : pause));
+  }
+
+  private static Optional<Instant> startDeadline(Run run) {
+    return run.times()
+        .startDeadline()
+        .filter(t -> !run.state().isTerminal() && run.times().startedAt().isEmpty());
   }
 
   /** Brings the row up to the object: the record of it, its mutable fields, its time to live. */

@@ -63,10 +63,15 @@ public final class Transitions {
     return waiting(run, now);
   }
 
-  /** Claims the head of a key. The fence is the key's old one plus one. */
+  /**
+   * Claims the head of a key, unless its time to start is over. The fence is the key's old one plus
+   * one.
+   */
   public static Optional<Moved> claim(
       Run run, long fence, String token, String clusterId, Instant now) {
-    if (!run.isClaimable() || run.budget().counted() >= run.budget().maxAttempts()) {
+    if (!run.isClaimable()
+        || run.isLate(now)
+        || run.budget().counted() >= run.budget().maxAttempts()) {
       return Optional.empty();
     }
     Run claimed = run.with(RunState.ACTIVE, "", "").with(run.budget().claimed());
@@ -391,12 +396,7 @@ public final class Transitions {
 
   /** A run that did not start in time. */
   public static Optional<Run> expire(Run run, Instant now) {
-    boolean waits =
-        run.state() == RunState.READY
-            || run.state() == RunState.DELAYED
-            || run.state() == RunState.HELD;
-    boolean late = run.times().startDeadline().filter(t -> !now.isBefore(t)).isPresent();
-    if (!waits || !late || run.times().startedAt().isPresent()) {
+    if (!run.isLate(now)) {
       return Optional.empty();
     }
     return Optional.of(

@@ -172,8 +172,9 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void bindingTellsTheRunThatItStarted() {
-    Run run = accepted(Asking.named("r").startDeadline(0));
+    Run run = accepted(Asking.named("r").startDeadline(1));
     Attempt bound = bound(run);
+    pass(Duration.ofMillis(1100));
     assertThat(ledger().expire(10)).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.ACTIVE);
     assertThat(reload(bound).isLive()).isTrue();

@@ -181,9 +181,11 @@ interface WaitingContract extends LedgerFixture {
     Run own = accepted(Asking.named("own").withoutMutex().startDeadline(0));
     Run inTime = accepted(Asking.named("inTime").client("c").startDeadline(3600));
     Run patient = accepted(Asking.named("patient").client("d"));
-    Run claimed = accepted(Asking.named("claimed").client("e").startDeadline(0));
+    Run claimed = accepted(Asking.named("claimed").client("e").startDeadline(1));
     claimed(claimed);
-    Run retried = tried(accepted(Asking.named("f").client("f").startDeadline(0)), Verdict.DEADLINE);
+    Run retried = tried(accepted(Asking.named("f").client("f").startDeadline(1)), Verdict.DEADLINE);
+    pass(Duration.ofMillis(1100));
+    assertThat(claim(ready)).isEmpty();
     List<Run> expired = ledger().expire(2);
     assertThat(expired).hasSize(2);
     expired = new ArrayList<>(expired);

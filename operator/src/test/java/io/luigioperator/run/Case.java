@@ -82,6 +82,11 @@ final class Case {
     return this;
   }
 
+  Case startDeadline(long seconds) {
+    run = run.with(run.times().withStartDeadline(Optional.of(T0.plusSeconds(seconds))));
+    return this;
+  }
+
   Case canceled() {
     run = Transitions.cancel(run, Reasons.CANCELED, "canceled", T0).orElseThrow();
     return this;

@@ -196,6 +196,8 @@ class RunDeciderTest {
 
         // the object
         arguments("waiting", ready(), null),
+        arguments("late to start", ready().startDeadline(30).after(secs(30)), Effect.Expire.class),
+        arguments("not yet late", ready().startDeadline(30).after(secs(29)), null),
         arguments("an object not on record", ready().notRecorded(), Effect.RecordObject.class),
         arguments(
             "a new generation",

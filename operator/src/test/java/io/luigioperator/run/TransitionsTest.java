@@ -211,6 +211,16 @@ class TransitionsTest {
   }
 
   @Test
+  void aRunThatIsLateIsNotClaimedAnyMore() {
+    Run run = Case.ready().startDeadline(30).run();
+
+    assertThat(Transitions.claim(run, 1, "t", "main", T0.plusSeconds(29))).isPresent();
+    assertThat(Transitions.claim(run, 1, "t", "main", T0.plusSeconds(30))).isEmpty();
+    assertThat(Transitions.expire(run, T0.plusSeconds(30)).orElseThrow().standing().reason())
+        .isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
+  }
+
+  @Test
   void nothingLeadsOutOfTheEnd() {
     Run done = finishedOnce(Verdict.SUCCEEDED);
     Instant later = T0.plusSeconds(1_000_000);
