@@ -28,9 +28,11 @@ import org.jspecify.annotations.Nullable;
         "metadata.name must have at most 52 characters of a-z, 0-9 and -, beginning and ending with a letter or digit, because the names of Jobs and pods derive from it.")
 @ValidationRule(
     value =
-        "self.spec.priority == oldSelf.spec.priority || !has(oldSelf.status) || !has(oldSelf.status.startTime)",
+        "!has(oldSelf.status) || !has(oldSelf.status.startTime) || "
+            + "has(self.spec.priority) == has(oldSelf.spec.priority) && (!has(self.spec.priority) || "
+            + "self.spec.priority == oldSelf.spec.priority)",
     message =
-        "priority may not be changed once the run has started; set it back, or cancel the run and create a new PipelineRun with another metadata.name.",
+        "priority may not be changed, added or removed once the run has started; set it back, or cancel the run and create a new PipelineRun with another metadata.name.",
     fieldPath = ".spec.priority")
 @ShortNames("lpr")
 @Categories("luigi")

@@ -115,11 +115,11 @@ public record PipelineRunSpec(
             "What is repeated of work that may be complete already. May not be changed.")
         @Nullable RerunSpec rerun,
     @JsonPropertyDescription(
-            "How early the run is taken, compared with other waiting runs. Fixed once the run has "
-                + "started.")
-        @Default("Normal")
+            "How early the run is taken, compared with other waiting runs. Without it the priority "
+                + "of the PipelineSchedule counts, as it was when the run was accepted, or Normal "
+                + "for an inline pipeline. Fixed once the run has started.")
         @SelectableField
-        Priority priority,
+        @Nullable Priority priority,
     @JsonPropertyDescription("Running, Held to keep it waiting, or Canceled to stop it for good.")
         @Default("Running")
         @ValidationRule(
@@ -161,7 +161,6 @@ public record PipelineRunSpec(
         @Nullable Integer ttlSecondsAfterFinished) {
   public PipelineRunSpec {
     parameters = List.copyOf(Objects.requireNonNullElse(parameters, List.of()));
-    priority = Objects.requireNonNullElse(priority, Priority.Normal);
     desiredState = Objects.requireNonNullElse(desiredState, DesiredState.Running);
   }
 }

@@ -60,7 +60,8 @@ public record PipelineRunStatus(
         @KeyedBy("number")
         @Size(max = 10)
         List<AttemptStatus> attempts,
-    @JsonPropertyDescription("What was fixed when the run was accepted.")
+    @JsonPropertyDescription(
+            "What the request came to; all but the priority is fixed once the run is accepted.")
         @Nullable ResolvedStatus resolved,
     @JsonPropertyDescription("Tasks of the tree, as the newest attempt counts them.")
         @Nullable LuigiStatus luigi) {

@@ -28,7 +28,7 @@ import java.util.Objects;
 public record PipelineScheduleSpec(
     @JsonPropertyDescription("The pipeline that the runs of this schedule use.") @Required
         PipelineSpec pipeline,
-    @JsonPropertyDescription("Priority of the runs that the operator makes for this schedule.")
+    @JsonPropertyDescription("Priority of the runs of this schedule that set none themselves.")
         @Default("Normal")
         Priority priority,
     @JsonPropertyDescription("The clients the pipeline may be run for.")

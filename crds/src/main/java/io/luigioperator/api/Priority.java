@@ -10,7 +10,7 @@ public enum Priority {
   Critical,
   /** Before the nightly work. */
   High,
-  /** The default. */
+  /** Where neither the run nor its schedule says otherwise. */
   Normal,
   /** When nothing else waits. */
   Low

@@ -10,7 +10,7 @@ import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Size;
 import org.jspecify.annotations.Nullable;
 
-/** What was fixed when the run was accepted. */
+/** What the operator made of the request. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ResolvedStatus(
@@ -18,4 +18,8 @@ public record ResolvedStatus(
         @Nullable String image,
     @JsonPropertyDescription("Generation of the PipelineSchedule the pipeline was taken from.")
         @Nullable Long scheduleGeneration,
-    @JsonPropertyDescription("Which tasks of the tree are run.") @Nullable RerunMode mode) {}
+    @JsonPropertyDescription("Which tasks of the tree are run.") @Nullable RerunMode mode,
+    @JsonPropertyDescription(
+            "How early the run is taken: the priority it asks for, or else that of its "
+                + "PipelineSchedule when the run was accepted, or else Normal.")
+        @Nullable Priority priority) {}

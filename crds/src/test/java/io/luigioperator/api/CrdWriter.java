@@ -55,7 +55,7 @@ final class CrdWriter {
           List.of(
               column("Client", "string", ".spec.client"),
               column("Date", "string", ".spec.date"),
-              column("Priority", "string", ".spec.priority"),
+              column("Priority", "string", ".status.resolved.priority"),
               column("Phase", "string", ".status.phase"),
               column("Reason", "string", ".status.reason"),
               column("Tasks", "string", ".status.luigi.progress"),

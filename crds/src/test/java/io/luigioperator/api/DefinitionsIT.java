@@ -81,6 +81,25 @@ class DefinitionsIT {
     assertThat(words(get("lps", "nightly"))).startsWith("NAME", "CLIENTS", "READY", "AGE");
   }
 
+  /** Whoever sets no priority gets the schedule's, so the server may not fill one in. */
+  @Test
+  void thePriorityShownIsTheResolvedOne() throws IOException, InterruptedException {
+    assertThat(words(get("lpr", "acme-20130115-fix1", "--no-headers")))
+        .startsWith("acme-20130115-fix1", "acme", "Pending");
+    ApiServer.kubectl(
+        "patch",
+        "lpr",
+        "acme-20130115-fix1",
+        "--namespace",
+        NAMESPACE,
+        "--subresource=status",
+        "--type=merge",
+        "--patch={\"status\": {\"resolved\": {\"priority\": \"Low\"}}}");
+    assertThat(words(get("lpr", "acme-20130115-fix1", "--no-headers")))
+        .startsWith("acme-20130115-fix1", "acme", "Low", "Pending");
+    assertThat(get("lpr", "acme-20130115-fix1", "--output=jsonpath={.spec.priority}")).isEmpty();
+  }
+
   @Test
   void oneCategoryListsBothKinds() throws IOException, InterruptedException {
     assertThat(get("luigi"))

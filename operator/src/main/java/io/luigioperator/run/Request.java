@@ -6,8 +6,10 @@ package io.luigioperator.run;
 
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineSpec;
+import io.luigioperator.api.Priority;
 import io.luigioperator.api.RerunMode;
 import java.util.Collections;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -19,16 +21,20 @@ import java.util.TreeMap;
  * @param pipeline the block in force when the run was accepted
  * @param parameters all Luigi parameters of the root, date and client among them
  * @param scheduleGeneration of the PipelineSchedule the block came from, 0 for an inline pipeline
+ * @param defaultPriority of a run that asks for none: the schedule's, or Normal, which is also what
+ *     a stored request without it means
  */
 public record Request(
     PipelineRunSpec asked,
     PipelineSpec pipeline,
     SortedMap<String, String> parameters,
     long scheduleGeneration,
-    RerunMode mode) {
+    RerunMode mode,
+    Priority defaultPriority) {
 
   public Request {
     parameters = Collections.unmodifiableSortedMap(new TreeMap<>(parameters));
+    defaultPriority = Objects.requireNonNullElse(defaultPriority, Priority.Normal);
   }
 
   /** The retry policy's times; its budgets stand in the row. */

@@ -9,6 +9,7 @@ import io.luigioperator.api.MutexScope;
 import io.luigioperator.api.Parameter;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineSpec;
+import io.luigioperator.api.Priority;
 import io.luigioperator.api.RerunMode;
 import io.luigioperator.api.ScheduleClient;
 import java.nio.charset.StandardCharsets;
@@ -50,7 +51,7 @@ public final class Resolver {
               .formatted(spec.date()));
     }
     if (spec.pipeline() != null) {
-      return assemble(object, spec.pipeline(), List.of(), 0);
+      return assemble(object, spec.pipeline(), List.of(), 0, Priority.Normal);
     }
     String name = spec.scheduleRef().name();
     if (schedule.isEmpty()) {
@@ -85,11 +86,16 @@ public final class Resolver {
         object,
         schedule.spec().pipeline(),
         entry.map(ScheduleClient::parameters).orElse(List.of()),
-        schedule.generation());
+        schedule.generation(),
+        schedule.spec().priority());
   }
 
   private static Resolution assemble(
-      RunObject object, PipelineSpec pipeline, List<Parameter> ofClient, long scheduleGeneration) {
+      RunObject object,
+      PipelineSpec pipeline,
+      List<Parameter> ofClient,
+      long scheduleGeneration,
+      Priority defaultPriority) {
     PipelineRunSpec spec = object.spec();
     String dateParameter = pipeline.dateParameter();
     String clientParameter = pipeline.clientParameter();
@@ -118,7 +124,8 @@ public final class Resolver {
       parameters.put(clientParameter, spec.client());
     }
     Request request =
-        new Request(spec, pipeline, parameters, scheduleGeneration, RerunMode.Incomplete);
+        new Request(
+            spec, pipeline, parameters, scheduleGeneration, RerunMode.Incomplete, defaultPriority);
     String json = RequestJson.write(request);
     int bytes = json.getBytes(StandardCharsets.UTF_8).length;
     if (bytes > MAX_REQUEST_BYTES) {
@@ -133,7 +140,7 @@ public final class Resolver {
   private static NewRun newRun(RunObject object, Request request, String json) {
     PipelineRunSpec spec = object.spec();
     PipelineSpec pipeline = request.pipeline();
-    Amendment wish = wish(object, pipeline);
+    Amendment wish = wish(object, request);
     return new NewRun(
         object.key(),
         spec.client(),
@@ -153,17 +160,20 @@ public final class Resolver {
         RequestJson.HASH_VERSION);
   }
 
-  /** The mutable fields of an object, with what it inherits from its pipeline. */
-  public static Amendment wish(RunObject object, PipelineSpec pipeline) {
+  /**
+   * The mutable fields of an object, with what it inherits from its request: of a run that was
+   * accepted the stored one, because the schedule may have moved on.
+   */
+  public static Amendment wish(RunObject object, Request request) {
     PipelineRunSpec spec = object.spec();
     return new Amendment(
         spec.desiredState(),
-        spec.priority(),
+        Optional.ofNullable(spec.priority()).orElse(request.defaultPriority()),
         Optional.ofNullable(spec.notBeforeTime()),
         spec.startDeadlineSeconds() == null
             ? OptionalLong.empty()
             : OptionalLong.of(spec.startDeadlineSeconds()),
-        spec.maxAttempts() == null ? pipeline.retry().maxAttempts() : spec.maxAttempts());
+        spec.maxAttempts() == null ? request.pipeline().retry().maxAttempts() : spec.maxAttempts());
   }
 
   private static Resolution refused(String reason, String message) {

@@ -153,8 +153,7 @@ public final class RunDecider {
     }
     Recorded recorded = row.recorded().get();
     if (recorded.uid().equals(object.uid()) && recorded.appliedGeneration() < object.generation()) {
-      return Optional.of(
-          new Effect.Amend(object.generation(), Resolver.wish(object, row.pipeline())));
+      return Optional.of(new Effect.Amend(object.generation(), Resolver.wish(object, row.kept())));
     }
     // another UID under the same name: the sweep concludes a deletion, nobody else
     return Optional.empty();

@@ -45,9 +45,13 @@ public record RunSnapshot(
       attempts = List.copyOf(attempts);
     }
 
-    /** The pipeline of a run that has not ended; its request is there. */
+    /** Of a run that has not ended; its history is there. */
+    Request kept() {
+      return request.orElseThrow();
+    }
+
     PipelineSpec pipeline() {
-      return request.orElseThrow().pipeline();
+      return kept().pipeline();
     }
 
     /** Whether the object asks for the run that its name stands for. */

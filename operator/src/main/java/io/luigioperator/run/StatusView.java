@@ -297,18 +297,19 @@ public final class StatusView {
             .queuedTime(whole(run.times().acceptedAt()))
             .attemptSummary(run.budget().counted() + "/" + run.budget().maxAttempts())
             .attempts(row.attempts().stream().map(StatusView::attempt).toList());
-    row.request().map(StatusView::resolved).ifPresent(b::resolved);
+    row.request().map(r -> resolved(r, run)).ifPresent(b::resolved);
     run.times().startedAt().ifPresent(t -> b.startTime(whole(t)));
     run.times().finishedAt().ifPresent(t -> b.completionTime(whole(t)));
     newestReport(row.attempts()).flatMap(LuigiReport::tasks).ifPresent(b::luigi);
     return b;
   }
 
-  private static ResolvedStatus resolved(Request r) {
+  private static ResolvedStatus resolved(Request r, Run run) {
     return new ResolvedStatus(
         r.pipeline().image(),
         r.scheduleGeneration() == 0 ? null : r.scheduleGeneration(),
-        r.mode());
+        r.mode(),
+        run.priority());
   }
 
   private static Optional<String> newestReport(List<Attempt> attempts) {

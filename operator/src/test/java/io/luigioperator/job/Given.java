@@ -72,7 +72,12 @@ record Given(Run run, Request request, Attempt attempt, RunObject object) {
         .forEach(p -> parameters.put(p.getKey(), p.getValue().asText()));
     Request request =
         new Request(
-            spec, pipeline, parameters, spec.pipeline() == null ? 1 : 0, RerunMode.Incomplete);
+            spec,
+            pipeline,
+            parameters,
+            spec.pipeline() == null ? 1 : 0,
+            RerunMode.Incomplete,
+            Priority.Normal);
     AdmitKey admitKey = AdmitKey.ofClient(key.namespace(), spec.client(), pipeline.mutex().group());
     int number = in.at("/attempt/number").asInt();
     Run run =

@@ -39,6 +39,7 @@ final class Case {
   private Optional<Attempt> attempt = Optional.empty();
   private Optional<Recorded> recorded = Optional.of(new Recorded("uid-1", 1));
   private Optional<RunKey> holder = Optional.empty();
+  private Optional<ScheduleObject> schedule = Optional.empty();
   private Optional<JobSeen> job = Optional.empty();
   private final List<PodSeen> pods = new ArrayList<>();
   private boolean live;
@@ -114,6 +115,19 @@ final class Case {
     return this;
   }
 
+  /** Accepted as the schedule stood then. */
+  Case accepted(RunObject o, ScheduleObject schedule) {
+    object = o;
+    Resolution r = Resolver.resolve(o, Optional.of(schedule));
+    run = Transitions.accept(((Resolution.Resolved) r).run(), Ageing.DEFAULT, T0);
+    return this;
+  }
+
+  Case schedule(ScheduleObject s) {
+    schedule = Optional.of(s);
+    return this;
+  }
+
   Case noObject() {
     objectThere = false;
     return this;
@@ -169,7 +183,7 @@ final class Case {
         KEY,
         "main",
         Optional.of(object).filter(o -> objectThere),
-        Optional.empty(),
+        schedule,
         new PodCheck.Passed(),
         Optional.of(
             new Row(

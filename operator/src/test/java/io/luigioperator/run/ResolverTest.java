@@ -12,9 +12,11 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineScheduleSpec;
+import io.luigioperator.api.Priority;
 import io.luigioperator.run.Resolver.Resolution;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -58,6 +60,51 @@ class ResolverTest {
     assertThat(run.admitKey().value()).isEqualTo("flights/UA/default");
     assertThat(run.schedule()).isEqualTo("nightly");
     assertThat(run.maxAttempts()).isEqualTo(3);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // of the run, of the schedule (absent: a pipeline of its own), resolved
+    "    ,       , Normal",
+    "High,       , High",
+    "    , Normal, Normal",
+    "    , Low,    Low",
+    "    , High,   High",
+    "Normal, High, Normal",
+    "Low, Critical, Low",
+    "Critical, Low, Critical",
+  })
+  void priorityIsTheRunsElseTheSchedulesElseNormal(
+      @Nullable Priority ofRun, @Nullable Priority ofSchedule, Priority resolved) {
+    RunObject object = object(ofRun, ofSchedule != null, 1);
+    Optional<ScheduleObject> schedule = Optional.ofNullable(ofSchedule).map(p -> schedule(p, 3));
+
+    Resolution.Resolved r = (Resolution.Resolved) Resolver.resolve(object, schedule);
+
+    assertThat(r.run().priority()).isEqualTo(resolved);
+    Request stored = RequestJson.read(r.run().request());
+    assertThat(Resolver.wish(object, stored).priority()).isEqualTo(resolved);
+    assertThat(stored.asked().priority()).isEqualTo(ofRun);
+  }
+
+  @Test
+  void aPriorityThatIsTakenBackFallsToTheOneOfTheScheduleAtAccept() {
+    Resolution r = Resolver.resolve(object(Priority.Low, true, 1), of(Priority.High));
+    Request stored = RequestJson.read(((Resolution.Resolved) r).run().request());
+
+    assertThat(Resolver.wish(object(null, true, 2), stored).priority()).isEqualTo(Priority.High);
+    assertThat(Resolver.wish(object(Priority.Critical, true, 3), stored).priority())
+        .isEqualTo(Priority.Critical);
+  }
+
+  @Test
+  void aStoredRequestWithoutADefaultPriorityMeansNormal() {
+    Resolution r = Resolver.resolve(object(null, true, 1), of(Priority.High));
+    String json = ((Resolution.Resolved) r).run().request();
+    String without = json.replace("\"defaultPriority\":\"High\",", "");
+
+    assertThat(without).isNotEqualTo(json);
+    assertThat(RequestJson.read(without).defaultPriority()).isEqualTo(Priority.Normal);
   }
 
   @ParameterizedTest
@@ -186,6 +233,26 @@ class ResolverTest {
         Case.object(spec(run), "uid-1", 1),
         Optional.of(new ScheduleObject(KEY.namespace(), "nightly", 3, schedule()))
             .filter(s -> !run.contains("other")));
+  }
+
+  private static RunObject object(@Nullable Priority p, boolean byReference, long generation) {
+    String inline =
+        "{pipeline: {image: i, task: {module: m, family: F}}, client: UA, date: '2013-01-15'";
+    String priority = p == null ? "}" : ", priority: " + p + "}";
+    return Case.object(spec((byReference ? RUN : inline) + priority), "uid-1", generation);
+  }
+
+  private static Optional<ScheduleObject> of(Priority p) {
+    return Optional.of(schedule(p, 3));
+  }
+
+  private static ScheduleObject schedule(Priority p, long generation) {
+    PipelineScheduleSpec s = schedule();
+    return new ScheduleObject(
+        KEY.namespace(),
+        "nightly",
+        generation,
+        new PipelineScheduleSpec(s.pipeline(), p, s.clients()));
   }
 
   private static PipelineRunSpec spec(String yaml) {

@@ -5,6 +5,7 @@
 package io.luigioperator.run;
 
 import static io.luigioperator.run.Case.KEY;
+import static io.luigioperator.run.Case.PIPELINE;
 import static io.luigioperator.run.Case.T0;
 import static io.luigioperator.run.Case.bound;
 import static io.luigioperator.run.Case.claimed;
@@ -23,12 +24,19 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Phase;
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineScheduleSpec;
+import io.luigioperator.api.Priority;
+import io.luigioperator.api.ScheduleClient;
+import io.luigioperator.api.ScheduleRef;
 import io.luigioperator.run.NodeSeen.Health;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -283,6 +291,55 @@ class RunDeciderTest {
     assertThat(status.phase()).isEqualTo(Phase.Rejected);
     assertThat(status.reason()).isEqualTo("NameAlreadyUsed");
     assertThat(status.message()).contains("another metadata.name");
+  }
+
+  @Test
+  void theSchedulesPriorityOfThenIsKeptAndShown() {
+    ScheduleObject then = schedule(1, Priority.High);
+    ScheduleObject today = schedule(2, Priority.Low);
+    RunObject silent = object(byReference(null, null), "uid-1", 1);
+    RunObject own = object(byReference(Priority.Normal, null), "uid-1", 1);
+
+    assertThat(shownPriority(ready().accepted(own, then).schedule(today)))
+        .isEqualTo(Priority.Normal);
+    Case c = ready().accepted(silent, then).schedule(today);
+    assertThat(shownPriority(c)).isEqualTo(Priority.High);
+
+    c.object(object(byReference(null, 60), "uid-1", 2));
+    assertThat(c.decide().effect().orElseThrow())
+        .isInstanceOfSatisfying(
+            Effect.Amend.class,
+            amend -> assertThat(amend.amendment().priority()).isEqualTo(Priority.High));
+  }
+
+  private static Priority shownPriority(Case c) {
+    return c.decide().status().orElseThrow().resolved().priority();
+  }
+
+  private static ScheduleObject schedule(long generation, Priority priority) {
+    return new ScheduleObject(
+        KEY.namespace(),
+        "nightly",
+        generation,
+        new PipelineScheduleSpec(PIPELINE, priority, List.of(new ScheduleClient("UA", List.of()))));
+  }
+
+  private static PipelineRunSpec byReference(
+      @Nullable Priority priority, @Nullable Integer startDeadlineSeconds) {
+    return new PipelineRunSpec(
+        new ScheduleRef("nightly"),
+        null,
+        "UA",
+        "2013-01-15",
+        List.of(),
+        null,
+        priority,
+        DesiredState.Running,
+        null,
+        startDeadlineSeconds,
+        null,
+        null,
+        null);
   }
 
   @Test
