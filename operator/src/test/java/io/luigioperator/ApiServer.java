@@ -116,6 +116,7 @@ public final class ApiServer {
     CustomResourceDefinition crd =
         client.apiextensions().v1().customResourceDefinitions().withName(name).get();
     return crd.getStatus() != null
+        && crd.getStatus().getConditions() != null // null at first
         && crd.getStatus().getConditions().stream()
             .anyMatch(c -> c.getType().equals("Established") && c.getStatus().equals("True"));
   }

@@ -17,11 +17,13 @@ import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -45,6 +47,7 @@ final class JobsAndNode implements AutoCloseable {
   private final SharedIndexInformer<Pod> pods;
   private final Map<String, String> made = new ConcurrentHashMap<>();
   private final Map<String, Pod> running = new ConcurrentHashMap<>();
+  private final List<String> started = new CopyOnWriteArrayList<>();
   private final Set<String> ended = ConcurrentHashMap.newKeySet();
   private final AtomicInteger mostAtOnce = new AtomicInteger();
   private final ConcurrentLinkedQueue<Exception> troubles = new ConcurrentLinkedQueue<>();
@@ -76,6 +79,11 @@ final class JobsAndNode implements AutoCloseable {
     return Map.copyOf(running);
   }
 
+  /** Names of all pods that were ever started, in their order. */
+  List<String> started() {
+    return List.copyOf(started);
+  }
+
   int mostAtOnce() {
     return mostAtOnce.get();
   }
@@ -83,6 +91,14 @@ final class JobsAndNode implements AutoCloseable {
   /** Ends a pod that goes on. */
   void end(String pod, End end) {
     thread.execute(() -> quietly(() -> terminate(running.get(pod), end)));
+  }
+
+  /** The node is gone for good, and its pods with it, without a word. */
+  void loseNode() {
+    client.nodes().withName(NODE).delete();
+    for (Pod pod : running().values()) {
+      client.resource(pod).withGracePeriod(0).delete();
+    }
   }
 
   void assertNoTrouble() {
@@ -188,6 +204,7 @@ final class JobsAndNode implements AutoCloseable {
       return; // the binding comes back as an event
     }
     if (running.putIfAbsent(name, pod) == null) {
+      started.add(name);
       mostAtOnce.accumulateAndGet(running.size(), Math::max);
       status(
           pod,

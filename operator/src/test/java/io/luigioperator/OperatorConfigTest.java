@@ -11,6 +11,7 @@ import io.luigioperator.OperatorConfig.Invalid;
 import io.luigioperator.OperatorConfig.LogLevel;
 import io.luigioperator.api.Priority;
 import io.luigioperator.ledger.LedgerConfig.Ssl;
+import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -104,6 +105,54 @@ class OperatorConfigTest {
       Map<String, String> env = new HashMap<>(base);
       env.put(change.getKey(), change.getValue());
       assertThat(OperatorConfig.from(env)).describedAs(change.getKey()).isNotEqualTo(before);
+    }
+  }
+
+  /**
+   * For each setting the test that fails when it has no effect. The test database lets everybody
+   * in, so who logs in is looked at in the configuration alone.
+   */
+  private static final Map<String, String> EFFECTS =
+      Map.ofEntries(
+          Map.entry("CLUSTER_ID", "OperatorIT.aRunGoesAllTheWay"),
+          Map.entry("NAMESPACES", "OperatorIT.runsOfOtherNamespacesAreLeftAlone"),
+          Map.entry("MYSQL_HOST", "OperatorIT.aRunGoesAllTheWay"),
+          Map.entry(
+              "MYSQL_PORT", "MainIT.whileTheDatabaseIsAwayItIsAliveButNotReadyAndCanBeStopped"),
+          Map.entry("MYSQL_DATABASE", "OperatorIT.aRunGoesAllTheWay"),
+          Map.entry("MYSQL_USER", "OperatorConfigTest.everyVariableChangesTheConfiguration"),
+          Map.entry("MYSQL_PASSWORD", "OperatorConfigTest.everyVariableChangesTheConfiguration"),
+          Map.entry("MYSQL_SSL_MODE", "ledger.TlsTests.theServersAuthorityIsTrustedAndNoOther"),
+          Map.entry("MYSQL_CA_FILE", "ledger.TlsTests.theServersAuthorityIsTrustedAndNoOther"),
+          Map.entry(
+              "CAPACITY_MAX_RUNNING",
+              "OperatorIT.runsOfOneClientGoOneAfterTheOtherAndSlotsAreKept"),
+          Map.entry(
+              "NODE_LOSS_HOLD_SECONDS", "OperatorIT.aRunWhoseNodeIsLostIsTriedAgainAfterTheHold"),
+          Map.entry(
+              "HISTORY_DAYS",
+              "reconcile.SweepTest.requestsStayAsLongAsTheHistoryAndTheOutcomeForEver"),
+          Map.entry("JOB_TTL_SECONDS", "reconcile.SweepTest.jobsStayAsLongAsTheirOutcomeSays"),
+          Map.entry(
+              "FAILED_JOB_TTL_SECONDS", "reconcile.SweepTest.jobsStayAsLongAsTheirOutcomeSays"),
+          Map.entry("HEAD_START_SECONDS", "OperatorIT.withoutHeadStartsWhoCameFirstGoesFirst"),
+          Map.entry("HTTP_PORT", "MainIT.aPortThatIsTakenEndsTheStartWithTheReason"),
+          Map.entry("LOG_LEVEL", "MainIT.whenTheLeaderIsKilledAnotherLeadsWithinTenSeconds"),
+          Map.entry("LEASE_NAME", "MainIT.onSigtermItStopsInOrderAndEndsWithZero"),
+          Map.entry("LEASE_NAMESPACE", "MainIT.onSigtermItStopsInOrderAndEndsWithZero"),
+          Map.entry("POD_NAME", "MainIT.onSigtermItStopsInOrderAndEndsWithZero"));
+
+  @Test
+  void everySettingHasATestOfItsEffect() throws ClassNotFoundException {
+    assertThat(EFFECTS.keySet().stream().map(OperatorConfig.PREFIX::concat))
+        .containsExactlyInAnyOrderElementsOf(OperatorConfig.keys());
+    for (String test : EFFECTS.values()) {
+      int dot = test.lastIndexOf('.');
+      Class<?> owner = Class.forName("io.luigioperator." + test.substring(0, dot));
+      assertThat(owner.getDeclaredMethods())
+          .extracting(Method::getName)
+          .describedAs(owner.getName())
+          .contains(test.substring(dot + 1));
     }
   }
 

@@ -29,6 +29,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -232,6 +233,17 @@ class OperatorIT {
         .singleElement()
         .matches(a -> a.jobName().equals("acme-1-a1"));
     assertThat(done.getMetadata().getFinalizers()).isEmpty();
+    assertThat(
+            admin
+                .batch()
+                .v1()
+                .jobs()
+                .inNamespace(namespace)
+                .withName("acme-1-a1")
+                .get()
+                .getMetadata()
+                .getAnnotations())
+        .containsEntry("luigi-operator.io/cluster", "here");
     assertThat(operator.metric("luigi_operator_claims_total")).isEqualTo("1.0");
     assertThat(operator.metric("luigi_operator_accept_to_gate_seconds_count")).isEqualTo("1");
     assertThat(operator.metric("luigi_operator_runs_finished_total{state=\"succeeded\"}"))
@@ -252,6 +264,52 @@ class OperatorIT {
     PipelineRun untouched =
         admin.resources(PipelineRun.class).inNamespace(other).withName("acme-1").get();
     assertThat(untouched.getStatus().observedGeneration()).isEqualTo(-1);
+  }
+
+  @Test
+  void aRunWhoseNodeIsLostIsTriedAgainAfterTheHold() throws Exception {
+    play(
+        pod ->
+            pod.getMetadata().getName().startsWith("acme-1-a1")
+                ? Optional.empty()
+                : Optional.of(succeeded(pod)));
+    new Started("pod-a", "NODE_LOSS_HOLD_SECONDS", "1");
+    applyRun("acme-1", "acme");
+    awaitRun("acme-1", r -> phase(Phase.Running).test(r) && !cluster.running().isEmpty());
+    cluster.loseNode();
+    awaitRun("acme-1", phase(Phase.Succeeded));
+    assertThat(run("acme-1").getStatus().attempts())
+        .extracting(a -> a.reason())
+        .containsExactly("Succeeded", "NodeLost");
+  }
+
+  @Test
+  void withoutHeadStartsWhoCameFirstGoesFirst() throws Exception {
+    play(
+        pod ->
+            pod.getMetadata().getName().startsWith("busy")
+                ? Optional.empty()
+                : Optional.of(succeeded(pod)));
+    new Started(
+        "pod-a",
+        "CAPACITY_MAX_RUNNING",
+        "1",
+        "HEAD_START_SECONDS",
+        "Low=0,Normal=0,High=0,Critical=0");
+    applyRun("busy", "busy");
+    await().atMost(LONG).until(() -> !cluster.running().isEmpty());
+    for (String priority : List.of("Low", "Critical")) {
+      String name = "run-" + priority.toLowerCase(Locale.ROOT);
+      apply(runYaml(name, namespace, name).replace("spec:", "spec:\n  priority: " + priority));
+      awaitRun(name, phase(Phase.Queued));
+    }
+    String busy = cluster.started().getFirst();
+    cluster.end(busy, succeeded(cluster.running().get(busy)));
+    awaitRun("run-low", phase(Phase.Succeeded));
+    awaitRun("run-critical", phase(Phase.Succeeded));
+    assertThat(cluster.started())
+        .map(name -> name.replaceFirst("-a1-.*", ""))
+        .containsExactly("busy", "run-low", "run-critical");
   }
 
   @Test

@@ -152,6 +152,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     return crd != null
         && crd.getMetadata().getDeletionTimestamp() == null
         && crd.getStatus() != null
+        && crd.getStatus().getConditions() != null // a new definition has null there
         && crd.getStatus().getConditions().stream()
             .anyMatch(c -> "Established".equals(c.getType()) && "True".equals(c.getStatus()));
   }
