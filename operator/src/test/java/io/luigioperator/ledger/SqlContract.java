@@ -17,7 +17,13 @@ import org.junit.jupiter.api.TestInstance;
 /** The contract on a real server, and what only a real one can show; emptied before each test. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class SqlContract extends LedgerContract
-    implements ConstraintTests, DamageTests, PlanTests, RaceTests, BrokenCommitTests, TlsTests {
+    implements ConstraintTests,
+        DamageTests,
+        PlanTests,
+        RaceTests,
+        ConflictTests,
+        BrokenCommitTests,
+        TlsTests {
 
   private final MeterRegistry metrics = new SimpleMeterRegistry();
   private MySqlLedger ledger;

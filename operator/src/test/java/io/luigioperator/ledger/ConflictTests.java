@@ -1,0 +1,92 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunState;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.jdbi.v3.core.Handle;
+import org.junit.jupiter.api.Test;
+
+/** Somebody else's locks are in the way of a transaction. */
+interface ConflictTests extends SqlFixture {
+
+  default void lockMutexOf(Run run, Handle h) {
+    h.createQuery("SELECT fence FROM client_mutex WHERE admit_key = ? FOR UPDATE")
+        .bind(0, run.admitKey().value())
+        .mapTo(Integer.class)
+        .one();
+  }
+
+  /**
+   * The stranger takes the rows in the wrong order and has changed more: the ledger is the victim.
+   */
+  @Test
+  default void aDeadlockIsTriedAgain() throws Exception {
+    Run run = accepted(Asking.named("r"));
+    for (int i = 0; i < 20; i++) {
+      accepted(Asking.named("other" + i).client("c" + i));
+    }
+    Handle stranger = sql().handle();
+    stranger.begin();
+    stranger.execute("UPDATE run SET message = 'changed' WHERE name LIKE 'other%'");
+    stranger.execute("UPDATE run SET message = 'changed' WHERE run_id = ?", run.key().id());
+    CompletableFuture<Optional<Run>> canceled =
+        CompletableFuture.supplyAsync(() -> ledger().cancel(run.key(), Reasons.CANCELED, "enough"));
+    try (Sql watcher = new Sql(sql().config())) {
+      Awaitility.await()
+          .atMost(Duration.ofSeconds(2))
+          .pollInterval(Duration.ofMillis(10))
+          .until(
+              () ->
+                  watcher.count(
+                          """
+                          SELECT COUNT(*) FROM information_schema.innodb_trx
+                          WHERE trx_state = 'LOCK WAIT'
+                          """)
+                      > 0);
+    }
+    lockMutexOf(run, stranger);
+    stranger.commit();
+    assertThat(canceled.get(20, TimeUnit.SECONDS).orElseThrow().state())
+        .isEqualTo(RunState.CANCELED);
+    assertThat(metrics().counter("luigi.operator.ledger.repeated").count()).isEqualTo(1);
+  }
+
+  @Test
+  default void aLockThatIsNeverGivenBackIsAnOutage() {
+    Run run = accepted(Asking.named("r"));
+    List<Duration> pauses = new CopyOnWriteArrayList<>();
+    Handle stranger = sql().handle();
+    try (MySqlLedger patient =
+        MySqlLedger.open(
+            sql().config(), AGEING, new Random(1), pauses::add, new SimpleMeterRegistry())) {
+      stranger.begin();
+      lockMutexOf(run, stranger);
+      assertThatThrownBy(() -> patient.cancel(run.key(), Reasons.CANCELED, "enough"))
+          .isInstanceOf(LedgerUnavailable.class)
+          .hasMessageContaining("cancel of run team-a/r in 5 rounds");
+    } finally {
+      stranger.rollback();
+    }
+    assertThat(pauses)
+        .hasSize(4)
+        .doesNotHaveDuplicates()
+        .allSatisfy(p -> assertThat(p).isBetween(Duration.ofNanos(1), Duration.ofMillis(50)));
+    assertThat(load(run)).isEqualTo(run);
+  }
+}
