@@ -13,7 +13,6 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
@@ -152,7 +151,7 @@ final class Cable implements AutoCloseable {
 
     private static Certificate make() {
       try {
-        return Certificate.makeIn(Files.createTempDirectory("ledger-cable-"));
+        return Certificate.make();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }

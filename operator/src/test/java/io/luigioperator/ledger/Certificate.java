@@ -29,8 +29,12 @@ record Certificate(Path cert, Path key, SSLContext tls) {
 
   private static final String PASSWORD = "changeit";
 
-  static Certificate makeIn(Path dir) throws IOException {
+  /** In a folder that goes with the JVM. */
+  static Certificate make() throws IOException {
+    Path dir = Files.createTempDirectory("ledger-certificate-");
+    dir.toFile().deleteOnExit();
     Path file = dir.resolve("server.p12");
+    file.toFile().deleteOnExit();
     keytool(
         List.of(
             Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
@@ -127,6 +131,7 @@ record Certificate(Path cert, Path key, SSLContext tls) {
 
   private static Path pem(Path file, String kind, byte[] der) throws IOException {
     String body = Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(der);
+    file.toFile().deleteOnExit();
     return Files.writeString(
         file, "-----BEGIN %s-----\n%s\n-----END %s-----\n".formatted(kind, body, kind));
   }

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.List;
@@ -112,23 +113,23 @@ interface ConstraintTests extends SqlFixture {
 
   @Test
   default void theZoneOfTheJvmChangesNoTime() {
+    // a wall time that New York skips
+    Instant gap = Instant.parse("2030-03-10T02:30:00.123456Z");
+    Asking asking = Asking.named("r").notBefore(gap);
     TimeZone before = TimeZone.getDefault();
-    try {
-      TimeZone.setDefault(TimeZone.getTimeZone("America/New_York"));
-      // a wall time that New York skips
-      Instant gap = Instant.parse("2030-03-10T02:30:00.123456Z");
-      Run run = accepted(Asking.named("r").notBefore(gap));
-      assertThat(load(run).times().notBefore()).contains(gap);
-      assertThat(
-              sql()
-                  .count(
-                      "SELECT COUNT(*) FROM run WHERE not_before = '2030-03-10 02:30:00.123456'"))
-          .isEqualTo(1);
-      assertThat(ledger().now())
+    TimeZone.setDefault(TimeZone.getTimeZone("America/New_York"));
+    try (MySqlLedger there = open(sql().config(), new SimpleMeterRegistry())) {
+      there.accept(asking.run(), object(asking.key()));
+      assertThat(there.load(asking.key(), CLUSTER).orElseThrow().run().times().notBefore())
+          .contains(gap);
+      assertThat(there.now())
           .isBetween(Instant.now().minusSeconds(60), Instant.now().plusSeconds(60));
     } finally {
       TimeZone.setDefault(before);
     }
+    assertThat(
+            sql().count("SELECT COUNT(*) FROM run WHERE not_before = '2030-03-10 02:30:00.123456'"))
+        .isEqualTo(1);
   }
 
   @Test

@@ -78,6 +78,15 @@ interface DamageTests extends SqlFixture {
   }
 
   @Test
+  default void aHeldKeyIsNotTried() {
+    Run first = accepted(Asking.named("r1"));
+    Run second = accepted(Asking.named("r2"));
+    claimed(first);
+    assertThat(claim(second)).isEmpty();
+    assertThat(brokenInvariants(metrics())).as("left to the unique key").isZero();
+  }
+
+  @Test
   default void aHiddenLiveAttemptStopsTheClaimAndIsTold() {
     Run first = accepted(Asking.named("r1"));
     Attempt live = bound(first);

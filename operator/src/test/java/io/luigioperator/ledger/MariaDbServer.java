@@ -36,7 +36,8 @@ final class MariaDbServer {
                   unpacked.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
           FileLock held = lock.lock()) {
         Path scratch = Files.createTempDirectory("ledger-mariadb-");
-        Certificate certificate = Certificate.makeIn(scratch);
+        scratch.toFile().deleteOnExit(); // data and tmp go before it
+        Certificate certificate = Certificate.make();
         DB db = DB.newEmbeddedDB(configuration(unpacked, scratch, certificate).build());
         Objects.requireNonNull(held);
         db.start();
