@@ -35,8 +35,9 @@ final class MariaDbServer {
               FileChannel.open(
                   unpacked.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
           FileLock held = lock.lock()) {
-        Path scratch = Files.createTempDirectory("ledger-mariadb-");
-        scratch.toFile().deleteOnExit(); // data and tmp go before it
+        Path scratch =
+            Files.createTempDirectory(
+                Files.createDirectories(Path.of("target").toAbsolutePath()), "mariadb-");
         Certificate certificate = Certificate.make();
         DB db = DB.newEmbeddedDB(configuration(unpacked, scratch, certificate).build());
         Objects.requireNonNull(held);
