@@ -59,9 +59,6 @@ public interface Ledger {
   /** Notes that a PipelineRun of this run exists in a cluster, replacing what was noted before. */
   void recordObject(RunKey run, ObjectRecord object);
 
-  /** Drops the note: the cluster it was made in is another one now, or its run is done. */
-  void forgetObject(RunKey run, String clusterId);
-
   /** Applies one generation of the mutable fields, once; empty when it had been applied. */
   Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment);
 

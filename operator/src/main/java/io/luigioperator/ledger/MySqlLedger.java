@@ -221,22 +221,6 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   }
 
   @Override
-  public void forgetObject(RunKey run, String clusterId) {
-    moves.move(
-        "forgetting the object",
-        run,
-        false,
-        l -> {
-          l.h()
-              .createUpdate("DELETE FROM run_object WHERE run_id = :run AND cluster_id = :cluster")
-              .bind("run", run.id())
-              .bind("cluster", clusterId)
-              .execute();
-          return Outcome.repeatable(true);
-        });
-  }
-
-  @Override
   public Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment) {
     Amendment rounded = withMicros(amendment);
     return moves.move(

@@ -122,15 +122,12 @@ interface AcceptContract extends LedgerFixture {
   }
 
   @Test
-  default void anObjectRecordIsReplacedAndForgotten() {
+  default void anObjectRecordIsReplaced() {
     Run run = accepted(Asking.named("r"));
     ObjectRecord anew = new ObjectRecord(CLUSTER, "anew", 4);
     ledger().recordObject(run.key(), anew);
     ledger().recordObject(run.key(), anew);
     assertThat(record(run).object()).contains(anew);
-    ledger().forgetObject(run.key(), CLUSTER);
-    ledger().forgetObject(run.key(), CLUSTER);
-    assertThat(record(run).object()).isEmpty();
     assertThat(record(run).run()).isEqualTo(run);
   }
 
@@ -138,7 +135,6 @@ interface AcceptContract extends LedgerFixture {
   default void nobodyRecordsAnObjectOfAnUnknownRun() {
     RunKey unknown = new RunKey("team-a", "unknown");
     ledger().recordObject(unknown, object(unknown));
-    ledger().forgetObject(unknown, CLUSTER);
     assertThat(ledger().recordedObjects(CLUSTER, Optional.empty(), 10)).isEmpty();
     assertThat(ledger().load(unknown, CLUSTER)).isEmpty();
   }

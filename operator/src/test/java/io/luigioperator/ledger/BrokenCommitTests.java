@@ -56,12 +56,6 @@ interface BrokenCommitTests extends SqlFixture {
           return then(l -> l.recordObject(run.key(), new ObjectRecord(CLUSTER, "anew", 5)));
         });
     all.put(
-        "forgetObject",
-        n -> {
-          Run run = accepted(Asking.named(n));
-          return then(l -> l.forgetObject(run.key(), CLUSTER));
-        });
-    all.put(
         "amend",
         n -> {
           Run run = accepted(Asking.named(n));

@@ -141,11 +141,6 @@ public final class SimLedger implements Ledger {
   }
 
   @Override
-  public void forgetObject(RunKey run, String clusterId) {
-    objects.getOrDefault(run, new TreeMap<>()).remove(clusterId);
-  }
-
-  @Override
   public Optional<Run> amend(RunKey key, String clusterId, long generation, Amendment a) {
     ObjectRecord known = objects.getOrDefault(key, Map.of()).get(clusterId);
     if (known == null || known.appliedGeneration() >= generation) {
