@@ -4,12 +4,11 @@
  */
 package io.luigioperator.ledger;
 
-import io.luigioperator.run.AdmitKey;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Says that something has been seen that must never happen, and that nothing was done about it. */
+/** Says that something has been seen that must never happen. */
 final class Invariants {
 
   private static final Logger LOG = LoggerFactory.getLogger(Invariants.class);
@@ -21,14 +20,15 @@ final class Invariants {
   }
 
   /**
-   * @param invariant its number in the design: I1 one live attempt per key, I4 holder and live
-   *     attempt belong together
+   * @param invariant I1: a key has at most one live attempt; I2: a pod belongs to one attempt; I4:
+   *     a key is held exactly while it has a live attempt
+   * @param about the key or run it is about
    */
-  void broken(String invariant, AdmitKey key, String words) {
+  void broken(String invariant, Object about, String words) {
     metrics.counter("luigi.operator.ledger.invariants.broken", "invariant", invariant).increment();
     LOG.atError()
         .addKeyValue("invariant", invariant)
-        .addKeyValue("key", key.value())
+        .addKeyValue("about", about)
         .addKeyValue("words", words)
         .log("an invariant of the ledger does not hold");
   }

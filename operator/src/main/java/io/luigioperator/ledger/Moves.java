@@ -57,6 +57,22 @@ final class Moves {
         });
   }
 
+  /** A move that touches the run alone. */
+  Optional<Run> change(String what, RunKey run, Function<Locked, Optional<Run>> transition) {
+    return move(
+        what,
+        run,
+        Optional.empty(),
+        l -> {
+          Optional<Run> next = transition.apply(l);
+          if (next.isEmpty()) {
+            return Outcome.unchanged(Optional.empty());
+          }
+          store(l.h(), next.get());
+          return Outcome.changed(next, wrote(next.get()));
+        });
+  }
+
   /** A run's key never changes, so it may be read before anything is locked. */
   private static Optional<AdmitKey> admitKey(Handle h, RunKey key) {
     return h.createQuery("SELECT admit_key FROM run WHERE run_id = :id")

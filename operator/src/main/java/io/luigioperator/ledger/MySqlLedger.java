@@ -4,10 +4,6 @@
  */
 package io.luigioperator.ledger;
 
-import io.luigioperator.ledger.Locks.LockedAttempt;
-import io.luigioperator.ledger.Locks.LockedRun;
-import io.luigioperator.ledger.Locks.Mutex;
-import io.luigioperator.ledger.Moves.Locked;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
@@ -15,18 +11,15 @@ import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
-import io.luigioperator.run.AttemptState;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Presence;
-import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Transitions;
-import io.luigioperator.run.Transitions.Moved;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.Instant;
@@ -34,23 +27,18 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 import java.util.random.RandomGenerator;
 import org.jdbi.v3.core.Handle;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The ledger in MySQL 9 or MariaDB 11.4: see {@link Moves} for the shape of its transactions. */
 public final class MySqlLedger implements Ledger, AutoCloseable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(MySqlLedger.class);
-
   private final Database database;
   private final Transactions transactions;
   private final Moves moves;
+  private final Attempts attempts;
   private final Batches batches;
   private final Reads reads;
-  private final Invariants invariants;
   private final Ageing ageing;
 
   private MySqlLedger(
@@ -61,9 +49,10 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
       MeterRegistry metrics) {
     this.database = database;
     this.ageing = ageing;
-    this.invariants = new Invariants(metrics);
+    Invariants invariants = new Invariants(metrics);
     this.transactions = new Transactions(database, random, pause, metrics);
     this.moves = new Moves(transactions, invariants);
+    this.attempts = new Attempts(transactions, moves, invariants);
     this.batches = new Batches(transactions, invariants);
     this.reads = new Reads(transactions);
   }
@@ -268,220 +257,60 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
 
   @Override
   public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
-    try {
-      return transactions.write(
-          "claim of run " + expected, h -> claim(h, key, expected, token, clusterId));
-    } catch (StatementRefused e) {
-      if (e.isDuplicate()) {
-        invariants.broken("I1", key, e.getMessage());
-      } else {
-        setAside(expected, e);
-      }
-      return Optional.empty();
-    }
-  }
-
-  private Outcome<Optional<Claimed>> claim(
-      Handle h, AdmitKey key, RunKey expected, String token, String clusterId) {
-    Locks.barrier(h);
-    Optional<Mutex> mutex = Locks.mutex(h, key);
-    if (mutex.isEmpty() || mutex.get().holder().isPresent()) {
-      return Outcome.unchanged(Optional.empty());
-    }
-    Optional<LockedRun> head =
-        Reads.headOf(h, key).filter(expected.id()::equals).flatMap(id -> Locks.run(h, id));
-    if (head.isEmpty()) {
-      Moves.refresh(h, key); // the cache has misled the caller, or the head has just changed
-      return Outcome.repeatable(Optional.empty());
-    }
-    Run run = head.get().run();
-    Optional<Moved> moved =
-        Transitions.claim(run, mutex.get().fence() + 1, token, clusterId, head.get().now());
-    if (moved.isEmpty()) {
-      return park(h, run);
-    }
-    Run active = moved.get().run();
-    Attempt attempt = moved.get().attempt();
-    Rows.insert(h, attempt);
-    Rows.update(h, active);
-    h.createUpdate(
-            "UPDATE client_mutex SET holder_run = :id, fence = :fence WHERE admit_key = :key")
-        .bind("id", active.key().id())
-        .bind("fence", attempt.ref().fence())
-        .bind("key", key.value())
-        .execute();
-    Moves.refresh(h, key);
-    return Outcome.changed(Optional.of(new Claimed(active, attempt)), Moves.wrote(attempt));
-  }
-
-  /** A READY run that may not be claimed would stand at the head of its key for ever. */
-  private static Outcome<Optional<Claimed>> park(Handle h, Run head) {
-    Transitions.hold(
-            head,
-            Reasons.INTERNAL_ERROR,
-            "it was READY, but all of its %d attempts are counted"
-                .formatted(head.budget().maxAttempts()))
-        .ifPresent(held -> Moves.store(h, held));
-    return Outcome.repeatable(Optional.empty());
-  }
-
-  private void setAside(RunKey run, StatementRefused why) {
-    LOG.atError()
-        .addKeyValue("run", run)
-        .setCause(why)
-        .log("a run cannot be claimed for good and is held, so that it blocks nobody");
-    changeRun(
-        "setting aside",
-        run,
-        l -> Transitions.hold(l.run(), Reasons.INTERNAL_ERROR, why.getMessage()));
+    return attempts.claim(key, expected, token, clusterId);
   }
 
   @Override
   public Optional<Attempt> bind(AttemptRef ref, String jobUid, String podUid) {
-    try {
-      return moves.move("bind", ref.run(), Optional.empty(), l -> bind(l, ref, jobUid, podUid));
-    } catch (StatementRefused e) {
-      if (!e.isDuplicate()) {
-        throw e;
-      }
-      invariants.broken("I2", new AdmitKey(ref.run().toString()), e.getMessage());
-      return Optional.empty();
-    }
-  }
-
-  private static Outcome<Optional<Attempt>> bind(
-      Locked l, AttemptRef ref, String jobUid, String podUid) {
-    Optional<Attempt> attempt = Locks.attempt(l.h(), ref).map(LockedAttempt::attempt);
-    Optional<Moved> moved =
-        attempt.flatMap(a -> Transitions.bind(l.run(), a, jobUid, podUid, l.now()));
-    if (moved.isEmpty()) {
-      return Outcome.unchanged(
-          attempt.filter(
-              a -> a.state() == AttemptState.BOUND && a.isBoundTo(podUid) && !l.run().cancel()));
-    }
-    Rows.update(l.h(), moved.get().attempt());
-    Moves.store(l.h(), moved.get().run());
-    return Outcome.changed(Optional.of(moved.get().attempt()), Moves.wrote(moved.get().attempt()));
+    return attempts.bind(ref, jobUid, podUid);
   }
 
   @Override
   public void locate(AttemptRef ref, String podUid, String node) {
-    note("place", ref, l -> Transitions.locate(l.attempt(), podUid, node));
+    attempts.locate(ref, podUid, node);
   }
 
   @Override
   public void doom(AttemptRef ref, String podUid, FailureCause cause, String message) {
-    note("doom", ref, l -> Transitions.doom(l.attempt(), podUid, cause, message));
+    attempts.doom(ref, podUid, cause, message);
   }
 
   @Override
   public Optional<Instant> suspect(AttemptRef ref, String podUid) {
-    return note("suspicion", ref, l -> Transitions.suspect(l.attempt(), podUid, l.now()))
-        .filter(a -> a.state() == AttemptState.BOUND && a.isBoundTo(podUid))
-        .flatMap(Attempt::uncleanSince);
+    return attempts.suspect(ref, podUid);
   }
 
   @Override
   public void reassure(AttemptRef ref, String podUid) {
-    note("reassurance", ref, l -> Transitions.reassure(l.attempt(), podUid));
-  }
-
-  /** Changes what is known about an attempt and nothing that decides; the attempt as it is now. */
-  private Optional<Attempt> note(
-      String what, AttemptRef ref, Function<LockedAttempt, Optional<Attempt>> change) {
-    return transactions.write(
-        "%s of attempt %d of run %s".formatted(what, ref.number(), ref.run()),
-        h -> {
-          Locks.barrier(h);
-          Optional<LockedAttempt> locked = Locks.attempt(h, ref);
-          Optional<Attempt> next = locked.flatMap(change);
-          if (next.isEmpty()) {
-            return Outcome.unchanged(locked.map(LockedAttempt::attempt));
-          }
-          Rows.update(h, next.get());
-          return Outcome.changed(next, Moves.wrote(next.get()));
-        });
+    attempts.reassure(ref, podUid);
   }
 
   @Override
   public Optional<Run> finish(
       AttemptRef ref, String podUid, Ending ending, RetryPolicy policy, Presence presence) {
-    return end(
-        "finish",
-        ref,
-        (l, attempt) ->
-            Transitions.finish(
-                l.run(),
-                attempt,
-                podUid,
-                ending,
-                policy,
-                Reads.endedWith(l.h(), attempt, ending.cause().reason()),
-                presence,
-                l.now()));
+    return attempts.finish(ref, podUid, ending, policy, presence);
   }
 
   @Override
   public Optional<Run> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
-    return end(
-        "abandonment",
-        ref,
-        (l, attempt) -> Transitions.abandon(l.run(), attempt, why, policy, l.now()));
-  }
-
-  @FunctionalInterface
-  private interface End {
-    Optional<Moved> of(Locked l, Attempt attempt);
-  }
-
-  private Optional<Run> end(String what, AttemptRef ref, End end) {
-    return moves.move(
-        what,
-        ref.run(),
-        Optional.empty(),
-        l -> {
-          Optional<Moved> moved =
-              Locks.attempt(l.h(), ref).flatMap(locked -> end.of(l, locked.attempt()));
-          if (moved.isEmpty()) {
-            return Outcome.unchanged(Optional.empty());
-          }
-          moves.storeEnd(l.h(), moved.get().run(), moved.get().attempt());
-          return Outcome.changed(
-              Optional.of(moved.get().run()), Moves.wrote(moved.get().attempt()));
-        });
+    return attempts.abandon(ref, why, policy);
   }
 
   // ---- a run that waits
 
   @Override
   public Optional<Run> cancel(RunKey run, String reason, String message) {
-    return changeRun("cancel", run, l -> Transitions.cancel(l.run(), reason, message, l.now()));
+    return moves.change("cancel", run, l -> Transitions.cancel(l.run(), reason, message, l.now()));
   }
 
   @Override
   public Optional<Run> hold(RunKey run, String reason, String message) {
-    return changeRun("hold", run, l -> Transitions.hold(l.run(), reason, message));
+    return moves.change("hold", run, l -> Transitions.hold(l.run(), reason, message));
   }
 
   @Override
   public Optional<Run> release(RunKey run, String reason) {
-    return changeRun("release", run, l -> Transitions.release(l.run(), reason, ageing, l.now()));
-  }
-
-  private Optional<Run> changeRun(
-      String what, RunKey run, Function<Locked, Optional<Run>> transition) {
-    return moves.move(
-        what,
-        run,
-        Optional.empty(),
-        l -> {
-          Optional<Run> next = transition.apply(l);
-          if (next.isEmpty()) {
-            return Outcome.unchanged(Optional.empty());
-          }
-          Moves.store(l.h(), next.get());
-          return Outcome.changed(next, Moves.wrote(next.get()));
-        });
+    return moves.change("release", run, l -> Transitions.release(l.run(), reason, ageing, l.now()));
   }
 
   @Override

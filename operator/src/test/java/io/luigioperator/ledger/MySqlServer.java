@@ -11,7 +11,6 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -35,7 +34,7 @@ final class MySqlServer {
   private MySqlServer() {
     try {
       dir = Files.createTempDirectory("ledger-mysql-");
-      Runtime.getRuntime().addShutdownHook(new Thread(this::remove));
+      Scratch.removeAtExit(dir, () -> mysql("stop", dir.toString()));
       server = new SqlServer(freePort(), "luigi", "luigi", dir.resolve("data/ca.pem"));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -62,15 +61,6 @@ final class MySqlServer {
     ProcessHandle process = ProcessHandle.of(pid).orElseThrow();
     process.destroyForcibly();
     process.onExit().join();
-  }
-
-  private void remove() {
-    mysql("stop", dir.toString());
-    try (Stream<Path> files = Files.walk(dir)) {
-      files.sorted(Comparator.reverseOrder()).forEach(f -> f.toFile().delete());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   private static String mysql(String... arguments) {

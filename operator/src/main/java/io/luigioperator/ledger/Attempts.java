@@ -1,0 +1,228 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import io.luigioperator.ledger.Ledger.Claimed;
+import io.luigioperator.ledger.Locks.LockedAttempt;
+import io.luigioperator.ledger.Locks.LockedRun;
+import io.luigioperator.ledger.Locks.Mutex;
+import io.luigioperator.ledger.Moves.Locked;
+import io.luigioperator.ledger.Transactions.Outcome;
+import io.luigioperator.run.Abandonment;
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptRef;
+import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.Ending;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.Presence;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RetryPolicy;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.Transitions;
+import io.luigioperator.run.Transitions.Moved;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jdbi.v3.core.Handle;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Claim, bind, finish and abandon: the commits that decide what may physically run, and what is
+ * noted about an attempt between them.
+ */
+final class Attempts {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Attempts.class);
+
+  private final Transactions transactions;
+  private final Moves moves;
+  private final Invariants invariants;
+
+  Attempts(Transactions transactions, Moves moves, Invariants invariants) {
+    this.transactions = transactions;
+    this.moves = moves;
+    this.invariants = invariants;
+  }
+
+  Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
+    try {
+      return transactions.write(
+          "claim of run " + expected, h -> claim(h, key, expected, token, clusterId));
+    } catch (StatementRefused e) {
+      if (e.isDuplicate()) {
+        invariants.broken("I1", key, e.getMessage());
+      } else {
+        setAside(expected, e);
+      }
+      return Optional.empty();
+    }
+  }
+
+  private Outcome<Optional<Claimed>> claim(
+      Handle h, AdmitKey key, RunKey expected, String token, String clusterId) {
+    Locks.barrier(h);
+    Optional<Mutex> mutex = Locks.mutex(h, key);
+    if (mutex.isEmpty() || mutex.get().holder().isPresent()) {
+      return Outcome.unchanged(Optional.empty());
+    }
+    Optional<LockedRun> head =
+        Reads.headOf(h, key).filter(expected.id()::equals).flatMap(id -> Locks.run(h, id));
+    if (head.isEmpty()) {
+      Moves.refresh(h, key); // the cache has misled the caller, or the head has just changed
+      return Outcome.repeatable(Optional.empty());
+    }
+    Run run = head.get().run();
+    Optional<Moved> moved =
+        Transitions.claim(run, mutex.get().fence() + 1, token, clusterId, head.get().now());
+    if (moved.isEmpty()) {
+      return park(h, run);
+    }
+    Run active = moved.get().run();
+    Attempt attempt = moved.get().attempt();
+    Rows.insert(h, attempt);
+    Rows.update(h, active);
+    h.createUpdate(
+            "UPDATE client_mutex SET holder_run = :id, fence = :fence WHERE admit_key = :key")
+        .bind("id", active.key().id())
+        .bind("fence", attempt.ref().fence())
+        .bind("key", key.value())
+        .execute();
+    Moves.refresh(h, key);
+    return Outcome.changed(Optional.of(new Claimed(active, attempt)), Moves.wrote(attempt));
+  }
+
+  /** A READY run that may not be claimed would stand at the head of its key for ever. */
+  private static Outcome<Optional<Claimed>> park(Handle h, Run head) {
+    Transitions.hold(
+            head,
+            Reasons.INTERNAL_ERROR,
+            "it was READY, but all of its %d attempts are counted"
+                .formatted(head.budget().maxAttempts()))
+        .ifPresent(held -> Moves.store(h, held));
+    return Outcome.repeatable(Optional.empty());
+  }
+
+  private void setAside(RunKey run, StatementRefused why) {
+    LOG.atError()
+        .addKeyValue("run", run)
+        .setCause(why)
+        .log("a run cannot be claimed for good and is held, so that it blocks nobody");
+    moves.change(
+        "setting aside",
+        run,
+        l -> Transitions.hold(l.run(), Reasons.INTERNAL_ERROR, why.getMessage()));
+  }
+
+  Optional<Attempt> bind(AttemptRef ref, String jobUid, String podUid) {
+    try {
+      return moves.move("bind", ref.run(), Optional.empty(), l -> bind(l, ref, jobUid, podUid));
+    } catch (StatementRefused e) {
+      if (!e.isDuplicate()) {
+        throw e;
+      }
+      invariants.broken("I2", ref.run(), e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private static Outcome<Optional<Attempt>> bind(
+      Locked l, AttemptRef ref, String jobUid, String podUid) {
+    Optional<Attempt> attempt = Locks.attempt(l.h(), ref).map(LockedAttempt::attempt);
+    Optional<Moved> moved =
+        attempt.flatMap(a -> Transitions.bind(l.run(), a, jobUid, podUid, l.now()));
+    if (moved.isEmpty()) {
+      return Outcome.unchanged(
+          attempt.filter(
+              a -> a.state() == AttemptState.BOUND && a.isBoundTo(podUid) && !l.run().cancel()));
+    }
+    Rows.update(l.h(), moved.get().attempt());
+    Moves.store(l.h(), moved.get().run());
+    return Outcome.changed(Optional.of(moved.get().attempt()), Moves.wrote(moved.get().attempt()));
+  }
+
+  void locate(AttemptRef ref, String podUid, String node) {
+    note("place", ref, l -> Transitions.locate(l.attempt(), podUid, node));
+  }
+
+  void doom(AttemptRef ref, String podUid, FailureCause cause, String message) {
+    note("doom", ref, l -> Transitions.doom(l.attempt(), podUid, cause, message));
+  }
+
+  Optional<Instant> suspect(AttemptRef ref, String podUid) {
+    return note("suspicion", ref, l -> Transitions.suspect(l.attempt(), podUid, l.now()))
+        .filter(a -> a.state() == AttemptState.BOUND && a.isBoundTo(podUid))
+        .flatMap(Attempt::uncleanSince);
+  }
+
+  void reassure(AttemptRef ref, String podUid) {
+    note("reassurance", ref, l -> Transitions.reassure(l.attempt(), podUid));
+  }
+
+  /** Changes what is known about an attempt and nothing that decides; the attempt as it is now. */
+  private Optional<Attempt> note(
+      String what, AttemptRef ref, Function<LockedAttempt, Optional<Attempt>> change) {
+    return transactions.write(
+        "%s of attempt %d of run %s".formatted(what, ref.number(), ref.run()),
+        h -> {
+          Locks.barrier(h);
+          Optional<LockedAttempt> locked = Locks.attempt(h, ref);
+          Optional<Attempt> next = locked.flatMap(change);
+          if (next.isEmpty()) {
+            return Outcome.unchanged(locked.map(LockedAttempt::attempt));
+          }
+          Rows.update(h, next.get());
+          return Outcome.changed(next, Moves.wrote(next.get()));
+        });
+  }
+
+  Optional<Run> finish(
+      AttemptRef ref, String podUid, Ending ending, RetryPolicy policy, Presence presence) {
+    return end(
+        "finish",
+        ref,
+        (l, attempt) ->
+            Transitions.finish(
+                l.run(),
+                attempt,
+                podUid,
+                ending,
+                policy,
+                Reads.endedWith(l.h(), attempt, ending.cause().reason()),
+                presence,
+                l.now()));
+  }
+
+  Optional<Run> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
+    return end(
+        "abandonment",
+        ref,
+        (l, attempt) -> Transitions.abandon(l.run(), attempt, why, policy, l.now()));
+  }
+
+  @FunctionalInterface
+  private interface End {
+    Optional<Moved> of(Locked l, Attempt attempt);
+  }
+
+  private Optional<Run> end(String what, AttemptRef ref, End end) {
+    return moves.move(
+        what,
+        ref.run(),
+        Optional.empty(),
+        l -> {
+          Optional<Moved> moved =
+              Locks.attempt(l.h(), ref).flatMap(locked -> end.of(l, locked.attempt()));
+          if (moved.isEmpty()) {
+            return Outcome.unchanged(Optional.empty());
+          }
+          moves.storeEnd(l.h(), moved.get().run(), moved.get().attempt());
+          return Outcome.changed(
+              Optional.of(moved.get().run()), Moves.wrote(moved.get().attempt()));
+        });
+  }
+}
