@@ -97,7 +97,7 @@ class LifecycleIT {
     assertThat(it.status("flaky", "attempts", 1, "reason")).isEqualTo("TaskFailed");
     assertThat(it.status("flaky", "attempts", 1, "message"))
         .contains("FailUntil", "this attempt was told to fail");
-    assertThat(events("flaky")).contains("AttemptFailed", "RetryScheduled");
+    awaitEvents("flaky", "AttemptFailed", "RetryScheduled");
   }
 
   @Test
@@ -111,7 +111,7 @@ class LifecycleIT {
 
     assertThat(it.status("permanent", "reason")).isEqualTo("TaskFailedPermanent");
     assertThat(it.status("permanent", "attemptSummary")).isEqualTo("1/3");
-    assertThat(events("permanent")).contains("RunFailed");
+    awaitEvents("permanent", "RunFailed");
   }
 
   @Test
@@ -216,7 +216,7 @@ class LifecycleIT {
 
     it.awaitPhase("late", "Failed");
     assertThat(it.status("late", "reason")).isEqualTo("StartDeadlineExceeded");
-    assertThat(events("late")).contains("RunDeadlineExceeded");
+    awaitEvents("late", "RunDeadlineExceeded");
   }
 
   @Test
@@ -323,6 +323,13 @@ class LifecycleIT {
         .patch(
             PatchContext.of(PatchType.JSON_MERGE),
             "{\"spec\":{\"%s\":\"%s\"}}".formatted(field, value));
+  }
+
+  /** An event follows the status it is about. */
+  private void awaitEvents(String run, String... reasons) {
+    await("events of " + run)
+        .atMost(Duration.ofSeconds(30))
+        .until(() -> events(run).containsAll(List.of(reasons)));
   }
 
   private List<String> events(String run) {
