@@ -11,8 +11,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -215,29 +217,42 @@ class ChartTest {
         .contains(
             "kubectl -n luigi-system rollout status deployment/tidy-luigi-operator",
             "helm test -n luigi-system tidy",
-            "kubectl apply -f rerun.yaml",
-            "kubectl get lpr -A",
+            "kubectl -n flights get lpr",
             "Whether it is enforced depends on the network plugin of the cluster.");
     assertThat(notes("namespaces"))
-        .contains(
-            "kubectl apply -n sales -f rerun.yaml",
-            "kubectl get lpr -n sales",
-            "PipelineRuns are served in: sales, stock.");
+        .contains("kubectl -n sales get lpr", "PipelineRuns are served in: sales, stock.")
+        .doesNotContain("flights");
+    assertThat(notes("namespaces", "--set", "watchNamespaces={flights}"))
+        .contains("kubectl -n flights get lpr", "PipelineRuns are served in: flights.");
     assertThat(notes("production-least")).doesNotContain("NetworkPolicy");
   }
 
-  private static String notes(String set) {
-    return Helm.offline()
-        .run(
-            "install",
-            Helm.RELEASE,
-            Helm.chart(Helm.OPERATOR),
-            "-n",
-            Helm.NAMESPACE,
-            "-f",
-            Helm.values(set),
-            "--dry-run=client")
-        .orFail();
+  /** They are applied without a namespace on the command line, so each must say its own. */
+  @Test
+  void theNotesNameFilesThatAreThereAndSayTheirNamespace() throws IOException {
+    var files =
+        Pattern.compile("-f (\\S+)")
+            .matcher(notes("production"))
+            .results()
+            .map(match -> match.group(1))
+            .toList();
+    assertThat(files).contains("examples/flights/runs.yaml");
+    for (String file : files) {
+      for (JsonNode object :
+          Manifests.parse(Files.readString(Tools.REPOSITORY.resolve(file))).objects()) {
+        var inNamespace = object.at("/metadata/namespace").asText(Manifests.nameOf(object));
+        assertThat(inNamespace).as("%s in %s", object.path("kind"), file).isEqualTo("flights");
+      }
+    }
+  }
+
+  private static String notes(String set, String... further) {
+    var arguments =
+        new ArrayList<>(
+            List.of("install", Helm.RELEASE, Helm.chart(Helm.OPERATOR), "-n", Helm.NAMESPACE));
+    arguments.addAll(List.of("-f", Helm.values(set), "--dry-run=client"));
+    arguments.addAll(List.of(further));
+    return Helm.offline().run(arguments.toArray(String[]::new)).orFail();
   }
 
   /** The definitions have one source; the chart's copy is written by the same command. */
