@@ -81,8 +81,8 @@ final class PodEnding {
     String report = message.isEmpty() || text.length() > MAX_REPORT ? "" : text;
     OptionalInt code = OptionalInt.of(end.getExitCode());
     Optional<Verdict> verdict =
-        Verdict.ofExitCode(end.getExitCode())
-            .filter(v -> message.filter(m -> m.confirms(v, token)).isPresent())
+        message
+            .flatMap(m -> m.verdict(end.getExitCode(), token))
             // drained by the pod's own deadline: the runner's, 300 s earlier, had not worked
             .filter(v -> v != Verdict.DRAINED || !hasReason(pod, "DeadlineExceeded"));
     if (verdict.isPresent()) {

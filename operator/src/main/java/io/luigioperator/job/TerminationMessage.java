@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.luigioperator.run.Verdict;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -37,15 +38,24 @@ record TerminationMessage(JsonNode json) {
     }
   }
 
-  /**
-   * Whether this is the last word of the attempt with this token about an end with this verdict. A
-   * runner that could not read its input knows no token, and that is all it may say then.
-   */
-  boolean confirms(Verdict verdict, String token) {
+  /** The verdict, if this is the last word of the attempt with this token about this exit code. */
+  Optional<Verdict> verdict(int exitCode, String token) {
+    return Arrays.stream(Verdict.values())
+        .filter(v -> v.exitCode() == exitCode && confirms(v, token))
+        .findFirst();
+  }
+
+  /** A runner that could not read its input knows no token, and that is all it may say then. */
+  private boolean confirms(Verdict verdict, String token) {
     String told = json.path("tok").asText();
     return json.path("final").asBoolean()
         && json.path("verdict").asText().equals(verdict.reason())
         && json.path("exit").asInt(-1) == verdict.exitCode()
+        && switch (verdict) {
+          case RANGE_CUT -> json.path("retry").asBoolean();
+          case UNVERIFIED -> !json.path("retry").asBoolean();
+          default -> true;
+        }
         && (told.equals(token) || told.isEmpty() && verdict == Verdict.INVALID_SPEC);
   }
 
@@ -65,6 +75,7 @@ record TerminationMessage(JsonNode json) {
           SCHEDULING_CODE_ERROR,
           INTERNAL_ERROR,
           UNVERIFIED,
+          RANGE_CUT,
           INVALID_SPEC ->
           failure().or(this::missing).orElseGet(() -> "the runner gives no reason" + during());
     };

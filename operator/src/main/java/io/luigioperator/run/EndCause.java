@@ -24,6 +24,11 @@ public sealed interface EndCause permits Verdict, FailureCause {
      * Another attempt that the policy does not count, at most {@link Transitions#MAX_UNCOUNTED}.
      */
     RETRY_UNCOUNTED,
+    /**
+     * It got further and has more to do: as {@link #RETRY_UNCOUNTED} and within the same bound, but
+     * always after the shortest backoff, because nothing failed.
+     */
+    CONTINUE,
     /** Not the pipeline's fault: the count is given back, within the infrastructure budget. */
     INFRASTRUCTURE,
     /** A further attempt could not end otherwise: a person must act. */

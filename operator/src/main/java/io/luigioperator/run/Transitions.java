@@ -21,7 +21,7 @@ import java.util.OptionalLong;
  */
 public final class Transitions {
 
-  /** How many verdicts that do not count (drained, …) one run may collect. */
+  /** How many verdicts that do not count (drained, a Range cut, …) one run may collect. */
   public static final int MAX_UNCOUNTED = 20;
 
   private static final int MAX_MESSAGE = 1024;
@@ -212,15 +212,8 @@ public final class Transitions {
               : countedRetry(run, reason, message, policy, presence, now);
       case RETRY -> countedRetry(run, reason, message, policy, presence, now);
       case RETRY_UNCOUNTED ->
-          b.uncounted() >= MAX_UNCOUNTED
-              ? end(run, RunState.FAILED, reason, message, now)
-              : retry(
-                  run.with(b.givenBack().plusUncounted()),
-                  reason,
-                  message,
-                  policy.delayAfter(b.uncounted() + 1),
-                  presence,
-                  now);
+          uncountedRetry(run, reason, message, policy.delayAfter(b.uncounted() + 1), presence, now);
+      case CONTINUE -> uncountedRetry(run, reason, message, policy.delayAfter(1), presence, now);
       case INFRASTRUCTURE ->
           b.infra() >= b.maxInfra()
               ? end(run, RunState.FAILED, reason, message, now)
@@ -240,6 +233,14 @@ public final class Transitions {
     return b.counted() >= b.maxAttempts()
         ? end(run, RunState.FAILED, reason, message, now)
         : retry(run, reason, message, policy.delayAfter(b.counted()), presence, now);
+  }
+
+  private static Run uncountedRetry(
+      Run run, String reason, String message, Duration delay, Presence presence, Instant now) {
+    Run.Budget b = run.budget();
+    return b.uncounted() >= MAX_UNCOUNTED
+        ? end(run, RunState.FAILED, reason, message, now)
+        : retry(run.with(b.givenBack().plusUncounted()), reason, message, delay, presence, now);
   }
 
   private static Run retry(

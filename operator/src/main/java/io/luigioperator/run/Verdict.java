@@ -4,10 +4,10 @@
  */
 package io.luigioperator.run;
 
-import java.util.Arrays;
-import java.util.Optional;
-
-/** What the runner says about an attempt, once; the exit codes are those of the Luigi image. */
+/**
+ * What the runner says about an attempt, once. Exit codes and reasons are those of the Luigi image;
+ * where two verdicts share them, the runner's message tells them apart.
+ */
 public enum Verdict implements EndCause {
   SUCCEEDED(0, "Succeeded", Treatment.DONE),
   MISSING_DATA(20, "MissingData", Treatment.RETRY),
@@ -17,6 +17,8 @@ public enum Verdict implements EndCause {
   SCHEDULING_CODE_ERROR(36, "SchedulingError", Treatment.STOP),
   INTERNAL_ERROR(40, "InternalError", Treatment.RETRY_ONCE),
   UNVERIFIED(45, "Unverified", Treatment.STOP),
+  /** A Range did as many tasks as its task_limit allows and has more to do. */
+  RANGE_CUT(45, "Unverified", Treatment.CONTINUE),
   INVALID_SPEC(50, "InvalidSpec", Treatment.STOP),
   DRAINED(60, "Drained", Treatment.RETRY_UNCOUNTED),
   DEADLINE(61, "Deadline", Treatment.RETRY);
@@ -29,11 +31,6 @@ public enum Verdict implements EndCause {
     this.exitCode = exitCode;
     this.reason = reason;
     this.treatment = treatment;
-  }
-
-  /** The verdict that goes with an exit code; empty for a code the runner never uses. */
-  public static Optional<Verdict> ofExitCode(int code) {
-    return Arrays.stream(values()).filter(v -> v.exitCode == code).findFirst();
   }
 
   public int exitCode() {

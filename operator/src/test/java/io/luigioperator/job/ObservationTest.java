@@ -21,6 +21,7 @@ import io.fabric8.kubernetes.api.model.batch.v1.JobStatusBuilder;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Verdict;
@@ -30,6 +31,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -147,7 +150,7 @@ class ObservationTest {
     }
     assertThat(schema.getSchemaNode().at("/properties/exit/enum").size() - 1)
         .as("exit codes of the contract beside null")
-        .isEqualTo(Verdict.values().length);
+        .isEqualTo((int) Arrays.stream(Verdict.values()).map(Verdict::exitCode).distinct().count());
   }
 
   @Test
@@ -207,7 +210,14 @@ class ObservationTest {
   private static String finalMessage(Verdict verdict, String token) throws IOException {
     ObjectNode message =
         (ObjectNode) JSON.readTree(Files.readString(MESSAGES.resolve("termination.json")));
-    message.put("verdict", verdict.reason()).put("exit", verdict.exitCode()).put("tok", token);
+    boolean retry =
+        EnumSet.complementOf(EnumSet.of(Treatment.DONE, Treatment.STOP))
+            .contains(verdict.treatment());
+    message
+        .put("verdict", verdict.reason())
+        .put("exit", verdict.exitCode())
+        .put("retry", retry)
+        .put("tok", token);
     return message.toString();
   }
 

@@ -45,12 +45,12 @@ interface FinishContract extends LedgerFixture {
         switch (cause.treatment()) {
           case DONE -> RunState.SUCCEEDED;
           case STOP -> RunState.FAILED;
-          case RETRY, RETRY_ONCE, RETRY_UNCOUNTED, INFRASTRUCTURE -> RunState.DELAYED;
+          case RETRY, RETRY_ONCE, RETRY_UNCOUNTED, CONTINUE, INFRASTRUCTURE -> RunState.DELAYED;
         };
     Run.Budget budget =
         switch (cause.treatment()) {
           case DONE, STOP, RETRY, RETRY_ONCE -> new Run.Budget(1, 1, 0, 0, 3, 3);
-          case RETRY_UNCOUNTED -> new Run.Budget(1, 0, 0, 1, 3, 3);
+          case RETRY_UNCOUNTED, CONTINUE -> new Run.Budget(1, 0, 0, 1, 3, 3);
           case INFRASTRUCTURE -> new Run.Budget(1, 0, 1, 0, 3, 3);
         };
     assertThat(after.state()).isEqualTo(expected);

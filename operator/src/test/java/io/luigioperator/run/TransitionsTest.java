@@ -36,9 +36,10 @@ class TransitionsTest {
         assertThat(next.budget().counted()).isEqualTo(1);
         assertThat(next.times().notBefore()).contains(T0.plusSeconds(60));
       }
-      case RETRY_UNCOUNTED -> {
+      case RETRY_UNCOUNTED, CONTINUE -> {
         assertThat(next.state()).isEqualTo(RunState.DELAYED);
         assertThat(next.budget()).isEqualTo(new Run.Budget(1, 0, 0, 1, 3, 10));
+        assertThat(next.times().notBefore()).contains(T0.plusSeconds(60));
       }
       case INFRASTRUCTURE -> throw new AssertionError("no verdict is infrastructure");
     }
@@ -53,7 +54,8 @@ class TransitionsTest {
       case INFRASTRUCTURE -> assertThat(next.budget()).isEqualTo(new Run.Budget(1, 0, 1, 0, 3, 10));
       case STOP -> assertThat(next.state()).isEqualTo(RunState.FAILED);
       case RETRY -> assertThat(next.budget().counted()).isEqualTo(1);
-      case DONE, RETRY_ONCE, RETRY_UNCOUNTED -> throw new AssertionError("not a cause's treatment");
+      case DONE, RETRY_ONCE, RETRY_UNCOUNTED, CONTINUE ->
+          throw new AssertionError("not a cause's treatment");
     }
   }
 
@@ -68,9 +70,25 @@ class TransitionsTest {
     assertThat(attemptsUntilTheEnd(FailureCause.NODE_LOST)).isEqualTo(11);
   }
 
-  @Test
-  void verdictsThatDoNotCountAreBounded() {
-    assertThat(attemptsUntilTheEnd(Verdict.DRAINED)).isEqualTo(Transitions.MAX_UNCOUNTED + 1);
+  @ParameterizedTest
+  @EnumSource(names = {"DRAINED", "RANGE_CUT"})
+  void verdictsThatDoNotCountAreBounded(Verdict verdict) {
+    assertThat(attemptsUntilTheEnd(verdict)).isEqualTo(Transitions.MAX_UNCOUNTED + 1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"DRAINED, 120", "RANGE_CUT, 60"})
+  void onlyWhatFailedWaitsLongerEachTime(Verdict verdict, long seconds) {
+    Run once = finishedOnce(verdict);
+    Instant now = once.times().notBefore().orElseThrow();
+    Transitions.Moved claimed =
+        Transitions.claim(Transitions.due(once, now).orElseThrow(), 2, "t2", "main", now)
+            .orElseThrow();
+    Transitions.Moved bound =
+        Transitions.bind(claimed.run(), claimed.attempt(), "job", "pod", now).orElseThrow();
+
+    assertThat(finish(bound.run(), bound.attempt(), verdict).times().notBefore())
+        .contains(T0.plusSeconds(seconds));
   }
 
   @Test
