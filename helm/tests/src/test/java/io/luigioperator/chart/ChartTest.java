@@ -136,6 +136,16 @@ class ChartTest {
     return pod.at("/metadata/labels/app.kubernetes.io~1component").asText();
   }
 
+  /** Restarts bring no database back, so only readiness may wait for it. */
+  @Test
+  void lifeAndReadinessAreAskedApart() {
+    JsonNode container =
+        Helm.rendered("production").only("Deployment").at("/spec/template/spec/containers/0");
+    assertThat(container.at("/livenessProbe/httpGet/path").asText()).isEqualTo("/livez");
+    assertThat(container.at("/readinessProbe/httpGet/path").asText()).isEqualTo("/readyz");
+    assertThat(container.has("startupProbe")).isFalse();
+  }
+
   @Test
   void theTestPodAsksTheServiceOfTheOperator() {
     var manifests = Helm.rendered("production");
