@@ -20,7 +20,9 @@ import org.jspecify.annotations.Nullable;
 public record AttemptStatus(
     @JsonPropertyDescription("Number of the attempt, from 1.") @Required @Min(1) Integer number,
     @JsonPropertyDescription("Name of its Job.") @Size(max = 63) @Nullable String jobName,
-    @JsonPropertyDescription("When its container started.")
+    @JsonPropertyDescription(
+            "When its pod was chosen, just before it may start; of an attempt that never had a "
+                + "pod, when it was claimed.")
         @JsonFormat(shape = JsonFormat.Shape.STRING)
         @Nullable Instant startTime,
     @JsonPropertyDescription("When it ended.") @JsonFormat(shape = JsonFormat.Shape.STRING)

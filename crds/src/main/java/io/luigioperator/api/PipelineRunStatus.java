@@ -48,7 +48,8 @@ public record PipelineRunStatus(
     @JsonPropertyDescription("When the run was accepted.")
         @JsonFormat(shape = JsonFormat.Shape.STRING)
         @Nullable Instant queuedTime,
-    @JsonPropertyDescription("When the first attempt started.")
+    @JsonPropertyDescription(
+            "When the pod of the first attempt was chosen, just before it may start.")
         @JsonFormat(shape = JsonFormat.Shape.STRING)
         @Nullable Instant startTime,
     @JsonPropertyDescription("When the run ended.") @JsonFormat(shape = JsonFormat.Shape.STRING)

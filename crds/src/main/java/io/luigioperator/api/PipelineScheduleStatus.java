@@ -23,7 +23,7 @@ public record PipelineScheduleStatus(
             "Generation of the spec that this status is about; -1 before the operator has seen "
                 + "the object.")
         @Nullable Long observedGeneration,
-    @JsonPropertyDescription("Ready, Reconciling and Stalled.")
+    @JsonPropertyDescription("Ready says whether runs may refer to the schedule.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("type")
         @Size(max = 16)

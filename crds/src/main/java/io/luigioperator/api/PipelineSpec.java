@@ -153,8 +153,8 @@ public record PipelineSpec(
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         Map<String, Object> podTemplate,
     @JsonPropertyDescription(
-            "How long PipelineRuns that the operator made for a schedule stay after their end, in "
-                + "seconds.")
+            "How long a PipelineRun that the operator made itself stays after its end, in seconds. "
+                + "It makes one when a run goes on in a cluster that lacks the object.")
         @Default("86400")
         @Min(0)
         @Max(31536000)

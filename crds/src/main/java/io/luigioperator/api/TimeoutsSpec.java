@@ -24,8 +24,8 @@ public record TimeoutsSpec(
         @Max(2592000)
         Integer activeSeconds,
     @JsonPropertyDescription(
-            "Longest time from releasing the pod to the start of its container. After that the "
-                + "pod is deleted and the attempt counts as an infrastructure fault.")
+            "Longest time from opening the gate of the pod to the start of its container. After "
+                + "that the pod is deleted and the attempt counts as an infrastructure fault.")
         @Default("900")
         @Min(10)
         @Max(86400)
