@@ -17,6 +17,7 @@ import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.Ending;
 import io.luigioperator.run.NodeSeen;
 import io.luigioperator.run.NodeSeen.Health;
 import java.time.DateTimeException;
@@ -87,9 +88,13 @@ public final class Observation {
         Optional.ofNullable(pod.getSpec().getNodeName()).filter(n -> !n.isEmpty());
     boolean terminal = isTerminal(pod);
     Optional<Instant> startedAt = startedAt(pod);
+    String token = annotation(pod.getMetadata().getAnnotations(), Marks.TOKEN);
     Optional<Trouble> trouble =
         startedAt.isPresent() || terminal ? Optional.empty() : PodTrouble.of(pod);
-    String token = annotation(pod.getMetadata().getAnnotations(), Marks.TOKEN);
+    Optional<Ending> ending =
+        node.isEmpty() && (terminating || terminal)
+            ? Optional.of(PodEnding.withoutNode(trouble))
+            : terminal ? PodEnding.of(pod, token, terminating) : Optional.empty();
     return new PodSeen(
         pod.getMetadata().getNamespace(),
         pod.getMetadata().getName(),
@@ -102,10 +107,8 @@ public final class Observation {
         node,
         startedAt,
         terminal,
-        node.isEmpty() && (terminating || terminal)
-            ? Optional.of(PodEnding.withoutNode(trouble))
-            : terminal ? PodEnding.of(pod, token, terminating) : Optional.empty(),
-        trouble);
+        ending,
+        terminal && startedAt.isEmpty() && ending.isEmpty() ? PodTrouble.atTheEnd(pod) : trouble);
   }
 
   /** Succeeded or Failed: a pod never leaves these phases. */

@@ -45,6 +45,22 @@ final class PodTrouble {
     return unschedulable(pod).or(() -> waiting(pod));
   }
 
+  /** Of a pod that ended without ever having started: the kubelet refused or evicted it. */
+  static Optional<Trouble> atTheEnd(Pod pod) {
+    return Optional.ofNullable(pod.getStatus().getReason())
+        .map(
+            reason ->
+                new Trouble(
+                    "Evicted".equals(reason) ? FailureCause.EVICTED : FailureCause.KILLED,
+                    "the kubelet ended its pod before it started: %s: %s"
+                        .formatted(
+                            reason,
+                            Optional.ofNullable(pod.getStatus().getMessage())
+                                .orElse("no reason given")
+                                .strip()),
+                    since(pod, Optional.empty())));
+  }
+
   private static Optional<Trouble> unschedulable(Pod pod) {
     return Observation.condition(pod, "PodScheduled")
         .filter(c -> "False".equals(c.getStatus()) && "Unschedulable".equals(c.getReason()))

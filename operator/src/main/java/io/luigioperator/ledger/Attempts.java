@@ -80,7 +80,8 @@ final class Attempts {
     Optional<Moved> moved =
         Transitions.claim(run, mutex.get().fence() + 1, token, clusterId, head.get().now());
     if (moved.isEmpty()) {
-      return park(h, run);
+      Transitions.park(run, head.get().now()).ifPresent(parked -> Moves.store(h, parked));
+      return Outcome.repeatable(Optional.empty());
     }
     Run active = moved.get().run();
     Attempt attempt = moved.get().attempt();
@@ -94,17 +95,6 @@ final class Attempts {
         .execute();
     Moves.refresh(h, key);
     return Outcome.changed(Optional.of(new Claimed(active, attempt)), Moves.wrote(attempt));
-  }
-
-  /** A READY run that may not be claimed would stand at the head of its key for ever. */
-  private static Outcome<Optional<Claimed>> park(Handle h, Run head) {
-    Transitions.hold(
-            head,
-            Reasons.INTERNAL_ERROR,
-            "it was READY, but all of its %d attempts are counted"
-                .formatted(head.budget().maxAttempts()))
-        .ifPresent(held -> Moves.store(h, held));
-    return Outcome.repeatable(Optional.empty());
   }
 
   private void setAside(RunKey run, StatementRefused why) {

@@ -98,7 +98,7 @@ final class EffectRunner {
             : NOTHING;
       }
       case Effect.RecordObject e ->
-          ledger.recordObject(s.key(), new ObjectRecord(clusterId, e.uid(), e.generation()));
+          ledger.recordObject(s.key(), new ObjectRecord(clusterId, e.uid(), 0));
       case Effect.Bind e -> ledger.bind(e.attempt(), e.jobUid(), e.podUid());
       case Effect.OpenGate e -> kube.openGate(e.pod());
       case Effect.Locate e -> ledger.locate(e.attempt(), e.podUid(), e.node());
@@ -115,15 +115,7 @@ final class EffectRunner {
     return switch (kube.createJob(run(s), attempt, s.object().orElseThrow())) {
       case JobCreation.Created _ -> NOTHING;
       case JobCreation.Exists e when e.job().token().equals(attempt.token()) -> NOTHING;
-      case JobCreation.Exists e ->
-          abandon(
-              attempt.ref(),
-              new Abandonment(
-                  Reasons.NAME_TAKEN,
-                  "a Job %s that is not this attempt's is in the way; delete it"
-                      .formatted(e.job().name()),
-                  Blame.REFUSED),
-              s);
+      case JobCreation.Exists e -> abandon(attempt.ref(), Abandonment.nameTaken(e.job().name()), s);
       case JobCreation.Refused r -> abandon(attempt.ref(), refused(r.message()), s);
     };
   }

@@ -136,7 +136,7 @@ public final class RunDriver {
       return;
     }
     kube.writeStatus(object, status);
-    for (Warnings.Warning w : Warnings.between(object.status(), status)) {
+    for (Warnings.Warning w : Warnings.of(s, status)) {
       kube.warn(object, w.reason(), w.message());
     }
   }

@@ -17,4 +17,12 @@ public record Abandonment(String reason, String message, Blame blame) {
     /** Nobody's answer, or a cancel: nothing is counted. */
     NOBODY
   }
+
+  /** The name of its Job belongs to somebody else's. */
+  public static Abandonment nameTaken(String job) {
+    return new Abandonment(
+        Reasons.NAME_TAKEN,
+        "a Job %s that is not this attempt's is in the way; delete it".formatted(job),
+        Blame.REFUSED);
+  }
 }

@@ -42,7 +42,7 @@ public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean liv
    * @param ending present once it is terminal with an exit status for every container, or terminal
    *     without ever having had a node
    * @param terminal its phase is Succeeded or Failed, with or without exit statuses
-   * @param trouble why it does not start, while it does not
+   * @param trouble why it does not start, while it does not, or why it ended without having started
    */
   public record PodSeen(
       String namespace,

@@ -19,7 +19,11 @@ public sealed interface Effect {
 
   record Accept(NewRun run, String uid, long generation) implements Effect {}
 
-  record RecordObject(String uid, long generation) implements Effect {}
+  /**
+   * Records the object of this cluster, with nothing of it applied yet: the next look brings the
+   * row up to its mutable fields.
+   */
+  record RecordObject(String uid) implements Effect {}
 
   record Amend(long generation, Amendment amendment) implements Effect {}
 

@@ -109,10 +109,14 @@ public final class Resolver {
     for (List<Parameter> layer : List.of(pipeline.parameters(), ofClient, spec.parameters())) {
       for (Parameter p : layer) {
         if (p.name().equals(dateParameter) || p.name().equals(clientParameter)) {
-          return fixable(
-              Reasons.PARAMETER_NOT_ALLOWED,
+          String words =
               "parameter %s is set from spec.%s; leave it out of the parameters"
-                  .formatted(p.name(), p.name().equals(dateParameter) ? "date" : "client"));
+                  .formatted(p.name(), p.name().equals(dateParameter) ? "date" : "client");
+          // what the run itself says can never change; what its schedule says can
+          return spec.pipeline() == null
+              ? fixable(Reasons.PARAMETER_NOT_ALLOWED, words)
+              : refused(
+                  Reasons.PARAMETER_NOT_ALLOWED, words + ", in a PipelineRun of another name");
         }
         parameters.put(p.name(), p.value());
       }

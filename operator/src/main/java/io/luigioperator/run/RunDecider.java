@@ -76,7 +76,9 @@ public final class RunDecider {
     if (patience == null) {
       return Decision.waiting().showing(Optional.of(StatusView.pending(object, refusal, now)));
     }
-    Instant deadline = object.createdAt().plusSeconds(patience);
+    Instant deadline =
+        later(Optional.ofNullable(object.spec().notBeforeTime()), object.createdAt())
+            .plusSeconds(patience);
     if (now.isBefore(deadline)) {
       return Decision.waitingUntil(deadline)
           .showing(Optional.of(StatusView.pending(object, refusal, now)));
@@ -149,7 +151,7 @@ public final class RunDecider {
           .map(t -> new Effect.DeleteObject(object.uid()));
     }
     if (row.recorded().isEmpty()) {
-      return Optional.of(new Effect.RecordObject(object.uid(), object.generation()));
+      return Optional.of(new Effect.RecordObject(object.uid()));
     }
     Recorded recorded = row.recorded().get();
     if (recorded.uid().equals(object.uid()) && recorded.appliedGeneration() < object.generation()) {
@@ -170,16 +172,24 @@ public final class RunDecider {
         object.ours()
             ? own.or(() -> row.request().map(r -> r.pipeline().ttlSecondsAfterFinished()))
             : own;
-    return row.run().times().finishedAt().flatMap(t -> seconds.map(t::plusSeconds));
+    // an object applied again is new, however long ago its run ended
+    return row.run()
+        .times()
+        .finishedAt()
+        .flatMap(t -> seconds.map(later(Optional.of(t), object.createdAt())::plusSeconds));
   }
 
   // ---- the attempt, claimed: nothing of it can run yet
 
   private Decision claimed(RunSnapshot s, Row row, Attempt attempt, Instant now) {
+    AttemptSeen seen = s.seen().orElseThrow();
+    if (seen.pods().stream().anyMatch(RunDecider::mayRun)) {
+      // Somebody else took its gate away. The sweep stops it; until its end the key stays taken.
+      return Decision.waiting();
+    }
     if (row.run().cancel()) {
       return abandon(attempt, Reasons.CANCELED, "canceled before it started", Blame.NOBODY);
     }
-    AttemptSeen seen = s.seen().orElseThrow();
     Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
     if (seen.job().isEmpty()) {
       if (s.object().isPresent()) {
@@ -192,11 +202,7 @@ public final class RunDecider {
     }
     JobSeen job = seen.job().get();
     if (!job.token().equals(attempt.token())) {
-      return abandon(
-          attempt,
-          Reasons.NAME_TAKEN,
-          "a Job %s that is not this attempt's is in the way; delete it".formatted(job.name()),
-          Blame.REFUSED);
+      return abandon(attempt, Abandonment.nameTaken(job.name()));
     }
     List<PodSeen> pods = seen.pods().stream().filter(p -> p.jobUid().equals(job.uid())).toList();
     Optional<PodSeen> chosen =
@@ -205,6 +211,13 @@ public final class RunDecider {
             .min(Comparator.comparing(PodSeen::uid));
     if (chosen.isPresent()) {
       return Decision.doing(new Effect.Bind(attempt.ref(), job.uid(), chosen.get().uid()));
+    }
+    if (pods.stream().anyMatch(p -> !p.gated())) {
+      return abandon(
+          attempt,
+          Reasons.POD_GONE,
+          "its pod lost its scheduling gate to somebody else, and was stopped",
+          Blame.REFUSED);
     }
     if (job.ended() || pods.stream().anyMatch(p -> p.terminating() || p.gone())) {
       return abandon(
@@ -215,9 +228,17 @@ public final class RunDecider {
         : Decision.doing(new Effect.Probe(attempt.ref()));
   }
 
+  /** An unbound pod without a gate, of which nothing proves that it has ended. */
+  private static boolean mayRun(PodSeen pod) {
+    return !pod.gated() && !pod.gone() && !pod.terminal() && pod.ending().isEmpty();
+  }
+
   private static Decision abandon(Attempt attempt, String reason, String message, Blame blame) {
-    return Decision.doing(
-        new Effect.Abandon(attempt.ref(), new Abandonment(reason, message, blame)));
+    return abandon(attempt, new Abandonment(reason, message, blame));
+  }
+
+  private static Decision abandon(Attempt attempt, Abandonment why) {
+    return Decision.doing(new Effect.Abandon(attempt.ref(), why));
   }
 
   // ---- the attempt, bound: exactly one pod may run
@@ -300,7 +321,10 @@ public final class RunDecider {
           new Effect.Finish(
               attempt.ref(),
               binding.podUid(),
-              Ending.of(FailureCause.KILLED, "its pod ended without an exit status")));
+              pod.get()
+                  .trouble()
+                  .map(t -> Ending.of(t.cause(), t.message()))
+                  .orElse(Ending.of(FailureCause.KILLED, "its pod ended without an exit status"))));
     }
     if (attempt.uncleanSince().isEmpty()) {
       return Decision.doing(new Effect.Suspect(attempt.ref(), binding.podUid()));
@@ -328,6 +352,10 @@ public final class RunDecider {
       case OUT_OF_SERVICE -> uncleanSince;
       case NOT_READY, GONE -> uncleanSince.plus(limits.nodeLossHold());
     };
+  }
+
+  private static Instant later(Optional<Instant> a, Instant b) {
+    return a.filter(t -> t.isAfter(b)).orElse(b);
   }
 
   private static String where(Attempt attempt) {

@@ -56,8 +56,12 @@ public record RunSnapshot(
 
     /** Whether the object asks for the run that its name stands for. */
     boolean isAskedBy(RunObject object) {
-      boolean known = recorded.filter(r -> r.uid().equals(object.uid())).isPresent();
-      return known || RequestJson.hash(object.spec()).equals(run.origin().requestSha());
+      return isOf(object) || RequestJson.hash(object.spec()).equals(run.origin().requestSha());
+    }
+
+    /** Whether the object is the one on record, and not a later one of the same name. */
+    boolean isOf(RunObject object) {
+      return recorded.filter(r -> r.uid().equals(object.uid())).isPresent();
     }
 
     public Optional<Attempt> live() {

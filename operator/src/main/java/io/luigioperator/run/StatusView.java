@@ -137,11 +137,13 @@ public final class StatusView {
       words = "the cluster has no free slot";
     }
     Phase phase = reason.equals(Reasons.BACKING_OFF) ? Phase.Retrying : Phase.Queued;
-    Conditions c =
-        acceptedConditions(s, object, row, now)
-            .setLasting(QUEUED, TRUE, reason, words)
-            .set(SUCCEEDED, UNKNOWN, reason, "not finished")
-            .set(FINISHED, FALSE, reason, "waiting");
+    Conditions c = acceptedConditions(s, object, row, now);
+    // whoever waits in line is told of it once, not at every change of holder
+    c =
+        run.state() == RunState.READY
+            ? c.setLasting(QUEUED, TRUE, reason, words)
+            : c.set(QUEUED, TRUE, reason, words);
+    c.set(SUCCEEDED, UNKNOWN, reason, "not finished").set(FINISHED, FALSE, reason, "waiting");
     return Optional.of(
         full(object, row, phase, reason, c.message(QUEUED)).conditions(c.list()).build());
   }
@@ -237,10 +239,9 @@ public final class StatusView {
 
   private static PipelineRunStatus ended(RunSnapshot s, RunObject object, Row row, Instant now) {
     Run run = row.run();
-    boolean itself = row.recorded().filter(r -> r.uid().equals(object.uid())).isPresent();
     String reason = run.standing().reason();
     String words = run.standing().message();
-    if (!itself) {
+    if (!row.isOf(object)) {
       words =
           "this name's run ended %s (%s); create a PipelineRun with another metadata.name to run again"
               .formatted(second(run.times().finishedAt().orElse(now)), reason);

@@ -325,6 +325,21 @@ public final class Transitions {
     };
   }
 
+  /**
+   * Takes a READY run that cannot be claimed off the head of its key, where it would block
+   * everybody behind it.
+   */
+  public static Optional<Run> park(Run head, Instant now) {
+    return expire(head, now)
+        .or(
+            () ->
+                hold(
+                    head,
+                    Reasons.INTERNAL_ERROR,
+                    "it was READY, but all of its %d attempts are counted"
+                        .formatted(head.budget().maxAttempts())));
+  }
+
   /** Lets a run go that was held for {@code reason}; it queues anew from now on. */
   public static Optional<Run> release(Run run, String reason, Ageing ageing, Instant now) {
     if (run.state() != RunState.HELD || !run.standing().reason().equals(reason)) {

@@ -18,9 +18,29 @@ public final class Warnings {
 
   private Warnings() {}
 
-  public static List<Warning> between(Optional<PipelineRunStatus> before, PipelineRunStatus after) {
+  /** What the object's new status is worth. */
+  public static List<Warning> of(RunSnapshot s, PipelineRunStatus after) {
+    RunObject object = s.object().orElseThrow();
+    boolean replay =
+        s.row()
+            .filter(r -> r.run().state().isTerminal())
+            .filter(r -> r.isAskedBy(object) && !r.isOf(object))
+            .isPresent();
+    return replay ? skipped(object.status(), after) : between(object.status(), after);
+  }
+
+  /** Applied again after its end, or in another cluster: nothing runs, and nothing fails anew. */
+  private static List<Warning> skipped(
+      Optional<PipelineRunStatus> before, PipelineRunStatus after) {
+    return before.filter(b -> b.completionTime() != null).isPresent()
+        ? List.of()
+        : List.of(new Warning("RunReplaySkipped", message(after)));
+  }
+
+  private static List<Warning> between(
+      Optional<PipelineRunStatus> before, PipelineRunStatus after) {
     Phase was = before.map(PipelineRunStatus::phase).orElse(Phase.Pending);
-    String message = Optional.ofNullable(after.message()).orElse("");
+    String message = message(after);
     List<Warning> warnings = new ArrayList<>();
     if (attemptFailed(before, after)) {
       warnings.add(new Warning("AttemptFailed", lastAttempt(after)));
@@ -42,6 +62,10 @@ public final class Warnings {
       case Pending, Queued, Running, Succeeded -> {}
     }
     return warnings;
+  }
+
+  private static String message(PipelineRunStatus s) {
+    return Optional.ofNullable(s.message()).orElse("");
   }
 
   private static boolean attemptFailed(

@@ -138,6 +138,22 @@ final class Case {
     return this;
   }
 
+  Case recordedAs(String uid, long generation) {
+    recorded = Optional.of(new Recorded(uid, generation));
+    return this;
+  }
+
+  /** The object once it has been told how its run stands. */
+  RunObject told() {
+    return new RunObject(
+        KEY, object.uid(), object.generation(), T0, false, false, object.spec(), decide().status());
+  }
+
+  Case run(Run r) {
+    run = r;
+    return this;
+  }
+
   Case heldBy(RunKey other) {
     holder = Optional.of(other);
     return this;

@@ -133,6 +133,8 @@ class ResolverTest {
                 + " x}]}, client: UA, date: '2013-01-15'}");
 
     assertThat(((Resolution.Refused) r).message()).contains("parameter date is set from spec.date");
+    // nobody can change a pipeline that stands in the run itself
+    assertThat(((Resolution.Refused) r).fixable()).isFalse();
   }
 
   @Test

@@ -25,10 +25,12 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.api.ScheduleRef;
+import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.NodeSeen.Health;
 import java.time.Duration;
 import java.time.Instant;
@@ -41,6 +43,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The launch protocol as a table: a situation, and the one thing that comes next. */
 class RunDeciderTest {
@@ -357,6 +360,136 @@ class RunDeciderTest {
     assertThat(claimed().job("job-1", "token-1").decide().lookAgain()).contains(T0.plusSeconds(60));
     assertThat(bound().pod(opened("pod-1")).decide().lookAgain()).contains(T0.plusSeconds(900));
     assertThat(bound().onNode("n1").pod(running("pod-1", "n1")).decide().lookAgain()).isEmpty();
+  }
+
+  // ---- a pod whose gate somebody else took away
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void theKeyStaysTakenWhileAPodThatIsNotOursToStartMayRun(boolean canceled) {
+    Case c = claimed().job("job-1", "token-1").pod(terminating(running("pod-1", "n1")));
+    c.pod(gated("pod-2")).after(secs(100_000));
+
+    assertThat((canceled ? c.canceled() : c).decide().effect()).isEmpty();
+  }
+
+  @Test
+  void onceItHasEndedTheAttemptIsGivenUpAndPaidFor() {
+    Case c = claimed().job("job-1", "token-1").pod(gone(running("pod-1", "n1")));
+
+    assertThat(c.decide().effect().orElseThrow())
+        .isInstanceOfSatisfying(
+            Effect.Abandon.class,
+            a -> {
+              assertThat(a.why().blame()).isEqualTo(Abandonment.Blame.REFUSED);
+              assertThat(a.why().message()).contains("scheduling gate");
+            });
+  }
+
+  // ---- the object, later than its run
+
+  @Test
+  void whatAnObjectNotOnRecordWantsIsStillApplied() {
+    Case c = ready().notRecorded().object(object(spec(DesiredState.Canceled), "uid-2", 1));
+    assertThat(c.decide().effect()).contains(new Effect.RecordObject("uid-2"));
+
+    c.recordedAs("uid-2", 0);
+    assertThat(c.decide().effect().orElseThrow()).isInstanceOf(Effect.Amend.class);
+  }
+
+  @Test
+  void anObjectAppliedAgainLivesItsTimeFromItsOwnCreation() {
+    RunObject again =
+        new RunObject(
+            KEY,
+            "uid-2",
+            1,
+            T0.plusSeconds(5000),
+            false,
+            false,
+            spec(DesiredState.Running, "15", 60),
+            Optional.empty());
+    Case c = bound().finished(Verdict.SUCCEEDED).object(again);
+
+    assertThat(c.after(secs(5059)).decide().effect()).isEmpty();
+    assertThat(c.after(secs(5060)).decide().effect()).contains(new Effect.DeleteObject("uid-2"));
+  }
+
+  @Test
+  void aRunForLaterHasItsTimeToStartFromThen() {
+    PipelineRunSpec tonight =
+        new PipelineRunSpec(
+            new ScheduleRef("nightly"),
+            null,
+            "UA",
+            "2013-01-15",
+            List.of(),
+            null,
+            null,
+            DesiredState.Running,
+            T0.plusSeconds(3600),
+            600,
+            null,
+            null,
+            null);
+    RunSnapshot s =
+        new RunSnapshot(
+            KEY,
+            "main",
+            Optional.of(object(tonight, "uid-1", 1)),
+            Optional.empty(),
+            new RunSnapshot.PodCheck.Unasked(),
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty());
+    RunDecider decider = new RunDecider(Limits.DEFAULT);
+
+    Decision early = decider.decide(s, T0.plusSeconds(4199));
+    assertThat(early.status().orElseThrow().phase()).isEqualTo(Phase.Pending);
+    assertThat(early.lookAgain()).contains(T0.plusSeconds(4200));
+    Decision late = decider.decide(s, T0.plusSeconds(4200));
+    assertThat(late.status().orElseThrow().phase()).isEqualTo(Phase.Rejected);
+  }
+
+  @Test
+  void whatTheKubeletSaidOfAPodItRefusedIsKept() {
+    PodSeen refused =
+        terminal(troubled(running("pod-1", "n1"), FailureCause.EVICTED), Optional.empty());
+    Case c = bound().onNode("n1").live().node(READY).pod(refused);
+
+    assertThat(c.decide().effect().orElseThrow())
+        .isInstanceOfSatisfying(
+            Effect.Finish.class,
+            f ->
+                assertThat(f.ending())
+                    .isEqualTo(Ending.of(FailureCause.EVICTED, "words of the kubelet")));
+  }
+
+  // ---- what the status says
+
+  @Test
+  void theTimeOfTheNextAttemptMovesWithIt() {
+    Case c = bound().finished(Verdict.TASK_FAILED);
+    RunObject told = c.told();
+    Run later = c.run().with(c.run().times().withNotBefore(Optional.of(T0.plusSeconds(7777))));
+
+    String words = c.object(told).run(later).decide().status().orElseThrow().message();
+    assertThat(words).contains(T0.plusSeconds(7777).toString());
+  }
+
+  @Test
+  void aFailedRunAppliedAgainIsSkippedAndFailsNoSecondTime() {
+    Case c = bound().finished(FailureCause.IMAGE_USER);
+    RunSnapshot itself = c.snapshot();
+    RunSnapshot again = c.object(object(spec(DesiredState.Running), "uid-2", 1)).snapshot();
+
+    assertThat(warnings(itself)).containsExactly("AttemptFailed", "RunFailed");
+    assertThat(warnings(again)).containsExactly("RunReplaySkipped");
+  }
+
+  private static List<String> warnings(RunSnapshot s) {
+    PipelineRunStatus status = new RunDecider(Limits.DEFAULT).decide(s, T0).status().orElseThrow();
+    return Warnings.of(s, status).stream().map(Warnings.Warning::reason).toList();
   }
 
   private static Duration secs(long n) {

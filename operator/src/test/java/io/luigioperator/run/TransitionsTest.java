@@ -239,6 +239,19 @@ class TransitionsTest {
   }
 
   @Test
+  void whoCannotBeClaimedLeavesTheHeadOfTheLine() {
+    Run late = Case.ready().startDeadline(30).run();
+    Run spent = Case.ready().run().with(new Run.Budget(3, 3, 0, 0, 3, 5));
+
+    Run expired = Transitions.park(late, T0.plusSeconds(30)).orElseThrow();
+    assertThat(expired.state()).isEqualTo(RunState.FAILED);
+    assertThat(expired.standing().reason()).isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
+    Run held = Transitions.park(spent, T0).orElseThrow();
+    assertThat(held.state()).isEqualTo(RunState.HELD);
+    assertThat(held.standing().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
+  }
+
+  @Test
   void nothingLeadsOutOfTheEnd() {
     Run done = finishedOnce(Verdict.SUCCEEDED);
     Instant later = T0.plusSeconds(1_000_000);

@@ -170,6 +170,9 @@ public final class SimLedger implements Ledger {
           attempts.computeIfAbsent(expected, k -> new ArrayList<>()).add(m.attempt());
           requireOneLiveAttempt(key);
         });
+    if (moved.isEmpty()) {
+      Transitions.park(runs.get(expected), now()).ifPresent(this::store);
+    }
     return moved.map(m -> new Claimed(m.run(), m.attempt()));
   }
 
