@@ -26,7 +26,6 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
 /**
@@ -49,7 +48,7 @@ final class JobsAndNode implements AutoCloseable {
   private final Map<String, Pod> running = new ConcurrentHashMap<>();
   private final List<String> started = new CopyOnWriteArrayList<>();
   private final Set<String> ended = ConcurrentHashMap.newKeySet();
-  private final AtomicInteger mostAtOnce = new AtomicInteger();
+  private final List<List<Pod>> companies = new CopyOnWriteArrayList<>();
   private final ConcurrentLinkedQueue<Exception> troubles = new ConcurrentLinkedQueue<>();
 
   JobsAndNode(KubernetesClient client, String namespace, Function<Pod, Optional<End>> script) {
@@ -84,8 +83,9 @@ final class JobsAndNode implements AutoCloseable {
     return List.copyOf(started);
   }
 
-  int mostAtOnce() {
-    return mostAtOnce.get();
+  /** For each pod that was ever started, in their order: it and those that ran beside it then. */
+  List<List<Pod>> companies() {
+    return List.copyOf(companies);
   }
 
   /** Ends a pod that goes on. */
@@ -205,7 +205,7 @@ final class JobsAndNode implements AutoCloseable {
     }
     if (running.putIfAbsent(name, pod) == null) {
       started.add(name);
-      mostAtOnce.accumulateAndGet(running.size(), Math::max);
+      companies.add(List.copyOf(running.values()));
       status(
           pod,
           "Running",
