@@ -8,14 +8,12 @@ import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.api.model.EventBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.luigioperator.run.Message;
 import io.luigioperator.run.RunObject;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
+import io.luigioperator.run.Sha256;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -30,7 +28,6 @@ final class EventWriter {
 
   private static final Logger LOG = LoggerFactory.getLogger(EventWriter.class);
 
-  private static final int MAX_MESSAGE = 1024;
   private static final int REMEMBERED = 1_000;
 
   private final KubernetesClient client;
@@ -48,7 +45,8 @@ final class EventWriter {
     String name =
         object.key().name()
             + "."
-            + hash(object.uid() + "/" + reason + "/" + now.truncatedTo(ChronoUnit.MINUTES));
+            + Sha256.hex(object.uid() + "/" + reason + "/" + now.truncatedTo(ChronoUnit.MINUTES))
+                .substring(0, 16);
     if (!isNew(name)) {
       return;
     }
@@ -90,8 +88,7 @@ final class EventWriter {
         .endInvolvedObject()
         .withType("Warning")
         .withReason(reason)
-        .withMessage(
-            message.length() <= MAX_MESSAGE ? message : message.substring(0, MAX_MESSAGE - 1) + "…")
+        .withMessage(Message.bounded(message))
         .withFirstTimestamp(time)
         .withLastTimestamp(time)
         .withCount(1)
@@ -100,15 +97,5 @@ final class EventWriter {
         .endSource()
         .withReportingComponent(Marks.OPERATOR)
         .build();
-  }
-
-  private static String hash(String text) {
-    try {
-      byte[] digest =
-          MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest, 0, 8);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
   }
 }

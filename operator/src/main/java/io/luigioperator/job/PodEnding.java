@@ -11,6 +11,7 @@ import io.fabric8.kubernetes.api.model.Quantity;
 import io.luigioperator.run.AttemptSeen.Trouble;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.Message;
 import io.luigioperator.run.Verdict;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -22,7 +23,6 @@ import java.util.stream.Stream;
  */
 final class PodEnding {
 
-  private static final int MAX_MESSAGE = 1024;
   private static final int MAX_REPORT = 4096;
   private static final int SIGNALLED = 128;
 
@@ -31,7 +31,7 @@ final class PodEnding {
   /** It ended before any node had it, so nothing of it ever ran. */
   static Ending withoutNode(Optional<Trouble> trouble) {
     return trouble
-        .map(t -> Ending.of(t.cause(), shortened(t.message())))
+        .map(t -> Ending.of(t.cause(), Message.bounded(t.message())))
         .orElseGet(
             () -> Ending.of(FailureCause.POD_DELETED, "its pod was deleted before it had a node"));
   }
@@ -87,7 +87,7 @@ final class PodEnding {
             .filter(v -> v != Verdict.DRAINED || !hasReason(pod, "DeadlineExceeded"));
     if (verdict.isPresent()) {
       String inWords = message.get().inWords(verdict.get());
-      return new Ending(verdict.get(), code, shortened(inWords), report);
+      return new Ending(verdict.get(), code, Message.bounded(inWords), report);
     }
     if (end.getExitCode() == 0) {
       return new Ending(
@@ -137,7 +137,8 @@ final class PodEnding {
       what = w.who() + " " + exit(code);
     }
     String left = w.left().isEmpty() ? "" : ": " + w.left();
-    return new Ending(cause, OptionalInt.of(code), shortened(what + w.during() + left), report);
+    return new Ending(
+        cause, OptionalInt.of(code), Message.bounded(what + w.during() + left), report);
   }
 
   private static String words(ContainerStateTerminated end) {
@@ -179,9 +180,5 @@ final class PodEnding {
               ? "was ended by signal %d (exit code %d)".formatted(code - SIGNALLED, code)
               : "ended with exit code %d and without a verdict".formatted(code);
     };
-  }
-
-  private static String shortened(String text) {
-    return text.length() <= MAX_MESSAGE ? text : text.substring(0, MAX_MESSAGE - 1) + "…";
   }
 }

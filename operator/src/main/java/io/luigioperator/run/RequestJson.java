@@ -17,10 +17,6 @@ import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.luigioperator.api.Parameter;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineSpec;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.TreeMap;
@@ -95,7 +91,7 @@ public final class RequestJson {
       full.set("task", JSON.valueToTree(pipeline.task()));
       canonical.set("pipeline", full);
     }
-    return sha256(sorted(canonical).toString());
+    return Sha256.hex(sorted(canonical).toString());
   }
 
   private static void prune(ObjectNode node, JsonNode defaults) {
@@ -123,15 +119,5 @@ public final class RequestJson {
     ObjectNode result = JSON.createObjectNode();
     result.setAll(fields);
     return result;
-  }
-
-  private static String sha256(String text) {
-    try {
-      return HexFormat.of()
-          .formatHex(
-              MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
   }
 }

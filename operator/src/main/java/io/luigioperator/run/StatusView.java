@@ -287,7 +287,7 @@ public final class StatusView {
         .observedGeneration(object.generation())
         .phase(phase)
         .reason(reason)
-        .message(bounded(message));
+        .message(Message.bounded(message));
   }
 
   private static PipelineRunStatus.Builder full(
@@ -330,11 +330,7 @@ public final class StatusView {
         end.map(e -> whole(e.endedAt())).orElse(null),
         end.filter(e -> e.exitCode().isPresent()).map(e -> e.exitCode().getAsInt()).orElse(null),
         end.map(Attempt.End::reason).orElse(null),
-        end.map(e -> bounded(e.message())).filter(m -> !m.isEmpty()).orElse(null));
-  }
-
-  private static String bounded(String text) {
-    return text.length() <= 1024 ? text : text.substring(0, 1023) + "…";
+        end.map(e -> Message.bounded(e.message())).filter(m -> !m.isEmpty()).orElse(null));
   }
 
   private static Instant whole(Instant t) {

@@ -24,8 +24,6 @@ public final class Transitions {
   /** How many verdicts that do not count (drained, a Range cut, …) one run may collect. */
   public static final int MAX_UNCOUNTED = 20;
 
-  private static final int MAX_MESSAGE = 1024;
-
   /** A run and its attempt after one commit. */
   public record Moved(Run run, Attempt attempt) {}
 
@@ -125,7 +123,7 @@ public final class Transitions {
         || attempt.doom().isPresent()) {
       return Optional.empty();
     }
-    return Optional.of(attempt.doomed(new Attempt.Doom(cause, shortened(message))));
+    return Optional.of(attempt.doomed(new Attempt.Doom(cause, Message.bounded(message))));
   }
 
   /** Starts the clock of the hold; a restart of the operator does not begin it again. */
@@ -174,7 +172,7 @@ public final class Transitions {
             new Attempt.End(
                 now,
                 ending.cause().reason(),
-                shortened(ending.message()),
+                Message.bounded(ending.message()),
                 ending.exitCode(),
                 ending.report()));
     return Optional.of(new Moved(settle(run, ending, policy, sameBefore, presence, now), ended));
@@ -193,7 +191,7 @@ public final class Transitions {
   private static Run settle(
       Run run, Ending ending, RetryPolicy policy, int sameBefore, Presence presence, Instant now) {
     String reason = ending.cause().reason();
-    String message = shortened(ending.message());
+    String message = Message.bounded(ending.message());
     Treatment treatment = ending.cause().treatment();
     // A success beats a cancel that came too late: the work is done.
     if (treatment == Treatment.DONE) {
@@ -257,7 +255,7 @@ public final class Transitions {
       return delayed.with(RunState.HELD, Reasons.HELD, "held by desiredState");
     }
     return delayed.with(
-        RunState.DELAYED, Reasons.BACKING_OFF, shortened("after " + reason + ": " + message));
+        RunState.DELAYED, Reasons.BACKING_OFF, Message.bounded("after " + reason + ": " + message));
   }
 
   /** Gives up a claim whose pod was never bound; always with backoff, never READY at once. */
@@ -270,7 +268,8 @@ public final class Transitions {
     }
     Attempt ended =
         attempt.ended(
-            new Attempt.End(now, why.reason(), shortened(why.message()), OptionalInt.empty(), ""));
+            new Attempt.End(
+                now, why.reason(), Message.bounded(why.message()), OptionalInt.empty(), ""));
     if (run.cancel()) {
       return Optional.of(new Moved(canceled(run.with(run.budget().givenBack()), now), ended));
     }
@@ -287,7 +286,7 @@ public final class Transitions {
                   now);
           case REFUSED ->
               b.infra() >= b.maxInfra()
-                  ? end(run, RunState.FAILED, why.reason(), shortened(why.message()), now)
+                  ? end(run, RunState.FAILED, why.reason(), Message.bounded(why.message()), now)
                   : retry(
                       run.with(b.givenBack().plusInfra()),
                       why.reason(),
@@ -313,14 +312,14 @@ public final class Transitions {
     if (run.state().isTerminal() || run.cancel()) {
       return Optional.empty();
     }
-    Run flagged = run.with(new Run.Standing(run.state(), reason, shortened(message), true));
+    Run flagged = run.with(new Run.Standing(run.state(), reason, Message.bounded(message), true));
     return Optional.of(run.state() == RunState.ACTIVE ? flagged : canceled(flagged, now));
   }
 
   /** Parks a waiting run for a person or for a fact. */
   public static Optional<Run> hold(Run run, String reason, String message) {
     return switch (run.state()) {
-      case READY, DELAYED -> Optional.of(run.with(RunState.HELD, reason, shortened(message)));
+      case READY, DELAYED -> Optional.of(run.with(RunState.HELD, reason, Message.bounded(message)));
       case HELD, ACTIVE, SUCCEEDED, FAILED, CANCELED -> Optional.empty();
     };
   }
@@ -459,9 +458,5 @@ public final class Transitions {
     return seconds.isPresent()
         ? Optional.of(since.plusSeconds(seconds.getAsLong()))
         : Optional.empty();
-  }
-
-  private static String shortened(String text) {
-    return text.length() <= MAX_MESSAGE ? text : text.substring(0, MAX_MESSAGE - 1) + "…";
   }
 }
