@@ -11,6 +11,7 @@ import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.api.RerunMode;
+import io.luigioperator.api.RerunSpec;
 import io.luigioperator.api.ScheduleClient;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -128,8 +129,7 @@ public final class Resolver {
       parameters.put(clientParameter, spec.client());
     }
     Request request =
-        new Request(
-            spec, pipeline, parameters, scheduleGeneration, RerunMode.Incomplete, defaultPriority);
+        new Request(spec, pipeline, parameters, scheduleGeneration, mode(spec), defaultPriority);
     String json = RequestJson.write(request);
     int bytes = json.getBytes(StandardCharsets.UTF_8).length;
     if (bytes > MAX_REQUEST_BYTES) {
@@ -139,6 +139,10 @@ public final class Resolver {
               .formatted(bytes, MAX_REQUEST_BYTES));
     }
     return new Resolution.Resolved(request, newRun(object, request, json));
+  }
+
+  private static RerunMode mode(PipelineRunSpec spec) {
+    return Optional.ofNullable(spec.rerun()).map(RerunSpec::mode).orElse(RerunMode.Incomplete);
   }
 
   private static NewRun newRun(RunObject object, Request request, String json) {
