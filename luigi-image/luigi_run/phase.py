@@ -23,7 +23,7 @@ from luigi_run import LUIGI_VERSION, failure, procs
 from luigi_run.channel import Channel, RecordHandler
 from luigi_run.loading import load_root
 from luigi_run.luigi_worker import RunnerWorker, TapScheduler
-from luigi_run.redact import Redactor
+from luigi_run.redact import Redactor, copies
 from luigi_run.spec import InvalidSpec, Spec, parse
 
 
@@ -34,6 +34,8 @@ def main(name: str, report_fd: int, control_fd: int) -> None:
     os.dup2(devnull, 0)
     os.close(devnull)
     redact = Redactor(spec.redact, os.environ)
+    for copy in copies(os.environ):
+        del os.environ[copy]
     channel = Channel(report_fd, control_fd)
     logging.basicConfig(level=logging.INFO, handlers=[RecordHandler(redact)])
     package = spec.module.partition(".")[0]

@@ -14,15 +14,25 @@ MASK = "***"
 SHORTEST = 4
 
 
+# Nobody but the kubelet knows which variables a whole Secret makes, so the operator has it made a copy of each: the
+# copy of NAME is LUIGI_RUN_SECRET_NAME.
+COPY = "LUIGI_RUN_SECRET_"
+
+
 class Redactor:
-    """Replaces the values of the named environment variables, also quoted, escaped or line by line."""
+    """Replaces the values of the named environment variables, also quoted, escaped or line by line.
+
+    The values of all copies too, named or not.
+    """
 
     def __init__(self, names: Iterable[str], environment: Mapping[str, str]) -> None:
         self.too_short: list[str] = []
         forms: set[str] = set()
-        for name in names:
-            value = environment.get(name, "")
-            if value and len(value) < SHORTEST:
+        secrets = [(name, environment.get(name, "")) for name in names]
+        # Beside the variable itself: what env sets has precedence over what envFrom gives.
+        secrets += [(name.removeprefix(COPY), environment[name]) for name in copies(environment)]
+        for name, value in secrets:
+            if value and len(value) < SHORTEST and name not in self.too_short:
                 self.too_short.append(name)
             for part in [value, *value.splitlines()]:
                 part = part.strip()
@@ -44,13 +54,19 @@ class Redactor:
         return min(limit, len(text))
 
 
+def copies(environment: Mapping[str, str]) -> list[str]:
+    """The names of the copies, which are for the runner alone."""
+    return [name for name in environment if name.startswith(COPY)]
+
+
 def _forms(value: str) -> set[str]:
     return {
         value,
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         repr(value)[1:-1],
-        urllib.parse.quote(value),
-        urllib.parse.quote(value, safe=""),
-        urllib.parse.quote_plus(value),
+        # The environment may hold bytes that are no text.
+        urllib.parse.quote(value, errors="surrogateescape"),
+        urllib.parse.quote(value, safe="", errors="surrogateescape"),
+        urllib.parse.quote_plus(value, errors="surrogateescape"),
     }

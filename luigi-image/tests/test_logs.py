@@ -108,6 +108,40 @@ def test_a_secret_parameter_value_is_masked_in_names(flow: Flow):
     assert "hunter2secret" not in flow.termination.read_text()
 
 
+COPIED = {
+    "S3_KEY": "wJalrXUtnFEMI/K7MDENG+x\n",
+    "S3_CERTIFICATE": "-----BEGIN\nMIIBszCCAVmg\n-----END\n",
+    "S3_RAW": "caf\udce9 \udc80bytes",
+    "S3_PIN": "123",
+    "DB_PASSWORD": "what envFrom would give",
+}
+
+
+def test_the_variables_of_a_whole_secret_are_known_by_their_copies():
+    environment = COPIED | {f"LUIGI_RUN_SECRET_{name}": value for name, value in COPIED.items()}
+    environment["DB_PASSWORD"] = SECRET
+    redact = Redactor(["DB_PASSWORD", "S3_PIN"], environment)
+    for text in ("wJalrXUtnFEMI/K7MDENG+x", "MIIBszCCAVmg", "caf\udce9 \udc80bytes", "caf%E9%20%80bytes", SECRET):
+        assert redact(f"<{text}>") == f"<{MASK}>"
+    assert redact(COPIED["DB_PASSWORD"]) == MASK
+    assert redact.too_short == ["S3_PIN"]
+    assert redact("123") == "123"
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_no_variable_of_a_whole_secret_leaves_an_attempt(flow: Flow, workers):
+    flow.environment = {"PLAIN": "to be seen"} | COPIED
+    flow.environment |= {f"LUIGI_RUN_SECRET_{name}": value for name, value in COPIED.items()}
+    result = flow.run("FailingProgram", workers=workers)
+    assert result.fail["exc"] == "luigi.contrib.external_program.ExternalProgramRunError"
+    assert "PLAIN='to be seen'" in result.fail["msg"], "the environment was told"
+    told = result.output + flow.termination.read_text()
+    for secret in ("wJalrXUtnFEMI", "MIIBszCCAVmg", "bytes", "what envFrom would give"):
+        assert secret not in told
+    assert "LUIGI_RUN_SECRET" not in told, "a copy is for the runner alone"
+    assert any("The value of S3_PIN is too short to be masked" in line["msg"] for line in result.logs)
+
+
 def test_a_private_parameter_is_in_no_task_name(flow: Flow):
     result = flow.run("Report", {"password": "not in any name"})
     assert all("not in any name" not in line["task"] for line in result.logs)

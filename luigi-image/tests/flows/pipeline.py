@@ -11,6 +11,7 @@ import sys
 import time
 
 import luigi
+from luigi.contrib.external_program import ExternalProgramTask
 from luigi.tools.range import RangeDailyBase
 
 
@@ -327,6 +328,18 @@ class Talks(Step):
         print(f"the password is {os.environ.get('DB_PASSWORD', '')}")
         print("x" * 40_000)
         self.write()
+
+
+class FailingProgram(ExternalProgramTask):
+    """Luigi puts the whole environment of the program into the failure."""
+
+    def program_args(self):
+        return ["false"]
+
+    def program_environment(self):
+        # What the tests set, so that nothing of it is cut off.
+        prefixes = ("PLAIN", "S3_", "DB_", "LUIGI_RUN_SECRET_")
+        return {name: value for name, value in super().program_environment().items() if name.startswith(prefixes)}
 
 
 class Batched(Step):

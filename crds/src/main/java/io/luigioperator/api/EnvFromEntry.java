@@ -18,8 +18,12 @@ import org.jspecify.annotations.Nullable;
     value = "has(self.configMapRef) != has(self.secretRef)",
     message = "Set exactly one of configMapRef and secretRef.")
 public record EnvFromEntry(
-    @JsonPropertyDescription("Text put before each name.") @Size(max = 128) @Nullable String prefix,
+    @JsonPropertyDescription(
+            "Text put before each name. Names that begin with LUIGI_RUN_ belong to the operator.")
+        @Size(max = 128)
+        @Nullable String prefix,
     @JsonPropertyDescription("A ConfigMap in the namespace of the run.")
         @Nullable ObjectSelector configMapRef,
-    @JsonPropertyDescription("A Secret in the namespace of the run.")
+    @JsonPropertyDescription(
+            "A Secret in the namespace of the run. Its values are masked in logs and messages.")
         @Nullable ObjectSelector secretRef) {}

@@ -37,7 +37,7 @@ import java.util.stream.Collectors;
  *
  * <p>Environment variables that {@code env} takes from Secrets are named to the runner, which masks
  * their values. Those of a whole Secret ({@code envFrom}) have names the operator cannot know,
- * because it may not read Secrets; they are not masked.
+ * because it may not read Secrets: the kubelet tells the runner, by a copy of each variable.
  */
 public final class JobBlueprint {
 

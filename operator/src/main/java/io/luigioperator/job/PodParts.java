@@ -6,6 +6,7 @@ package io.luigioperator.job;
 
 import io.fabric8.kubernetes.api.model.ContainerBuilder;
 import io.fabric8.kubernetes.api.model.EnvFromSource;
+import io.fabric8.kubernetes.api.model.EnvFromSourceBuilder;
 import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.EnvVarBuilder;
 import io.fabric8.kubernetes.api.model.PodSpec;
@@ -25,6 +26,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /** The pod of an attempt, before a user's template is laid over it. */
@@ -33,6 +35,10 @@ final class PodParts {
   private static final String SPEC_VOLUME = "luigi-run";
   private static final String SPEC_FOLDER = "/etc/luigi-run";
   private static final String SPEC_FILE = "spec.json";
+
+  /** A variable behind this is a copy of one from a Secret: the runner masks its value. */
+  private static final String SECRET_COPY = "LUIGI_RUN_SECRET_";
+
   private static final String TMP_VOLUME = "luigi-tmp";
   private static final String TMP_FOLDER = "/tmp";
 
@@ -85,7 +91,7 @@ final class PodParts {
                 .withName(Marks.CONTAINER)
                 .withImage(pipeline.image())
                 .withEnv(environment(pipeline, variables))
-                .withEnvFrom(converted(pipeline.envFrom(), EnvFromSource.class))
+                .withEnvFrom(environmentSources(pipeline))
                 .withResources(resources(pipeline.resources()))
                 .withVolumeMounts(mounts(pipeline))
                 .withTerminationMessagePath("/dev/termination-log")
@@ -120,6 +126,22 @@ final class PodParts {
     ours.forEach(
         (name, value) -> result.add(new EnvVarBuilder().withName(name).withValue(value).build()));
     result.addAll(converted(pipeline.env(), EnvVar.class));
+    return result;
+  }
+
+  /**
+   * Every whole Secret once more, as copies of its variables. The kubelet takes both from one read,
+   * so a copy has the value that the variable has.
+   */
+  private List<EnvFromSource> environmentSources(PipelineSpec pipeline) {
+    List<EnvFromSource> result = new ArrayList<>();
+    for (EnvFromSource source : converted(pipeline.envFrom(), EnvFromSource.class)) {
+      result.add(source);
+      if (source.getSecretRef() != null) {
+        String prefix = SECRET_COPY + Objects.requireNonNullElse(source.getPrefix(), "");
+        result.add(new EnvFromSourceBuilder(source).withPrefix(prefix).build());
+      }
+    }
     return result;
   }
 
