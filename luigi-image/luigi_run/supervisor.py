@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts one fresh process per phase, watches it, and says how the attempt ended.
 
-Uses the standard library only and never imports Luigi or user code, so that nothing of theirs can end it, block it or
-change what it says.
+Uses the standard library only and never imports Luigi or user code, so that no mistake of theirs can end it, block it
+or silence it.
 """
 
 from __future__ import annotations
