@@ -233,7 +233,7 @@ class _Fields:
         return f"an object with {', '.join(self.fields)}"
 
 
-_YEAR = 31_536_000
+_MONTH = 2_592_000
 _SPEC = _Fields(
     {
         "schemaVersion": _Number(1, 1),
@@ -246,14 +246,14 @@ _SPEC = _Fields(
                 "token": _Text(0, 40, _IDENTIFIER),
                 "fence": _Number(0, 2**63 - 1),
                 "client": _Text(0, 63),
-                "date": _Text(0, 32),
+                "date": _Text(0, 15),
             }
         ),
         "kind": _OneOf(("Run",)),
         "task": _Fields(
             {
-                "module": _Text(1, 253),
-                "family": _Text(1, 253),
+                "module": _Text(1, 255),
+                "family": _Text(1, 255),
                 "params": _Strings(_Text(0, 4096), 256),
             }
         ),
@@ -261,14 +261,14 @@ _SPEC = _Fields(
         "workers": _Number(1, 256),
         "timeouts": _Fields(
             {
-                "taskSeconds": _Number(0, _YEAR),
-                "graceSeconds": _Number(0, 86_400),
-                "deadlineSeconds": _Number(0, _YEAR),
+                "taskSeconds": _Number(0, _MONTH),
+                "graceSeconds": _Number(0, 3600),
+                "deadlineSeconds": _Number(0, _MONTH),
             }
         ),
-        "retry": _Fields({"nonRetryableErrors": _Items(_Text(1, 253), 64)}),
+        "retry": _Fields({"nonRetryableErrors": _Items(_Text(1, 255), 32)}),
         "verify": _OneOf(("Root", "None")),
         "report": _Fields({"budgetBytes": _Number(768, 4096)}),
-        "redact": _Items(_Text(1, 253), 256),
+        "redact": _Items(_Text(1, 255), 64),
     }
 )
