@@ -127,16 +127,20 @@ class TerminationLog:
             self._fd = None
 
     def write(self, line: bytes) -> None:
-        """Replaces the content. The file is a mount point: renaming is impossible, so this is one write.
+        """Replaces the content. The file is a mount point: renaming is impossible, so this is a write in place.
 
         A shorter line is padded before the file is cut to its length, because a kill may come between the two.
+        What fails now (a full disk, say) may work the next time.
         """
         if self._fd is None:
             return
         try:
-            os.pwrite(self._fd, line.ljust(self._length), 0)
+            data = line.ljust(self._length)
+            self._length = len(data)
+            done = 0
+            while done < len(data):  # a disk that becomes full takes a part first
+                done += os.pwrite(self._fd, data[done:], done)
             os.ftruncate(self._fd, len(line))
             self._length = len(line)
         except OSError:
-            os.close(self._fd)
-            self._fd = None
+            pass

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 import jsonschema
+import pytest
 from conftest import HERE, IMAGE, TERMINATION_SCHEMA, Flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,7 +125,9 @@ def test_the_worst_identity_fits_the_smallest_budget():
 
 
 def test_golden_messages_are_what_is_written():
-    for path in (HERE / "golden").glob("termination*.json"):
+    paths = list((HERE / "golden").glob("termination*.json"))
+    assert paths
+    for path in paths:
         full = json.loads(path.read_text())
         assert message.encode(full, 4000) == path.read_bytes()
 
@@ -146,6 +150,38 @@ def test_a_kill_between_write_and_cut_leaves_one_whole_message(tmp_path: Path, m
     monkeypatch.setattr(os, "ftruncate", lambda _fd, _length: None)
     log.write(b'{"a":1}\n')
     assert json.loads(path.read_bytes()) == {"a": 1}
+
+
+@pytest.mark.parametrize("room", [0, 5, 30])
+def test_a_write_that_fails_costs_only_itself(tmp_path: Path, monkeypatch, room):
+    path = tmp_path / "log"
+    log = message.TerminationLog({message.ENVIRONMENT_NAME: str(path)})
+    log.write(b'{"a":"a message"}\n')
+    write = os.pwrite
+
+    def full(fd, data, offset):
+        if offset >= room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, data[: room - offset], offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    log.write(b'{"a":"a longer message that has no room"}\n')
+    monkeypatch.setattr(os, "pwrite", write)
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "ftruncate", lambda _fd, _length: None)
+        log.write(b'{"a":1}\n')
+        assert json.loads(path.read_bytes()) == {"a": 1}
+    log.write(b'{"a":1}\n')
+    assert path.read_bytes() == b'{"a":1}\n'
+
+
+def test_a_part_of_a_write_is_not_taken_for_all(tmp_path: Path, monkeypatch):
+    path = tmp_path / "log"
+    log = message.TerminationLog({message.ENVIRONMENT_NAME: str(path)})
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: write(fd, data[:5], offset))
+    log.write(b'{"a":"a message"}\n')
+    assert path.read_bytes() == b'{"a":"a message"}\n'
 
 
 def test_without_a_file_nothing_is_written(tmp_path: Path):

@@ -65,6 +65,7 @@ def test_work_that_was_finished_while_draining_counts(flow: Flow):
     process = flow.start(flow.spec("WaitsForSignal"))
     wait_for(lambda: flow.notes("started"), "the task runs")
     process.send_signal(signal.SIGTERM)
+    wait_for(lambda: draining(flow), "the drain has begun")
     (flow.home / "go").touch()
     assert flow.end(process).verdict() == (0, "Succeeded", False)
 
