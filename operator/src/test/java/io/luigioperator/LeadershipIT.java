@@ -9,16 +9,22 @@ import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.Resource;
+import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** On a real API server, because everything rests on its answer to a stale resourceVersion. */
+/**
+ * On a real API server, because everything rests on its answer to a stale resourceVersion, and with
+ * the rights the chart gives.
+ */
 class LeadershipIT {
   private static final Duration LONG = Duration.ofSeconds(30);
   private static final Leadership.Pace QUICK =
@@ -28,16 +34,32 @@ class LeadershipIT {
           Duration.ofMillis(1500),
           Duration.ofMillis(100));
 
-  private final KubernetesClient client = ApiServer.client();
-  private final String name = "lease-" + UUID.randomUUID();
+  /** A release of its own, whose Lease no other test touches. */
+  private static final String HOME = "leadership-system";
+
+  private static KubernetesClient admin;
+  private static String user;
+
+  private final KubernetesClient client = ApiServer.clientOf(user);
   private final List<Replica> replicas = new ArrayList<>();
+
+  @BeforeAll
+  static void grantRights() throws IOException, InterruptedException {
+    admin = ApiServer.client();
+    user = ShippedRights.grantIn(admin, HOME, List.of());
+  }
+
+  @AfterAll
+  static void closeAdmin() {
+    admin.close();
+  }
 
   @AfterEach
   void close() throws InterruptedException {
     for (Replica replica : replicas) {
       replica.leadership.release();
     }
-    client.leases().inNamespace("default").withName(name).delete();
+    theLease().delete();
     client.close();
   }
 
@@ -50,8 +72,8 @@ class LeadershipIT {
       leadership =
           new Leadership(
               client,
-              "default",
-              name,
+              HOME,
+              ShippedRights.LEASE,
               identity,
               QUICK,
               Clock.systemUTC(),
@@ -66,16 +88,20 @@ class LeadershipIT {
     }
   }
 
-  private Lease lease() {
-    return client.leases().inNamespace("default").withName(name).get();
+  private static Resource<Lease> theLease() {
+    return admin.leases().inNamespace(HOME).withName(ShippedRights.LEASE);
+  }
+
+  private static Lease lease() {
+    return theLease().get();
   }
 
   /** Writes the holder over whatever stands there. */
-  private void hold(String identity) {
+  private static void hold(String identity) {
     Lease lease = lease();
     lease.getMetadata().setResourceVersion(null);
     lease.getSpec().setHolderIdentity(identity);
-    client.resource(lease).update();
+    admin.resource(lease).update();
   }
 
   @Test
@@ -133,7 +159,7 @@ class LeadershipIT {
   void aLeaseThatIsDeletedIsMadeAgain() {
     Replica first = new Replica("first");
     await().atMost(LONG).until(first::leads);
-    client.leases().inNamespace("default").withName(name).delete();
+    theLease().delete();
     await().atMost(LONG).until(() -> first.led.get() == 2);
     assertThat(lease().getSpec().getHolderIdentity()).isEqualTo("first");
   }

@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.Resource;
 import io.luigioperator.ledger.LedgerConfig;
 import io.luigioperator.ledger.TestDatabase;
 import io.luigioperator.ops.Probe;
@@ -21,8 +22,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -35,26 +36,70 @@ class MainIT {
   private static final Duration TAKEOVER = Duration.ofSeconds(10);
 
   private static LedgerConfig database;
+  private static KubernetesClient admin;
 
   private final List<Replica> replicas = new ArrayList<>();
-  private final String lease = "lease-" + UUID.randomUUID();
 
   @TempDir private Path dir;
   private Path kubeconfig;
 
   @BeforeAll
-  static void prepareDatabase() {
+  static void prepare() throws IOException, InterruptedException {
     database = TestDatabase.fresh("main");
+    admin = ApiServer.client();
+    ShippedRights.grant(admin);
+  }
+
+  @AfterAll
+  static void close() {
+    admin.close();
   }
 
   @BeforeEach
   void writeKubeconfig() throws IOException {
-    kubeconfig = Files.writeString(dir.resolve("kubeconfig"), ApiServer.kubeconfig());
+    kubeconfig = Files.writeString(dir.resolve("kubeconfig"), ShippedRights.kubeconfig(admin));
   }
 
   @AfterEach
   void killAll() {
     replicas.forEach(r -> r.process.destroyForcibly().onExit().join());
+    lease().delete();
+  }
+
+  private static Resource<Lease> lease() {
+    return admin.leases().inNamespace(ShippedRights.HOME).withName(ShippedRights.LEASE);
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0)) {
+      return socket.getLocalPort();
+    }
+  }
+
+  private static ProcessBuilder java(String... arguments) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("-XX:+UseSerialGC");
+    command.add("-cp");
+    command.add(System.getProperty("java.class.path"));
+    command.add("io.luigioperator.Main");
+    command.addAll(List.of(arguments));
+    return new ProcessBuilder(command).redirectErrorStream(true);
+  }
+
+  private static int exitCode(Process process) throws InterruptedException {
+    assertThat(process.waitFor(LONG.toSeconds(), TimeUnit.SECONDS)).isTrue();
+    return process.exitValue();
+  }
+
+  /** What {@code helm test} runs. */
+  private int probe(String url) throws IOException, InterruptedException {
+    Process process = java("probe", url).redirectOutput(dir.resolve("probe").toFile()).start();
+    try {
+      return exitCode(process);
+    } finally {
+      process.destroyForcibly();
+    }
   }
 
   private final class Replica {
@@ -63,19 +108,9 @@ class MainIT {
     private final Process process;
 
     Replica(String podName, Map<String, String> changes) throws IOException {
-      try (ServerSocket socket = new ServerSocket(0)) {
-        port = socket.getLocalPort();
-      }
+      port = freePort();
       out = dir.resolve(podName + ".log");
-      ProcessBuilder builder =
-          new ProcessBuilder(
-                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                  "-XX:+UseSerialGC",
-                  "-cp",
-                  System.getProperty("java.class.path"),
-                  "io.luigioperator.Main")
-              .redirectErrorStream(true)
-              .redirectOutput(out.toFile());
+      ProcessBuilder builder = java().redirectOutput(out.toFile());
       Map<String, String> env = new HashMap<>();
       env.put("CLUSTER_ID", "here");
       env.put("MYSQL_HOST", database.host());
@@ -83,8 +118,8 @@ class MainIT {
       env.put("MYSQL_DATABASE", database.database());
       env.put("MYSQL_USER", database.user());
       env.put("MYSQL_PASSWORD", "do-not-print");
-      env.put("LEASE_NAME", lease);
-      env.put("LEASE_NAMESPACE", "default");
+      env.put("LEASE_NAME", ShippedRights.LEASE);
+      env.put("LEASE_NAMESPACE", ShippedRights.HOME);
       env.put("POD_NAME", podName);
       env.put("HTTP_PORT", "" + port);
       env.putAll(changes);
@@ -95,8 +130,12 @@ class MainIT {
       replicas.add(this);
     }
 
+    String url(String path) {
+      return "http://127.0.0.1:" + port + path;
+    }
+
     Probe.Result get(String path) {
-      return Probe.get("http://127.0.0.1:" + port + path);
+      return Probe.get(url(path));
     }
 
     void awaitReady() throws IOException {
@@ -116,8 +155,7 @@ class MainIT {
     }
 
     int awaitExit() throws InterruptedException {
-      assertThat(process.waitFor(LONG.toSeconds(), TimeUnit.SECONDS)).isTrue();
-      return process.exitValue();
+      return exitCode(process);
     }
   }
 
@@ -126,10 +164,7 @@ class MainIT {
     Replica replica = new Replica("pod-a", Map.of());
     replica.awaitReady();
     await().atMost(LONG).until(replica::leads);
-    try (KubernetesClient client = ApiServer.client()) {
-      Lease held = client.leases().inNamespace("default").withName(lease).get();
-      assertThat(held.getSpec().getHolderIdentity()).isEqualTo("pod-a");
-    }
+    assertThat(lease().get().getSpec().getHolderIdentity()).isEqualTo("pod-a");
 
     replica.process.destroy();
     assertThat(replica.awaitExit()).isZero();
@@ -180,15 +215,24 @@ class MainIT {
   }
 
   @Test
+  void theProbeSucceedsWhenAReplicaIsReady() throws Exception {
+    Replica replica = new Replica("pod-a", Map.of());
+    replica.awaitReady();
+    assertThat(probe(replica.url("/readyz"))).isZero();
+  }
+
+  @Test
+  void theProbeFailsWhereNobodyListens() throws Exception {
+    assertThat(probe("http://127.0.0.1:" + freePort() + "/readyz")).isEqualTo(1);
+  }
+
+  @Test
   void whileTheDatabaseIsAwayItIsAliveButNotReadyAndCanBeStopped() throws Exception {
-    int nobody;
-    try (ServerSocket socket = new ServerSocket(0)) {
-      nobody = socket.getLocalPort();
-    }
-    Replica replica = new Replica("pod-a", Map.of("MYSQL_PORT", "" + nobody));
+    Replica replica = new Replica("pod-a", Map.of("MYSQL_PORT", "" + freePort()));
     await().atMost(LONG).until(() -> replica.log().contains("waiting for the ledger"));
     assertThat(replica.get("/livez").ok()).isTrue();
     assertThat(replica.get("/readyz").words()).contains("503", "ledger: not connected yet");
+    assertThat(probe(replica.url("/readyz"))).isEqualTo(1);
     replica.process.destroy();
     assertThat(replica.awaitExit()).isEqualTo(1);
   }

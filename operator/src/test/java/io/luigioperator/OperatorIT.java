@@ -46,7 +46,6 @@ import org.junit.jupiter.api.Test;
  */
 class OperatorIT {
   private static final Duration LONG = Duration.ofSeconds(60);
-  private static final String SYSTEM = "luigi-system";
   private static final Build BUILD = new Build("0.0.1", "abc");
 
   private static KubernetesClient admin;
@@ -54,6 +53,8 @@ class OperatorIT {
 
   private final List<LuigiOperator> operators = new ArrayList<>();
   private final String namespace = "data-" + rounds++;
+  private String home = ShippedRights.HOME;
+  private String user = ShippedRights.USER;
   private LedgerConfig database;
   private JobsAndNode cluster;
 
@@ -124,7 +125,8 @@ class OperatorIT {
       env.put("LUIGI_OPERATOR_MYSQL_DATABASE", database.database());
       env.put("LUIGI_OPERATOR_MYSQL_USER", database.user());
       env.put("LUIGI_OPERATOR_MYSQL_PASSWORD", "any");
-      env.put("LUIGI_OPERATOR_LEASE_NAMESPACE", SYSTEM);
+      env.put("LUIGI_OPERATOR_LEASE_NAMESPACE", home);
+      env.put("LUIGI_OPERATOR_LEASE_NAME", ShippedRights.LEASE);
       env.put("LUIGI_OPERATOR_POD_NAME", podName);
       env.put("LUIGI_OPERATOR_HTTP_PORT", "" + port);
       for (int i = 0; i < settings.length; i += 2) {
@@ -132,7 +134,7 @@ class OperatorIT {
       }
       operator = new LuigiOperator(OperatorConfig.from(env), Clock.systemUTC());
       operators.add(operator);
-      operator.start(ApiServer.clientOf(ShippedRights.USER), BUILD);
+      operator.start(ApiServer.clientOf(user), BUILD);
     }
 
     Probe.Result get(String path) {
@@ -254,11 +256,14 @@ class OperatorIT {
     assertThat(operator.get("/livez").ok()).isTrue();
   }
 
+  /** With rights in its own namespaces only, as the chart grants them with watchNamespaces. */
   @Test
   void runsOfOtherNamespacesAreLeftAlone() throws Exception {
     String other = namespace + "-other";
     createNamespace(other);
     apply(runYaml("acme-1", other, "acme"));
+    home = "narrow-system";
+    user = ShippedRights.grantIn(admin, home, List.of(namespace));
     new Started("pod-a");
     applyRun("acme-1", "acme");
     awaitRun("acme-1", phase(Phase.Succeeded));
