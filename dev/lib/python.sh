@@ -1,0 +1,65 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# What the Python parts share: which Python, their environments, how they are checked, how requirements are locked.
+# shellcheck source=common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+PYTHON_NEEDED="Python 3.11 to 3.13 with its venv module (Debian: apt-get install python3 python3-venv)"
+
+# find_python: prints the name of one that will do.
+find_python() {
+  local candidate
+  for candidate in python3.13 python3.12 python3.11 python3; do
+    "$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null &&
+      { echo "$candidate"; return; }
+  done
+  return 1
+}
+
+# check_python NAME LOCKS ARGUMENT...: formatter, linter and tests of the current folder; the arguments go to pytest.
+# The environment is kept in the cache under the name, one per set of locked requirements and Python version. LOCKS
+# names further lists, of source packages: each is built with what requirements/test.txt has brought.
+check_python() {
+  local name=$1 locks=$2 python key environment lock list pip
+  shift 2
+  python=$(find_python) || die "$name needs $PYTHON_NEEDED"
+  # shellcheck disable=SC2086
+  key=$({ "$python" -VV && (cd requirements && cat $locks test.txt); } | sha256sum | cut -c1-16)
+  environment=$CACHE/$name/$key
+  mkdir -p "$CACHE/$name"
+  exec {lock}>"$environment.guard"
+  flock -w 600 "$lock"
+  if [[ ! -e $environment/complete ]]; then
+    say "$name: making a Python environment, $("$python" -V)"
+    rm -rf "$environment"
+    "$python" -m venv "$environment"
+    pip=("$environment/bin/python" -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps)
+    "${pip[@]}" --only-binary :all: -r requirements/test.txt
+    for list in $locks; do
+      "${pip[@]}" --no-build-isolation --use-pep517 -r "requirements/$list"
+    done
+    touch "$environment/complete"
+  fi
+  exec {lock}>&-
+
+  export PYTHONPATH=$PWD PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=$environment/hypothesis
+  "$environment/bin/ruff" format --no-cache --quiet --check .
+  "$environment/bin/ruff" check --no-cache --quiet .
+  exec "$environment/bin/python" -m pytest -p no:cacheprovider -q --durations=5 "$@"
+}
+
+# lock_requirements NAME OPTION...: makes the locked NAME.txt from NAME.in in the current folder, for Python 3.11 and
+# later. Needs uv on the path.
+lock_requirements() {
+  local name=$1
+  shift
+  {
+    printf '# Copyright The luigi-operator authors\n# SPDX-License-Identifier: Apache-2.0\n'
+    printf '# Made by requirements/update from %s.in\n' "$name"
+    uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
+      --no-emit-index-url --no-emit-find-links --no-annotate "$@" "$name.in"
+  } >"$name.txt.new"
+  mv "$name.txt.new" "$name.txt"
+}
