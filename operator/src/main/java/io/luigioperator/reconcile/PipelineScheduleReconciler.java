@@ -7,6 +7,7 @@ package io.luigioperator.reconcile;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
+import io.javaoperatorsdk.operator.api.reconciler.PrimaryUpdateAndCacheUtils;
 import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
 import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.source.Cache;
@@ -36,7 +37,8 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
   @Override
   public UpdateControl<PipelineSchedule> reconcile(
       PipelineSchedule schedule, Context<PipelineSchedule> context) {
-    return duty.whileOn(() -> shown(schedule)).orElseGet(UpdateControl::noUpdate);
+    duty.whileOn(() -> say(schedule, context));
+    return UpdateControl.noUpdate();
   }
 
   @Override
@@ -50,7 +52,8 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     known.stream().flatMap(Cache::keys).toList().forEach(wakes::propagateEvent);
   }
 
-  private UpdateControl<PipelineSchedule> shown(PipelineSchedule schedule) {
+  private Optional<PipelineSchedule> say(
+      PipelineSchedule schedule, Context<PipelineSchedule> context) {
     ObjectMeta meta = schedule.getMetadata();
     PipelineScheduleStatus status =
         ScheduleView.of(
@@ -59,12 +62,16 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
             Optional.ofNullable(schedule.getStatus()),
             clock.instant());
     if (status.equals(schedule.getStatus())) {
-      return UpdateControl.noUpdate();
+      return Optional.empty();
     }
-    PipelineSchedule said = new PipelineSchedule();
-    said.setMetadata(meta);
-    said.setSpec(schedule.getSpec());
-    said.setStatus(status);
-    return UpdateControl.patchStatus(said);
+    // by an UpdateControl the next look, if it comes before the watch tells, would write it again
+    return Optional.of(
+        PrimaryUpdateAndCacheUtils.patchStatusAndCacheResource(
+            schedule,
+            context,
+            copy -> {
+              copy.setStatus(status);
+              return copy;
+            }));
   }
 }

@@ -607,7 +607,7 @@ class Fabric8KubeIT {
                     .build());
 
     await().atMost(PATIENCE).until(() -> cached(given).pod(pod.uid()).isEmpty());
-    Attempt bound = boundTo(given.attempt(), pod);
+    Attempt bound = given.bound(pod.jobUid(), pod.uid());
     PodSeen seen = kube.attempt(bound, Freshness.LIVE).pod(pod.uid()).orElseThrow();
     assertThat(seen.gone()).isFalse();
     assertThat(seen.ending()).isEmpty();
@@ -874,21 +874,6 @@ class Fabric8KubeIT {
         .withMessage("")
         .withLastTransitionTime("2026-01-31T12:00:00Z")
         .build();
-  }
-
-  private static Attempt boundTo(Attempt a, PodSeen pod) {
-    return new Attempt(
-        a.ref(),
-        a.admitKey(),
-        a.clusterId(),
-        a.token(),
-        a.jobName(),
-        a.claimedAt(),
-        Optional.of(new Attempt.Binding(pod.jobUid(), pod.uid(), NOW)),
-        a.node(),
-        a.doom(),
-        a.uncleanSince(),
-        a.end());
   }
 
   private static Attempt withToken(Attempt a, String token) {

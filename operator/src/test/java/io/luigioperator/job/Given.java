@@ -56,6 +56,22 @@ record Given(Run run, Request request, Attempt attempt, RunObject object) {
     }
   }
 
+  /** The attempt, bound to a pod. */
+  Attempt bound(String jobUid, String podUid) {
+    return new Attempt(
+        attempt.ref(),
+        attempt.admitKey(),
+        attempt.clusterId(),
+        attempt.token(),
+        attempt.jobName(),
+        attempt.claimedAt(),
+        Optional.of(new Attempt.Binding(jobUid, podUid, NOW)),
+        attempt.node(),
+        attempt.doom(),
+        attempt.uncleanSince(),
+        attempt.end());
+  }
+
   private static Given of(JsonNode in) throws IOException {
     PipelineRun manifest =
         KUBERNETES.unmarshal(YAML.writeValueAsString(in.get("object")), PipelineRun.class);
