@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -29,6 +30,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** What people and other programs see of the definitions, through the real kubectl. */
 class DefinitionsIT {
   private static final String NAMESPACE = "definitions";
+
+  private static final Path EXAMPLES = Path.of("../examples/flights");
 
   @TempDir private static Path directory;
 
@@ -185,6 +188,40 @@ class DefinitionsIT {
   void applyingTheSameFileAgainChangesNothing() throws IOException, InterruptedException {
     assertThat(apply(Documents.valid("run-inline.yaml"))).contains("unchanged");
     assertThat(apply(Documents.valid("schedule.yaml"))).contains("unchanged");
+  }
+
+  /** The namespace first: the others live in it. */
+  private static List<Path> examples() throws IOException {
+    Path first = EXAMPLES.resolve("namespace.yaml");
+    try (var files = Files.list(EXAMPLES)) {
+      var rest = files.filter(f -> f.toString().endsWith(".yaml") && !f.equals(first)).sorted();
+      var all = Stream.concat(Stream.of(first), rest).toList();
+      assertThat(all).contains(EXAMPLES.resolve("inline.yaml"), EXAMPLES.resolve("schedule.yaml"));
+      return all;
+    }
+  }
+
+  /** Whoever applies the same files again and again, as GitOps does, must not make runs anew. */
+  @Test
+  void everyExampleAppliedTwiceChangesNothing() throws IOException, InterruptedException {
+    for (Path example : examples()) {
+      ApiServer.kubectl("apply", "-f", example.toString());
+      String before = versions(example);
+      assertThat(ApiServer.kubectl("apply", "-f", example.toString()).lines())
+          .as("%s", example)
+          .isNotEmpty()
+          .allMatch(line -> line.endsWith(" unchanged"));
+      assertThat(versions(example)).as("%s", example).isNotBlank().isEqualTo(before);
+    }
+  }
+
+  private static String versions(Path file) throws IOException, InterruptedException {
+    return ApiServer.kubectl(
+        "get",
+        "-f",
+        file.toString(),
+        "--no-headers",
+        "--output=custom-columns=:kind,:metadata.name,:metadata.resourceVersion");
   }
 
   private static String apply(ObjectNode document) throws IOException, InterruptedException {
