@@ -6,12 +6,10 @@ package io.luigioperator;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.luigioperator.admission.AdmissionLoop;
-import io.luigioperator.admission.Capacity;
 import io.luigioperator.job.Fabric8Kube;
 import io.luigioperator.job.JobBlueprint;
 import io.luigioperator.job.Kube;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.LedgerConfig;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.MySqlLedger;
 import io.luigioperator.ops.Build;
@@ -26,7 +24,6 @@ import io.luigioperator.reconcile.Edge;
 import io.luigioperator.reconcile.Loops;
 import io.luigioperator.reconcile.RunDriver;
 import io.luigioperator.reconcile.Sweep;
-import io.luigioperator.run.Limits;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
@@ -124,12 +121,7 @@ final class LuigiOperator {
     Loops.Signals signals = Loops.Signals.create();
     RunDriver driver =
         new RunDriver(
-            ledger,
-            kube,
-            config.clusterId(),
-            Limits.DEFAULT.withNodeLossHold(config.nodeLossHold()),
-            clock,
-            signals::roomChanged);
+            ledger, kube, config.clusterId(), config.limits(), clock, signals::roomChanged);
     Edge edge =
         new Edge(
             client,
@@ -145,17 +137,11 @@ final class LuigiOperator {
             ledger,
             kube,
             config.clusterId(),
-            new Capacity(config.maxRunning()),
+            config.capacity(),
             () -> UUID.randomUUID().toString(),
             edge::wake);
     Sweep sweep =
-        new Sweep(
-            ledger,
-            kube,
-            config.clusterId(),
-            new Sweep.Retention(config.jobTtl(), config.failedJobTtl(), config.history()),
-            driver,
-            edge::wake);
+        new Sweep(ledger, kube, config.clusterId(), config.retention(), driver, edge::wake);
     Loops loops =
         new Loops(
             ledger,
@@ -202,22 +188,11 @@ final class LuigiOperator {
   }
 
   private MySqlLedger openLedger(Metrics metrics) throws InterruptedException {
-    OperatorConfig.Mysql mysql = config.mysql();
-    LedgerConfig where =
-        new LedgerConfig(
-            mysql.host(),
-            mysql.port(),
-            mysql.database(),
-            mysql.user(),
-            mysql.password().value(),
-            mysql.sslMode(),
-            mysql.caFile(),
-            LedgerConfig.DEFAULT_POOL_SIZE);
     long deadline = System.nanoTime() + LEDGER_PATIENCE.toNanos();
     while (true) {
       try {
         return MySqlLedger.open(
-            where,
+            config.ledger(),
             config.ageing(),
             RandomGenerator.getDefault(),
             Thread::sleep,

@@ -4,9 +4,13 @@
  */
 package io.luigioperator;
 
+import io.luigioperator.admission.Capacity;
 import io.luigioperator.api.Priority;
+import io.luigioperator.ledger.LedgerConfig;
 import io.luigioperator.ledger.LedgerConfig.Ssl;
+import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.run.Ageing;
+import io.luigioperator.run.Limits;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -18,16 +22,11 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * All that can be set from outside, read once from the environment. {@link #from} reports every
- * problem at once; printing it shows no secret.
+ * All that can be set from outside, read once from the environment, as the parts that the operator
+ * is made with. {@link #from} reports every problem at once; printing it shows no secret.
  *
  * @param clusterId names this cluster among those that share the database
  * @param namespaces which namespaces are served; empty: all
- * @param maxRunning slots: attempts that may be live in this cluster at once
- * @param nodeLossHold how long a run is held whose node does not answer
- * @param history how long attempts and requests of finished runs are kept
- * @param jobTtl how long Job and pod stay as a record after a success
- * @param failedJobTtl the same after a failure
  * @param ageing how far ahead of its time each priority queues
  * @param httpPort of health and metrics
  * @param leaseName of the leader's Lease, one for each installation in a namespace
@@ -37,12 +36,10 @@ import java.util.regex.Pattern;
 public record OperatorConfig(
     String clusterId,
     List<String> namespaces,
-    Mysql mysql,
-    int maxRunning,
-    Duration nodeLossHold,
-    Duration history,
-    Duration jobTtl,
-    Duration failedJobTtl,
+    LedgerConfig ledger,
+    Capacity capacity,
+    Limits limits,
+    Sweep.Retention retention,
     Ageing ageing,
     int httpPort,
     LogLevel logLevel,
@@ -50,30 +47,12 @@ public record OperatorConfig(
     String leaseNamespace,
     String podName) {
 
-  /** Where the ledger is. There is no way to it but over TLS. */
-  public record Mysql(
-      String host,
-      int port,
-      String database,
-      String user,
-      Secret password,
-      Ssl sslMode,
-      Optional<Path> caFile) {}
-
   public enum LogLevel {
     ERROR,
     WARN,
     INFO,
     DEBUG,
     TRACE
-  }
-
-  /** A value that is never printed. */
-  public record Secret(String value) {
-    @Override
-    public String toString() {
-      return "***";
-    }
   }
 
   /** The environment cannot be used; each problem says what to do. */
@@ -126,12 +105,14 @@ public record OperatorConfig(
     return new OperatorConfig(
         env.required("CLUSTER_ID", LABEL, "a DNS label such as prod-eu, the same for ever"),
         env.list("NAMESPACES", LABEL, "namespaces, separated by commas; empty for all"),
-        mysql(env),
-        env.number("CAPACITY_MAX_RUNNING", 20, 1, 10_000),
-        env.seconds("NODE_LOSS_HOLD_SECONDS", 600, 0, WEEK.toSeconds()),
-        Duration.ofDays(env.number("HISTORY_DAYS", 400, 1, 36_500)),
-        env.seconds("JOB_TTL_SECONDS", 3_600, 60, 30 * WEEK.toSeconds()),
-        env.seconds("FAILED_JOB_TTL_SECONDS", 86_400, 60, 30 * WEEK.toSeconds()),
+        ledger(env),
+        new Capacity(env.number("CAPACITY_MAX_RUNNING", 20, 1, 10_000)),
+        Limits.DEFAULT.withNodeLossHold(
+            env.seconds("NODE_LOSS_HOLD_SECONDS", 600, 0, WEEK.toSeconds())),
+        new Sweep.Retention(
+            env.seconds("JOB_TTL_SECONDS", 3_600, 60, 30 * WEEK.toSeconds()),
+            env.seconds("FAILED_JOB_TTL_SECONDS", 86_400, 60, 30 * WEEK.toSeconds()),
+            Duration.ofDays(env.number("HISTORY_DAYS", 400, 1, 36_500))),
         ageing(env),
         env.number("HTTP_PORT", 8080, 1, 65_535),
         env.choice("LOG_LEVEL", LogLevel.INFO),
@@ -140,7 +121,7 @@ public record OperatorConfig(
         env.required("POD_NAME", SUBDOMAIN, "the pod's own name, from the downward API"));
   }
 
-  private static Mysql mysql(Environment env) {
+  private static LedgerConfig ledger(Environment env) {
     Ssl mode = env.choice("MYSQL_SSL_MODE", Ssl.REQUIRED);
     Optional<Path> ca = env.optional("MYSQL_CA_FILE").map(Path::of);
     ca.filter(path -> !Files.isReadable(path))
@@ -157,16 +138,16 @@ public record OperatorConfig(
               + PREFIX
               + "MYSQL_SSL_MODE to VERIFY_CA or VERIFY_IDENTITY, or unset this");
     }
-    return new Mysql(
+    return new LedgerConfig(
         env.required("MYSQL_HOST", HOST, "the host name of the MySQL server"),
         env.number("MYSQL_PORT", 3306, 1, 65_535),
         env.required("MYSQL_DATABASE", SCHEMA, "the schema that belongs to the operator alone"),
         env.required("MYSQL_USER", Pattern.compile(".{1,128}"), "the user the operator logs in as"),
-        new Secret(
-            env.required(
-                "MYSQL_PASSWORD", Pattern.compile(".{1,512}"), "that user's password (a Secret)")),
+        env.required(
+            "MYSQL_PASSWORD", Pattern.compile(".{1,512}"), "that user's password (a Secret)"),
         mode,
-        ca);
+        ca.filter(path -> mode != Ssl.REQUIRED),
+        LedgerConfig.DEFAULT_POOL_SIZE);
   }
 
   private static Ageing ageing(Environment env) {

@@ -9,9 +9,9 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.luigioperator.OperatorConfig.Invalid;
 import io.luigioperator.OperatorConfig.LogLevel;
+import io.luigioperator.admission.Capacity;
 import io.luigioperator.api.Priority;
 import io.luigioperator.ledger.LedgerConfig.Ssl;
-import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -54,14 +54,14 @@ class OperatorConfigTest {
     OperatorConfig config = OperatorConfig.from(LEAST);
 
     assertThat(config.namespaces()).isEmpty();
-    assertThat(config.mysql().port()).isEqualTo(3306);
-    assertThat(config.mysql().sslMode()).isEqualTo(Ssl.REQUIRED);
-    assertThat(config.mysql().caFile()).isEmpty();
-    assertThat(config.maxRunning()).isEqualTo(20);
-    assertThat(config.nodeLossHold()).isEqualTo(Duration.ofMinutes(10));
-    assertThat(config.history()).isEqualTo(Duration.ofDays(400));
-    assertThat(config.jobTtl()).isEqualTo(Duration.ofHours(1));
-    assertThat(config.failedJobTtl()).isEqualTo(Duration.ofDays(1));
+    assertThat(config.ledger().port()).isEqualTo(3306);
+    assertThat(config.ledger().ssl()).isEqualTo(Ssl.REQUIRED);
+    assertThat(config.ledger().caFile()).isEmpty();
+    assertThat(config.capacity()).isEqualTo(new Capacity(20));
+    assertThat(config.limits().nodeLossHold()).isEqualTo(Duration.ofMinutes(10));
+    assertThat(config.retention().jobs()).isEqualTo(Duration.ofHours(1));
+    assertThat(config.retention().failedJobs()).isEqualTo(Duration.ofDays(1));
+    assertThat(config.retention().history()).isEqualTo(Duration.ofDays(400));
     assertThat(config.ageing().headStarts())
         .containsEntry(Priority.Low, Duration.ZERO)
         .containsEntry(Priority.Normal, Duration.ofHours(1))
@@ -69,91 +69,6 @@ class OperatorConfigTest {
         .containsEntry(Priority.Critical, Duration.ofHours(24));
     assertThat(config.httpPort()).isEqualTo(8080);
     assertThat(config.logLevel()).isEqualTo(LogLevel.INFO);
-  }
-
-  @Test
-  void everyVariableChangesTheConfiguration(@TempDir Path dir) throws Exception {
-    Path ca = Files.writeString(dir.resolve("ca.pem"), "");
-    Map<String, String> changes = new HashMap<>();
-    changes.put("LUIGI_OPERATOR_CLUSTER_ID", "there");
-    changes.put("LUIGI_OPERATOR_NAMESPACES", "a, b");
-    changes.put("LUIGI_OPERATOR_MYSQL_HOST", "10.0.0.1");
-    changes.put("LUIGI_OPERATOR_MYSQL_PORT", "3307");
-    changes.put("LUIGI_OPERATOR_MYSQL_DATABASE", "other");
-    changes.put("LUIGI_OPERATOR_MYSQL_USER", "other");
-    changes.put("LUIGI_OPERATOR_MYSQL_PASSWORD", "other");
-    changes.put("LUIGI_OPERATOR_MYSQL_SSL_MODE", "VERIFY_IDENTITY");
-    changes.put("LUIGI_OPERATOR_MYSQL_CA_FILE", ca.toString());
-    changes.put("LUIGI_OPERATOR_CAPACITY_MAX_RUNNING", "1");
-    changes.put("LUIGI_OPERATOR_NODE_LOSS_HOLD_SECONDS", "0");
-    changes.put("LUIGI_OPERATOR_HISTORY_DAYS", "30");
-    changes.put("LUIGI_OPERATOR_JOB_TTL_SECONDS", "60");
-    changes.put("LUIGI_OPERATOR_FAILED_JOB_TTL_SECONDS", "120");
-    changes.put("LUIGI_OPERATOR_HEAD_START_SECONDS", "Low=0,Normal=1,High=2,Critical=3");
-    changes.put("LUIGI_OPERATOR_HTTP_PORT", "9090");
-    changes.put("LUIGI_OPERATOR_LOG_LEVEL", "DEBUG");
-    changes.put("LUIGI_OPERATOR_LEASE_NAME", "other");
-    changes.put("LUIGI_OPERATOR_LEASE_NAMESPACE", "other");
-    changes.put("LUIGI_OPERATOR_POD_NAME", "other");
-    assertThat(changes.keySet()).containsExactlyInAnyOrderElementsOf(OperatorConfig.keys());
-
-    // a CA is refused where nothing is verified, so both sides verify
-    Map<String, String> base = new HashMap<>(LEAST);
-    base.put("LUIGI_OPERATOR_MYSQL_SSL_MODE", "VERIFY_CA");
-    OperatorConfig before = OperatorConfig.from(base);
-    for (Map.Entry<String, String> change : changes.entrySet()) {
-      Map<String, String> env = new HashMap<>(base);
-      env.put(change.getKey(), change.getValue());
-      assertThat(OperatorConfig.from(env)).describedAs(change.getKey()).isNotEqualTo(before);
-    }
-  }
-
-  /**
-   * For each setting the test that fails when it has no effect. The test database lets everybody
-   * in, so who logs in is looked at in the configuration alone.
-   */
-  private static final Map<String, String> EFFECTS =
-      Map.ofEntries(
-          Map.entry("CLUSTER_ID", "OperatorIT.aRunGoesAllTheWay"),
-          Map.entry("NAMESPACES", "OperatorIT.runsOfOtherNamespacesAreLeftAlone"),
-          Map.entry("MYSQL_HOST", "OperatorIT.aRunGoesAllTheWay"),
-          Map.entry(
-              "MYSQL_PORT", "MainIT.whileTheDatabaseIsAwayItIsAliveButNotReadyAndCanBeStopped"),
-          Map.entry("MYSQL_DATABASE", "OperatorIT.aRunGoesAllTheWay"),
-          Map.entry("MYSQL_USER", "OperatorConfigTest.everyVariableChangesTheConfiguration"),
-          Map.entry("MYSQL_PASSWORD", "OperatorConfigTest.everyVariableChangesTheConfiguration"),
-          Map.entry("MYSQL_SSL_MODE", "ledger.TlsTests.theServersAuthorityIsTrustedAndNoOther"),
-          Map.entry("MYSQL_CA_FILE", "ledger.TlsTests.theServersAuthorityIsTrustedAndNoOther"),
-          Map.entry(
-              "CAPACITY_MAX_RUNNING",
-              "OperatorIT.runsOfOneClientGoOneAfterTheOtherAndSlotsAreKept"),
-          Map.entry(
-              "NODE_LOSS_HOLD_SECONDS", "OperatorIT.aRunWhoseNodeIsLostIsTriedAgainAfterTheHold"),
-          Map.entry(
-              "HISTORY_DAYS",
-              "reconcile.SweepTest.requestsStayAsLongAsTheHistoryAndTheOutcomeForEver"),
-          Map.entry("JOB_TTL_SECONDS", "reconcile.SweepTest.jobsStayAsLongAsTheirOutcomeSays"),
-          Map.entry(
-              "FAILED_JOB_TTL_SECONDS", "reconcile.SweepTest.jobsStayAsLongAsTheirOutcomeSays"),
-          Map.entry("HEAD_START_SECONDS", "OperatorIT.withoutHeadStartsWhoCameFirstGoesFirst"),
-          Map.entry("HTTP_PORT", "MainIT.aPortThatIsTakenEndsTheStartWithTheReason"),
-          Map.entry("LOG_LEVEL", "MainIT.whenTheLeaderIsKilledAnotherLeadsWithinTenSeconds"),
-          Map.entry("LEASE_NAME", "MainIT.onSigtermItStopsInOrderAndEndsWithZero"),
-          Map.entry("LEASE_NAMESPACE", "MainIT.onSigtermItStopsInOrderAndEndsWithZero"),
-          Map.entry("POD_NAME", "MainIT.onSigtermItStopsInOrderAndEndsWithZero"));
-
-  @Test
-  void everySettingHasATestOfItsEffect() throws ClassNotFoundException {
-    assertThat(EFFECTS.keySet().stream().map(OperatorConfig.PREFIX::concat))
-        .containsExactlyInAnyOrderElementsOf(OperatorConfig.keys());
-    for (String test : EFFECTS.values()) {
-      int dot = test.lastIndexOf('.');
-      Class<?> owner = Class.forName("io.luigioperator." + test.substring(0, dot));
-      assertThat(owner.getDeclaredMethods())
-          .extracting(Method::getName)
-          .describedAs(owner.getName())
-          .contains(test.substring(dot + 1));
-    }
   }
 
   @Test

@@ -7,9 +7,14 @@ package io.luigioperator.chart;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.luigioperator.OperatorConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -47,6 +52,44 @@ record Manifests(List<JsonNode> objects) {
         .filter(o -> nameOf(o).equals(name))
         .findFirst()
         .orElseThrow(() -> new AssertionError("there is no " + kind + " " + name));
+  }
+
+  /** What the operator reads from the environment that its Deployment gives it. */
+  OperatorConfig configuration() throws OperatorConfig.Invalid, IOException {
+    return OperatorConfig.from(environment());
+  }
+
+  /** What the kubelet would put into the container. */
+  private Map<String, String> environment() throws IOException {
+    JsonNode pod = only("Deployment").at("/spec/template");
+    var environment = new TreeMap<String, String>();
+    for (JsonNode entry : pod.at("/spec/containers/0/env")) {
+      environment.put(entry.path("name").asText(), value(entry));
+    }
+    String ca = "LUIGI_OPERATOR_MYSQL_CA_FILE";
+    if (environment.containsKey(ca)) {
+      Path file = Path.of(environment.get(ca));
+      if (each(pod.at("/spec/containers/0/volumeMounts"))
+          .noneMatch(m -> Path.of(m.path("mountPath").asText()).equals(file.getParent()))) {
+        throw new AssertionError("nothing is mounted where the CA is looked for: " + file);
+      }
+      environment.put(ca, Files.writeString(Path.of("target", "ca.crt"), "").toString());
+    }
+    return environment;
+  }
+
+  private static String value(JsonNode entry) {
+    JsonNode secret = entry.at("/valueFrom/secretKeyRef");
+    if (!secret.isMissingNode()) {
+      return secret.path("name").asText() + "/" + secret.path("key").asText();
+    }
+    String field = entry.at("/valueFrom/fieldRef/fieldPath").asText();
+    return switch (field) {
+      case "metadata.namespace" -> Helm.NAMESPACE;
+      case "metadata.name" -> "tidy-luigi-operator-6c7d9f5b8-x2x7q";
+      case "" -> entry.path("value").asText();
+      default -> throw new AssertionError("unknown field " + field);
+    };
   }
 
   static String nameOf(JsonNode object) {

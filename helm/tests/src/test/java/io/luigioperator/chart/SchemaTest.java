@@ -6,6 +6,9 @@ package io.luigioperator.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -140,5 +143,31 @@ class SchemaTest {
           }
         });
     assertThat(silent).isEmpty();
+  }
+
+  /** A value nobody finds in values.yaml, or one that the schema does not know, is a dead one. */
+  @Test
+  void fileAndSchemaHaveTheSameValues() throws IOException {
+    var inFile = new TreeSet<String>();
+    JsonNode file =
+        Manifests.parse(Files.readString(Tools.HELM.resolve(Helm.OPERATOR).resolve("values.yaml")))
+            .objects()
+            .getFirst();
+    collect("", file, inFile);
+    assertThat(inFile).isEqualTo(Schema.leaves().keySet());
+  }
+
+  private static void collect(String prefix, JsonNode object, TreeSet<String> leaves) {
+    object
+        .properties()
+        .forEach(
+            entry -> {
+              String path = prefix + entry.getKey();
+              if (Schema.objects().contains(path)) {
+                collect(path + ".", entry.getValue(), leaves);
+              } else {
+                leaves.add(path);
+              }
+            });
   }
 }

@@ -1,0 +1,430 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.chart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.luigioperator.OperatorConfig;
+import io.luigioperator.api.Phase;
+import io.luigioperator.run.ScheduleObject;
+import io.luigioperator.run.ScheduleView;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * The list of all that can be set or is said: variables of the operator, values of its chart,
+ * fields of the two resources. Each is changed, and something must come out otherwise.
+ */
+class EffectsTest {
+
+  private static void print(String kind, String key, String change, List<String> effect) {
+    System.out.printf("%-8s %-60s %s: %s%n", kind, key, change, abbreviated(effect));
+  }
+
+  private static String abbreviated(List<String> effect) {
+    String text = String.join("; ", effect.subList(0, Math.min(2, effect.size())));
+    return effect.size() > 2 ? text + "; and %d more".formatted(effect.size() - 2) : text;
+  }
+
+  private static Stream<String[]> cells(String table) {
+    return table
+        .lines()
+        .map(line -> Arrays.stream(line.split("\\|", -1)).map(String::strip))
+        .map(cells -> cells.toArray(String[]::new));
+  }
+
+  // ---- variables
+
+  /**
+   * @param part of the configuration that changes, and nothing else does
+   * @param test that shows what this part of the configuration is good for
+   */
+  record Variable(String key, String to, String part, String test) {}
+
+  static final List<Variable> VARIABLES =
+      cells(
+              """
+              CAPACITY_MAX_RUNNING   | 77              | capacity.maxRunning = 77       | OperatorIT.runsOfOneClientGoOneAfterTheOtherAndSlotsAreKept
+              CLUSTER_ID             | there           | clusterId = there              | OperatorIT.aRunGoesAllTheWay
+              FAILED_JOB_TTL_SECONDS | 60              | retention.failedJobs = PT1M    | reconcile/SweepTest.jobsStayAsLongAsTheirOutcomeSays
+              HEAD_START_SECONDS     | Low=0,Normal=3600,High=14400,Critical=90000 | ageing.headStarts.Critical = PT25H | OperatorIT.withoutHeadStartsWhoCameFirstGoesFirst
+              HISTORY_DAYS           | 30              | retention.history = PT720H     | reconcile/SweepTest.requestsStayAsLongAsTheHistoryAndTheOutcomeForEver
+              HTTP_PORT              | 9090            | httpPort = 9090                | MainIT.aPortThatIsTakenEndsTheStartWithTheReason
+              JOB_TTL_SECONDS        | 60              | retention.jobs = PT1M          | reconcile/SweepTest.jobsStayAsLongAsTheirOutcomeSays
+              LEASE_NAME             | other           | leaseName = other              | MainIT.onSigtermItStopsInOrderAndEndsWithZero
+              LEASE_NAMESPACE        | other           | leaseNamespace = other         | MainIT.onSigtermItStopsInOrderAndEndsWithZero
+              LOG_LEVEL              | DEBUG           | logLevel = DEBUG               | MainIT.whenTheLeaderIsKilledAnotherLeadsWithinTenSeconds
+              MYSQL_CA_FILE          | pom.xml         | ledger.caFile = pom.xml        | ledger/TlsTests.theServersAuthorityIsTrustedAndNoOther
+              MYSQL_DATABASE         | other           | ledger.database = other        | OperatorIT.aRunGoesAllTheWay
+              MYSQL_HOST             | other           | ledger.host = other            | OperatorIT.aRunGoesAllTheWay
+              MYSQL_PASSWORD         | other           | ledger.password = other        | ledger/TlsTests.everySessionIsEncryptedInUtcAndReadCommitted
+              MYSQL_PORT             | 3307            | ledger.port = 3307             | ledger/TlsTests.aServerWithoutTlsIsRefusedInWords
+              MYSQL_SSL_MODE         | VERIFY_IDENTITY | ledger.ssl = VERIFY_IDENTITY   | ledger/TlsTests.theServersAuthorityIsTrustedAndNoOther
+              MYSQL_USER             | other           | ledger.user = other            | ledger/TlsTests.everySessionIsEncryptedInUtcAndReadCommitted
+              NAMESPACES             | sales           | namespaces.0 = sales           | OperatorIT.runsOfOtherNamespacesAreLeftAlone
+              NODE_LOSS_HOLD_SECONDS | 45              | limits.nodeLossHold = PT45S    | OperatorIT.aRunWhoseNodeIsLostIsTriedAgainAfterTheHold
+              POD_NAME               | other           | podName = other                | MainIT.onSigtermItStopsInOrderAndEndsWithZero
+              """)
+          .map(cell -> new Variable("LUIGI_OPERATOR_" + cell[0], cell[1], cell[2], cell[3]))
+          .toList();
+
+  /** A CA is refused where nothing is verified. */
+  private static final Map<String, String> LEAST =
+      Map.of(
+          "LUIGI_OPERATOR_CLUSTER_ID", "here",
+          "LUIGI_OPERATOR_MYSQL_HOST", "mysql",
+          "LUIGI_OPERATOR_MYSQL_DATABASE", "luigi",
+          "LUIGI_OPERATOR_MYSQL_USER", "luigi",
+          "LUIGI_OPERATOR_MYSQL_PASSWORD", "luigi",
+          "LUIGI_OPERATOR_MYSQL_SSL_MODE", "VERIFY_CA",
+          "LUIGI_OPERATOR_LEASE_NAMESPACE", "luigi-system",
+          "LUIGI_OPERATOR_POD_NAME", "luigi-operator-6f-x1");
+
+  @Test
+  void everyVariableIsListed() {
+    assertThat(VARIABLES.stream().map(Variable::key))
+        .containsExactlyInAnyOrderElementsOf(OperatorConfig.keys());
+  }
+
+  @ParameterizedTest
+  @FieldSource("VARIABLES")
+  void aVariableChangesItsPart(Variable variable) throws Exception {
+    var changed = new TreeMap<>(LEAST);
+    changed.put(variable.key, variable.to);
+    List<String> effect = configuration(changed).since(configuration(LEAST));
+    assertThat(effect).containsExactly("operator." + variable.part);
+    assertIsATest(variable.test);
+    print("variable", variable.key, variable.to, List.of(variable.part, variable.test));
+  }
+
+  private static Lines configuration(Map<String, String> environment)
+      throws OperatorConfig.Invalid {
+    return new Lines().with("operator", OperatorConfig.from(environment));
+  }
+
+  private static void assertIsATest(String test) throws IOException {
+    String file = test.replaceFirst("[.].*", ".java");
+    Path source = Tools.REPOSITORY.resolve("operator/src/test/java/io/luigioperator").resolve(file);
+    assertThat(Files.readString(source))
+        .containsPattern(
+            "@Test\\s+(default )?void " + Pattern.quote(test.replaceFirst(".*[.]", "")) + "\\(");
+  }
+
+  // ---- values of the chart
+
+  /**
+   * @param set the values from which it is changed
+   * @param to the new value as JSON; further changes that it needs may follow after a semicolon
+   * @param shows what is otherwise then, of the operator all of it
+   */
+  record Value(String key, String set, String to, List<String> shows) {}
+
+  static final List<Value> VALUES =
+      cells(
+              """
+              admissionPolicies.enabled            | production-least | true                     | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-pipelines.spec.failurePolicy = Fail ; ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-service-accounts.spec.failurePolicy = Fail
+              admissionPolicies.perClient          | production       | true                     | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-clients.spec.failurePolicy = Fail
+              capacity.maxRunning                  | production       | 77                       | operator.capacity.maxRunning = 77
+              clusterId                            | production       | "west"                   | operator.clusterId = west
+              demo.mysql.image.pullPolicy          | demo             | "Always"                 | StatefulSet-mysql.spec.template.spec.containers.mysql.imagePullPolicy = Always
+              demo.mysql.image.repository          | demo             | "example.com/db"         | StatefulSet-mysql.spec.template.spec.containers.mysql.image = example.com/db:0.1.0
+              demo.mysql.image.tag                 | demo             | "9.1"                    | StatefulSet-mysql.spec.template.spec.containers.mysql.image = luigi-operator/mysql:9.1
+              demo.mysql.resources.limits          | demo             | {"memory":"3Gi"}         | StatefulSet-mysql.spec.template.spec.containers.mysql.resources.limits.memory = 3Gi
+              demo.mysql.resources.requests        | demo             | {"memory":"700Mi"}       | StatefulSet-mysql.spec.template.spec.containers.mysql.resources.requests.memory = 700Mi
+              demo.mysql.storage.className         | demo             | "fast"                   | StatefulSet-mysql.spec.volumeClaimTemplates.0.spec.storageClassName = fast
+              demo.mysql.storage.size              | demo             | "5Gi"                    | StatefulSet-mysql.spec.volumeClaimTemplates.0.spec.resources.requests.storage = 5Gi
+              historyDays                          | production       | 90                       | operator.retention.history = PT2160H
+              image.pullPolicy                     | production       | "Always"                 | Deployment.spec.template.spec.containers.operator.imagePullPolicy = Always ; Pod-test.spec.containers.probe.imagePullPolicy = Always
+              image.repository                     | production       | "example.com/op"         | Deployment.spec.template.spec.containers.operator.image = example.com/op:0.1.0 ; Pod-test.spec.containers.probe.image = example.com/op:0.1.0
+              image.tag                            | production       | "2.0"                    | Deployment.spec.template.spec.containers.operator.image = luigi-operator/operator:2.0 ; Pod-test.spec.containers.probe.image = luigi-operator/operator:2.0
+              imagePullSecrets                     | production       | [{"name":"reg"}]         | Deployment.spec.template.spec.imagePullSecrets.reg.name = reg ; Pod-test.spec.imagePullSecrets.reg.name = reg
+              jobs.failedTtlSeconds                | production       | 17000000                 | operator.retention.failedJobs = PT4722H13M20S
+              jobs.ttlSeconds                      | production       | 17000001                 | operator.retention.jobs = PT4722H13M21S
+              logLevel                             | production       | "WARN"                   | Deployment.spec.template.spec.containers.operator.env.LUIGI_OPERATOR_LOG_LEVEL.value = WARN ; operator.logLevel = WARN
+              mysql.caSecret                       | production       | "ca"; mysql.sslMode="VERIFY_CA" | Deployment.spec.template.spec.volumes.mysql-ca.secret.secretName = ca ; operator.ledger.caFile = target/ca.crt ; operator.ledger.ssl = VERIFY_CA
+              mysql.database                       | production       | "books"                  | operator.ledger.database = books
+              mysql.existingSecret                 | production       | "other"                  | operator.ledger.user = other/username ; operator.ledger.password = other/password
+              mysql.host                           | production       | "db.example.com"         | operator.ledger.host = db.example.com
+              mysql.port                           | production       | 3310                     | operator.ledger.port = 3310 ; NetworkPolicy.spec.egress.2.ports.0.port = 3310
+              mysql.sslMode                        | production       | "VERIFY_CA"              | operator.ledger.ssl = VERIFY_CA
+              networkPolicy.apiServerPorts         | production       | [16443]                  | NetworkPolicy.spec.egress.1.ports.0.port = 16443
+              networkPolicy.enabled                | production-least | true                     | NetworkPolicy.spec.podSelector.matchLabels.app.kubernetes.io/component = operator
+              nodeLossHoldSeconds                  | production       | 45                       | operator.limits.nodeLossHold = PT45S
+              nodeSelector                         | production       | {"disk":"ssd"}           | Deployment.spec.template.spec.nodeSelector.disk = ssd ; Pod-test.spec.nodeSelector.disk = ssd
+              podAnnotations                       | production       | {"example.com/a":"b"}    | Deployment.spec.template.metadata.annotations.example.com/a = b
+              podLabels                            | production       | {"team":"data"}          | Deployment.spec.template.metadata.labels.team = data
+              priorities.headStartSeconds.critical | production       | 90000                    | operator.ageing.headStarts.Critical = PT25H
+              priorities.headStartSeconds.high     | production       | 20000                    | operator.ageing.headStarts.High = PT5H33M20S
+              priorities.headStartSeconds.low      | production       | 100                      | operator.ageing.headStarts.Low = PT1M40S
+              priorities.headStartSeconds.normal   | production       | 4000                     | operator.ageing.headStarts.Normal = PT1H6M40S
+              priorityClassName                    | production       | "important"              | Deployment.spec.template.spec.priorityClassName = important
+              profile                              | production       | "demo"; mysql.host=""; mysql.existingSecret="" | StatefulSet-mysql.spec.serviceName = tidy-luigi-operator-mysql ; operator.ledger.host = tidy-luigi-operator-mysql ; operator.ledger.user = tidy-luigi-operator-mysql/username ; operator.ledger.password = tidy-luigi-operator-mysql/password
+              replicas                             | production       | 4                        | Deployment.spec.replicas = 4
+              resources.limits                     | production       | {"memory":"900Mi"}       | Deployment.spec.template.spec.containers.operator.resources.limits.memory = 900Mi
+              resources.requests                   | production       | {"cpu":"7m"}             | Deployment.spec.template.spec.containers.operator.resources.requests.cpu = 7m
+              serviceAccount.annotations           | production       | {"example.com/role":"r"} | ServiceAccount.metadata.annotations.example.com/role = r
+              tolerations                          | production       | [{"key":"gpu"}]          | Deployment.spec.template.spec.tolerations.0.key = gpu ; Pod-test.spec.tolerations.0.key = gpu
+              watchNamespaces                      | production       | ["sales"]                | operator.namespaces.0 = sales ; RoleBinding/luigi-system-tidy-luigi-operator-runs.metadata.namespace = sales
+              """)
+          .map(cell -> new Value(cell[0], cell[1], cell[2], List.of(cell[3].split(" ; "))))
+          .toList();
+
+  @Test
+  void everyValueIsListed() {
+    assertThat(VALUES.stream().map(Value::key))
+        .containsExactlyInAnyOrderElementsOf(Schema.leaves().keySet());
+  }
+
+  /**
+   * The lease is named after the release, the port is the container's own; two come from the pod.
+   */
+  @Test
+  void everyPartOfTheConfigurationIsChangedByAValue() {
+    var changed = new TreeSet<String>();
+    VALUES.stream()
+        .flatMap(value -> value.shows.stream())
+        .map(line -> line.replaceFirst(" = .*", ""))
+        .forEach(changed::add);
+    assertThat(VARIABLES.stream().map(v -> "operator." + v.part.replaceFirst(" = .*", "")))
+        .filteredOn(part -> !changed.contains(part))
+        .containsExactlyInAnyOrder(
+            "operator.httpPort",
+            "operator.leaseName",
+            "operator.leaseNamespace",
+            "operator.podName");
+  }
+
+  @ParameterizedTest
+  @FieldSource("VALUES")
+  void aValueChangesTheRendering(Value value) throws Exception {
+    var arguments = new ArrayList<String>();
+    for (String each : (value.key + "=" + value.to).split(";")) {
+      arguments.add("--set-json");
+      arguments.add(each.strip());
+    }
+    List<String> effect =
+        rendering(value.set, arguments.toArray(String[]::new)).since(rendering(value.set));
+    assertThat(effect).containsAll(value.shows);
+    assertThat(effect)
+        .filteredOn(line -> line.startsWith("operator."))
+        .allMatch(value.shows::contains);
+    print("value", value.key, value.to, value.shows);
+  }
+
+  private static Lines rendering(String set, String... arguments) throws Exception {
+    Manifests manifests = Helm.rendered(set, arguments);
+    var lines = new Lines().with("operator", manifests.configuration());
+    for (JsonNode object : manifests.objects()) {
+      String name = object.path("kind").asText() + "/" + Manifests.nameOf(object);
+      lines.with(name.replace("/tidy-luigi-operator", ""), object);
+    }
+    return lines;
+  }
+
+  // ---- fields of the resources
+
+  private static final Fields RUN = Fields.of("pipelineruns.luigi-operator.io.yaml");
+  private static final Fields SCHEDULE = Fields.of("pipelineschedules.luigi-operator.io.yaml");
+
+  /** Fields of a spec that nothing depends on, and why they are there. */
+  private static final Map<String, String> WITHOUT_EFFECT =
+      Map.of(
+          "run spec.rerun.mode",
+          "it has one value, which is also what happens without it",
+          "run spec.pipeline.allow.parameters[]",
+          "what others may choose matters in a schedule; an inline pipeline has no others",
+          "run spec.pipeline.allow.unlistedClients",
+          "the same");
+
+  /** Where one effect could hide the loss of another: those that must be there. */
+  private static final Map<String, List<String>> AMONG_OTHERS =
+      cells(
+              """
+              spec.activeDeadlineSeconds           | .job.runner.timeouts.deadlineSeconds ; .job.spec.template.spec.activeDeadlineSeconds
+              spec.client                          | .accepted.origin.admitKey ; .job.runner.run.client ; .job.runner.task.params.carrier
+              spec.date                            | .accepted.origin.businessDate ; .job.runner.run.date ; .job.runner.task.params.day
+              spec.desiredState                    | .accepted.standing.state ; .amended.standing.state
+              spec.maxAttempts                     | .accepted.budget.maxAttempts ; .amended.budget.maxAttempts
+              spec.notBeforeTime                   | .accepted.times.notBefore ; .amended.times.notBefore
+              spec.pipeline.mutex.group            | .accepted.origin.admitKey
+              spec.pipeline.mutex.scope            | .accepted.origin.admitKey
+              spec.pipeline.retry.maxAttempts      | .accepted.budget.maxAttempts ; .amended.budget.maxAttempts
+              spec.pipeline.timeouts.activeSeconds | .job.runner.timeouts.deadlineSeconds ; .job.spec.template.spec.activeDeadlineSeconds
+              spec.pipeline.timeouts.graceSeconds  | .job.runner.timeouts.graceSeconds ; .job.spec.template.spec.terminationGracePeriodSeconds ; .podGone
+              spec.pipeline.timeouts.startSeconds  | .job.spec.template.spec.activeDeadlineSeconds ; .notStarted
+              spec.priority                        | .accepted.times.admitAt ; .amended.times.admitAt
+              spec.startDeadlineSeconds            | .accepted.times.startDeadline ; .amended.times.startDeadline
+              """)
+          .collect(
+              Collectors.toUnmodifiableMap(cell -> cell[0], cell -> List.of(cell[1].split(" ; "))));
+
+  static Stream<String> fieldsOfSpecs() {
+    return fields("spec.");
+  }
+
+  /** A field is named by the kind of its resource and its path. */
+  private static Stream<String> fields(String half) {
+    return Stream.of("run", "schedule")
+        .flatMap(kind -> fieldsOf(kind).leaves().keySet().stream().map(path -> kind + " " + path))
+        .filter(field -> path(field).startsWith(half));
+  }
+
+  private static Fields fieldsOf(String field) {
+    return field.startsWith("run") ? RUN : SCHEDULE;
+  }
+
+  private static String kind(String field) {
+    return field.substring(0, field.indexOf(' '));
+  }
+
+  private static String path(String field) {
+    return field.substring(field.indexOf(' ') + 1);
+  }
+
+  @ParameterizedTest
+  @MethodSource("fieldsOfSpecs")
+  void aFieldOfASpecChangesWhatTheOperatorMakesOfIt(String field) {
+    var changes = new ArrayList<String>();
+    var effect = new LinkedHashSet<String>();
+    for (JsonNode document : kind(field).equals("run") ? RUNS : SCHEDULES) {
+      for (Fields.Change change : fieldsOf(field).changes(document, path(field))) {
+        changes.add(change.words());
+        effect.addAll(made(change.document()).since(AS_IT_IS.get(document)));
+      }
+    }
+    assertThat(changes).as("documents that set %s", field).isNotEmpty();
+    assertThat(effect.isEmpty())
+        .as("no effect of %s: %s", field, changes)
+        .isEqualTo(WITHOUT_EFFECT.containsKey(field));
+    AMONG_OTHERS
+        .getOrDefault(path(field), List.of())
+        .forEach(
+            part -> assertThat(effect).as(field + part).anyMatch(line -> line.contains(part)));
+    print("field", field, changes.getFirst(), List.copyOf(effect));
+  }
+
+  @Test
+  void theExceptionsAreFields() {
+    assertThat(fieldsOfSpecs()).containsAll(WITHOUT_EFFECT.keySet());
+    assertThat(fieldsOfSpecs().map(EffectsTest::path)).containsAll(AMONG_OTHERS.keySet());
+  }
+
+  private static final ObjectNode REFERENCE = choosing(Fields.valid("run-by-reference.yaml"));
+  private static final List<ObjectNode> RUNS =
+      List.of(
+          Fields.valid("run-inline.yaml"),
+          onlyWhatItMust(Fields.valid("run-inline.yaml")),
+          REFERENCE);
+  private static final List<ObjectNode> SCHEDULES =
+      List.of(Fields.valid("schedule.yaml"), closed(Fields.valid("schedule.yaml")));
+
+  /** Else it does not matter what the schedule lets a run choose. */
+  private static ObjectNode choosing(ObjectNode run) {
+    var spec = (ObjectNode) run.get("spec");
+    spec.put("date", "2013-01-15");
+    spec.putArray("parameters").addObject().put("name", "note").put("value", "chosen");
+    return run;
+  }
+
+  /** Else what the run says hides what its pipeline says. */
+  private static ObjectNode onlyWhatItMust(ObjectNode run) {
+    ((ObjectNode) run.get("spec")).retain("pipeline", "client", "date");
+    return run;
+  }
+
+  /** Else it does not matter whether a client is listed. */
+  private static ObjectNode closed(ObjectNode schedule) {
+    ((ObjectNode) schedule.at("/spec/pipeline/allow")).remove("unlistedClients");
+    return schedule;
+  }
+
+  private static final Map<JsonNode, Lines> AS_IT_IS =
+      Stream.concat(RUNS.stream(), SCHEDULES.stream())
+          .collect(Collectors.toUnmodifiableMap(document -> document, EffectsTest::made));
+
+  /** All that the operator makes of a document. */
+  private static Lines made(JsonNode document) {
+    var lines = new Lines();
+    if (document.path("kind").asText().equals("PipelineRun")) {
+      boolean refers = document.at("/spec").has("scheduleRef");
+      Optional<ScheduleObject> schedule =
+          refers ? Optional.of(Situations.schedule(SCHEDULES.getFirst())) : Optional.empty();
+      Situations.of(document, schedule).describe("run", lines);
+      return lines;
+    }
+    ScheduleObject schedule = Situations.schedule(document);
+    lines.with(
+        "ready", Situations.json(ScheduleView.of(schedule, Optional.empty(), Situations.T0)));
+    for (String client : List.of("acme", "globex", "initech")) {
+      ObjectNode run = REFERENCE.deepCopy();
+      ((ObjectNode) run.get("spec")).put("client", client);
+      Situations.of(run, Optional.of(schedule)).describe(client, lines);
+    }
+    return lines;
+  }
+
+  // ---- fields of statuses
+
+  private static final Map<String, JsonNode> STATUSES = statuses();
+
+  private static Map<String, JsonNode> statuses() {
+    var statuses = new LinkedHashMap<String, JsonNode>();
+    ScheduleObject schedule = Situations.schedule(SCHEDULES.getFirst());
+    Situations.statuses(REFERENCE, schedule)
+        .forEach((situation, status) -> statuses.put("run: " + situation, said(status)));
+    statuses.put(
+        "schedule: as it is", said(ScheduleView.of(schedule, Optional.empty(), Situations.T0)));
+    return statuses;
+  }
+
+  private static JsonNode said(Object status) {
+    return Situations.json(Map.of("status", status));
+  }
+
+  static Stream<String> fieldsOfStatuses() {
+    return fields("status.");
+  }
+
+  @ParameterizedTest
+  @MethodSource("fieldsOfStatuses")
+  void aFieldOfAStatusIsSaid(String field) {
+    var said = new ArrayList<String>();
+    STATUSES.forEach(
+        (situation, document) -> {
+          if (situation.startsWith(kind(field))) {
+            fieldsOf(field)
+                .places(path(field), document)
+                .forEach(place -> said.add(situation + ": " + document.at(place)));
+          }
+        });
+    assertThat(said).as("situations that say %s", field).isNotEmpty();
+    print("said", field, "", said);
+  }
+
+  @Test
+  void everyPhaseIsSaid() {
+    assertThat(STATUSES.values().stream().map(s -> s.at("/status/phase").asText()))
+        .containsAll(Arrays.stream(Phase.values()).map(Phase::name).toList());
+  }
+}
