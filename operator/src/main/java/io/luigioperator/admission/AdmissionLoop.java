@@ -9,18 +9,24 @@ import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
+import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.Claimed;
 import io.luigioperator.ledger.Ledger.Head;
 import io.luigioperator.ledger.Ledger.ObjectRecord;
 import io.luigioperator.ledger.Ledger.RunRecord;
+import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -29,11 +35,17 @@ import org.slf4j.LoggerFactory;
 /**
  * Fills the free slots with the heads of free keys. One pass at a time on the leader; a second
  * leader would claim other heads or lose the race for the same ones, and no more.
+ *
+ * <p>What goes wrong with one head is that head's affair: it is held or passed over, and the others
+ * have their turn.
  */
 public final class AdmissionLoop {
 
   private static final Logger LOG = LoggerFactory.getLogger(AdmissionLoop.class);
   private static final int PAGE = 50;
+
+  /** One lost answer is one head's bad luck; two in a row, and a store is away. */
+  private static final int SILENCES = 2;
 
   private final Ledger ledger;
   private final Kube kube;
@@ -41,6 +53,7 @@ public final class AdmissionLoop {
   private final Capacity capacity;
   private final Supplier<String> tokens;
   private final Consumer<RunKey> launch;
+  private volatile Set<AdmitKey> barred = Set.of();
 
   /**
    * @param tokens each claim's own, never one twice
@@ -61,20 +74,37 @@ public final class AdmissionLoop {
     this.launch = launch;
   }
 
+  /** From now on claims none of these keys, and all others. */
+  public void bar(Set<AdmitKey> keys) {
+    barred = Set.copyOf(keys);
+  }
+
   /**
    * One pass.
    *
    * @return how many slots are free after it
+   * @throws LedgerUnavailable if the ledger is away
+   * @throws KubeUnavailable if the API server is
    */
   public int pass() {
     int free =
         capacity.free(occupied(), kube.crowded(ledger.now()) ? Crowding.CROWDED : Crowding.ROOMY);
+    int silences = 0;
     Optional<Head> last = Optional.empty();
     while (free > 0) {
       List<Head> heads = ledger.openHeads(last, PAGE);
       for (Head head : heads) {
-        if (free > 0 && isHere(head.run())) {
-          free -= claim(head);
+        if (free == 0) {
+          break;
+        }
+        try {
+          free -= admit(head);
+          silences = 0;
+        } catch (LedgerUnavailable e) {
+          free--; // it may be a claim's, committed all the same
+          silences = passedOver(head, e, silences);
+        } catch (KubeUnavailable e) {
+          silences = passedOver(head, e, silences);
         }
       }
       if (heads.size() < PAGE) {
@@ -83,6 +113,47 @@ public final class AdmissionLoop {
       last = Optional.of(heads.getLast());
     }
     return free;
+  }
+
+  private static int passedOver(Head head, RuntimeException silence, int before) {
+    if (before + 1 == SILENCES) {
+      throw silence;
+    }
+    LOG.atWarn()
+        .addKeyValue("run", head.run())
+        .addKeyValue("error", silence.getMessage())
+        .log("passed over: a store did not answer");
+    return before + 1;
+  }
+
+  /** How many slots it took. */
+  private int admit(Head head) {
+    try {
+      return !barred.contains(head.key()) && isHere(head.run()) ? claim(head) : 0;
+    } catch (LedgerUnavailable | KubeUnavailable e) {
+      throw e;
+    } catch (KubeForbidden e) {
+      hold(
+          head.run(),
+          Reasons.NAMESPACE_MISSING,
+          "cluster %s may not read it: %s".formatted(clusterId, e.getMessage()));
+      return 0;
+    } catch (RuntimeException e) {
+      LOG.atError().addKeyValue("run", head.run()).setCause(e).log("run cannot be admitted");
+      hold(head.run(), Reasons.INTERNAL_ERROR, "it cannot be admitted: " + e);
+      return 0;
+    }
+  }
+
+  /** A head that cannot even be held stays, and is passed over in each pass. */
+  private void hold(RunKey run, String reason, String words) {
+    try {
+      ledger.hold(run, reason, words);
+    } catch (LedgerUnavailable e) {
+      throw e;
+    } catch (RuntimeException e) {
+      LOG.atError().addKeyValue("run", run).setCause(e).log("run cannot be held");
+    }
   }
 
   private int claim(Head head) {
@@ -100,7 +171,7 @@ public final class AdmissionLoop {
     return attempt
         .binding()
         .flatMap(b -> kube.attempt(attempt, Freshness.CACHED).pod(b.podUid()))
-        .filter(p -> p.ending().isPresent())
+        .filter(p -> p.ending().isPresent() || p.terminal() || p.gone())
         .isPresent();
   }
 
@@ -113,33 +184,59 @@ public final class AdmissionLoop {
     if (found.isEmpty()) {
       return false;
     }
-    RunRecord record = found.get();
-    if (record.object().isPresent()) {
-      String uid = record.object().get().uid();
-      return kube.run(key, Freshness.LIVE)
-          .filter(o -> o.uid().equals(uid) && !o.deleting())
-          .isPresent();
+    Run run = found.get().run();
+    Optional<ObjectRecord> recorded = found.get().object();
+    if (recorded.isEmpty()) {
+      return !holdIfNotServed(key) && bringHere(key, run);
     }
-    return bringHere(key, record);
+    boolean here =
+        kube.run(key, Freshness.LIVE)
+            .filter(o -> o.uid().equals(recorded.get().uid()) && !o.deleting())
+            .isPresent();
+    if (!here) { // asked only now: every claim waits for the first look
+      holdIfNotServed(key);
+    }
+    return here;
   }
 
-  private boolean bringHere(RunKey key, RunRecord record) {
-    if (kube.namespace(key.namespace()) != NamespaceState.ACTIVE || !kube.crdEstablished()) {
-      ledger.hold(
-          key,
-          Reasons.NAMESPACE_MISSING,
-          "namespace %s or the PipelineRun CRD is not in cluster %s"
-              .formatted(key.namespace(), clusterId));
+  /** Holds a run until its namespace is there; true if it is not. */
+  private boolean holdIfNotServed(RunKey key) {
+    if (kube.namespace(key.namespace()) == NamespaceState.ACTIVE && kube.crdEstablished()) {
       return false;
     }
-    return switch (kube.createRun(key, RequestJson.read(record.run().origin().request()).asked())) {
+    hold(
+        key,
+        Reasons.NAMESPACE_MISSING,
+        "namespace %s or the PipelineRun CRD is not in cluster %s"
+            .formatted(key.namespace(), clusterId));
+    return true;
+  }
+
+  private boolean bringHere(RunKey key, Run run) {
+    return switch (kube.createRun(key, RequestJson.read(run.origin().request()).asked())) {
       case RunCreation.Present(RunObject o) -> {
-        ledger.recordObject(key, new ObjectRecord(clusterId, o.uid(), o.generation()));
+        if (!RequestJson.hash(o.spec()).equals(run.origin().requestSha())) {
+          hold(
+              key,
+              Reasons.INTERNAL_ERROR,
+              ("a PipelineRun %s that asks for something else is in cluster %s; delete it, then set"
+                      + " desiredState of this one to Held and back to Running")
+                  .formatted(key, clusterId));
+          yield false;
+        }
+        ledger.recordObject(key, ObjectRecord.of(clusterId, o));
         yield !o.deleting();
       }
       case RunCreation.Refused(String words) -> {
         LOG.atError().addKeyValue("run", key).addKeyValue("words", words).log("object refused");
-        ledger.hold(key, Reasons.INTERNAL_ERROR, "the API server refuses its object: " + words);
+        hold(key, Reasons.INTERNAL_ERROR, "the API server refuses its object: " + words);
+        yield false;
+      }
+      case RunCreation.NotNow(String words) -> {
+        LOG.atWarn()
+            .addKeyValue("run", key)
+            .addKeyValue("words", words)
+            .log("object refused for now; passed over");
         yield false;
       }
     };

@@ -21,12 +21,12 @@ final class Answers {
 
   private Answers() {}
 
-  /** Asks something that cannot be refused for a reason of ours; any error means: later. */
+  /** Asks something that has no other answer: any error means later, or not to us. */
   static <T> T ask(String what, Supplier<T> call) {
     try {
       return call.get();
     } catch (KubernetesClientException e) {
-      throw unavailable(what, e);
+      throw failure(what, e);
     }
   }
 
@@ -78,12 +78,15 @@ final class Answers {
         .orElse("no reason given");
   }
 
-  static KubeUnavailable unavailable(String what, KubernetesClientException e) {
-    return new KubeUnavailable(
+  /** For whoever asked: {@link KubeForbidden} when it is not for us to ask, else: later. */
+  static RuntimeException failure(String what, KubernetesClientException e) {
+    String words =
         e.getCode() > 0
             ? "%s: %d: %s".formatted(what, e.getCode(), words(e))
-            : "%s: no answer: %s".formatted(what, root(e)),
-        e);
+            : "%s: no answer: %s".formatted(what, root(e));
+    return e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
+        ? new KubeForbidden(words, e)
+        : new KubeUnavailable(words, e);
   }
 
   /** The client library wraps what really happened several times. */

@@ -32,11 +32,16 @@ import io.luigioperator.run.ScheduleObject;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The door, with the fabric8 client. Live reads ask for the newest state and never for a cached
@@ -48,9 +53,11 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   private static final Duration CONNECTION_TIMEOUT = Duration.ofSeconds(5);
   private static final String PIPELINE_RUNS = "pipelineruns.luigi-operator.io";
 
+  private static final Logger LOG = LoggerFactory.getLogger(Fabric8Kube.class);
+
   private final KubernetesClient client;
   private final JobBlueprint blueprint;
-  private final List<String> namespaces;
+  private final Places places;
   private final ClusterView view;
   private final Watches watches;
   private final EventWriter events;
@@ -67,7 +74,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       InstantSource clock) {
     this.client = client;
     this.blueprint = blueprint;
-    this.namespaces = List.copyOf(namespaces);
+    places = new Places(namespaces);
     view = new ClusterView(clock);
     watches = new Watches(client, view, namespaces);
     events = new EventWriter(client, clock);
@@ -127,14 +134,39 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public NamespaceState namespace(String name) {
-    Namespace namespace =
-        Answers.ask("reading namespace " + name, () -> client.namespaces().withName(name).get());
-    if (namespace == null) {
-      return NamespaceState.ABSENT;
+    return read(name)
+        .map(
+            n ->
+                n.getMetadata().getDeletionTimestamp() == null
+                    ? NamespaceState.ACTIVE
+                    : NamespaceState.TERMINATING)
+        .orElse(NamespaceState.ABSENT);
+  }
+
+  @Override
+  public Optional<Instant> deletionsConfirmed(String namespace) {
+    return read(namespace)
+        .flatMap(n -> Optional.ofNullable(n.getMetadata().getAnnotations()))
+        .flatMap(a -> Optional.ofNullable(a.get(Marks.DELETIONS_CONFIRMED)))
+        .flatMap(time -> written(namespace, time));
+  }
+
+  private static Optional<Instant> written(String namespace, String time) {
+    try {
+      return Optional.of(Instant.parse(time));
+    } catch (DateTimeParseException e) {
+      LOG.atWarn()
+          .addKeyValue("namespace", namespace)
+          .addKeyValue("error", e.getMessage())
+          .log(Marks.DELETIONS_CONFIRMED + " is not a time such as 2026-01-31T12:00:00Z");
+      return Optional.empty();
     }
-    return namespace.getMetadata().getDeletionTimestamp() == null
-        ? NamespaceState.ACTIVE
-        : NamespaceState.TERMINATING;
+  }
+
+  private Optional<Namespace> read(String namespace) {
+    return Optional.ofNullable(
+        Answers.ask(
+            "reading namespace " + namespace, () -> client.namespaces().withName(namespace).get()));
   }
 
   @Override
@@ -174,19 +206,36 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   public Optional<RunObject> run(RunKey key, Freshness freshness) {
     return switch (freshness) {
       case CACHED -> view.run(key);
-      case LIVE -> {
-        PipelineRun run =
-            Answers.ask(
-                "reading PipelineRun " + key,
-                () ->
-                    client
-                        .resources(PipelineRun.class)
-                        .inNamespace(key.namespace())
-                        .withName(key.name())
-                        .get());
-        yield Optional.ofNullable(run).map(Resources::run);
-      }
+      case LIVE ->
+          in(key.namespace(), () -> Optional.ofNullable(live(key)), Optional.<PipelineRun>empty())
+              .map(Resources::run);
     };
+  }
+
+  private @Nullable PipelineRun live(RunKey key) {
+    return Answers.ask(
+        "reading PipelineRun " + key,
+        () ->
+            client
+                .resources(PipelineRun.class)
+                .inNamespace(key.namespace())
+                .withName(key.name())
+                .get());
+  }
+
+  /**
+   * Reads in a namespace. The rights there are gone with it, so that for one that was deleted the
+   * server answers "forbidden" and not "not found"; and in it there is nothing.
+   */
+  private <T> T in(String namespace, Supplier<T> read, T nothing) {
+    try {
+      return read.get();
+    } catch (KubeForbidden e) {
+      if (namespace(namespace) == NamespaceState.ABSENT) {
+        return nothing;
+      }
+      throw e;
+    }
   }
 
   @Override
@@ -204,12 +253,14 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       if (Answers.isAlreadyExists(e)) {
         return run(key, Freshness.LIVE)
             .map(RunCreation.Present::new)
-            .orElseThrow(() -> Answers.unavailable(what, e));
+            .orElseThrow(() -> Answers.failure(what, e));
       }
       if (Answers.isRefusal(e)) {
-        return new RunCreation.Refused(Answers.words(e));
+        return PodVerdict.mayPass(e)
+            ? new RunCreation.NotNow(Answers.words(e))
+            : new RunCreation.Refused(Answers.words(e));
       }
-      throw Answers.unavailable(what, e);
+      throw Answers.failure(what, e);
     }
   }
 
@@ -247,7 +298,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
         }
         throw new IllegalStateException(what + ": refused: " + Answers.words(e), e);
       }
-      throw Answers.unavailable(what, e);
+      throw Answers.failure(what, e);
     }
   }
 
@@ -262,7 +313,13 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   public AttemptSeen attempt(Attempt attempt, Freshness freshness) {
     return switch (freshness) {
       case CACHED -> view.attempt(attempt);
-      case LIVE -> live(attempt);
+      case LIVE ->
+          view.completed(
+              attempt,
+              in(
+                  attempt.run().namespace(),
+                  () -> live(attempt),
+                  new AttemptSeen(Optional.empty(), List.of(), true)));
     };
   }
 
@@ -281,7 +338,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     if (attempt.binding().isPresent() && ours.stream().noneMatch(p -> attempt.isBoundTo(p.uid()))) {
       ours.addAll(boundWithoutLabels(attempt));
     }
-    return view.completed(attempt, new AttemptSeen(job, ours, true));
+    return new AttemptSeen(job, ours, true);
   }
 
   /**
@@ -321,12 +378,12 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       if (Answers.isAlreadyExists(e)) {
         return job(run.key().namespace(), attempt.jobName())
             .map(JobCreation.Exists::new)
-            .orElseThrow(() -> Answers.unavailable(what, e));
+            .orElseThrow(() -> Answers.failure(what, e));
       }
       if (Answers.isRefusal(e)) {
         return new JobCreation.Refused(Answers.words(e));
       }
-      throw Answers.unavailable(what, e);
+      throw Answers.failure(what, e);
     }
   }
 
@@ -342,7 +399,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       if (Answers.isRefusal(e)) {
         return PodVerdict.of(e);
       }
-      throw Answers.unavailable("asking about the pod of run " + run, e);
+      throw Answers.failure("asking about the pod of run " + run, e);
     }
   }
 
@@ -379,33 +436,23 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       client.raw(path, "DELETE", options);
     } catch (KubernetesClientException e) {
       if (!Answers.isNotFound(e) && !Answers.isOtherUid(e)) {
-        throw Answers.unavailable(what, e);
+        throw Answers.failure(what, e);
       }
     }
   }
 
   @Override
   public List<JobSeen> jobs() {
-    List<JobSeen> all = new ArrayList<>();
-    for (String place : places()) {
-      all.addAll(
-          Selection.all(
-              "listing Jobs", Selection.of(client.batch().v1().jobs(), place), Observation::job));
-    }
-    return all;
+    return places.all(
+        place ->
+            Selection.all(
+                "listing Jobs", Selection.of(client.batch().v1().jobs(), place), Observation::job));
   }
 
   @Override
   public List<PodSeen> pods() {
-    List<PodSeen> all = new ArrayList<>();
-    for (String place : places()) {
-      all.addAll(
-          Selection.all("listing pods", Selection.of(client.pods(), place), Observation::pod));
-    }
-    return all;
-  }
-
-  private List<String> places() {
-    return namespaces.isEmpty() ? List.of("") : namespaces;
+    return places.all(
+        place ->
+            Selection.all("listing pods", Selection.of(client.pods(), place), Observation::pod));
   }
 }

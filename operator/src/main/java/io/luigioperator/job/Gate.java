@@ -38,7 +38,7 @@ final class Gate {
       return patch(pod, FIRST_GUESS);
     } catch (KubernetesClientException e) {
       if (e.getCode() != Answers.UNPROCESSABLE) {
-        throw Answers.unavailable(what, e);
+        throw Answers.failure(what, e);
       }
       // another pod, open already, or others have put their gates before ours
       OptionalInt index = indexNow(pod, what);
@@ -46,7 +46,7 @@ final class Gate {
         return false;
       }
       if (index.getAsInt() == FIRST_GUESS) {
-        throw Answers.unavailable(what, e);
+        throw Answers.failure(what, e);
       }
       return Answers.ask(what, () -> patch(pod, index.getAsInt()));
     }

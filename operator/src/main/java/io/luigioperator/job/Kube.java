@@ -22,7 +22,8 @@ import java.util.Optional;
 /**
  * The narrow door to one cluster's API server. Every call has a timeout and throws {@link
  * KubeUnavailable} when the server does not answer or answers 429 or 5xx: nothing may be concluded
- * then. Requests may reach the server late or twice all the same; each is safe to repeat.
+ * then. {@link KubeForbidden} is about the object asked for and no other. Requests may reach the
+ * server late or twice all the same; each is safe to repeat.
  */
 public interface Kube {
 
@@ -39,6 +40,12 @@ public interface Kube {
 
   /** Live. */
   NamespaceState namespace(String name);
+
+  /**
+   * When a person last said, by an annotation of the namespace, that PipelineRuns missing there
+   * were deleted on purpose. Live.
+   */
+  Optional<Instant> deletionsConfirmed(String namespace);
 
   /** Whether the PipelineRun CRD is served and not being deleted. Live. */
   boolean crdEstablished();
@@ -77,10 +84,14 @@ public interface Kube {
   void warn(RunObject object, String reason, String message);
 
   sealed interface RunCreation {
+    /** It is there: made now, or before by whomever. */
     record Present(RunObject object) implements RunCreation {}
 
     /** Refused for good, in the server's words. */
     record Refused(String message) implements RunCreation {}
+
+    /** Refused as things stand (a quota, a namespace that goes): it may pass later. */
+    record NotNow(String message) implements RunCreation {}
   }
 
   // ---- Jobs and pods
@@ -127,9 +138,12 @@ public interface Kube {
   /** Deletes by UID with background propagation; gone already is fine. */
   void deleteJob(JobSeen job);
 
-  /** All Jobs of ours, live, in pages; a partial list is never returned as a whole one. */
+  /**
+   * All Jobs of ours, live, in pages; a partial list is never returned as a whole one. A served
+   * namespace that may not be read is left out: absence from this list is no absence.
+   */
   List<JobSeen> jobs();
 
-  /** All pods of ours, live. */
+  /** All pods of ours, live, as {@link #jobs}. */
   List<PodSeen> pods();
 }

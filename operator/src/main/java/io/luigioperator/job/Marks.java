@@ -30,6 +30,9 @@ public final class Marks {
   /** Annotation of the pod with the input of the runner; a volume shows it as a file. */
   public static final String RUN_SPEC = GROUP + "run-spec";
 
+  /** Annotation of a namespace, for people: since when PipelineRuns missing there are deleted. */
+  public static final String DELETIONS_CONFIRMED = GROUP + "deletions-confirmed";
+
   /** The scheduling gate every pod of ours is born with. */
   public static final String GATE = GROUP + "launch";
 

@@ -32,7 +32,12 @@ final class PodVerdict {
       // a webhook of the cluster cannot be asked in advance: it says nothing about this pod
       return new DryRun.Allowed();
     }
-    boolean passing = Answers.isNotFound(e) || PASSING.stream().anyMatch(words::contains);
-    return new DryRun.Refused(words, !passing);
+    return new DryRun.Refused(words, !mayPass(e));
+  }
+
+  /** Whether the refusal is about what is around the object, of whatever kind. */
+  static boolean mayPass(KubernetesClientException e) {
+    String words = Answers.words(e);
+    return Answers.isNotFound(e) || PASSING.stream().anyMatch(words::contains);
   }
 }

@@ -49,7 +49,7 @@ final class Selection {
         return pages(objects, read);
       } catch (KubernetesClientException e) {
         if (!Answers.isExpired(e)) {
-          throw Answers.unavailable(what, e);
+          throw Answers.failure(what, e);
         }
         last = e;
       }

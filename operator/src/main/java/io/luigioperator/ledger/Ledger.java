@@ -16,6 +16,7 @@ import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunState;
 import java.time.Duration;
 import java.time.Instant;
@@ -188,10 +189,26 @@ public interface Ledger {
    *
    * @param appliedGeneration the newest generation whose mutable fields the row has
    */
-  record ObjectRecord(String clusterId, String uid, long appliedGeneration) {}
+  record ObjectRecord(String clusterId, String uid, long appliedGeneration) {
 
-  /** A recorded object and its run's state. */
-  record Recorded(RunKey run, RunState state, ObjectRecord object) {}
+    /** Nothing of what the object says has been applied. */
+    private static final long UNREAD = 0;
+
+    /** What the operator itself wrote, and nobody has changed. */
+    private static final long AS_MADE = 1;
+
+    /** Of an object whose run was accepted without it. */
+    public static ObjectRecord of(String clusterId, RunObject object) {
+      return new ObjectRecord(clusterId, object.uid(), object.ours() ? AS_MADE : UNREAD);
+    }
+  }
+
+  /**
+   * A recorded object.
+   *
+   * @param reason of its run's standing: what it is held for, if it is
+   */
+  record Recorded(RunKey run, String reason, ObjectRecord object) {}
 
   /**
    * All that the ledger knows about a run.

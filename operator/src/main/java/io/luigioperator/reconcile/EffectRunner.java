@@ -8,6 +8,7 @@ import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.DryRun;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
+import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.ObjectRecord;
 import io.luigioperator.run.Abandonment;
@@ -136,10 +137,14 @@ final class EffectRunner {
     if (final_ || recorded.isEmpty()) {
       return Presence.PRESENT;
     }
-    Optional<RunObject> object = kube.run(s.key(), Freshness.LIVE);
-    return object.filter(o -> o.uid().equals(recorded.get()) && !o.deleting()).isPresent()
-        ? Presence.PRESENT
-        : Presence.MISSING;
+    try {
+      Optional<RunObject> object = kube.run(s.key(), Freshness.LIVE);
+      return object.filter(o -> o.uid().equals(recorded.get()) && !o.deleting()).isPresent()
+          ? Presence.PRESENT
+          : Presence.MISSING;
+    } catch (KubeForbidden e) {
+      return Presence.PRESENT; // unknown: a claim would look again, and hold it
+    }
   }
 
   private static Run run(RunSnapshot s) {

@@ -7,6 +7,7 @@ package io.luigioperator.reconcile;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
@@ -43,7 +44,7 @@ public final class RunDriver {
   /** When a store does not answer, or a cache has not caught up. */
   private static final Duration SOON = Duration.ofSeconds(2);
 
-  /** After a fault of our own, which time alone does not mend. */
+  /** After a fault of our own, or without a right: time alone does not mend either. */
   private static final Duration SELDOM = Duration.ofSeconds(60);
 
   private final Ledger ledger;
@@ -79,7 +80,7 @@ public final class RunDriver {
    */
   public Optional<Duration> drive(RunKey key) {
     try {
-      return step(key);
+      return driveOrThrow(key);
     } catch (LedgerUnavailable e) {
       LOG.atWarn().addKeyValue("run", key).addKeyValue("error", e.getMessage()).log("ledger away");
       sayStoreUnavailable(key);
@@ -90,6 +91,23 @@ public final class RunDriver {
           .addKeyValue("error", e.getMessage())
           .log("API server away");
       return Optional.of(SOON);
+    }
+  }
+
+  /**
+   * As {@link #drive}, for one who has many to drive and need not wait for each.
+   *
+   * @throws LedgerUnavailable if the ledger is away
+   * @throws KubeUnavailable if the API server is
+   */
+  Optional<Duration> driveOrThrow(RunKey key) {
+    try {
+      return step(key);
+    } catch (LedgerUnavailable | KubeUnavailable e) {
+      throw e;
+    } catch (KubeForbidden e) {
+      LOG.atWarn().addKeyValue("run", key).addKeyValue("error", e.getMessage()).log("not allowed");
+      return Optional.of(SELDOM);
     } catch (RuntimeException e) {
       // one run that cannot be driven must not keep the others from being driven
       LOG.atError().addKeyValue("run", key).setCause(e).log("run cannot be driven");
@@ -148,8 +166,8 @@ public final class RunDriver {
               object ->
                   StatusView.storeUnavailable(object, hostClock.instant())
                       .ifPresent(status -> kube.writeStatus(object, status)));
-    } catch (KubeUnavailable e) {
-      LOG.atWarn().addKeyValue("run", key).log("neither store answers");
+    } catch (KubeUnavailable | KubeForbidden e) {
+      LOG.atWarn().addKeyValue("run", key).log("neither store takes it");
     }
   }
 

@@ -15,6 +15,7 @@ public final class Reasons {
   public static final String INTERNAL_ERROR = "InternalError";
   public static final String NAMESPACE_MISSING = "NamespaceMissing";
   public static final String DELETION_UNCONFIRMED = "DeletionUnconfirmed";
+  public static final String MASS_DELETION = "MassDeletion";
 
   // how a run ended, beside verdicts and causes
   public static final String COMPLETED = "Completed";

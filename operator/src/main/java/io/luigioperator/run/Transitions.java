@@ -316,11 +316,15 @@ public final class Transitions {
     return Optional.of(run.state() == RunState.ACTIVE ? flagged : canceled(flagged, now));
   }
 
-  /** Parks a waiting run for a person or for a fact. */
+  /** Parks a waiting run for a person or for a fact; only a lost object outdoes another reason. */
   public static Optional<Run> hold(Run run, String reason, String message) {
     return switch (run.state()) {
       case READY, DELAYED -> Optional.of(run.with(RunState.HELD, reason, Message.bounded(message)));
-      case HELD, ACTIVE, SUCCEEDED, FAILED, CANCELED -> Optional.empty();
+      case HELD ->
+          reason.equals(Reasons.MASS_DELETION) && !run.standing().reason().equals(reason)
+              ? Optional.of(run.with(RunState.HELD, reason, Message.bounded(message)))
+              : Optional.empty();
+      case ACTIVE, SUCCEEDED, FAILED, CANCELED -> Optional.empty();
     };
   }
 
@@ -400,7 +404,12 @@ public final class Transitions {
           now);
     }
     boolean held = before.state() == RunState.HELD;
-    if (held && !before.standing().reason().equals(Reasons.HELD)) {
+    boolean lookedInto = // by a person, who says so by this
+        held
+            && before.standing().reason().equals(Reasons.INTERNAL_ERROR)
+            && before.desired() == DesiredState.Held
+            && next.desired() == DesiredState.Running;
+    if (held && !lookedInto && !before.standing().reason().equals(Reasons.HELD)) {
       return next; // held for a fact that a new wish does not change
     }
     if (held && next.desired() == DesiredState.Running) {

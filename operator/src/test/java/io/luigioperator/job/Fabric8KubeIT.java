@@ -221,7 +221,7 @@ class Fabric8KubeIT {
 
     assertThat(kube.createRun(elsewhere, given.object().spec()))
         .isInstanceOfSatisfying(
-            RunCreation.Refused.class,
+            RunCreation.NotNow.class,
             r -> assertThat(r.message()).contains("namespaces \"nowhere\" not found"));
     assertThat(kube.createRun(new RunKey(namespace, "UPPER"), given.object().spec()))
         .isInstanceOf(RunCreation.Refused.class);
@@ -359,13 +359,13 @@ class Fabric8KubeIT {
       assertThat(without.dryRun(given.run().key(), given.run().origin().request()))
           .isInstanceOfSatisfying(DryRun.Refused.class, r -> assertThat(r.permanent()).isFalse());
       assertThatThrownBy(without::jobs)
-          .isInstanceOf(KubeUnavailable.class)
+          .isInstanceOf(KubeForbidden.class)
           .hasMessageContaining("cannot list resource \"jobs\"");
       assertThatThrownBy(() -> without.run(given.run().key(), Freshness.LIVE))
-          .isInstanceOf(KubeUnavailable.class);
-      assertThatThrownBy(() -> without.namespace(namespace)).isInstanceOf(KubeUnavailable.class);
+          .isInstanceOf(KubeForbidden.class);
+      assertThatThrownBy(() -> without.namespace(namespace)).isInstanceOf(KubeForbidden.class);
       assertThatThrownBy(() -> without.deleteRun(given.run().key(), owner.uid()))
-          .isInstanceOf(KubeUnavailable.class);
+          .isInstanceOf(KubeForbidden.class);
       without.warn(owner, "RunFailed", "lost, and nobody minds");
     }
   }

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.PodListBuilder;
@@ -35,6 +36,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -91,6 +93,7 @@ class Fabric8KubeTest {
     Map<String, Consumer<Kube>> calls = new LinkedHashMap<>();
     calls.put("identity", Kube::identity);
     calls.put("namespace", k -> k.namespace("n"));
+    calls.put("deletionsConfirmed", k -> k.deletionsConfirmed("n"));
     calls.put("crdEstablished", Kube::crdEstablished);
     calls.put("node", k -> k.node("n"));
     calls.put("run", k -> k.run(KEY, Freshness.LIVE));
@@ -171,7 +174,10 @@ class Fabric8KubeTest {
     assertThat(kube.createJob(GIVEN.run(), GIVEN.attempt(), GIVEN.object()))
         .isEqualTo(new JobCreation.Refused("because"));
     assertThat(kube.createRun(KEY, GIVEN.object().spec()))
-        .isEqualTo(new RunCreation.Refused("because"));
+        .isEqualTo(
+            code == 404
+                ? new RunCreation.NotNow("because") // the namespace has gone
+                : new RunCreation.Refused("because"));
   }
 
   @ParameterizedTest
@@ -261,6 +267,81 @@ class Fabric8KubeTest {
     always(status(400, "BadRequest", words));
 
     assertThat(kube.dryRun(KEY, GIVEN.run().origin().request())).isEqualTo(new DryRun.Allowed());
+  }
+
+  @Test
+  void anObjectThatAQuotaRefusesMayBeMadeLater() {
+    String words = "pipelineruns \"x\" is forbidden: exceeded quota: q, requested: count/x=1";
+    always(status(403, "Forbidden", words));
+
+    assertThat(kube.createRun(KEY, GIVEN.object().spec())).isEqualTo(new RunCreation.NotNow(words));
+  }
+
+  // ---- what is not for the operator to see
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run",
+        "attempt",
+        "jobs",
+        "pods",
+        "namespace",
+        "openGate",
+        "deletePod",
+        "deleteJob",
+        "deleteRun",
+        "writeStatus"
+      })
+  void aMissingRightIsNoSilence(String call) {
+    always(status(403, "Forbidden", "no such right"));
+
+    assertThatThrownBy(() -> calls().get(call).accept(kube))
+        .isInstanceOf(KubeForbidden.class)
+        .hasMessageContaining("no such right");
+  }
+
+  @Test
+  void inADeletedNamespaceThereIsNothingThoughTheRightsWentWithIt() {
+    server.answer(
+        r ->
+            r.path().equals("/api/v1/namespaces/" + KEY.namespace())
+                ? status(404, "NotFound", "not found")
+                : status(403, "Forbidden", "no such right"));
+
+    assertThat(kube.run(KEY, Freshness.LIVE)).isEmpty();
+    assertThat(kube.attempt(GIVEN.attempt(), Freshness.LIVE).live()).isTrue();
+    assertThat(kube.attempt(GIVEN.attempt(), Freshness.LIVE).pods()).isEmpty();
+  }
+
+  @Test
+  void oneNamespaceThatMayNotBeReadHidesNoOther() {
+    server.answer(
+        r -> r.path().contains("/a/") ? status(403, "Forbidden", "no such right") : list("", "u"));
+
+    assertThat(kube(config, "a", "b").pods()).extracting(PodSeen::uid).containsExactly("u");
+    assertThat(kube(config, "a", "b").jobs()).hasSize(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "luigi-operator.io/deletions-confirmed, 2026-01-31T11:00:00Z, true",
+    "luigi-operator.io/deletions-confirmed, yes, false",
+    "example.com/deletions-confirmed, 2026-01-31T11:00:00Z, false",
+  })
+  void readsWhatAPersonHasConfirmed(String annotation, String value, boolean understood) {
+    always(
+        ok(
+            new NamespaceBuilder()
+                .withNewMetadata()
+                .withName("n")
+                .addToAnnotations(annotation, value)
+                .endMetadata()
+                .build()));
+
+    assertThat(kube.deletionsConfirmed("n"))
+        .isEqualTo(
+            understood ? Optional.of(Instant.parse("2026-01-31T11:00:00Z")) : Optional.empty());
   }
 
   // ---- what is asked

@@ -9,6 +9,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.job.Kube;
+import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
@@ -35,6 +36,8 @@ class RunDriverTest {
 
   private static final KubeUnavailable SILENCE =
       new KubeUnavailable("no answer", new IllegalStateException());
+  private static final KubeForbidden FORBIDDEN =
+      new KubeForbidden("no such right", new IllegalStateException());
   private static final LedgerUnavailable AWAY = new LedgerUnavailable("no answer");
   private static final IllegalStateException OURS = new IllegalStateException("a fault of our own");
 
@@ -62,6 +65,7 @@ class RunDriverTest {
         arguments("the API server is away", Map.of(), SILENCE, AWAY, SOON),
         arguments("the ledger is away", Map.of("run", Optional.empty()), SILENCE, AWAY, SOON),
         arguments("the ledger is away, and nobody can be told", AN_OBJECT, SILENCE, AWAY, SOON),
+        arguments("a right is missing", Map.of(), FORBIDDEN, OURS, SELDOM),
         arguments("a fault of our own", AN_OBJECT, SILENCE, OURS, SELDOM));
   }
 

@@ -138,6 +138,11 @@ final class SimKube implements Kube {
   }
 
   @Override
+  public Optional<Instant> deletionsConfirmed(String namespace) {
+    return Optional.empty();
+  }
+
+  @Override
   public boolean crdEstablished() {
     return true;
   }

@@ -1,0 +1,56 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The namespaces that are served, one by one: one that may not be read does not hide the others.
+ */
+final class Places {
+  private static final Logger LOG = LoggerFactory.getLogger(Places.class);
+
+  private final List<String> namespaces;
+
+  /** Those that could not be read the last time; each is complained of once. */
+  private final Set<String> unreadable = ConcurrentHashMap.newKeySet();
+
+  /**
+   * @param namespaces empty for all
+   */
+  Places(List<String> namespaces) {
+    this.namespaces = List.copyOf(namespaces);
+  }
+
+  /**
+   * @param list of one namespace, or of all for an empty name
+   */
+  <T> List<T> all(Function<String, List<T>> list) {
+    if (namespaces.isEmpty()) {
+      return list.apply("");
+    }
+    List<T> all = new ArrayList<>();
+    for (String namespace : namespaces) {
+      try {
+        all.addAll(list.apply(namespace));
+        unreadable.remove(namespace);
+      } catch (KubeForbidden e) {
+        if (unreadable.add(namespace)) {
+          LOG.atWarn()
+              .addKeyValue("namespace", namespace)
+              .addKeyValue("error", e.getMessage())
+              .log("a namespace may not be read and is left out until it may");
+        }
+      }
+    }
+    return all;
+  }
+}
