@@ -232,7 +232,7 @@ final class Reads {
         h ->
             h.createQuery(
                     """
-                    SELECT r.namespace, r.name, r.state, o.uid, o.applied_generation
+                    SELECT r.namespace, r.name, r.reason, o.uid, o.applied_generation
                     FROM run_object o JOIN run r ON r.run_id = o.run_id
                     WHERE o.cluster_id = :cluster AND o.run_id > :after
                       AND r.state IN ('READY', 'DELAYED', 'HELD', 'ACTIVE')
@@ -245,7 +245,7 @@ final class Reads {
                     (rs, ctx) ->
                         new Recorded(
                             key(rs),
-                            RunState.valueOf(rs.getString("state")),
+                            rs.getString("reason"),
                             new ObjectRecord(
                                 clusterId, rs.getString("uid"), rs.getLong("applied_generation"))))
                 .list());

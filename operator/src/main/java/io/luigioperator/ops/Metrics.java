@@ -17,7 +17,6 @@ import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
 /**
@@ -43,8 +42,21 @@ public final class Metrics implements AutoCloseable {
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final ProcessorMetrics processor = new ProcessorMetrics();
   private final AtomicInteger leader = new AtomicInteger();
-  private final AtomicInteger freeSlots = new AtomicInteger();
-  private final Map<RunState, AtomicLong> runs = new EnumMap<>(RunState.class);
+  private final LeadersGauge freeSlots;
+  private final LeadersGauge unconfirmedDeletions;
+  private final Map<RunState, LeadersGauge> runs = new EnumMap<>(RunState.class);
+
+  /** What only a leader counts; NaN while this replica does not lead, or has not counted yet. */
+  private final class LeadersGauge {
+    private volatile double value = Double.NaN;
+
+    LeadersGauge(String name, String description, String... tags) {
+      Gauge.builder(P + name, () -> leader.get() == 1 ? value : Double.NaN)
+          .description(description)
+          .tags(tags)
+          .register(registry);
+    }
+  }
 
   public Metrics(Build build) {
     Gauge.builder(P + "info", () -> 1)
@@ -55,17 +67,23 @@ public final class Metrics implements AutoCloseable {
     Gauge.builder(P + "leader", leader, AtomicInteger::get)
         .description("1 while this replica leads")
         .register(registry);
-    Gauge.builder(P + "free.slots", freeSlots, AtomicInteger::get)
-        .description("Attempts that may still be started in this cluster, as last counted")
-        .register(registry);
+    freeSlots =
+        new LeadersGauge(
+            "free.slots",
+            "Attempts that may still be started in this cluster, as last counted; NaN: not leading");
+    unconfirmedDeletions =
+        new LeadersGauge(
+            "deletions.unconfirmed",
+            "Runs held because their objects were lost with many others; NaN: not leading");
     for (RunState state : RunState.values()) {
       if (!state.isTerminal()) {
-        AtomicLong number = new AtomicLong();
-        runs.put(state, number);
-        Gauge.builder(P + "runs", number, AtomicLong::get)
-            .description("Runs that are not finished, as the last sweep counted them")
-            .tag("state", state.name())
-            .register(registry);
+        runs.put(
+            state,
+            new LeadersGauge(
+                "runs",
+                "Runs that are not finished, as the last sweep counted them; NaN: not leading",
+                "state",
+                state.name()));
       }
     }
     new JvmMemoryMetrics().bindTo(registry);
@@ -83,6 +101,9 @@ public final class Metrics implements AutoCloseable {
   }
 
   public void leads() {
+    freeSlots.value = Double.NaN; // what it counted when it led before is old
+    unconfirmedDeletions.value = Double.NaN;
+    runs.values().forEach(gauge -> gauge.value = Double.NaN);
     leader.set(1);
   }
 
@@ -91,11 +112,16 @@ public final class Metrics implements AutoCloseable {
   }
 
   public void freeSlots(int free) {
-    freeSlots.set(free);
+    freeSlots.value = free;
+  }
+
+  /** Runs that are held until their objects are back or a person confirms. */
+  public void unconfirmedDeletions(int held) {
+    unconfirmedDeletions.value = held;
   }
 
   public void census(Map<RunState, Long> counts) {
-    runs.forEach((state, number) -> number.set(counts.getOrDefault(state, 0L)));
+    runs.forEach((state, gauge) -> gauge.value = counts.getOrDefault(state, 0L));
   }
 
   /** Counts what a sweep had to mend, which should be nothing. */

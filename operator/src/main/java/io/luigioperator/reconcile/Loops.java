@@ -47,7 +47,7 @@ public final class Loops {
   /** The stores' own timeouts come long before; a pass of so long hangs for good. */
   private static final Duration PATIENCE = Duration.ofMinutes(3);
 
-  /** A sweep lists everything, and drives each live attempt. */
+  /** A sweep lists everything and drives each live attempt; many deletions are many commits. */
   private static final Duration SWEEP_PATIENCE = Duration.ofMinutes(10);
 
   private final Ledger ledger;
@@ -80,7 +80,8 @@ public final class Loops {
         List.of(
             new Loop("admission", signals.room(), Duration.ZERO, PATIENCE, this::admit),
             new Loop("time", signals.time(), Duration.ZERO, PATIENCE, this::due),
-            new Loop("deletions", signals.deletion(), DELETIONS_SETTLE, PATIENCE, this::deletions),
+            new Loop(
+                "deletions", signals.deletion(), DELETIONS_SETTLE, SWEEP_PATIENCE, this::deletions),
             new Loop(
                 "heartbeat",
                 new Signal(),
@@ -162,6 +163,8 @@ public final class Loops {
     metrics.repaired("unbound_open_pods", report.unboundOpenPods());
     metrics.repaired("stale_holders", report.staleHolders());
     metrics.repaired("heads", report.heads());
+    metrics.unconfirmedDeletions(report.unconfirmedDeletions());
+    admission.bar(report.barred());
     metrics.census(ledger.census());
     signals.room().raise();
     // so that two clusters that started together do not go on sweeping together

@@ -7,9 +7,10 @@ package io.luigioperator.reconcile;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
+import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.Ledger.ObjectRecord;
-import io.luigioperator.ledger.Ledger.Recorded;
+import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.Abandonment.Blame;
 import io.luigioperator.run.AdmitKey;
@@ -17,16 +18,13 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.AttemptState;
-import io.luigioperator.run.DeletionRule;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
-import io.luigioperator.run.RunObject;
 import io.luigioperator.run.Verdict;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -47,6 +45,7 @@ public final class Sweep {
 
   private static final Logger LOG = LoggerFactory.getLogger(Sweep.class);
   private static final int BATCH = 200;
+  private static final int SILENCES = 2;
 
   /** A request to create a Job, or the Job controller, may be late by this much. */
   private static final Duration STRAY_AGE = Duration.ofMinutes(5);
@@ -63,9 +62,25 @@ public final class Sweep {
    */
   public record Retention(Duration jobs, Duration failedJobs, Duration history) {}
 
-  /** What one pass mended; all zero in a quiet installation. */
+  /**
+   * What one pass found; nothing in a quiet installation.
+   *
+   * @param unconfirmedDeletions runs held until their objects are back or a person confirms
+   * @param barred keys of which a pod runs that nobody chose: no claim while it does
+   */
   public record Report(
-      int strayJobs, int strayPods, int unboundOpenPods, int staleHolders, int heads) {}
+      int strayJobs,
+      int strayPods,
+      int unboundOpenPods,
+      int staleHolders,
+      int heads,
+      int unconfirmedDeletions,
+      Set<AdmitKey> barred) {
+
+    public Report {
+      barred = Set.copyOf(barred);
+    }
+  }
 
   private final Ledger ledger;
   private final Kube kube;
@@ -73,6 +88,7 @@ public final class Sweep {
   private final Retention retention;
   private final RunDriver driver;
   private final Consumer<RunKey> wake;
+  private final Deletions deletions;
   private Optional<AdmitKey> auditCursor = Optional.empty();
 
   /**
@@ -91,14 +107,13 @@ public final class Sweep {
     this.retention = retention;
     this.driver = driver;
     this.wake = wake;
+    this.deletions = new Deletions(ledger, kube, clusterId, driver, wake);
   }
 
   /** One pass over everything; one at a time. */
   public Report pass() {
     Instant now = ledger.now();
-    for (Attempt a : ledger.liveAttempts(clusterId)) {
-      driver.drive(a.run());
-    }
+    driveLiveAttempts();
     concludeDeletions();
     due();
     ledger.expire(BATCH).forEach(r -> wake.accept(r.key()));
@@ -107,6 +122,25 @@ public final class Sweep {
     Report report = sweepCluster(now);
     ledger.purge(now.minus(retention.history()), BATCH);
     return report;
+  }
+
+  /** One lost answer is one run's bad luck; two in a row, and the others would wait in vain. */
+  private void driveLiveAttempts() {
+    int silences = 0;
+    for (Attempt a : ledger.liveAttempts(clusterId)) {
+      try {
+        driver.driveOrThrow(a.run());
+        silences = 0;
+      } catch (LedgerUnavailable | KubeUnavailable e) {
+        if (++silences == SILENCES) {
+          throw e;
+        }
+        LOG.atWarn()
+            .addKeyValue("run", a.run())
+            .addKeyValue("error", e.getMessage())
+            .log("passed over: a store did not answer");
+      }
+    }
   }
 
   /** Moves the runs whose time has come. */
@@ -120,10 +154,7 @@ public final class Sweep {
 
   // ---- deletions
 
-  /**
-   * Cancels the runs whose objects users deleted. Absence counts only by a live read of this
-   * cluster, whose identity, CRD and namespaces are the known ones.
-   */
+  /** Cancels the runs whose objects users deleted; see {@link Deletions}. */
   public void concludeDeletions() {
     String identity = kube.identity();
     if (!ledger.heartbeat(clusterId, identity).equals(identity)) {
@@ -133,124 +164,86 @@ public final class Sweep {
       ledger.adopt(clusterId, identity);
       return;
     }
-    List<Recorded> recorded = recorded();
-    List<RunKey> gone = gone(recorded);
-    if (DeletionRule.isMass(recorded.size(), gone.size())) {
-      LOG.atError()
-          .addKeyValue("gone", gone.size())
-          .addKeyValue("recorded", recorded.size())
-          .log("too many PipelineRuns are gone at once: nothing is concluded, a person must look");
-    }
-    for (RunKey key : DeletionRule.concluded(recorded.size(), gone)) {
-      ledger
-          .cancel(key, Reasons.DELETED, "its PipelineRun was deleted")
-          .ifPresent(r -> driver.drive(r.key()));
-    }
-  }
-
-  private List<Recorded> recorded() {
-    List<Recorded> all = new ArrayList<>();
-    List<Recorded> page;
-    do {
-      Optional<RunKey> last = all.isEmpty() ? Optional.empty() : Optional.of(all.getLast().run());
-      page = ledger.recordedObjects(clusterId, last, BATCH);
-      all.addAll(page);
-    } while (page.size() == BATCH);
-    return all;
-  }
-
-  private List<RunKey> gone(List<Recorded> recorded) {
-    Map<String, NamespaceState> namespaces = new HashMap<>();
-    List<RunKey> gone = new ArrayList<>();
-    for (Recorded r : recorded) {
-      if (isThere(kube.run(r.run(), Freshness.CACHED), r)) {
-        continue;
-      }
-      boolean namespaceStays =
-          namespaces.computeIfAbsent(r.run().namespace(), kube::namespace) == NamespaceState.ACTIVE;
-      if (namespaceStays && !isThere(kube.run(r.run(), Freshness.LIVE), r)) {
-        gone.add(r.run());
-      }
-    }
-    return gone.isEmpty() || kube.crdEstablished() ? gone : List.of();
-  }
-
-  private static boolean isThere(Optional<RunObject> object, Recorded recorded) {
-    return object.filter(o -> o.uid().equals(recorded.object().uid()) && !o.deleting()).isPresent();
+    deletions.conclude();
   }
 
   // ---- runs that wait for a fact
 
   private void abandonSilentClaims() {
     for (Attempt a : ledger.abandonedClaims(CLUSTER_SILENCE, BATCH)) {
-      ledger
-          .load(a.run(), clusterId)
-          .ifPresent(
-              r ->
-                  ledger.abandon(
-                      a.ref(),
-                      new Abandonment(
-                          Reasons.CLUSTER_SILENT,
-                          "cluster %s has not been heard of".formatted(a.clusterId()),
-                          Blame.NOBODY),
-                      RequestJson.read(r.run().origin().request()).retryPolicy()));
+      try {
+        ledger.load(a.run(), clusterId).ifPresent(r -> abandon(a, r.run()));
+      } catch (LedgerUnavailable e) {
+        throw e;
+      } catch (RuntimeException e) {
+        LOG.atError().addKeyValue("run", a.run()).setCause(e).log("claim cannot be given up");
+      }
     }
   }
 
+  private void abandon(Attempt a, Run run) {
+    ledger.abandon(
+        a.ref(),
+        new Abandonment(
+            Reasons.CLUSTER_SILENT,
+            "cluster %s has not been heard of".formatted(a.clusterId()),
+            Blame.NOBODY),
+        RequestJson.read(run.origin().request()).retryPolicy());
+  }
+
   private void releaseHeld() {
+    Map<String, Boolean> served = new HashMap<>();
     for (Run run : ledger.heldFor(Reasons.NAMESPACE_MISSING, BATCH)) {
-      if (kube.namespace(run.key().namespace()) == NamespaceState.ACTIVE && kube.crdEstablished()) {
+      if (served.computeIfAbsent(run.key().namespace(), n -> isServed(run.key()))) {
         ledger.release(run.key(), Reasons.NAMESPACE_MISSING).ifPresent(r -> wake.accept(r.key()));
       }
     }
-    for (Run run : ledger.heldFor(Reasons.DELETION_UNCONFIRMED, BATCH)) {
-      kube.run(run.key(), Freshness.LIVE)
-          .filter(o -> !o.deleting())
-          .ifPresent(
-              o -> {
-                ledger.recordObject(
-                    run.key(), new ObjectRecord(clusterId, o.uid(), o.generation()));
-                ledger
-                    .release(run.key(), Reasons.DELETION_UNCONFIRMED)
-                    .ifPresent(r -> wake.accept(r.key()));
-              });
+    deletions.releaseUnrecorded();
+  }
+
+  /** Whether the namespace of this run is there, and its PipelineRuns may be read. */
+  private boolean isServed(RunKey run) {
+    if (kube.namespace(run.namespace()) != NamespaceState.ACTIVE || !kube.crdEstablished()) {
+      return false;
+    }
+    try {
+      kube.run(run, Freshness.LIVE);
+      return true;
+    } catch (KubeForbidden e) {
+      return false;
     }
   }
 
   // ---- what stands in the cluster
 
   /**
-   * Jobs and pods are listed first and then compared with the ledger, never the other way round.
+   * Pods are listed first, then Jobs, so that a pod's Job is in the list; and both before they are
+   * compared with the ledger, never the other way round.
    */
   private Report sweepCluster(Instant now) {
-    List<JobSeen> jobs = kube.jobs();
     List<PodSeen> pods = kube.pods();
-    Set<String> jobUids =
-        jobs.stream().map(JobSeen::uid).collect(Collectors.toCollection(HashSet::new));
+    List<JobSeen> jobs = kube.jobs();
+    Set<String> jobUids = jobs.stream().map(JobSeen::uid).collect(Collectors.toSet());
     int strayJobs = 0;
     for (JobSeen job : jobs) {
       strayJobs += sweepJob(job, now);
     }
     int strayPods = 0;
     int unboundOpen = 0;
+    Set<AdmitKey> barred = new HashSet<>();
     for (PodSeen pod : pods) {
-      if (pod.terminating() || pod.terminal()) {
+      if (pod.terminal()) {
         continue;
       }
       Optional<Attempt> attempt = attempt(pod.token());
-      boolean bound = attempt.filter(a -> isBoundAndLive(a, pod)).isPresent();
-      boolean ended = attempt.filter(a -> !a.isLive()).isPresent();
-      if (!bound && !pod.gated()) {
-        LOG.atError()
-            .addKeyValue("pod", pod.namespace() + "/" + pod.name())
-            .addKeyValue("uid", pod.uid())
-            .log("a pod runs that no live attempt is bound to: deleted");
-        kube.deletePod(pod.namespace(), pod.name(), pod.uid());
-        unboundOpen++;
-      } else if (!bound && (ended || !jobUids.contains(pod.jobUid()))) {
-        // while the attempt lives its second pod stays: losing it would fail the whole Job
-        kube.deletePod(pod.namespace(), pod.name(), pod.uid());
-        strayPods++;
+      if (attempt.filter(a -> isBoundAndLive(a, pod)).isPresent()) {
+        continue;
+      }
+      if (pod.gated()) {
+        strayPods += sweepGated(pod, attempt, jobUids);
+      } else if (isStillThere(pod, attempt)) {
+        attempt.filter(a -> !a.isBoundTo(pod.uid())).map(Attempt::admitKey).ifPresent(barred::add);
+        unboundOpen += stopUnbound(pod);
       }
     }
     List<AdmitKey> freed = ledger.freeStaleHolders(BATCH);
@@ -263,7 +256,61 @@ public final class Sweep {
           .addKeyValue("heads", corrected)
           .log("the ledger had to be mended");
     }
-    return new Report(strayJobs, strayPods, unboundOpen, freed.size(), corrected.size());
+    return new Report(
+        strayJobs,
+        strayPods,
+        unboundOpen,
+        freed.size(),
+        corrected.size(),
+        deletions.unconfirmed(),
+        barred);
+  }
+
+  /**
+   * A pod that can never start. While its attempt lives it stays: losing it would fail the whole
+   * Job.
+   */
+  private int sweepGated(PodSeen pod, Optional<Attempt> attempt, Set<String> jobUids) {
+    boolean ended = attempt.filter(a -> !a.isLive()).isPresent();
+    boolean stays = pod.terminating() || !ended && jobUids.contains(pod.jobUid());
+    return !stays && isAllowed(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid()))
+        ? 1
+        : 0;
+  }
+
+  /** The list was made before the ledger was asked: its attempt may have ended between, with it. */
+  private boolean isStillThere(PodSeen pod, Optional<Attempt> attempt) {
+    try {
+      return attempt
+          .map(a -> kube.attempt(a, Freshness.LIVE).pod(pod.uid()))
+          .orElse(Optional.of(pod))
+          .filter(p -> !p.terminal() && !p.gone())
+          .isPresent();
+    } catch (KubeForbidden e) {
+      return true;
+    }
+  }
+
+  private int stopUnbound(PodSeen pod) {
+    if (pod.terminating()) {
+      return 0; // was told before
+    }
+    LOG.atError()
+        .addKeyValue("pod", pod.namespace() + "/" + pod.name())
+        .addKeyValue("uid", pod.uid())
+        .log("a pod runs that no live attempt is bound to: deleted");
+    return isAllowed(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid())) ? 1 : 0;
+  }
+
+  /** Tells when something may not be deleted; the rest is swept all the same. */
+  private static boolean isAllowed(Runnable deletion) {
+    try {
+      deletion.run();
+      return true;
+    } catch (KubeForbidden e) {
+      LOG.atWarn().addKeyValue("error", e.getMessage()).log("left standing");
+      return false;
+    }
   }
 
   private int sweepJob(JobSeen job, Instant now) {
@@ -272,7 +319,7 @@ public final class Sweep {
         attempt.flatMap(Attempt::binding).filter(b -> b.jobUid().equals(job.uid())).isPresent();
     if (its) {
       if (attempt.flatMap(Attempt::end).filter(e -> isPast(e, now)).isPresent()) {
-        kube.deleteJob(job);
+        isAllowed(() -> kube.deleteJob(job));
       }
       return 0;
     }
@@ -280,8 +327,7 @@ public final class Sweep {
     if (claimed || now.isBefore(job.createdAt().plus(STRAY_AGE))) {
       return 0;
     }
-    kube.deleteJob(job);
-    return 1;
+    return isAllowed(() -> kube.deleteJob(job)) ? 1 : 0;
   }
 
   private boolean isPast(Attempt.End end, Instant now) {

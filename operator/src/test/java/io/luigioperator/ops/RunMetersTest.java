@@ -204,6 +204,7 @@ class RunMetersTest {
     metrics.freeSlots(7);
     metrics.census(Map.of(RunState.READY, 3L));
     metrics.repaired("heads", 2);
+    metrics.unconfirmedDeletions(12);
 
     assertMetric("luigi_operator_info{commit=\"abc\",version=\"1.2.3\"} 1");
     assertMetric("luigi_operator_leader 1.0");
@@ -211,8 +212,14 @@ class RunMetersTest {
     assertMetric("luigi_operator_runs{state=\"READY\"} 3.0");
     assertMetric("luigi_operator_runs{state=\"HELD\"} 0.0");
     assertMetric("luigi_operator_sweep_repairs_total{kind=\"heads\"} 2.0");
+    assertMetric("luigi_operator_deletions_unconfirmed 12.0");
     metrics.follows();
     assertMetric("luigi_operator_leader 0.0");
+    metrics.freeSlots(3); // a pass that was under way
+    assertMetric("luigi_operator_free_slots NaN");
+    assertMetric("luigi_operator_runs{state=\"READY\"} NaN");
+    metrics.leads();
+    assertMetric("luigi_operator_free_slots NaN");
   }
 
   @Test

@@ -430,7 +430,7 @@ public final class SimLedger implements Ledger {
         .flatMap(
             r ->
                 Optional.ofNullable(objects.getOrDefault(r.key(), Map.of()).get(clusterId)).stream()
-                    .map(o -> new Recorded(r.key(), r.state(), o)))
+                    .map(o -> new Recorded(r.key(), r.standing().reason(), o)))
         .limit(limit)
         .toList();
   }
