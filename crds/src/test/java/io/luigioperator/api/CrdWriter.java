@@ -31,21 +31,22 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Writes the custom resource definitions from the types: {@code dev/with-jdk mvn -q -pl crds
- * test-compile exec:java}.
+ * Writes the custom resource definitions from the types: {@code mvn -q -pl crds test-compile
+ * exec:java}.
  *
  * <p>The generator knows neither list types nor class descriptions and sorts columns by path, so
  * what it makes is finished by {@link SchemaFinisher} and here.
  */
 final class CrdWriter {
-  static final String COMMAND = "dev/with-jdk mvn -q -pl crds test-compile exec:java";
+  static final String COMMAND = "mvn -q -pl crds test-compile exec:java";
 
   private static final String HEADER =
       """
       # Copyright The luigi-operator authors
       # SPDX-License-Identifier: Apache-2.0
       #
-      # Generated from the Java types in crds/; change those, then run: %s
+      # Generated from the Java types in crds/; change those, then run, with JAVA_HOME at a JDK 25,
+      # %s
       """
           .formatted(COMMAND);
 
