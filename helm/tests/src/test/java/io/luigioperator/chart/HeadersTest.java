@@ -1,0 +1,58 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.chart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Every file of the repository, not only those of the charts, says whose it is and under which
+ * licence. Those of Java are also written by the formatter.
+ */
+class HeadersTest {
+  private static final List<String> HEADER =
+      List.of("Copyright The luigi-operator authors", "SPDX-License-Identifier: Apache-2.0");
+
+  /** A shebang and the first words of a comment come before it. */
+  private static final int WITHIN_LINES = 6;
+
+  /** Pages for readers, notes that helm prints, formats without comments, and lists of names. */
+  private static final Pattern WITHOUT =
+      Pattern.compile(
+          "LICENSE|(.*/)?(README|SECURITY|CHANGELOG)\\.md|.*/NOTES\\.txt|.*\\.json|.*/go\\.sum"
+              + "|\\.mvn/jvm\\.config|(.*/)?\\.(gitignore|gitattributes|dockerignore|shellcheckrc)");
+
+  @Test
+  void everyFileNamesOwnerAndLicence() throws IOException {
+    var command =
+        List.of("git", "-C", Tools.REPOSITORY.toString(), "-c", "safe.directory=*", "ls-files");
+    var silent = new TreeSet<String>();
+    var read = new ArrayList<String>();
+    for (String name : Tools.run(command, Map.of(), "").orFail().lines().toList()) {
+      Path file = Tools.REPOSITORY.resolve(name);
+      if (WITHOUT.matcher(name).matches() || !Files.exists(file)) {
+        continue;
+      }
+      read.add(name);
+      try (var lines = Files.lines(file)) {
+        var head = lines.limit(WITHIN_LINES).toList();
+        if (!HEADER.stream().allMatch(part -> head.stream().anyMatch(l -> l.contains(part)))) {
+          silent.add(name);
+        }
+      }
+    }
+    assertThat(read).hasSizeGreaterThan(100);
+    assertThat(silent).isEmpty();
+  }
+}
