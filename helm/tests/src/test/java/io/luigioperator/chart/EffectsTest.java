@@ -185,6 +185,7 @@ class EffectsTest {
               resources.requests                   | production       | {"cpu":"7m"}             | Deployment.spec.template.spec.containers.operator.resources.requests.cpu = 7m
               serviceAccount.annotations           | production       | {"example.com/role":"r"} | ServiceAccount.metadata.annotations.example.com/role = r
               tolerations                          | production       | [{"key":"gpu"}]          | Deployment.spec.template.spec.tolerations.0.key = gpu ; Pod-test.spec.tolerations.0.key = gpu
+              userRoles.enabled                    | production-least | true                     | ClusterRole/luigi-system-tidy-luigi-operator-view.rules.0.verbs.0 = get ; ClusterRole/luigi-system-tidy-luigi-operator-edit.rules.0.verbs.0 = create
               watchNamespaces                      | production       | ["sales"]                | operator.namespaces.0 = sales ; RoleBinding/luigi-system-tidy-luigi-operator-runs.metadata.namespace = sales
               """)
           .map(cell -> new Value(cell[0], cell[1], cell[2], List.of(cell[3].split(" ; "))))

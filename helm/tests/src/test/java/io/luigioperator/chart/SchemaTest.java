@@ -79,6 +79,7 @@ class SchemaTest {
       resources.requests                   | {"cpu":true}  | got boolean, want number or string
       serviceAccount.annotations           | []            | got array, want object
       tolerations                          | ["gpu"]       | got string, want object
+      userRoles.enabled                    | "yes"         | got string, want boolean
       watchNamespaces                      | "sales"       | got string, want array
       watchNamespaces                      | ["Sales"]     | 'Sales' does not match pattern
       watchNamespaces                      | ["a","a"]     | items at 0 and 1 are equal
