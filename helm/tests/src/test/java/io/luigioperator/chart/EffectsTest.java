@@ -320,8 +320,7 @@ class EffectsTest {
         .isEqualTo(WITHOUT_EFFECT.containsKey(field));
     AMONG_OTHERS
         .getOrDefault(path(field), List.of())
-        .forEach(
-            part -> assertThat(effect).as(field + part).anyMatch(line -> line.contains(part)));
+        .forEach(part -> assertThat(effect).as(field + part).anyMatch(line -> line.contains(part)));
     print("field", field, changes.getFirst(), List.copyOf(effect));
   }
 
