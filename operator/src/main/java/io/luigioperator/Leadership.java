@@ -32,20 +32,24 @@ final class Leadership {
   /**
    * @param lease a Lease unchanged for so long is free
    * @param renew how often the leader says that it is there
-   * @param giveUp a leader that could not say so for so long stops; less than {@code lease}
-   * @param poll how often the others look
+   * @param giveUp a leader that could not say so for so long stops; less than {@code lease} by as
+   *     much as a request may take
+   * @param poll how often the others look, and a leader that got no answer tries again
+   * @param silence without an answer for so long, this replica is not ready
    */
-  record Pace(Duration lease, Duration renew, Duration giveUp, Duration poll) {
+  record Pace(Duration lease, Duration renew, Duration giveUp, Duration poll, Duration silence) {
     /** Handover at an ordered stop within a second, after a kill within eight. */
     static final Pace NORMAL =
         new Pace(
             Duration.ofSeconds(7),
             Duration.ofSeconds(2),
-            Duration.ofSeconds(5),
-            Duration.ofMillis(750));
+            Duration.ofMillis(4_500),
+            Duration.ofMillis(750),
+            Duration.ofSeconds(30));
   }
 
   private static final int REQUEST_TIMEOUT_MILLIS = 2_000;
+  private static final Duration COMPLAINTS = Duration.ofMinutes(1);
 
   private final KubernetesClient client;
   private final String namespace;
@@ -59,6 +63,10 @@ final class Leadership {
   private final Thread thread =
       Thread.ofPlatform().name("leadership").daemon().unstarted(this::goRound);
 
+  /** Questions about the Lease that got no answer, or a refusal, in a row. */
+  private record Unanswered(long since, long toldAt, String words) {}
+
+  private volatile Optional<Unanswered> unanswered = Optional.empty();
   private volatile boolean stopping;
   private Optional<Lease> held = Optional.empty();
   private long renewedAt;
@@ -107,6 +115,16 @@ final class Leadership {
     thread.join(Duration.ofMillis(2L * REQUEST_TIMEOUT_MILLIS));
   }
 
+  /** Why this replica could not lead now; empty while the election is answered. */
+  Optional<String> silence() {
+    return unanswered
+        .filter(u -> since(u.since()).compareTo(pace.silence()) > 0)
+        .map(
+            u ->
+                "no answer about the lease for %ds: %s"
+                    .formatted(since(u.since()).toSeconds(), u.words()));
+  }
+
   /** Why this replica can never lead again; empty while it can. */
   Optional<String> problem() {
     return thread.isAlive() ? Optional.empty() : Optional.of("its thread has ended");
@@ -128,19 +146,45 @@ final class Leadership {
   }
 
   private Duration round() {
+    stopLeadingWhenLate(); // before a request that may take long
     try {
       if (held.isPresent()) {
         renew(held.get());
       } else {
         tryToLead();
       }
+      unanswered.ifPresent(
+          u ->
+              LOG.atInfo().addKeyValue("identity", identity).log("the election is answered again"));
+      unanswered = Optional.empty();
     } catch (KubernetesClientException e) {
-      LOG.atDebug().setCause(e).log("the API server did not answer the election");
-      if (held.isPresent() && since(renewedAt).compareTo(pace.giveUp()) > 0) {
-        lose("the lease could not be renewed: " + e.getMessage());
-      }
+      complain(e);
+      stopLeadingWhenLate();
+      return pace.poll();
     }
     return held.isPresent() ? pace.renew() : pace.poll();
+  }
+
+  private void stopLeadingWhenLate() {
+    if (held.isPresent() && since(renewedAt).compareTo(pace.giveUp()) > 0) {
+      lose("the lease could not be renewed");
+    }
+  }
+
+  /** At once, and then seldom: without the right to the Lease it would go on for ever. */
+  private void complain(KubernetesClientException e) {
+    long now = System.nanoTime();
+    String words = String.valueOf(e.getMessage());
+    if (unanswered.filter(u -> now - u.toldAt() < COMPLAINTS.toNanos()).isPresent()) {
+      unanswered = unanswered.map(u -> new Unanswered(u.since(), u.toldAt(), words));
+      return;
+    }
+    LOG.atWarn()
+        .addKeyValue("identity", identity)
+        .addKeyValue("error", words)
+        .log("no answer about the lease: without one nobody leads");
+    unanswered =
+        Optional.of(new Unanswered(unanswered.map(Unanswered::since).orElse(now), now, words));
   }
 
   private void renew(Lease mine) {

@@ -58,6 +58,7 @@ final class LuigiOperator {
   /** What is not done by then goes on while another replica leads already; both are harmless. */
   private static final Duration HANDOVER = Duration.ofMillis(800);
 
+  /** For all of it together: with the steps that follow, the kubelet's patience is not used up. */
   private static final Duration UNDER_WAY = Duration.ofSeconds(8);
 
   private static final Duration CACHE_PATIENCE = Duration.ofSeconds(60);
@@ -100,6 +101,7 @@ final class LuigiOperator {
             List.of(
                 check("start", Optional.of("not done yet")),
                 check("ledger", Optional.of("not connected yet")),
+                check("lease", Optional.of("not asked for yet")),
                 check("watches", Optional.of("not begun yet"))),
             List.of(check("loops", Optional.empty()), check("election", Optional.empty())),
             metrics::scrape);
@@ -183,6 +185,7 @@ final class LuigiOperator {
     step("leadership", () -> handOver(leadership, duty, loops));
     leadership.start();
     checks.put("election", leadership::problem);
+    checks.put("lease", leadership::silence);
     checks.put("start", Optional::empty);
     LOG.atInfo().addKeyValue("millis", millisSince(start)).log("ready");
   }
@@ -215,18 +218,23 @@ final class LuigiOperator {
     checks.remove("election");
     loops.stop();
     duty.end();
-    long end = System.nanoTime() + HANDOVER.toNanos();
+    long handOver = System.nanoTime() + HANDOVER.toNanos();
+    long end = System.nanoTime() + UNDER_WAY.toNanos();
     duty.awaitIdle(HANDOVER);
-    loops.awaitStopped(Duration.ofNanos(Math.max(1, end - System.nanoTime())));
+    loops.awaitStopped(until(handOver));
     leadership.release();
-    int left = duty.awaitIdle(UNDER_WAY);
-    boolean stopped = loops.awaitStopped(UNDER_WAY);
+    int left = duty.awaitIdle(until(end));
+    boolean stopped = loops.awaitStopped(until(end));
     if (left > 0 || !stopped) {
       LOG.atWarn()
           .addKeyValue("drives", left)
           .addKeyValue("loopsStopped", stopped)
           .log("some work is still under way; the next leader's sweep finishes it");
     }
+  }
+
+  private static Duration until(long nanoTime) {
+    return Duration.ofNanos(Math.max(1, nanoTime - System.nanoTime()));
   }
 
   /** Asks what is there by then; until then {@code before} is the answer. */

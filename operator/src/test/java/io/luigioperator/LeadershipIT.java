@@ -32,7 +32,8 @@ class LeadershipIT {
           Duration.ofSeconds(2),
           Duration.ofMillis(300),
           Duration.ofMillis(1500),
-          Duration.ofMillis(100));
+          Duration.ofMillis(100),
+          Duration.ofSeconds(10));
 
   /** A release of its own, whose Lease no other test touches. */
   private static final String HOME = "leadership-system";

@@ -8,16 +8,27 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.OptionalLong;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
-/** Whether the ledger can be reached, asked at most every ten seconds however often one wonders. */
+/**
+ * Whether the ledger can be reached, asked at most every few seconds however often one wonders, and
+ * by one caller at a time: the others are told what is known, so that a database that does not
+ * answer holds up nobody else.
+ */
 public final class Reach {
   private static final Duration FRESH = Duration.ofSeconds(10);
 
+  /** Sooner than a success, so that a recovery is seen soon. */
+  private static final Duration FRESH_FAILURE = Duration.ofSeconds(3);
+
+  /** An answer, or that there was none. */
+  private record Known(Optional<String> problem, long at) {}
+
   private final Ledger ledger;
   private final LongSupplier nanoTime;
-  private OptionalLong reachedAt = OptionalLong.empty();
+  private final ReentrantLock asking = new ReentrantLock();
+  private volatile Optional<Known> known = Optional.empty();
 
   public Reach(Ledger ledger, LongSupplier nanoTime) {
     this.ledger = ledger;
@@ -25,17 +36,32 @@ public final class Reach {
   }
 
   /** Why it cannot; empty when it can, or could a moment ago. */
-  public synchronized Optional<String> problem() {
-    long now = nanoTime.getAsLong();
-    if (reachedAt.isPresent() && now - reachedAt.getAsLong() < FRESH.toNanos()) {
-      return Optional.empty();
+  public Optional<String> problem() {
+    if (!isFresh() && asking.tryLock()) {
+      try {
+        Optional<String> problem = ask();
+        known = Optional.of(new Known(problem, nanoTime.getAsLong()));
+      } finally {
+        asking.unlock();
+      }
     }
+    return known.map(Known::problem).orElse(Optional.of("not asked yet"));
+  }
+
+  private boolean isFresh() {
+    return known
+        .filter(
+            k ->
+                nanoTime.getAsLong() - k.at()
+                    < (k.problem().isEmpty() ? FRESH : FRESH_FAILURE).toNanos())
+        .isPresent();
+  }
+
+  private Optional<String> ask() {
     try {
       ledger.now();
-      reachedAt = OptionalLong.of(now);
       return Optional.empty();
     } catch (LedgerUnavailable e) {
-      reachedAt = OptionalLong.empty();
       return Optional.of(String.valueOf(e.getMessage()));
     }
   }

@@ -1,0 +1,79 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ops;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerUnavailable;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+class ReachTest {
+  private long nanos;
+  private int asked;
+  private boolean away;
+  private Optional<CountDownLatch> slow = Optional.empty();
+  private final CountDownLatch asking = new CountDownLatch(1);
+
+  private final Ledger ledger =
+      (Ledger)
+          Proxy.newProxyInstance(
+              Ledger.class.getClassLoader(),
+              new Class<?>[] {Ledger.class},
+              (proxy, method, args) -> {
+                asked++;
+                asking.countDown();
+                if (slow.isPresent()) {
+                  slow.get().await();
+                }
+                if (away) {
+                  throw new LedgerUnavailable("no answer");
+                }
+                return Instant.EPOCH;
+              });
+  private final Reach reach = new Reach(ledger, () -> nanos);
+
+  private void later(Duration time) {
+    nanos += time.toNanos();
+  }
+
+  @Test
+  void aSuccessIsBelievedForTenSecondsAndAFailureForThree() {
+    assertThat(reach.problem()).isEmpty();
+    away = true;
+    later(Duration.ofMillis(9_999));
+    assertThat(reach.problem()).isEmpty();
+    later(Duration.ofMillis(1));
+    assertThat(reach.problem()).contains("no answer");
+
+    away = false;
+    later(Duration.ofMillis(2_999));
+    assertThat(reach.problem()).contains("no answer");
+    assertThat(asked).isEqualTo(2);
+    later(Duration.ofMillis(1));
+    assertThat(reach.problem()).isEmpty();
+    assertThat(asked).isEqualTo(3);
+  }
+
+  @Test
+  void oneCallerWaitsForTheAnswerAndTheOthersForNothing() throws Exception {
+    CountDownLatch answer = new CountDownLatch(1);
+    slow = Optional.of(answer);
+    CompletableFuture<Optional<String>> first = CompletableFuture.supplyAsync(reach::problem);
+    assertThat(asking.await(20, TimeUnit.SECONDS)).isTrue();
+
+    assertThat(reach.problem()).contains("not asked yet");
+    answer.countDown();
+    assertThat(first.get(20, TimeUnit.SECONDS)).isEmpty();
+    assertThat(asked).isEqualTo(1);
+  }
+}
