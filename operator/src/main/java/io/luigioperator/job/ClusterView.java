@@ -28,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -45,6 +46,9 @@ final class ClusterView {
   private static final Duration CROWDED_FROM = Duration.ofSeconds(30);
 
   private static final Duration CROWDED_UNTIL = Duration.ofMinutes(5);
+
+  /** Of an object whose version is not a number: it is taken as the newest. */
+  private static final long UNKNOWN_VERSION = Long.MAX_VALUE;
 
   private record Known<T>(T value, String uid, long version) {}
 
@@ -270,6 +274,19 @@ final class ClusterView {
     return Optional.ofNullable(runs.get(key)).map(Known::value);
   }
 
+  /** Whether something newer than this object, or at least else, has been seen under its name. */
+  synchronized boolean knowsOtherThan(RunObject object) {
+    return run(object.key()).filter(known -> !known.equals(object)).isPresent();
+  }
+
+  /** The newest version that looks like this object; empty when it is not known. */
+  synchronized OptionalLong version(RunObject object) {
+    Known<RunObject> known = runs.get(object.key());
+    return known == null || !known.value().equals(object) || known.version() == UNKNOWN_VERSION
+        ? OptionalLong.empty()
+        : OptionalLong.of(known.version());
+  }
+
   synchronized Optional<ScheduleObject> schedule(String namespace, String name) {
     return Optional.ofNullable(schedules.get(new RunKey(namespace, name))).map(Known::value);
   }
@@ -316,7 +333,7 @@ final class ClusterView {
     try {
       return Long.parseLong(object.getMetadata().getResourceVersion());
     } catch (NumberFormatException e) {
-      return Long.MAX_VALUE;
+      return UNKNOWN_VERSION;
     }
   }
 }

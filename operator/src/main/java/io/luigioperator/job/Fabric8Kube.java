@@ -36,6 +36,7 @@ import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -208,7 +209,11 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       case CACHED -> view.run(key);
       case LIVE ->
           in(key.namespace(), () -> Optional.ofNullable(live(key)), Optional.<PipelineRun>empty())
-              .map(Resources::run);
+              .map(
+                  run -> {
+                    view.saw(run);
+                    return Resources.run(run);
+                  });
     };
   }
 
@@ -274,10 +279,15 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   @Override
-  public void writeStatus(RunObject object, PipelineRunStatus status) {
+  public boolean writeStatus(RunObject object, PipelineRunStatus status) {
+    if (view.knowsOtherThan(object)) {
+      return false;
+    }
     RunKey key = object.key();
     String what = "writing the status of PipelineRun " + key;
-    String patch = Resources.statusPatch(object.uid(), status, client.getKubernetesSerialization());
+    OptionalLong version = view.version(object);
+    String patch =
+        Resources.statusPatch(object.uid(), version, status, client.getKubernetesSerialization());
     try {
       // of an item at hand: by name alone the client would read the object first
       PipelineRun written =
@@ -286,19 +296,22 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
               .subresource("status")
               .patch(PatchContext.of(PatchType.JSON), patch);
       view.saw(written);
+      return true;
     } catch (KubernetesClientException e) {
       if (Answers.isNotFound(e)) {
-        return;
+        return true;
       }
-      if (e.getCode() == Answers.UNPROCESSABLE) {
-        boolean isThere =
-            run(key, Freshness.LIVE).filter(o -> o.uid().equals(object.uid())).isPresent();
-        if (!isThere) {
-          return;
-        }
-        throw new IllegalStateException(what + ": refused: " + Answers.words(e), e);
+      if (e.getCode() != Answers.UNPROCESSABLE) {
+        throw Answers.failure(what, e);
       }
-      throw Answers.failure(what, e);
+      Optional<RunObject> now = run(key, Freshness.LIVE); // taken in: the next look is at this one
+      if (now.filter(o -> o.uid().equals(object.uid())).isEmpty()) {
+        return true;
+      }
+      if (version.isPresent() && !version.equals(view.version(now.get()))) {
+        return false;
+      }
+      throw new IllegalStateException(what + ": refused: " + Answers.words(e), e);
     }
   }
 

@@ -77,8 +77,11 @@ public interface Kube {
   /** Deletes by UID; gone already is fine. */
   void deleteRun(RunKey key, String uid);
 
-  /** Replaces the status as a whole, by UID; gone already is fine. */
-  void writeStatus(RunObject object, PipelineRunStatus status);
+  /**
+   * Replaces the status as a whole, of this state of the object; gone already is fine. False: it
+   * has changed since, and what it should say must be decided anew.
+   */
+  boolean writeStatus(RunObject object, PipelineRunStatus status);
 
   /** Records an Event on the object; best effort. */
   void warn(RunObject object, String reason, String message);

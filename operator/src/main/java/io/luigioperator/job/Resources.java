@@ -17,6 +17,7 @@ import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 
 /** PipelineRuns and PipelineSchedules as the core knows them, and the way back. Pure. */
@@ -83,13 +84,25 @@ final class Resources {
   /**
    * A patch that replaces the status as a whole, of the object with this UID and no other. (In a
    * merge patch on /status the API server would not look at the UID.)
+   *
+   * @param version which must still be the object's, so that a late writer undoes nothing
    */
   static String statusPatch(
-      String uid, PipelineRunStatus status, KubernetesSerialization serialization) {
+      String uid,
+      OptionalLong version,
+      PipelineRunStatus status,
+      KubernetesSerialization serialization) {
+    String unchanged =
+        version.isPresent()
+            ? """
+            {"op":"test","path":"/metadata/resourceVersion","value":"%d"},
+            """
+                .formatted(version.getAsLong())
+            : "";
     return """
         [{"op":"test","path":"/metadata/uid","value":"%s"},
-         {"op":"add","path":"/status","value":%s}]
+         %s{"op":"add","path":"/status","value":%s}]
         """
-        .formatted(uid, serialization.asJson(status));
+        .formatted(uid, unchanged, serialization.asJson(status));
   }
 }

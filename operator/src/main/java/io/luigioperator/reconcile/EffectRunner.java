@@ -24,6 +24,7 @@ import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
+import io.luigioperator.run.Transitions;
 import java.util.Optional;
 
 /** Does one effect to the world, and says what the next look must know about it. */
@@ -41,6 +42,9 @@ final class EffectRunner {
 
     /** Read from the API server itself from now on. */
     record LookLive() implements Aftermath {}
+
+    /** All is well, only slow: asking again at once would tell the same. */
+    record Patience() implements Aftermath {}
 
     /** A key or a slot may have come free, or a run become READY. */
     record RoomChanged() implements Aftermath {}
@@ -84,7 +88,9 @@ final class EffectRunner {
         return ROOM_CHANGED;
       }
       case Effect.Finish e -> {
-        ledger.finish(e.attempt(), e.podUid(), e.ending(), policy(s), presence(e.ending(), s));
+        // the ledger attributes it again, under lock; here for whoever only watches the call
+        Ending ending = s.mine().map(a -> Transitions.attributed(a, e.ending())).orElse(e.ending());
+        ledger.finish(e.attempt(), e.podUid(), ending, policy(s), presence(ending, s));
         return ROOM_CHANGED;
       }
       case Effect.Abandon e -> {
@@ -96,7 +102,7 @@ final class EffectRunner {
       case Effect.Probe e -> {
         return kube.dryRun(s.key(), run(s).origin().request()) instanceof DryRun.Refused r
             ? abandon(e.attempt(), refused(r.message()), s)
-            : NOTHING;
+            : new Aftermath.Patience();
       }
       case Effect.RecordObject e ->
           ledger.recordObject(s.key(), new ObjectRecord(clusterId, e.uid(), 0));

@@ -51,6 +51,7 @@ public final class RunDriver {
   private final Kube kube;
   private final Gatherer gatherer;
   private final EffectRunner effects;
+  private final Limits limits;
   private final RunDecider decider;
   private final InstantSource hostClock;
   private final Runnable roomChanged;
@@ -70,6 +71,7 @@ public final class RunDriver {
     this.kube = kube;
     this.gatherer = new Gatherer(ledger, kube, clusterId);
     this.effects = new EffectRunner(ledger, kube, clusterId);
+    this.limits = limits;
     this.decider = new RunDecider(limits);
     this.hostClock = hostClock;
     this.roomChanged = roomChanged;
@@ -119,44 +121,61 @@ public final class RunDriver {
     Set<Effect> done = new HashSet<>();
     Freshness freshness = Freshness.CACHED;
     Optional<String> refusal = Optional.empty();
-    while (done.size() < MAX_STEPS) {
+    for (int steps = 0; steps < MAX_STEPS; steps++) {
       RunSnapshot s = gatherer.gather(key, freshness, refusal);
       Instant now = ledger.now();
       Decision decision = decider.decide(s, now);
       if (decision.effect().isEmpty()) {
-        say(s, decision);
+        if (!said(s, decision)) {
+          continue; // somebody was faster, and may know more
+        }
         return decision.lookAgain().map(t -> positive(Duration.between(now, t)));
       }
       Effect effect = decision.effect().get();
       if (!done.add(effect)) {
         return Optional.of(SOON); // done, and the cache has not seen it yet; its event will come
       }
-      LOG.atDebug().addKeyValue("run", key).addKeyValue("effect", effect).log("effect");
+      LOG.atDebug().addKeyValue("run", key).addKeyValue("effect", kind(effect)).log("effect");
       switch (effects.run(effect, s)) {
         case Aftermath.Nothing() -> {}
         case Aftermath.PodAccepted() -> gatherer.remember(s);
         case Aftermath.PodRefused(String words) -> refusal = Optional.of(words);
         case Aftermath.LookLive() -> freshness = Freshness.LIVE;
         case Aftermath.RoomChanged() -> roomChanged.run();
+        case Aftermath.Patience() -> {
+          return Optional.of(limits.claimTtl());
+        }
       }
     }
-    LOG.atError().addKeyValue("run", key).addKeyValue("effects", done).log("no end of effects");
+    LOG.atError()
+        .addKeyValue("run", key)
+        .addKeyValue("effects", done.stream().map(RunDriver::kind).toList())
+        .log("no end of effects");
     return Optional.of(SOON);
   }
 
-  private void say(RunSnapshot s, Decision decision) {
+  /** Not the effect itself: what users wrote is in it, parameters and all. */
+  private static String kind(Effect effect) {
+    return effect.getClass().getSimpleName();
+  }
+
+  /** False: the object is no longer what the decision was about. */
+  private boolean said(RunSnapshot s, Decision decision) {
     if (s.object().isEmpty() || decision.status().isEmpty()) {
-      return;
+      return true;
     }
     RunObject object = s.object().get();
     PipelineRunStatus status = decision.status().get();
     if (object.status().filter(status::equals).isPresent()) {
-      return;
+      return true;
     }
-    kube.writeStatus(object, status);
+    if (!kube.writeStatus(object, status)) {
+      return false;
+    }
     for (Warnings.Warning w : Warnings.of(s, status)) {
       kube.warn(object, w.reason(), w.message());
     }
+    return true;
   }
 
   private void sayStoreUnavailable(RunKey key) {

@@ -179,7 +179,7 @@ public final class Transitions {
   }
 
   /** A pod that we stopped for a reason of ours ended for that reason, unless it succeeded. */
-  private static Ending attributed(Attempt attempt, Ending seen) {
+  public static Ending attributed(Attempt attempt, Ending seen) {
     return seen.cause().treatment() == Treatment.DONE
         ? seen
         : attempt

@@ -260,14 +260,31 @@ class Fabric8KubeIT {
             .luigi(new LuigiStatus(4, 1, 3, 0, 0, "4/4", List.of()))
             .build();
 
-    kube.writeStatus(object, running);
-    assertThat(kube.run(object.key(), Freshness.LIVE).orElseThrow().status()).contains(running);
+    assertThat(kube.writeStatus(object, running)).isTrue();
+    RunObject shown = kube.run(object.key(), Freshness.LIVE).orElseThrow();
+    assertThat(shown.status()).contains(running);
 
-    kube.writeStatus(object, done);
+    assertThat(kube.writeStatus(shown, done)).isTrue();
     assertThat(kube.run(object.key(), Freshness.LIVE).orElseThrow().status()).contains(done);
     assertThat(manifest(object.key()).getMetadata().getGeneration())
         .as("no spec was touched")
         .isEqualTo(1);
+  }
+
+  @Test
+  void aLateWriterOfAStatusUndoesNothing() {
+    RunObject object = present("late");
+    Fabric8Kube late = newKube(operator);
+    RunObject old = late.run(object.key(), Freshness.LIVE).orElseThrow();
+    PipelineRunStatus done = PipelineRunStatus.builder().phase(Phase.Succeeded).build();
+    assertThat(kube.writeStatus(object, done)).isTrue();
+
+    PipelineRunStatus running = PipelineRunStatus.builder().phase(Phase.Running).build();
+    assertThat(late.writeStatus(old, running)).isFalse();
+
+    RunObject now = late.run(object.key(), Freshness.CACHED).orElseThrow();
+    assertThat(now.status().map(PipelineRunStatus::phase)).contains(Phase.Succeeded);
+    assertThat(late.writeStatus(now, running)).as("it has seen what it undoes").isTrue();
   }
 
   @Test

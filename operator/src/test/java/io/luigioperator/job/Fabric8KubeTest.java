@@ -28,6 +28,7 @@ import io.luigioperator.job.ScriptedServer.Request;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
 import java.io.IOException;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -231,6 +232,41 @@ class Fabric8KubeTest {
         .as("it looks only when in doubt")
         .extracting(Request::method)
         .containsExactly("PATCH", "GET");
+  }
+
+  @Test
+  void aLateWriterOfAStatusUndoesNothing() {
+    server.answer(r -> runOfVersion("7"));
+    RunObject read = kube.run(KEY, Freshness.LIVE).orElseThrow();
+    server.answer(
+        r ->
+            r.method().equals("PATCH")
+                ? status(422, "Invalid", "the test failed")
+                : runOfVersion("8", "\"Running\""));
+
+    assertThat(kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
+    assertThat(server.requests().get(1).body())
+        .contains("\"path\":\"/metadata/resourceVersion\",\"value\":\"7\"");
+
+    assertThat(kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
+    assertThat(server.requests()).as("known without asking").hasSize(3);
+
+    server.answer(r -> runOfVersion("9", "\"Failed\""));
+    RunObject newest = kube.run(KEY, Freshness.CACHED).orElseThrow();
+    assertThat(kube.writeStatus(newest, PipelineRunStatus.builder().build())).isTrue();
+  }
+
+  private static Answer runOfVersion(String version, String... phase) {
+    return new Answer(
+        200,
+        """
+        {"apiVersion":"luigi-operator.io/v1beta1","kind":"PipelineRun",
+         "metadata":{"namespace":"flights","name":"overlay","uid":"u-1","resourceVersion":"%s"},
+         "spec":{"client":"UA"}%s}
+        """
+            .formatted(
+                version,
+                phase.length == 0 ? "" : ",\"status\":{\"phase\":%s}".formatted(phase[0])));
   }
 
   @ParameterizedTest

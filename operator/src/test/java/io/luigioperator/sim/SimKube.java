@@ -178,7 +178,7 @@ final class SimKube implements Kube {
   }
 
   @Override
-  public void writeStatus(RunObject object, PipelineRunStatus status) {
+  public boolean writeStatus(RunObject object, PipelineRunStatus status) {
     cluster.runs.computeIfPresent(
         object.key(),
         (k, o) ->
@@ -193,6 +193,7 @@ final class SimKube implements Kube {
                     o.spec(),
                     Optional.of(status))
                 : o);
+    return true;
   }
 
   @Override
