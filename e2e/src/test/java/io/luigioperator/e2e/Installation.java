@@ -27,16 +27,19 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZonedDateTime;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
- * The operator as a user has it: installed by its chart in the cluster of the current kubeconfig,
- * seen through the API server alone. A namespace of its own for each test class.
+ * The operator as a user has it: installed by its chart in the local cluster of {@code dev/cluster}
+ * by {@code dev/demo}, and seen through the API server. A namespace of its own for each test class.
  */
 final class Installation implements AutoCloseable {
 
-  static final String SYSTEM = "luigi-system";
+  static final String SYSTEM = "luigi-demo";
+  private static final String RELEASE = "luigi-operator-demo";
   private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
 
   final KubernetesClient client;
@@ -46,9 +49,9 @@ final class Installation implements AutoCloseable {
     // a run's name is used once for ever, so a namespace is, too
     this.namespace = "e2e-%s-%s".formatted(name, Long.toString(System.currentTimeMillis(), 36));
     this.client = connect();
-    assertThat(client.leases().inNamespace(SYSTEM).withName("luigi-operator").get())
-        .as("the operator is not installed in this cluster: run make demo first")
-        .isNotNull();
+    assertThat(servedNamespaces())
+        .as("no operator in this cluster serves every namespace: run make demo first")
+        .contains("");
     client
         .resource(
             new NamespaceBuilder()
@@ -83,12 +86,23 @@ final class Installation implements AutoCloseable {
     }
   }
 
+  /** What the installed operator was told to serve; a demo on a cluster of somebody serves one. */
+  private List<String> servedNamespaces() {
+    return Stream.ofNullable(
+            client.apps().deployments().inNamespace(SYSTEM).withName(RELEASE).get())
+        .flatMap(d -> d.getSpec().getTemplate().getSpec().getContainers().stream())
+        .flatMap(c -> c.getEnv().stream())
+        .filter(e -> e.getName().equals("LUIGI_OPERATOR_NAMESPACES"))
+        .map(e -> Objects.requireNonNullElse(e.getValue(), ""))
+        .toList();
+  }
+
   private void remove() {
     client.namespaces().withName(namespace).delete();
     client
         .namespaces()
         .withName(namespace)
-        .waitUntilCondition(java.util.Objects::isNull, 120, TimeUnit.SECONDS);
+        .waitUntilCondition(Objects::isNull, 120, TimeUnit.SECONDS);
   }
 
   @Override
@@ -176,7 +190,7 @@ final class Installation implements AutoCloseable {
   }
 
   private LeaseSpec lease() {
-    return client.leases().inNamespace(SYSTEM).withName("luigi-operator").get().getSpec();
+    return client.leases().inNamespace(SYSTEM).withName(RELEASE).get().getSpec();
   }
 
   void killPod(String podNamespace, String pod) {
@@ -191,22 +205,27 @@ final class Installation implements AutoCloseable {
     run("dev/cluster", "restart", "kubelet");
   }
 
-  /** Runs a command of the repository; its standard output. */
-  static String run(String... command) {
+  /** Whether a container's process lives, as its runtime knows it and without a kubelet to ask. */
+  boolean isAlive(String containerId) {
+    String id = containerId.replace("containerd://", "");
+    return run("dev/cluster", "exec", "ctr", "-n", "k8s.io", "tasks", "ls")
+        .lines()
+        .anyMatch(line -> line.startsWith(id) && line.contains("RUNNING"));
+  }
+
+  /** Runs a program of the repository; its standard output. */
+  private static String run(String program, String... arguments) {
     try {
       Process process =
-          new ProcessBuilder(command)
-              .directory(ROOT.toFile())
-              .command(
-                  java.util.stream.Stream.concat(
-                          java.util.stream.Stream.of(ROOT.resolve(command[0]).toString()),
-                          java.util.stream.Stream.of(command).skip(1))
+          new ProcessBuilder(
+                  Stream.concat(Stream.of(ROOT.resolve(program).toString()), Stream.of(arguments))
                       .toList())
               .redirectError(ProcessBuilder.Redirect.INHERIT)
               .start();
       String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       if (!process.waitFor(180, TimeUnit.SECONDS) || process.exitValue() != 0) {
-        throw new IllegalStateException(String.join(" ", command) + " failed: " + out);
+        throw new IllegalStateException(
+            program + " " + String.join(" ", arguments) + " failed: " + out);
       }
       return out;
     } catch (IOException e) {
