@@ -7,11 +7,11 @@
 
 # On a throw-away cluster made for it; CONTEXT=name uses a cluster of yours instead.
 demo:
-	@dev/with-jdk dev/demo
+	@dev/demo
 
 test:
-	@dev/with-jdk dev/test
+	@dev/test
 
-# Ends the local cluster and removes its data and what was built here; the caches of binaries and images stay.
+# Ends the local clusters and removes their data and what was built here; the caches of binaries and images stay.
 clean:
-	@dev/with-jdk dev/clean
+	@dev/clean

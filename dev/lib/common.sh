@@ -29,15 +29,44 @@ die() {
   exit 1
 }
 
+# apart LOG COMMAND...: runs a command quietly and leaves its status in STATUS. It has a process group of its own, which
+# ends when this script is told to: what a script starts with & ignores Ctrl-C and would live on.
+apart() {
+  local log=$1
+  shift
+  STATUS=0
+  trap end_apart INT TERM HUP
+  set -m
+  # In the background, because bash ignores errexit in whatever runs as a condition.
+  "$@" </dev/null >"$log" 2>&1 &
+  set +m
+  wait $! || STATUS=$?
+  trap - INT TERM HUP
+}
+
+# end_apart: ends what runs apart, waits until it has cleaned up, and ends this script.
+end_apart() {
+  local group end=$((SECONDS + 60))
+  trap '' INT TERM HUP
+  for group in $(jobs -p); do
+    kill -TERM -- "-$group" 2>/dev/null || true
+    while group_lives "$group"; do
+      ((SECONDS < end)) || { kill -KILL -- "-$group"; break; }
+      sleep 0.1
+    done
+  done
+  exit 130
+}
+
+# group_lives GROUP: whether it has a process that is not merely waiting to be buried.
+group_lives() { ps -e -o pgid=,stat= | awk -v group="$1" '$1 == group && $2 !~ /^Z/ { found = 1 } END { exit !found }'; }
+
 # step TEXT LOG COMMAND...: runs a command quietly, shows how long it took, and on failure the end of its log.
 step() {
-  local text=$1 log=$2 begun=$EPOCHREALTIME status=0
-  shift 2
+  local text=$1 log=$2 begun=$EPOCHREALTIME
   say "$text ..."
-  # In the background, because bash ignores errexit in whatever runs as a condition.
-  "$@" >"$log" 2>&1 &
-  wait $! || status=$?
-  if ((status != 0)); then
+  apart "$log" "${@:3}"
+  if ((STATUS != 0)); then
     printf -- '--- the end of %s\n' "$log" >&2
     tail -n 40 "$log" >&2
     die "$text failed after $(seconds_since "$begun") s"
@@ -78,12 +107,21 @@ need() {
   done
 }
 
-# find_java: prints the home of a JDK 25 or later, the way make looks for it.
-find_java() {
+# find_jdk: prints the home of a JDK 25, the version the build is made for: that of JAVA_HOME, one where Linux puts it, or
+# the one on the PATH.
+find_jdk() {
   local home
-  for home in "${JAVA_HOME:-}" /usr/lib/jvm/*25* /usr/lib/jvm/*; do
-    [[ -x $home/bin/javac ]] || continue
-    "$home/bin/javac" -version 2>&1 | grep -qE '^javac (2[5-9]|[3-9][0-9])' && { echo "$home"; return; }
+  for home in "${JAVA_HOME:-}" /usr/lib/jvm/*25* "$(readlink -f "$(command -v javac)" | sed 's,/bin/javac$,,')"; do
+    if [[ -x $home/bin/javac ]] && grep -qs '^JAVA_VERSION="25' "$home/release"; then
+      echo "$home"
+      return
+    fi
   done
   return 1
+}
+
+# use_jdk: Maven runs on it too.
+use_jdk() {
+  JAVA_HOME=$(find_jdk) || die "no JDK 25 in JAVA_HOME, under /usr/lib/jvm or on the PATH: install one, or set JAVA_HOME"
+  export JAVA_HOME PATH=$JAVA_HOME/bin:$PATH
 }

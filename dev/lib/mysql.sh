@@ -1,0 +1,16 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+#
+# The programs of MySQL, from the root that dev/mysql-root unpacks.
+
+# with_root PROGRAM ARGUMENTS...: becomes a program of the unpacked $root with that root's own libraries,
+# which spares a chroot: the data may lie anywhere, and the process id is the server's.
+with_root() {
+  local program=$1 loader
+  shift
+  for loader in "$root"/lib64/ld-linux-x86-64.so.2 "$root"/lib/ld-linux-aarch64.so.1; do
+    [[ -e $loader ]] && exec "$loader" --library-path "$(echo "$root"/usr/lib/*-linux-gnu)" "$root/usr/$program" "$@"
+  done
+  die "no dynamic loader under $root"
+}
