@@ -8,9 +8,9 @@
 // It opens its listening socket on the host's loopback first and enters the namespace afterwards: a socket keeps the
 // namespace it was made in, so connections come in from the host and go on from the inside, with no device between.
 //
-//	forward -listen 127.0.0.1:16443 -namespace PID -to 127.0.0.1 -port-file FILE
+//	forward -listen 127.0.0.1:16443 -namespace PID -port-file FILE
 //
-// The port of the other side is the port listened on. When the wanted port is taken, the kernel chooses one.
+// The other side is the same port on the namespace's loopback. When the wanted port is taken, the kernel chooses one.
 // The chosen port is written to FILE before the namespace is entered.
 package main
 
@@ -37,23 +37,22 @@ const (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address on the host")
 	namespace := flag.Int("namespace", 0, "id of a process in the network namespace to enter")
-	to := flag.String("to", "127.0.0.1", "host inside the namespace")
 	portFile := flag.String("port-file", "", "file that receives the port listened on")
 	entered := flag.Bool("entered", false, "the socket is inherited and the namespace entered")
 	flag.Parse()
 
 	var err error
 	if *entered {
-		err = serve(*to)
+		err = serve()
 	} else {
-		err = enter(*listen, *namespace, *to, *portFile)
+		err = enter(*listen, *namespace, *portFile)
 	}
 	log.Fatal(err)
 }
 
 // enter opens the socket and replaces this process by one in the namespace that goes on with it.
 // A namespace belongs to a thread and a Go program has many, so entering needs a fresh process.
-func enter(listen string, namespace int, to, portFile string) error {
+func enter(listen string, namespace int, portFile string) error {
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
 		host, _, splitErr := net.SplitHostPort(listen)
@@ -86,16 +85,16 @@ func enter(listen string, namespace int, to, portFile string) error {
 		return err
 	}
 	return syscall.Exec("/usr/bin/nsenter",
-		[]string{"nsenter", "-t", strconv.Itoa(namespace), "-n", "--", self, "-entered", "-to", to}, os.Environ())
+		[]string{"nsenter", "-t", strconv.Itoa(namespace), "-n", "--", self, "-entered"}, os.Environ())
 }
 
-func serve(to string) error {
+func serve() error {
 	listener, err := net.FileListener(os.NewFile(inherited, "listener"))
 	if err != nil {
 		return err
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
-	target := net.JoinHostPort(to, strconv.Itoa(port))
+	target := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	log.Printf("forwarding %s to %s in the namespace", listener.Addr(), target)
 	slots := make(chan struct{}, maxConnections)
 	for {
