@@ -16,21 +16,23 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.luigioperator.job.Fabric8Kube;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.Reader;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * A real etcd and kube-apiserver with our definitions, started once for the tests of a JVM and
  * stopped with it. There is no controller behind it: Jobs make no pods, and nothing is collected.
  */
 public final class ApiServer {
-  private static final String VERSION = "1.35.4";
   private static final Path DEFINITIONS = Path.of("../crds");
   private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  /** Where {@code dev/binaries} keeps its programs; the name tells their version. */
+  private static final Path FOLDER = folder();
 
   private static final KubeAPIServer SERVER = start();
 
@@ -63,22 +65,33 @@ public final class ApiServer {
    * A program that {@code dev/binaries} has built; an absent one is an error, not a reason to skip.
    */
   static Path program(String name) {
-    Path program = cache().resolve("k8s").resolve(VERSION + "-linux-amd64").resolve(name);
+    Path program = FOLDER.resolve(name);
     if (!Files.isExecutable(program)) {
       throw new IllegalStateException(program + " is missing: run dev/binaries " + name);
     }
     return program;
   }
 
-  private static Path cache() {
-    return Optional.ofNullable(System.getenv("LUIGI_OPERATOR_CACHE"))
-        .map(Path::of)
-        .orElseGet(
-            () ->
-                Optional.ofNullable(System.getenv("XDG_CACHE_HOME"))
-                    .map(Path::of)
-                    .orElseGet(() -> Path.of(System.getProperty("user.home"), ".cache"))
-                    .resolve("luigi-operator"));
+  private static Path folder() {
+    try {
+      Process process =
+          new ProcessBuilder("../dev/binaries", "--path")
+              .redirectError(ProcessBuilder.Redirect.INHERIT)
+              .start();
+      try (Reader out = process.inputReader()) {
+        if (!process.waitFor(PATIENCE) || process.exitValue() != 0) {
+          throw new IllegalStateException("dev/binaries --path failed");
+        }
+        return Path.of(out.readAllAsString().strip());
+      } finally {
+        process.destroyForcibly();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
   }
 
   private static KubeAPIServer start() {
@@ -86,8 +99,8 @@ public final class ApiServer {
     KubeAPIServer server =
         new KubeAPIServer(
             KubeAPIServerConfigBuilder.anAPIServerConfig()
-                .withTestDir(cache().toString())
-                .withApiServerVersion(VERSION)
+                .withTestDir(FOLDER.getParent().getParent().toString())
+                .withApiServerVersion(FOLDER.getFileName().toString().replaceFirst("-.*", ""))
                 .withOfflineMode(true)
                 .withUpdateKubeConfig(false)
                 .build());

@@ -15,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -23,9 +22,10 @@ import java.util.concurrent.TimeUnit;
  * JVM.
  */
 final class ApiServer {
-  private static final String VERSION = "1.35.4";
+  private static final int COMMAND_SECONDS = 60;
 
-  private static final int KUBECTL_SECONDS = 60;
+  /** Where {@code dev/binaries} keeps its programs; the name tells their version. */
+  private static final Path FOLDER = Path.of(run(List.of("../dev/binaries", "--path")).strip());
 
   private static final KubeAPIServer SERVER = start();
 
@@ -46,7 +46,7 @@ final class ApiServer {
    * A binary that {@code dev/binaries} has built; absent ones are an error, not a reason to skip.
    */
   static Path binary(String name) {
-    var path = directory().resolve(name);
+    var path = FOLDER.resolve(name);
     if (!Files.isExecutable(path)) {
       throw new IllegalStateException(path + " is missing: run dev/binaries");
     }
@@ -60,8 +60,8 @@ final class ApiServer {
     var server =
         new KubeAPIServer(
             KubeAPIServerConfigBuilder.anAPIServerConfig()
-                .withTestDir(cache().toString())
-                .withApiServerVersion(VERSION)
+                .withTestDir(FOLDER.getParent().getParent().toString())
+                .withApiServerVersion(FOLDER.getFileName().toString().replaceFirst("-.*", ""))
                 .withOfflineMode(true)
                 .withUpdateKubeConfig(false)
                 .build());
@@ -71,34 +71,45 @@ final class ApiServer {
   }
 
   /** Runs the real kubectl with all rights and returns what it printed; it must succeed. */
-  static String kubectl(String... arguments) throws IOException, InterruptedException {
+  static String kubectl(String... arguments) {
     var command =
         new ArrayList<>(
             List.of(binary("kubectl").toString(), "--kubeconfig", KUBECONFIG.toString()));
     command.addAll(List.of(arguments));
-    var output = Files.createTempFile("kubectl", ".txt");
+    return run(command);
+  }
+
+  private static String run(List<String> command) {
     try {
-      var process =
-          new ProcessBuilder(command)
-              .redirectErrorStream(true)
-              .redirectOutput(output.toFile())
-              .start();
-      if (!process.waitFor(KUBECTL_SECONDS, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-        throw new IllegalStateException(command + " did not end in time");
+      var output = Files.createTempFile("command", ".txt");
+      try {
+        var process =
+            new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile())
+                .start();
+        if (!process.waitFor(COMMAND_SECONDS, TimeUnit.SECONDS)) {
+          process.destroyForcibly();
+          throw new IllegalStateException(command + " did not end in time");
+        }
+        String text = Files.readString(output);
+        if (process.exitValue() != 0) {
+          throw new IllegalStateException(command + " failed: " + text);
+        }
+        return text;
+      } finally {
+        Files.delete(output);
       }
-      String text = Files.readString(output);
-      if (process.exitValue() != 0) {
-        throw new IllegalStateException(command + " failed: " + text);
-      }
-      return text;
-    } finally {
-      Files.delete(output);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
     }
   }
 
   /** Installs the committed definitions as a user would, and waits until they are served. */
-  static void installDefinitions() throws IOException, InterruptedException {
+  static void installDefinitions() {
     kubectl("apply", "-f", SchemaTree.DIRECTORY.toAbsolutePath().toString());
     for (var file : SchemaTree.FILES) {
       String name = file.substring(0, file.length() - ".yaml".length());
@@ -115,20 +126,5 @@ final class ApiServer {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  private static Path directory() {
-    return cache().resolve("k8s").resolve(VERSION + "-linux-amd64");
-  }
-
-  private static Path cache() {
-    return environment("LUIGI_OPERATOR_CACHE")
-        .map(Path::of)
-        .or(() -> environment("XDG_CACHE_HOME").map(dir -> Path.of(dir, "luigi-operator")))
-        .orElse(Path.of(System.getProperty("user.home"), ".cache", "luigi-operator"));
-  }
-
-  private static Optional<String> environment(String name) {
-    return Optional.ofNullable(System.getenv(name)).filter(value -> !value.isEmpty());
   }
 }
