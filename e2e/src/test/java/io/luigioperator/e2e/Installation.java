@@ -38,6 +38,9 @@ import java.util.stream.Stream;
  */
 final class Installation implements AutoCloseable {
 
+  /** For anything to happen. Long, because how busy the machine is, is not what is tested. */
+  static final Duration PATIENCE = Duration.ofMinutes(5);
+
   static final String SYSTEM = "luigi-demo";
   private static final String RELEASE = "luigi-operator-demo";
   private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
@@ -102,7 +105,7 @@ final class Installation implements AutoCloseable {
     client
         .namespaces()
         .withName(namespace)
-        .waitUntilCondition(Objects::isNull, 120, TimeUnit.SECONDS);
+        .waitUntilCondition(Objects::isNull, PATIENCE.toSeconds(), TimeUnit.SECONDS);
   }
 
   @Override
@@ -144,7 +147,7 @@ final class Installation implements AutoCloseable {
 
   /** Waits until the run's phase is one that is wanted. */
   void awaitPhase(String name, String phase) {
-    awaitStatus(name, Duration.ofSeconds(180), phase::equals, "phase");
+    awaitStatus(name, PATIENCE, phase::equals, "phase");
   }
 
   void awaitStatus(String name, Duration limit, Predicate<String> wanted, Object... path) {
@@ -166,7 +169,7 @@ final class Installation implements AutoCloseable {
   /** The one pod of a run that is past its gate and has not ended. */
   Pod runningPod(String run) {
     await(run + " has a running pod")
-        .atMost(Duration.ofSeconds(90))
+        .atMost(PATIENCE)
         .pollInterval(Duration.ofMillis(200))
         .until(() -> pods(run).stream().anyMatch(Installation::isRunning));
     return pods(run).stream().filter(Installation::isRunning).findFirst().orElseThrow();

@@ -12,6 +12,8 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -23,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What a user asks of a run from apply to its end, with real pods and real Luigi. */
-@Timeout(300)
+@Timeout(900)
 class LifecycleIT {
 
   private static Installation it;
@@ -81,7 +83,7 @@ class LifecycleIT {
     it.run("second").client("globex").apply();
     it.run("other").client("initech").apply();
 
-    it.awaitStatus("second", Duration.ofSeconds(30), "WaitingForClient"::equals, "reason");
+    it.awaitStatus("second", Installation.PATIENCE, "WaitingForClient"::equals, "reason");
     assertThat(it.status("second", "message")).contains("globex", "first");
     it.awaitPhase("other", "Succeeded");
     it.awaitPhase("second", "Succeeded");
@@ -119,7 +121,7 @@ class LifecycleIT {
     it.run("nothing").client("nothing").task("WritesNothing").apply();
     it.awaitPhase("nothing", "Failed");
 
-    assertThat(it.status("nothing", "reason")).isIn("Unverified", "TaskFailed");
+    assertThat(it.status("nothing", "reason")).isEqualTo("Unverified");
   }
 
   @Test
@@ -146,7 +148,8 @@ class LifecycleIT {
         .apply();
     it.awaitPhase("hog", "Failed");
 
-    assertThat(it.status("hog", "reason")).isIn("OOMKilled", "TaskFailed");
+    boolean v2 = Files.exists(Path.of("/sys/fs/cgroup/cgroup.controllers"));
+    assertThat(it.status("hog", "reason")).isEqualTo(v2 ? "OOMKilled" : "TaskFailed");
     assertThat(it.status("hog", "message")).containsIgnoringCase("memory");
   }
 
@@ -188,7 +191,7 @@ class LifecycleIT {
     Pod pod = it.runningPod("deleted");
     it.runs().inNamespace(it.namespace).withName("deleted").delete();
     await("the pod of the deleted run is gone")
-        .atMost(Duration.ofSeconds(90))
+        .atMost(Installation.PATIENCE)
         .until(
             () ->
                 it.client.resource(pod).get() == null
@@ -201,7 +204,7 @@ class LifecycleIT {
   @Test
   void aHeldRunWaitsUntilItIsLetGo() {
     it.run("held").client("held").spec("desiredState", "Held").apply();
-    it.awaitStatus("held", Duration.ofSeconds(30), "Held"::equals, "reason");
+    it.awaitStatus("held", Installation.PATIENCE, "Held"::equals, "reason");
     assertThat(it.pods("held")).isEmpty();
 
     patch("held", "desiredState", "Running");
@@ -221,9 +224,9 @@ class LifecycleIT {
 
   @Test
   void notBeforeItsTime() {
-    Instant then = Instant.now().plusSeconds(8);
+    Instant then = Instant.now().plusSeconds(15);
     it.run("timed").client("timed").spec("notBeforeTime", then.toString()).apply();
-    it.awaitStatus("timed", Duration.ofSeconds(6), "WaitingForTime"::equals, "reason");
+    it.awaitStatus("timed", Duration.ofSeconds(13), "WaitingForTime"::equals, "reason");
 
     it.awaitPhase("timed", "Succeeded");
     assertThat(Instant.parse(it.status("timed", "startTime")))
@@ -267,7 +270,7 @@ class LifecycleIT {
   void aTimeToLiveRemovesTheObjectOfItsUser() {
     it.run("brief").client("brief").spec("ttlSecondsAfterFinished", 1).apply();
 
-    await("the object is gone").atMost(Duration.ofSeconds(90)).until(() -> it.get("brief") == null);
+    await("the object is gone").atMost(Installation.PATIENCE).until(() -> it.get("brief") == null);
   }
 
   @Test
@@ -308,12 +311,14 @@ class LifecycleIT {
         all.stream().map(Span::end).max(Instant::compareTo).orElseThrow());
   }
 
+  /** One for each container of the run that was started: one that never was, has the year 1970. */
   static Stream<Span> spans(Installation it, String run) {
     return it.pods(run).stream()
         .flatMap(p -> p.getStatus().getContainerStatuses().stream())
         .map(c -> c.getState().getTerminated())
         .filter(t -> t != null && t.getStartedAt() != null)
-        .map(t -> new Span(Instant.parse(t.getStartedAt()), Instant.parse(t.getFinishedAt())));
+        .map(t -> new Span(Instant.parse(t.getStartedAt()), Instant.parse(t.getFinishedAt())))
+        .filter(span -> span.start().isAfter(Instant.EPOCH));
   }
 
   private void patch(String name, String field, String value) {
@@ -328,7 +333,7 @@ class LifecycleIT {
   /** An event follows the status it is about. */
   private void awaitEvents(String run, String... reasons) {
     await("events of " + run)
-        .atMost(Duration.ofSeconds(30))
+        .atMost(Installation.PATIENCE)
         .until(() -> events(run).containsAll(List.of(reasons)));
   }
 
