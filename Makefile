@@ -9,6 +9,7 @@
 demo:
 	@dev/demo
 
+# Every test; the last one ends the local clusters, as clean does.
 test:
 	@dev/test
 
