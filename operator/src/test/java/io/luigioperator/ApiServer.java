@@ -48,11 +48,6 @@ public final class ApiServer {
     return client(new ConfigBuilder(config(SERVER)).withImpersonateUsername(user).build());
   }
 
-  /** With all rights, for a process of its own. */
-  static String kubeconfig() {
-    return SERVER.getKubeConfigYaml();
-  }
-
   private static Config config(KubeAPIServer server) {
     return Config.fromKubeconfig(server.getKubeConfigYaml());
   }
