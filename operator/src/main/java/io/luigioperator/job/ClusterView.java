@@ -111,7 +111,7 @@ final class ClusterView {
                     t.since().isBefore(openedAt)
                         ? new Trouble(t.cause(), t.message(), openedAt)
                         : t);
-    return copy(p, p.gone(), p.terminating(), trouble);
+    return p.with(trouble);
   }
 
   /**
@@ -136,7 +136,7 @@ final class ClusterView {
       return Optional.empty();
     }
     if (last.seen().terminal() && last.seen().ending().isPresent()) {
-      bury(last.run(), copy(last.seen(), true, true, last.seen().trouble()));
+      bury(last.run(), last.seen().asGone());
     }
     return Optional.of(last.run());
   }
@@ -210,28 +210,10 @@ final class ClusterView {
     for (PodSeen told : attempt(attempt).pods()) {
       boolean evidence = told.gone() || told.terminal() && told.ending().isPresent();
       if (evidence && live.pod(told.uid()).isEmpty()) {
-        all.add(copy(told, true, true, told.trouble()));
+        all.add(told.asGone());
       }
     }
     return new AttemptSeen(live.job(), all, true);
-  }
-
-  private static PodSeen copy(
-      PodSeen p, boolean gone, boolean terminating, Optional<Trouble> trouble) {
-    return new PodSeen(
-        p.namespace(),
-        p.name(),
-        p.uid(),
-        p.token(),
-        p.jobUid(),
-        p.gated(),
-        terminating,
-        gone,
-        p.node(),
-        p.startedAt(),
-        p.terminal(),
-        p.ending(),
-        trouble);
   }
 
   // ---- Jobs, PipelineRuns, PipelineSchedules

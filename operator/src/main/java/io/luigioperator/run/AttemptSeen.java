@@ -57,7 +57,34 @@ public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean liv
       Optional<Instant> startedAt,
       boolean terminal,
       Optional<Ending> ending,
-      Optional<Trouble> trouble) {}
+      Optional<Trouble> trouble) {
+
+    /** As it is remembered when it is there no more. */
+    public PodSeen asGone() {
+      return with(true, true, trouble);
+    }
+
+    public PodSeen with(Optional<Trouble> otherTrouble) {
+      return with(terminating, gone, otherTrouble);
+    }
+
+    private PodSeen with(boolean isTerminating, boolean isGone, Optional<Trouble> itsTrouble) {
+      return new PodSeen(
+          namespace,
+          name,
+          uid,
+          token,
+          jobUid,
+          gated,
+          isTerminating,
+          isGone,
+          node,
+          startedAt,
+          terminal,
+          ending,
+          itsTrouble);
+    }
+  }
 
   /** Why a pod does not start, in the words of scheduler or kubelet. */
   public record Trouble(FailureCause cause, String message, Instant since) {}

@@ -5,135 +5,338 @@
 package io.luigioperator.reconcile;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
-import io.luigioperator.api.DesiredState;
-import io.luigioperator.api.Priority;
-import io.luigioperator.job.Kube;
-import io.luigioperator.ledger.Ledger.Claimed;
-import io.luigioperator.ledger.Ledger.ObjectRecord;
-import io.luigioperator.run.AdmitKey;
-import io.luigioperator.run.Ageing;
+import io.luigioperator.Scene;
+import io.luigioperator.job.Kube.NamespaceState;
+import io.luigioperator.ledger.Ledger.RunRecord;
 import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.Ending;
 import io.luigioperator.run.Limits;
-import io.luigioperator.run.NewRun;
-import io.luigioperator.run.Presence;
-import io.luigioperator.run.RetryPolicy;
+import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
-import io.luigioperator.sim.SimLedger;
-import java.lang.reflect.Proxy;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.OptionalLong;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
-/** What stays as a record, and for how long. */
+/** One pass as a table: what was left behind, and what becomes of it. */
 class SweepTest {
-  private static final Instant T0 = Instant.parse("2026-03-01T10:00:00Z");
   private static final Sweep.Retention RETENTION =
       new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400));
 
-  private Instant now = T0;
-  private final SimLedger ledger = new SimLedger(() -> now, Ageing.DEFAULT);
-  private final List<JobSeen> jobs = new ArrayList<>();
-  private final Kube kube = clusterOfJobs();
+  private final Scene scene = new Scene();
+  private final List<RunKey> woken = new ArrayList<>();
   private final Sweep sweep =
       new Sweep(
-          ledger,
-          kube,
-          "here",
+          scene.ledger,
+          scene.kube,
+          Scene.HERE,
           RETENTION,
-          new RunDriver(ledger, kube, "here", Limits.DEFAULT, () -> now, () -> {}),
-          run -> {});
+          new RunDriver(scene.ledger, scene.kube, Scene.HERE, Limits.DEFAULT, scene::now, () -> {}),
+          woken::add);
 
-  /** A cluster that holds Jobs and nothing else. */
-  private Kube clusterOfJobs() {
-    return (Kube)
-        Proxy.newProxyInstance(
-            Kube.class.getClassLoader(),
-            new Class<?>[] {Kube.class},
-            (proxy, method, args) ->
-                switch (method.getName()) {
-                  case "identity" -> "uid-of-kube-system";
-                  case "jobs" -> List.copyOf(jobs);
-                  case "pods" -> List.of();
-                  case "deleteJob" -> {
-                    jobs.remove(args[0]);
-                    yield null;
-                  }
-                  default -> throw new AssertionError("not expected: " + method);
-                });
+  private Sweep.Report passAt(Duration age) {
+    scene.at(age);
+    return sweep.pass();
   }
 
-  private JobSeen jobOf(String name, Verdict verdict) {
-    RunKey key = new RunKey("data", name);
-    NewRun run =
-        new NewRun(
-            key,
-            name,
-            "2026-02-28",
-            "",
-            AdmitKey.ofClient("data", name, "default"),
-            DesiredState.Running,
-            Priority.Normal,
-            Optional.empty(),
-            OptionalLong.empty(),
-            1,
-            10,
-            "{}",
-            "sha-" + name,
-            1);
-    ledger.accept(run, new ObjectRecord("here", "uid-" + name, 1));
-    Claimed claimed = ledger.claim(run.admitKey(), key, "token-" + name, "here").orElseThrow();
-    JobSeen job = new JobSeen("data", name + "-a1", "job-" + name, "token-" + name, now, true);
-    jobs.add(job);
-    ledger.bind(claimed.attempt().ref(), job.uid(), "pod-" + name).orElseThrow();
-    ledger
-        .finish(
-            claimed.attempt().ref(),
-            "pod-" + name,
-            new Ending(verdict, OptionalInt.of(verdict.exitCode()), "", ""),
-            new RetryPolicy(Duration.ZERO, Duration.ZERO),
-            Presence.PRESENT)
-        .orElseThrow();
-    return job;
+  private static Arguments row(String situation, Consumer<Scene> given, String expected) {
+    return arguments(situation, given, expected);
   }
 
-  private void passAt(Duration age) {
-    now = T0.plus(age);
-    sweep.pass();
+  private static Duration secs(long n) {
+    return Duration.ofSeconds(n);
+  }
+
+  // ---- runs
+
+  static Stream<Arguments> runs() {
+    return Stream.of(
+        // a deletion is concluded from a live read, and only while the cluster is the known one
+        row("its object is there", s -> {}, "READY"),
+        row("its object is gone", s -> s.gone("a"), "CANCELED Deleted"),
+        row("only the cache misses its object", s -> s.uncached("a"), "READY"),
+        row("its object is being deleted", s -> s.deleting("a"), "CANCELED Deleted"),
+        row("another object of its name", s -> s.present("a", "uid-2"), "CANCELED Deleted"),
+        row(
+            "its object and its namespace are going",
+            s -> s.gone("a").kube.namespace = NamespaceState.TERMINATING,
+            "READY"),
+        row(
+            "its object and its namespace are gone",
+            s -> s.gone("a").kube.namespace = NamespaceState.ABSENT,
+            "READY"),
+        row(
+            "its object is gone with the definition",
+            s -> s.gone("a").kube.crdEstablished = false,
+            "READY"),
+        row("its object is gone with the cluster", s -> rebuilt(s.gone("a")), "READY"),
+        row(
+            "its object is gone before it was bound",
+            s -> s.claimed("a").gone("a"),
+            "CANCELED Deleted"),
+        row(
+            "its object is gone while it runs",
+            s -> s.bound("a").opened("a").gone("a"),
+            "ACTIVE Deleted"),
+
+        // held for a fact
+        row(
+            "held for its namespace, which is back",
+            s -> held(s, Reasons.NAMESPACE_MISSING),
+            "READY"),
+        row(
+            "held for its namespace, which is going",
+            s -> held(s, Reasons.NAMESPACE_MISSING).kube.namespace = NamespaceState.TERMINATING,
+            "HELD NamespaceMissing"),
+        row(
+            "held for the definition, which is not there",
+            s -> held(s, Reasons.NAMESPACE_MISSING).kube.crdEstablished = false,
+            "HELD NamespaceMissing"),
+        row(
+            "held for a deletion, its object is there after all",
+            s -> held(s, Reasons.DELETION_UNCONFIRMED),
+            "READY"),
+        row(
+            "held for a deletion, one of many",
+            s -> held(massacre(s).gone("a"), Reasons.DELETION_UNCONFIRMED),
+            "HELD MassDeletion"),
+        row(
+            "held for a deletion, and an object of its name is back",
+            s -> held(massacre(s).present("a", "uid-2"), Reasons.DELETION_UNCONFIRMED),
+            "READY"),
+        row(
+            "held for a deletion, one of many, and its object is going",
+            s -> held(massacre(s).deleting("a"), Reasons.DELETION_UNCONFIRMED),
+            "HELD MassDeletion"),
+        row("held by a person", s -> held(s, Reasons.HELD), "HELD Held"));
+  }
+
+  private static void rebuilt(Scene s) {
+    s.ledger.heartbeat(Scene.HERE, s.kube.identity);
+    s.kube.identity = "uid-of-another";
+  }
+
+  private static Scene held(Scene s, String reason) {
+    s.ledger.hold(Scene.key("a"), reason, "as the test wants").orElseThrow();
+    return s;
+  }
+
+  /** So many objects are gone that nobody believes it. */
+  private static Scene massacre(Scene s) {
+    IntStream.range(0, 11).forEach(i -> s.accepted("b" + i).gone("b" + i));
+    return s;
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("runs")
+  void whatBecomesOfARun(String situation, Consumer<Scene> given, String expected) {
+    scene.accepted("a");
+    given.accept(scene);
+    passAt(secs(30));
+    assertThat(scene.standing("a")).isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, true",
+    "11, 10, true",
+    "11, 11, false",
+    "59, 11, true",
+    "60, 12, true",
+    "60, 13, false",
+    "250, 50, true", // more than one page of records
+    "250, 51, false"
+  })
+  void fewDeletionsAreBelievedAndManyAreNot(int recorded, int gone, boolean believed) {
+    IntStream.range(0, recorded).forEach(i -> scene.accepted("r" + i));
+    IntStream.range(0, gone).forEach(i -> scene.gone("r" + i));
+    passAt(secs(30));
+    assertThat(IntStream.range(0, recorded).mapToObj(i -> scene.run("r" + i).state()))
+        .filteredOn(RunState.CANCELED::equals)
+        .hasSize(believed ? gone : 0);
   }
 
   @Test
+  void ofARebuiltClusterNothingIsRemembered() {
+    scene.accepted("a").gone("a");
+    rebuilt(scene);
+    passAt(secs(30));
+    assertThat(scene.ledger.recordedObjects(Scene.HERE, Optional.empty(), 10)).isEmpty();
+    assertThat(scene.ledger.heartbeat(Scene.HERE, "whatever")).isEqualTo("uid-of-another");
+    passAt(secs(60));
+    assertThat(scene.standing("a")).isEqualTo("READY");
+  }
+
+  @Test
+  void theObjectThatCameBackIsTheOneOnRecord() {
+    held(massacre(scene.accepted("a")).present("a", "uid-2"), Reasons.DELETION_UNCONFIRMED);
+    passAt(secs(30));
+    assertThat(scene.ledger.load(Scene.key("a"), Scene.HERE).flatMap(RunRecord::object))
+        .hasValueSatisfying(o -> assertThat(o.uid()).isEqualTo("uid-2"));
+    assertThat(woken).containsExactly(Scene.key("a"));
+  }
+
+  // ---- other clusters
+
+  static Stream<Arguments> claimsOfAnother() {
+    return Stream.of(
+        arguments(
+            "claimed, heard of lately",
+            (Consumer<Scene>) s -> s.claimedBy("there", "a"),
+            59,
+            "ACTIVE"),
+        arguments(
+            "claimed, silent",
+            (Consumer<Scene>) s -> s.claimedBy("there", "a"),
+            60,
+            "DELAYED BackingOff"),
+        arguments(
+            "bound, silent", (Consumer<Scene>) s -> s.boundBy("there", "a"), 100_000, "ACTIVE"));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("claimsOfAnother")
+  void claimsOfASilentClusterAreGivenUp(
+      String situation, Consumer<Scene> given, long silence, String expected) {
+    scene.accepted("a");
+    scene.ledger.heartbeat("there", "uid-of-there");
+    given.accept(scene);
+    passAt(secs(silence));
+    assertThat(scene.standing("a")).isEqualTo(expected);
+    assertThat(scene.run("a").budget().infra()).describedAs("nobody is to blame").isZero();
+    assertThat(scene.attempt("a").end().map(e -> e.reason()))
+        .isEqualTo(
+            expected.startsWith("DELAYED") ? Optional.of("ClusterSilent") : Optional.empty());
+  }
+
+  // ---- time
+
+  @Test
+  void runsWhoseTimeHasComeOrGoneAreMovedAndWoken() {
+    scene.accepted("due").ended("due", Verdict.TASK_FAILED).acceptedUrgently("late", 60);
+    passAt(secs(59));
+    assertThat(woken).isEmpty();
+    passAt(secs(60));
+    assertThat(scene.standing("due")).isEqualTo("READY");
+    assertThat(scene.standing("late")).isEqualTo("FAILED StartDeadlineExceeded");
+    assertThat(woken).containsExactly(Scene.key("due"), Scene.key("late"));
+  }
+
+  @Test
+  void liveAttemptsAreDriven() {
+    scene.accepted("a").claimed("a");
+    passAt(secs(1));
+    assertThat(scene.kube.changes).containsExactly("create Job a-a1");
+  }
+
+  // ---- Jobs and pods
+
+  static Stream<Arguments> leftovers() {
+    return Stream.of(
+        arguments(
+            "a Job of nobody",
+            (Consumer<Scene>) s -> s.job("x", "token-x"),
+            300,
+            "delete Job job-x"),
+        arguments("a young Job of nobody", (Consumer<Scene>) s -> s.job("x", "token-x"), 299, ""),
+        arguments(
+            "a Job without a token",
+            (Consumer<Scene>) s -> s.job("x", ""),
+            300,
+            "delete Job job-x"),
+        arguments(
+            "a second Job of a bound attempt",
+            (Consumer<Scene>)
+                s -> {
+                  s.accepted("a").bound("a").opened("a");
+                  JobSeen job = s.kube.jobs.getFirst();
+                  s.kube.jobs.add(
+                      new JobSeen("data", "late", "job-2", job.token(), job.createdAt(), false));
+                },
+            300,
+            "delete Job job-2"),
+        arguments(
+            "the Job of a claimed attempt",
+            (Consumer<Scene>) s -> s.accepted("a").claimed("a").job("a", "token-a"),
+            301,
+            ""),
+        arguments(
+            "a gated pod without a Job", (Consumer<Scene>) s -> s.pod("p", "x"), 0, "delete pod p"),
+        arguments(
+            "a gated pod whose attempt has ended",
+            (Consumer<Scene>) s -> s.accepted("a").ended("a", Verdict.TASK_FAILED).pod("p", "a"),
+            0,
+            "delete pod pod-a, delete pod p"),
+        arguments(
+            "a second gated pod of a live attempt",
+            (Consumer<Scene>) s -> s.accepted("a").bound("a").opened("a").pod("p", "a"),
+            0,
+            ""),
+        arguments(
+            "an open pod of nobody",
+            (Consumer<Scene>) s -> s.job("x", "token-x").pod("pod-x", "x").opened("x"),
+            0,
+            "delete pod pod-x"),
+        arguments(
+            "an open pod of nobody, on its way out",
+            (Consumer<Scene>)
+                s -> s.job("x", "token-x").pod("pod-x", "x").opened("x").terminating("x"),
+            0,
+            ""),
+        arguments(
+            "an open pod of nobody that has ended",
+            (Consumer<Scene>)
+                s -> s.job("x", "token-x").pod("pod-x", "x").terminal("x", Verdict.SUCCEEDED),
+            0,
+            ""));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("leftovers")
+  void whatBelongsToNobodyGoes(String what, Consumer<Scene> given, long age, String expected) {
+    given.accept(scene);
+    passAt(secs(age));
+    assertThat(String.join(", ", scene.kube.changes)).isEqualTo(expected);
+  }
+
+  // ---- what stays as a record, and for how long
+
+  @Test
   void jobsStayAsLongAsTheirOutcomeSays() {
-    JobSeen good = jobOf("good", Verdict.SUCCEEDED);
-    JobSeen bad = jobOf("bad", Verdict.TASK_FAILED);
+    scene.accepted("good").ended("good", Verdict.SUCCEEDED);
+    scene.accepted("bad").ended("bad", Verdict.TASK_FAILED_PERMANENT);
+    scene.kube.pods.clear();
 
     passAt(RETENTION.jobs().minusSeconds(1));
-    assertThat(jobs).containsExactlyInAnyOrder(good, bad);
+    assertThat(scene.kube.changes).isEmpty();
     passAt(RETENTION.jobs());
-    assertThat(jobs).containsExactly(bad);
+    assertThat(scene.kube.changes).containsExactly("delete Job job-good");
     passAt(RETENTION.failedJobs().minusSeconds(1));
-    assertThat(jobs).containsExactly(bad);
+    assertThat(scene.kube.changes).hasSize(1);
     passAt(RETENTION.failedJobs());
-    assertThat(jobs).isEmpty();
+    assertThat(scene.kube.changes).containsExactly("delete Job job-good", "delete Job job-bad");
   }
 
   @Test
   void requestsStayAsLongAsTheHistoryAndTheOutcomeForEver() {
-    jobOf("good", Verdict.SUCCEEDED);
-    RunKey key = new RunKey("data", "good");
+    scene.accepted("good").ended("good", Verdict.SUCCEEDED);
+    RunKey key = Scene.key("good");
 
     passAt(RETENTION.history().minusSeconds(1));
-    assertThat(ledger.load(key, "here").orElseThrow().attempts()).hasSize(1);
+    assertThat(scene.ledger.load(key, Scene.HERE).orElseThrow().attempts()).hasSize(1);
     passAt(RETENTION.history().plusSeconds(1));
-    assertThat(ledger.load(key, "here").orElseThrow().attempts()).isEmpty();
-    assertThat(ledger.load(key, "here").orElseThrow().run().state()).isEqualTo(RunState.SUCCEEDED);
+    assertThat(scene.ledger.load(key, Scene.HERE).orElseThrow().attempts()).isEmpty();
+    assertThat(scene.standing("good")).isEqualTo("SUCCEEDED Completed");
   }
 }

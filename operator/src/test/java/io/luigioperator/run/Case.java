@@ -12,7 +12,6 @@ import io.luigioperator.api.Priority;
 import io.luigioperator.api.TaskRef;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.Trouble;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.PodCheck;
 import io.luigioperator.run.RunSnapshot.Recorded;
@@ -216,109 +215,7 @@ final class Case {
     return new RunDecider(Limits.DEFAULT).decide(snapshot(), now);
   }
 
-  // ---- facts
-
-  static PodSeen gated(String uid) {
-    return pod(uid, true, false, Optional.empty(), Optional.empty());
-  }
-
-  static PodSeen opened(String uid) {
-    return pod(uid, false, false, Optional.empty(), Optional.empty());
-  }
-
-  static PodSeen running(String uid, String node) {
-    return pod(uid, false, false, Optional.of(node), Optional.of(T0));
-  }
-
-  static PodSeen terminating(PodSeen p) {
-    return new PodSeen(
-        p.namespace(),
-        p.name(),
-        p.uid(),
-        p.token(),
-        p.jobUid(),
-        p.gated(),
-        true,
-        p.gone(),
-        p.node(),
-        p.startedAt(),
-        p.terminal(),
-        p.ending(),
-        p.trouble());
-  }
-
-  static PodSeen gone(PodSeen p) {
-    return new PodSeen(
-        p.namespace(),
-        p.name(),
-        p.uid(),
-        p.token(),
-        p.jobUid(),
-        p.gated(),
-        true,
-        true,
-        p.node(),
-        p.startedAt(),
-        p.terminal(),
-        p.ending(),
-        p.trouble());
-  }
-
-  static PodSeen terminal(PodSeen p, Optional<Ending> ending) {
-    return new PodSeen(
-        p.namespace(),
-        p.name(),
-        p.uid(),
-        p.token(),
-        p.jobUid(),
-        false,
-        p.terminating(),
-        p.gone(),
-        p.node(),
-        p.startedAt(),
-        true,
-        ending,
-        p.trouble());
-  }
-
-  static PodSeen troubled(PodSeen p, FailureCause cause) {
-    return new PodSeen(
-        p.namespace(),
-        p.name(),
-        p.uid(),
-        p.token(),
-        p.jobUid(),
-        p.gated(),
-        p.terminating(),
-        p.gone(),
-        p.node(),
-        p.startedAt(),
-        p.terminal(),
-        p.ending(),
-        Optional.of(new Trouble(cause, "words of the kubelet", T0)));
-  }
-
-  private static PodSeen pod(
-      String uid,
-      boolean gated,
-      boolean terminating,
-      Optional<String> node,
-      Optional<Instant> started) {
-    return new PodSeen(
-        "flights",
-        "ua-20130115-a1-x",
-        uid,
-        "token-1",
-        "job-1",
-        gated,
-        terminating,
-        false,
-        node,
-        started,
-        false,
-        Optional.empty(),
-        Optional.empty());
-  }
+  // ---- objects
 
   static RunObject object(PipelineRunSpec spec, String uid, long generation) {
     return new RunObject(KEY, uid, generation, T0, false, false, spec, Optional.empty());

@@ -9,16 +9,15 @@ import static io.luigioperator.run.Case.PIPELINE;
 import static io.luigioperator.run.Case.T0;
 import static io.luigioperator.run.Case.bound;
 import static io.luigioperator.run.Case.claimed;
-import static io.luigioperator.run.Case.gated;
-import static io.luigioperator.run.Case.gone;
 import static io.luigioperator.run.Case.object;
-import static io.luigioperator.run.Case.opened;
 import static io.luigioperator.run.Case.ready;
-import static io.luigioperator.run.Case.running;
 import static io.luigioperator.run.Case.spec;
-import static io.luigioperator.run.Case.terminal;
-import static io.luigioperator.run.Case.terminating;
-import static io.luigioperator.run.Case.troubled;
+import static io.luigioperator.run.Pods.gated;
+import static io.luigioperator.run.Pods.opened;
+import static io.luigioperator.run.Pods.running;
+import static io.luigioperator.run.Pods.terminal;
+import static io.luigioperator.run.Pods.terminating;
+import static io.luigioperator.run.Pods.troubled;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
@@ -71,7 +70,7 @@ class RunDeciderTest {
             Effect.Abandon.class),
         arguments(
             "a pod that a watch saw go",
-            claimed().job("job-1", "token-1").pod(gone(gated("pod-1"))),
+            claimed().job("job-1", "token-1").pod(gated("pod-1").asGone()),
             Effect.Abandon.class),
         arguments(
             "a Job that failed without a pod",
@@ -136,7 +135,9 @@ class RunDeciderTest {
             Effect.Finish.class),
         arguments(
             "ended cleanly and gone",
-            bound().onNode("n1").pod(gone(terminal(running("pod-1", "n1"), Optional.of(SUCCESS)))),
+            bound()
+                .onNode("n1")
+                .pod(terminal(running("pod-1", "n1"), Optional.of(SUCCESS)).asGone()),
             Effect.Finish.class),
 
         // bound, and the pod is not to be seen: absence needs a live read, a node, and time
@@ -375,7 +376,7 @@ class RunDeciderTest {
 
   @Test
   void onceItHasEndedTheAttemptIsGivenUpAndPaidFor() {
-    Case c = claimed().job("job-1", "token-1").pod(gone(running("pod-1", "n1")));
+    Case c = claimed().job("job-1", "token-1").pod(running("pod-1", "n1").asGone());
 
     assertThat(c.decide().effect().orElseThrow())
         .isInstanceOfSatisfying(

@@ -1,0 +1,192 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator;
+
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.job.Kube;
+import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptSeen;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleObject;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * A cluster without any life of its own: it holds what a test puts there, answers as told, and
+ * remembers what was asked to change. Its cache of PipelineRuns is the test's to fill; of Jobs and
+ * pods it is never behind.
+ */
+public final class FakeKube implements Kube {
+  public static final String IDENTITY = "uid-of-kube-system";
+
+  public final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
+  public final TreeMap<RunKey, RunObject> cachedRuns = new TreeMap<>();
+  public final List<JobSeen> jobs = new ArrayList<>();
+  public final List<PodSeen> pods = new ArrayList<>();
+
+  public String identity = IDENTITY;
+  public NamespaceState namespace = NamespaceState.ACTIVE;
+  public boolean crdEstablished = true;
+  public boolean crowded;
+
+  /** No live read of a PipelineRun is answered. */
+  public boolean silent;
+
+  public Optional<RunCreation> runCreation = Optional.empty();
+  public Optional<JobCreation> jobCreation = Optional.empty();
+  public DryRun dryRun = new DryRun.Allowed();
+
+  /** One line for each request that changes something, status and events aside. */
+  public final List<String> changes = new ArrayList<>();
+
+  @Override
+  public String identity() {
+    return identity;
+  }
+
+  @Override
+  public NamespaceState namespace(String name) {
+    return namespace;
+  }
+
+  @Override
+  public Optional<Instant> deletionsConfirmed(String name) {
+    return Optional.empty();
+  }
+
+  @Override
+  public boolean crdEstablished() {
+    return crdEstablished;
+  }
+
+  @Override
+  public NodeSeen node(String name) {
+    return NodeSeen.gone();
+  }
+
+  @Override
+  public boolean crowded(Instant now) {
+    return crowded;
+  }
+
+  @Override
+  public Optional<RunObject> run(RunKey key, Freshness freshness) {
+    if (freshness == Freshness.CACHED) {
+      return Optional.ofNullable(cachedRuns.get(key));
+    }
+    if (silent) {
+      throw new KubeUnavailable("no answer");
+    }
+    return Optional.ofNullable(runs.get(key));
+  }
+
+  @Override
+  public Optional<ScheduleObject> schedule(String namespace, String name) {
+    return Optional.empty();
+  }
+
+  @Override
+  public RunCreation createRun(RunKey key, PipelineRunSpec spec) {
+    changes.add("create PipelineRun " + key.name());
+    return runCreation.orElseGet(
+        () ->
+            new RunCreation.Present(
+                runs.computeIfAbsent(
+                    key,
+                    k ->
+                        new RunObject(
+                            k,
+                            "made-" + k.name(),
+                            1,
+                            Instant.EPOCH,
+                            false,
+                            true,
+                            spec,
+                            Optional.empty()))));
+  }
+
+  @Override
+  public void deleteRun(RunKey key, String uid) {
+    changes.add("delete PipelineRun %s %s".formatted(key.name(), uid));
+  }
+
+  @Override
+  public boolean writeStatus(RunObject object, PipelineRunStatus status) {
+    return true; // what is said has tests of its own
+  }
+
+  @Override
+  public void warn(RunObject object, String reason, String message) {
+    // what is said has tests of its own
+  }
+
+  @Override
+  public AttemptSeen attempt(Attempt attempt, Freshness freshness) {
+    return new AttemptSeen(
+        jobs.stream().filter(j -> j.name().equals(attempt.jobName())).findFirst(),
+        pods.stream().filter(p -> p.token().equals(attempt.token())).toList(),
+        freshness == Freshness.LIVE);
+  }
+
+  @Override
+  public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
+    changes.add("create Job " + attempt.jobName());
+    JobSeen job =
+        new JobSeen(
+            run.key().namespace(),
+            attempt.jobName(),
+            "job-of-" + attempt.token(),
+            attempt.token(),
+            attempt.claimedAt(),
+            false);
+    JobCreation answer = jobCreation.orElse(new JobCreation.Created(job));
+    if (answer instanceof JobCreation.Created) {
+      jobs.add(job);
+    }
+    return answer;
+  }
+
+  @Override
+  public DryRun dryRun(RunKey run, String request) {
+    return dryRun;
+  }
+
+  @Override
+  public boolean openGate(PodSeen pod) {
+    changes.add("open " + pod.uid());
+    return true;
+  }
+
+  @Override
+  public void deletePod(String namespace, String name, String uid) {
+    changes.add("delete pod " + uid);
+  }
+
+  @Override
+  public void deleteJob(JobSeen job) {
+    changes.add("delete Job " + job.uid());
+    jobs.remove(job);
+  }
+
+  @Override
+  public List<JobSeen> jobs() {
+    return List.copyOf(jobs);
+  }
+
+  @Override
+  public List<PodSeen> pods() {
+    return List.copyOf(pods);
+  }
+}

@@ -1,0 +1,174 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.admission;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import io.luigioperator.Scene;
+import io.luigioperator.job.Kube.NamespaceState;
+import io.luigioperator.job.Kube.RunCreation;
+import io.luigioperator.ledger.Ledger.ObjectRecord;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.Verdict;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** One pass as a table: what waits and what is there, and who is launched into two slots. */
+class AdmissionLoopTest {
+  private static final int SLOTS = 2;
+
+  private final Scene scene = new Scene();
+  private final List<RunKey> launched = new ArrayList<>();
+  private int tokens;
+
+  private int pass(int slots) {
+    return new AdmissionLoop(
+            scene.ledger,
+            scene.kube,
+            Scene.HERE,
+            new Capacity(slots),
+            () -> "t-" + ++tokens,
+            launched::add)
+        .pass();
+  }
+
+  private static Arguments row(String situation, Consumer<Scene> given, String... launched) {
+    return arguments(situation, given, List.of(launched));
+  }
+
+  static Stream<Arguments> passes() {
+    return Stream.of(
+        row("more heads than slots", s -> s.accepted("a").accepted("b").accepted("c"), "a", "b"),
+        row("two runs of one client", s -> s.accepted("a-1").accepted("a-2"), "a-1"),
+        row("its client is busy", s -> s.accepted("a-1").claimed("a-1").accepted("a-2")),
+        row(
+            "a slot is taken",
+            s -> s.accepted("a").bound("a").opened("a").accepted("b").accepted("c"),
+            "b"),
+        row(
+            "a pod that has ended frees its slot, not its client",
+            s ->
+                s.accepted("a-1")
+                    .bound("a-1")
+                    .terminal("a-1", Verdict.SUCCEEDED)
+                    .accepted("a-2")
+                    .accepted("b")
+                    .accepted("c"),
+            "b",
+            "c"),
+        row(
+            "a pod that is on its way out keeps its slot",
+            s ->
+                s.accepted("a").bound("a").opened("a").terminating("a").accepted("b").accepted("c"),
+            "b"),
+        row(
+            "slots of another cluster",
+            s -> s.accepted("a").boundBy("there", "a").accepted("b").accepted("c"),
+            "b",
+            "c"),
+        row(
+            "the scheduler finds no room",
+            s -> {
+              s.accepted("a").accepted("b");
+              s.kube.crowded = true;
+            }),
+
+        // the object before the claim
+        row(
+            "its object is gone, and the cache has not heard",
+            s -> s.accepted("a").goneUnnoticed("a").accepted("b"),
+            "b"),
+        row("the cache has lost sight of its object", s -> s.accepted("a").uncached("a"), "a"),
+        row("another object of its name", s -> s.accepted("a").present("a", "uid-2")),
+        row("its object is being deleted", s -> s.accepted("a").deleting("a")));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("passes")
+  void whoIsLaunched(String situation, Consumer<Scene> given, List<String> expected) {
+    given.accept(scene);
+    pass(SLOTS);
+    assertThat(launched).extracting(RunKey::name).isEqualTo(expected);
+    assertThat(scene.kube.changes).isEmpty();
+  }
+
+  // ---- runs that were accepted elsewhere
+
+  static Stream<Arguments> strangers() {
+    return Stream.of(
+        arguments("is made", (Consumer<Scene>) s -> {}, "ACTIVE", "made-a"),
+        arguments(
+            "is there already", (Consumer<Scene>) s -> s.present("a", "uid-2"), "ACTIVE", "uid-2"),
+        arguments("is there and going", (Consumer<Scene>) s -> s.deleting("a"), "READY", "uid-a"),
+        arguments(
+            "is refused",
+            (Consumer<Scene>)
+                s -> s.kube.runCreation = Optional.of(new RunCreation.Refused("no such luck")),
+            "HELD InternalError",
+            "none"),
+        arguments(
+            "is refused for now",
+            (Consumer<Scene>)
+                s -> s.kube.runCreation = Optional.of(new RunCreation.NotNow("exceeded quota")),
+            "READY",
+            "none"),
+        arguments(
+            "would be in a namespace on its way out",
+            (Consumer<Scene>) s -> s.kube.namespace = NamespaceState.TERMINATING,
+            "HELD NamespaceMissing",
+            "none"),
+        arguments(
+            "would be in a namespace that is not there",
+            (Consumer<Scene>) s -> s.kube.namespace = NamespaceState.ABSENT,
+            "HELD NamespaceMissing",
+            "none"),
+        arguments(
+            "has no definition",
+            (Consumer<Scene>) s -> s.kube.crdEstablished = false,
+            "HELD NamespaceMissing",
+            "none"));
+  }
+
+  @ParameterizedTest(name = "its object {0}")
+  @MethodSource("strangers")
+  void aRunOfAnotherClusterNeedsAnObjectHere(
+      String what, Consumer<Scene> given, String standing, String recorded) {
+    scene.acceptedElsewhere("a");
+    given.accept(scene);
+    pass(SLOTS);
+    assertThat(scene.standing("a")).isEqualTo(standing);
+    assertThat(launched).hasSize(standing.equals("ACTIVE") ? 1 : 0);
+    assertThat(
+            scene
+                .ledger
+                .load(Scene.key("a"), Scene.HERE)
+                .orElseThrow()
+                .object()
+                .map(ObjectRecord::uid)
+                .orElse("none"))
+        .isEqualTo(recorded);
+  }
+
+  // ---- many
+
+  @Test
+  void headsThatCannotBeTakenHideNobodyBehindThem() {
+    IntStream.range(0, 120).forEach(i -> scene.accepted("c%03d".formatted(i)));
+    IntStream.range(0, 110).forEach(i -> scene.gone("c%03d".formatted(i)));
+    assertThat(pass(SLOTS)).isZero();
+    assertThat(launched).extracting(RunKey::name).containsExactly("c110", "c111");
+    assertThat(pass(20)).describedAs("slots left when nobody can take them").isEqualTo(10);
+    assertThat(launched).hasSize(10);
+  }
+}

@@ -1,0 +1,268 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.reconcile;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import io.luigioperator.Scene;
+import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.job.Kube.JobCreation;
+import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.reconcile.EffectRunner.Aftermath;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.Effect;
+import io.luigioperator.run.EndCause;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.RunSnapshot;
+import io.luigioperator.run.Verdict;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** One effect as a table: what the API server answers, and what the ledger says afterwards. */
+class EffectRunnerTest {
+  private static final Aftermath NOTHING = new Aftermath.Nothing();
+  private static final Aftermath ROOM_CHANGED = new Aftermath.RoomChanged();
+  private static final Aftermath PATIENCE = new Aftermath.Patience();
+
+  private final Scene scene = new Scene();
+
+  private Aftermath run(Effect effect) {
+    RunSnapshot s =
+        new Gatherer(scene.ledger, scene.kube, Scene.HERE)
+            .gather(Scene.key("a"), Freshness.CACHED, Optional.empty());
+    return new EffectRunner(scene.ledger, scene.kube, Scene.HERE).run(effect, s);
+  }
+
+  // ---- the Job, and the pod that does not come
+
+  private static final Function<Scene, Effect> CREATE_JOB =
+      s -> new Effect.CreateJob(s.attempt("a"));
+  private static final Function<Scene, Effect> PROBE = s -> new Effect.Probe(s.attempt("a").ref());
+
+  private static Consumer<Scene> creation(JobCreation answer) {
+    return s -> s.kube.jobCreation = Optional.of(answer);
+  }
+
+  private static Consumer<Scene> dryRun(DryRun answer) {
+    return s -> s.kube.dryRun = answer;
+  }
+
+  private static JobSeen job(String token) {
+    return new JobSeen("data", "a-a1", "job-a", token, Scene.T0, false);
+  }
+
+  static Stream<Arguments> launches() {
+    return Stream.of(
+        arguments("a Job is made", (Consumer<Scene>) s -> {}, CREATE_JOB, "ACTIVE", "", NOTHING),
+        arguments(
+            "our Job is there already",
+            creation(new JobCreation.Exists(job("token-a"))),
+            CREATE_JOB,
+            "ACTIVE",
+            "",
+            NOTHING),
+        arguments(
+            "a stranger's Job is in the way",
+            creation(new JobCreation.Exists(job("token-x"))),
+            CREATE_JOB,
+            "DELAYED BackingOff",
+            "JobNameTaken: a Job a-a1 that is not this attempt's is in the way; delete it",
+            ROOM_CHANGED),
+        arguments(
+            "a Job is refused",
+            creation(new JobCreation.Refused("jobs.batch is forbidden")),
+            CREATE_JOB,
+            "DELAYED BackingOff",
+            "LaunchRefused: jobs.batch is forbidden",
+            ROOM_CHANGED),
+        arguments(
+            "no pod, and it would be allowed",
+            dryRun(new DryRun.Allowed()),
+            PROBE,
+            "ACTIVE",
+            "",
+            PATIENCE),
+        arguments(
+            "no pod, and it is refused for now",
+            dryRun(new DryRun.Refused("exceeded quota: pods", false)),
+            PROBE,
+            "DELAYED BackingOff",
+            "LaunchRefused: exceeded quota: pods",
+            ROOM_CHANGED),
+        arguments(
+            "no pod, and it is refused for good",
+            dryRun(new DryRun.Refused("violates PodSecurity", true)),
+            PROBE,
+            "DELAYED BackingOff",
+            "LaunchRefused: violates PodSecurity",
+            ROOM_CHANGED));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("launches")
+  void aClaimIsGivenUpOnlyWhenTheServerRefuses(
+      String situation,
+      Consumer<Scene> given,
+      Function<Scene, Effect> effect,
+      String standing,
+      String words,
+      Aftermath expected) {
+    scene.accepted("a").claimed("a");
+    given.accept(scene);
+    Aftermath aftermath = run(effect.apply(scene));
+    assertThat(scene.standing("a")).isEqualTo(standing);
+    assertThat(scene.attempt("a").end().map(e -> e.reason() + ": " + e.message()).orElse(""))
+        .isEqualTo(words);
+    int infra = words.isEmpty() ? 0 : 1;
+    assertThat(scene.run("a").budget().infra()).isEqualTo(infra);
+    assertThat(scene.run("a").budget().counted()).isEqualTo(1 - infra);
+    assertThat(aftermath).isEqualTo(expected);
+  }
+
+  // ---- the end: a retry must not undo a deletion
+
+  static Stream<Arguments> ends() {
+    return Stream.of(
+        end("its object is there", s -> {}, Verdict.TASK_FAILED, "DELAYED BackingOff"),
+        end(
+            "the cache alone misses it",
+            s -> s.uncached("a"),
+            Verdict.TASK_FAILED,
+            "DELAYED BackingOff"),
+        end(
+            "the cache alone still has it",
+            s -> s.goneUnnoticed("a"),
+            Verdict.TASK_FAILED,
+            "HELD DeletionUnconfirmed"),
+        end("it is gone", s -> s.gone("a"), Verdict.DRAINED, "HELD DeletionUnconfirmed"),
+        end(
+            "another has its name",
+            s -> s.present("a", "uid-2"),
+            Verdict.TASK_FAILED,
+            "HELD DeletionUnconfirmed"),
+        end("it is going", s -> s.deleting("a"), Verdict.TASK_FAILED, "HELD DeletionUnconfirmed"),
+        end(
+            "it is gone with the node",
+            s -> s.gone("a"),
+            FailureCause.NODE_LOST,
+            "HELD DeletionUnconfirmed"),
+        end(
+            "it is gone, the work is done",
+            s -> s.gone("a"),
+            Verdict.SUCCEEDED,
+            "SUCCEEDED Completed"),
+        end(
+            "it is gone, no retry is possible",
+            s -> s.gone("a"),
+            Verdict.TASK_FAILED_PERMANENT,
+            "FAILED TaskFailedPermanent"));
+  }
+
+  private static Arguments end(
+      String situation, Consumer<Scene> given, EndCause cause, String standing) {
+    return arguments(situation, given, cause, standing);
+  }
+
+  @ParameterizedTest(name = "{0}: {2}")
+  @MethodSource("ends")
+  void theObjectIsLookedAtBeforeARetry(
+      String situation, Consumer<Scene> given, EndCause cause, String standing) {
+    scene.accepted("a").bound("a").opened("a");
+    given.accept(scene);
+    Aftermath aftermath =
+        run(new Effect.Finish(scene.attempt("a").ref(), "pod-a", Scene.ending(cause)));
+    assertThat(scene.standing("a")).isEqualTo(standing);
+    assertThat(aftermath).isEqualTo(ROOM_CHANGED);
+  }
+
+  @Test
+  void whoHasNoObjectHereIsTriedAgainWithoutALook() {
+    scene.acceptedElsewhere("a").bound("a").opened("a");
+    run(new Effect.Finish(scene.attempt("a").ref(), "pod-a", Scene.ending(Verdict.TASK_FAILED)));
+    assertThat(scene.standing("a")).isEqualTo("DELAYED BackingOff");
+  }
+
+  @Test
+  void whatCannotBeLookedAtEndsNothingButASuccess() {
+    scene.accepted("a").bound("a").opened("a").kube.silent = true;
+    Effect.Finish failed =
+        new Effect.Finish(scene.attempt("a").ref(), "pod-a", Scene.ending(Verdict.TASK_FAILED));
+    assertThatThrownBy(() -> run(failed)).isInstanceOf(KubeUnavailable.class);
+    assertThat(scene.standing("a")).isEqualTo("ACTIVE");
+    run(new Effect.Finish(scene.attempt("a").ref(), "pod-a", Scene.ending(Verdict.SUCCEEDED)));
+    assertThat(scene.standing("a")).isEqualTo("SUCCEEDED Completed");
+  }
+
+  // ---- questions, and what is done by UID
+
+  static Stream<Arguments> answers() {
+    return Stream.of(
+        arguments(new DryRun.Allowed(), new Aftermath.PodAccepted()),
+        arguments(new DryRun.Refused("quota", false), new Aftermath.PodAccepted()),
+        arguments(
+            new DryRun.Refused("no nodeName", true), new Aftermath.PodRefused("no nodeName")));
+  }
+
+  @ParameterizedTest
+  @MethodSource("answers")
+  void aPodIsRefusedOnlyForGood(DryRun answer, Aftermath expected) {
+    scene.kube.dryRun = answer;
+    scene.accepted("a");
+    assertThat(run(new Effect.CheckPod(scene.run("a").origin().request()))).isEqualTo(expected);
+  }
+
+  static Stream<Arguments> requests() {
+    return Stream.of(
+        arguments(
+            (Function<Scene, Effect>) s -> new Effect.OpenGate(s.kube.pods.getFirst()),
+            "open pod-a"),
+        arguments(
+            (Function<Scene, Effect>) s -> new Effect.StopPod(s.kube.pods.getFirst()),
+            "delete pod pod-a"),
+        arguments(
+            (Function<Scene, Effect>) s -> new Effect.DeleteObject("uid-a"),
+            "delete PipelineRun a uid-a"));
+  }
+
+  @ParameterizedTest(name = "{1}")
+  @MethodSource("requests")
+  void requestsNameTheUid(Function<Scene, Effect> effect, String expected) {
+    scene.accepted("a").bound("a");
+    assertThat(run(effect.apply(scene))).isEqualTo(NOTHING);
+    assertThat(scene.kube.changes).containsExactly(expected);
+  }
+
+  // ---- notes about the attempt
+
+  @Test
+  void theLedgerIsToldWhatWasSeen() {
+    scene.accepted("a").claimed("a").job("a", "token-a").pod("pod-a", "a");
+    run(new Effect.Bind(scene.attempt("a").ref(), "job-a", "pod-a"));
+    assertThat(scene.attempt("a").isBoundTo("pod-a")).isTrue();
+    run(new Effect.Locate(scene.attempt("a").ref(), "pod-a", "n1"));
+    assertThat(scene.attempt("a").node()).contains("n1");
+    run(new Effect.Suspect(scene.attempt("a").ref(), "pod-a"));
+    assertThat(scene.attempt("a").uncleanSince()).contains(Scene.T0);
+    run(new Effect.Reassure(scene.attempt("a").ref(), "pod-a"));
+    assertThat(scene.attempt("a").uncleanSince()).isEmpty();
+    run(
+        new Effect.Doom(
+            scene.attempt("a").ref(),
+            "pod-a",
+            FailureCause.UNSCHEDULABLE,
+            "no node is large enough"));
+    assertThat(scene.attempt("a").doom().orElseThrow().cause())
+        .isEqualTo(FailureCause.UNSCHEDULABLE);
+  }
+}
