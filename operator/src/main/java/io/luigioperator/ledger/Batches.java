@@ -18,7 +18,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
+import java.util.function.BiPredicate;
 import org.jdbi.v3.core.Handle;
 
 /**
@@ -170,24 +172,22 @@ final class Batches {
                     .bind("limit", limit)
                     .map((rs, ctx) -> new AdmitKey(rs.getString(1)))
                     .list()),
-        Batches::freeIfStale);
+        Batches::isStale,
+        (h, key) -> {
+          h.createUpdate("UPDATE client_mutex SET holder_run = NULL WHERE admit_key = :key")
+              .bind("key", key.value())
+              .execute();
+          Moves.refresh(h, key);
+        });
   }
 
-  private static boolean freeIfStale(Handle h, Mutex mutex) {
-    boolean live =
-        h.createQuery("SELECT run_id FROM attempt WHERE live_key = :key")
-            .bind("key", mutex.key().value())
-            .mapTo(String.class)
-            .findOne()
-            .equals(mutex.holder());
-    if (live) { // also: neither holder nor attempt
-      return false;
-    }
-    h.createUpdate("UPDATE client_mutex SET holder_run = NULL WHERE admit_key = :key")
+  /** Neither holder nor attempt is as it should be, too. */
+  private static boolean isStale(Handle h, Mutex mutex) {
+    return !h.createQuery("SELECT run_id FROM attempt WHERE live_key = :key")
         .bind("key", mutex.key().value())
-        .execute();
-    Moves.refresh(h, mutex.key());
-    return true;
+        .mapTo(String.class)
+        .findOne()
+        .equals(mutex.holder());
   }
 
   Audit auditHeads(Optional<AdmitKey> after, int limit) {
@@ -214,28 +214,27 @@ final class Batches {
     List<AdmitKey> wrong = page.keySet().stream().filter(page::get).toList();
     Optional<AdmitKey> last =
         page.size() < limit ? Optional.empty() : page.keySet().stream().reduce((a, b) -> b);
-    return new Audit(mendAll("wrong next_admit_at", wrong, Batches::refreshIfWrong), last);
+    return new Audit(mendAll("wrong next_admit_at", wrong, Batches::isWrong, Moves::refresh), last);
   }
 
-  private static boolean refreshIfWrong(Handle h, Mutex mutex) {
-    boolean wrong =
-        h.createQuery(
-                """
-                SELECT NOT m.next_admit_at <=> (SELECT MIN(admit_at) FROM run
-                  WHERE admit_key = :key AND state = 'READY')
-                FROM client_mutex m WHERE m.admit_key = :key
-                """)
-            .bind("key", mutex.key().value())
-            .mapTo(Boolean.class)
-            .one();
-    if (wrong) {
-      Moves.refresh(h, mutex.key());
-    }
-    return wrong;
+  private static boolean isWrong(Handle h, Mutex mutex) {
+    return h.createQuery(
+            """
+            SELECT NOT m.next_admit_at <=> (SELECT MIN(admit_at) FROM run
+              WHERE admit_key = :key AND state = 'READY')
+            FROM client_mutex m WHERE m.admit_key = :key
+            """)
+        .bind("key", mutex.key().value())
+        .mapTo(Boolean.class)
+        .one();
   }
 
+  /** What is told as mended is an alarm, which a broken commit must not swallow. */
   private List<AdmitKey> mendAll(
-      String defect, List<AdmitKey> suspects, BiFunction<Handle, Mutex, Boolean> mend) {
+      String defect,
+      List<AdmitKey> suspects,
+      BiPredicate<Handle, Mutex> isDefect,
+      BiConsumer<Handle, AdmitKey> mend) {
     List<AdmitKey> mended = new ArrayList<>();
     for (AdmitKey key : suspects) {
       boolean done =
@@ -243,9 +242,14 @@ final class Batches {
               "mending key " + key,
               h -> {
                 Locks.barrier(h);
-                return Locks.mutex(h, key).filter(m -> mend.apply(h, m)).isPresent()
-                    ? Outcome.repeatable(true)
-                    : Outcome.unchanged(false);
+                if (Locks.mutex(h, key).filter(m -> isDefect.test(h, m)).isEmpty()) {
+                  return Outcome.unchanged(false);
+                }
+                mend.accept(h, key);
+                return Outcome.changed(
+                    true,
+                    fresh ->
+                        Locks.mutex(fresh, key).filter(m -> isDefect.test(fresh, m)).isEmpty());
               });
       if (done) {
         invariants.broken("I4", key, defect + ", mended");

@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
@@ -148,6 +149,20 @@ interface BrokenCommitTests extends SqlFixture {
           pass(Duration.ofMillis(1));
           return l -> l.purge(ledger().now(), 10);
         });
+    all.put(
+        "freeStaleHolders",
+        n -> {
+          accepted(Asking.named(n));
+          sql().handle().execute("UPDATE client_mutex SET holder_run = 'nobody'");
+          return l -> l.freeStaleHolders(10);
+        });
+    all.put(
+        "auditHeads",
+        n -> {
+          accepted(Asking.named(n));
+          sql().handle().execute("UPDATE client_mutex SET next_admit_at = NULL");
+          return l -> l.auditHeads(Optional.empty(), 10);
+        });
     return all;
   }
 
@@ -195,6 +210,12 @@ interface BrokenCommitTests extends SqlFixture {
     return rows;
   }
 
+  @Test
+  default void noChangeIsLeftOut() {
+    assertThat(changes().keySet().stream().map(name -> name.split(" ")[0]).distinct())
+        .containsExactlyInAnyOrderElementsOf(namesOfChanges());
+  }
+
   @TestFactory
   default List<DynamicTest> aBrokenCommitHappensOnceOrNotAtAll() {
     List<DynamicTest> tests = new ArrayList<>();
@@ -211,8 +232,10 @@ interface BrokenCommitTests extends SqlFixture {
 
   private void breakCommit(Function<String, Change> change, Cable.Cut cut) {
     sql().empty();
+    metrics().clear();
     String expected = told(change.apply("r").by(ledger()));
     List<Map<String, Object>> expectedState = state();
+    double expectedAlarms = brokenInvariants(metrics());
 
     sql().empty();
     Change prepared = change.apply("r");
@@ -225,14 +248,15 @@ interface BrokenCommitTests extends SqlFixture {
             .isInstanceOf(LedgerUnavailable.class)
             .hasMessageContaining("not known");
         assertThat(state()).isEqualTo(expectedState);
+        assertThat(brokenInvariants(metrics)).isZero();
         cable.mend();
         ledger.now();
       } else {
         assertThat(told(prepared.by(ledger))).isEqualTo(expected);
         assertThat(state()).isEqualTo(expectedState);
+        assertThat(brokenInvariants(metrics)).isEqualTo(expectedAlarms);
       }
       assertThat(cable.cuts()).as("a commit was cut").isEqualTo(1);
-      assertThat(brokenInvariants(metrics)).isZero();
     }
   }
 }

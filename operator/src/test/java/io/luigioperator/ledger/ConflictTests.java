@@ -11,6 +11,7 @@ import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunState;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -25,11 +26,52 @@ import org.junit.jupiter.api.Test;
 /** Somebody else's locks are in the way of a transaction. */
 interface ConflictTests extends SqlFixture {
 
+  /** Somebody else has the lock, in MySQL and in MariaDB. */
+  List<Integer> LOCKED = List.of(3572, 1205);
+
   default void lockMutexOf(Run run, Handle h) {
     h.createQuery("SELECT fence FROM client_mutex WHERE admit_key = ? FOR UPDATE")
         .bind(0, run.admitKey().value())
         .mapTo(Integer.class)
         .one();
+  }
+
+  default void untilSomebodyWaits(Sql watcher) {
+    Awaitility.await()
+        .atMost(Duration.ofSeconds(2))
+        .pollInterval(Duration.ofMillis(10))
+        .until(
+            () ->
+                watcher.count(
+                        """
+                        SELECT COUNT(*) FROM information_schema.innodb_trx
+                        WHERE trx_state = 'LOCK WAIT'
+                        """)
+                    > 0);
+  }
+
+  @Test
+  default void aBarrierWaitsForTheChangeUnderWay() throws Exception {
+    String raise = "SELECT barrier FROM meta WHERE id = 1 FOR UPDATE NOWAIT";
+    Run run = accepted(Asking.named("r"));
+    Handle stranger = sql().handle();
+    stranger.begin();
+    lockMutexOf(run, stranger);
+    CompletableFuture<Optional<Run>> canceled =
+        CompletableFuture.supplyAsync(() -> ledger().cancel(run.key(), Reasons.CANCELED, "enough"));
+    try (Sql person = new Sql(sql().config())) {
+      untilSomebodyWaits(person);
+      assertThatThrownBy(() -> person.count(raise))
+          .hasRootCauseInstanceOf(SQLException.class)
+          .rootCause()
+          .extracting(e -> ((SQLException) e).getErrorCode())
+          .isIn(LOCKED);
+      stranger.commit();
+      assertThat(canceled.get(20, TimeUnit.SECONDS)).isPresent();
+      assertThat(person.count(raise)).isZero();
+    } finally {
+      stranger.rollback();
+    }
   }
 
   /**
@@ -41,6 +83,7 @@ interface ConflictTests extends SqlFixture {
     for (int i = 0; i < 20; i++) {
       accepted(Asking.named("other" + i).client("c" + i));
     }
+    int deadlocks = deadlocks();
     Handle stranger = sql().handle();
     stranger.begin();
     stranger.execute("UPDATE run SET message = 'changed' WHERE name LIKE 'other%'");
@@ -48,23 +91,14 @@ interface ConflictTests extends SqlFixture {
     CompletableFuture<Optional<Run>> canceled =
         CompletableFuture.supplyAsync(() -> ledger().cancel(run.key(), Reasons.CANCELED, "enough"));
     try (Sql watcher = new Sql(sql().config())) {
-      Awaitility.await()
-          .atMost(Duration.ofSeconds(2))
-          .pollInterval(Duration.ofMillis(10))
-          .until(
-              () ->
-                  watcher.count(
-                          """
-                          SELECT COUNT(*) FROM information_schema.innodb_trx
-                          WHERE trx_state = 'LOCK WAIT'
-                          """)
-                      > 0);
+      untilSomebodyWaits(watcher);
     }
     lockMutexOf(run, stranger);
     stranger.commit();
     assertThat(canceled.get(20, TimeUnit.SECONDS).orElseThrow().state())
         .isEqualTo(RunState.CANCELED);
     assertThat(metrics().counter("luigi.operator.ledger.repeated").count()).isEqualTo(1);
+    assertThat(deadlocks()).as("what other tests rely on to see one").isEqualTo(deadlocks + 1);
   }
 
   @Test

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
@@ -35,6 +36,8 @@ interface DamageTests extends SqlFixture {
     finish(bound(accepted(Asking.named("delayed").client("f"))), Verdict.TASK_FAILED);
     accepted(Asking.named("late").client("g").startDeadline(0));
     ledger().heartbeat(CLUSTER, "first");
+    damageHolderOf(accepted(Asking.named("stale").client("h")));
+    damagePlaceOf(accepted(Asking.named("wrong").client("i")), "NULL");
     pass(Duration.ofMillis(1));
     sql().handle().execute("UPDATE meta SET barrier = 1");
     String pod = podOf(bound);
@@ -60,7 +63,12 @@ interface DamageTests extends SqlFixture {
             Map.entry("release", () -> ledger().release(held.key(), Reasons.NAMESPACE_MISSING)),
             Map.entry("due", () -> ledger().due(10)),
             Map.entry("expire", () -> ledger().expire(10)),
-            Map.entry("purge", () -> ledger().purge(ledger().now(), 10)));
+            Map.entry("purge", () -> ledger().purge(ledger().now(), 10)),
+            Map.entry("freeStaleHolders", () -> ledger().freeStaleHolders(10)),
+            Map.entry("auditHeads", () -> ledger().auditHeads(Optional.empty(), 10)));
+    Set<String> all = namesOfChanges();
+    all.remove("heartbeat");
+    assertThat(changes).containsOnlyKeys(all);
     changes.forEach(
         (name, change) ->
             assertThatThrownBy(change)
@@ -74,6 +82,25 @@ interface DamageTests extends SqlFixture {
     assertThat(
             ledger().finish(bound.ref(), pod, ending(Verdict.SUCCEEDED), AT_ONCE, Presence.PRESENT))
         .isPresent();
+  }
+
+  default void damageHolderOf(Run run) {
+    sql()
+        .handle()
+        .execute(
+            "UPDATE client_mutex SET holder_run = 'nobody' WHERE admit_key = ?",
+            run.admitKey().value());
+  }
+
+  /**
+   * @param next as SQL
+   */
+  default void damagePlaceOf(Run run, String next) {
+    sql()
+        .handle()
+        .execute(
+            "UPDATE client_mutex SET next_admit_at = " + next + " WHERE admit_key = ?",
+            run.admitKey().value());
   }
 
   @Test
@@ -100,6 +127,16 @@ interface DamageTests extends SqlFixture {
     assertThat(finish(live, Verdict.SUCCEEDED)).isPresent();
     assertThat(brokenInvariants(metrics())).isEqualTo(2);
     assertThat(claim(second)).isPresent();
+  }
+
+  @Test
+  default void anEndFreesNoMutexOfAnotherFence() {
+    Run run = accepted(Asking.named("r"));
+    Attempt live = bound(run);
+    sql().handle().execute("UPDATE client_mutex SET fence = fence + 1");
+    assertThat(finish(live, Verdict.SUCCEEDED)).isPresent();
+    assertThat(brokenInvariants(metrics())).isEqualTo(1);
+    assertThat(record(run).holder()).contains(run.key());
   }
 
   @Test
@@ -141,11 +178,7 @@ interface DamageTests extends SqlFixture {
     Run healthy = accepted(Asking.named("healthy").client("a"));
     bound(healthy);
     Run run = accepted(Asking.named("r").client("b"));
-    sql()
-        .handle()
-        .execute(
-            "UPDATE client_mutex SET holder_run = 'nobody' WHERE admit_key = ?",
-            run.admitKey().value());
+    damageHolderOf(run);
     assertThat(heads()).isEmpty();
     assertThat(ledger().freeStaleHolders(10)).containsExactly(run.admitKey());
     assertThat(ledger().freeStaleHolders(10)).isEmpty();
@@ -159,11 +192,7 @@ interface DamageTests extends SqlFixture {
     Run run = accepted(Asking.named("r").client("a"));
     accepted(Asking.named("right").client("b"));
     for (String wrong : List.of("NULL", "'2001-01-01'")) {
-      sql()
-          .handle()
-          .execute(
-              "UPDATE client_mutex SET next_admit_at = " + wrong + " WHERE admit_key = ?",
-              run.admitKey().value());
+      damagePlaceOf(run, wrong);
       Ledger.Audit audit = ledger().auditHeads(Optional.empty(), 10);
       assertThat(audit.corrected()).containsExactly(run.admitKey());
       assertThat(ledger().auditHeads(Optional.empty(), 10).corrected()).isEmpty();

@@ -4,11 +4,31 @@
  */
 package io.luigioperator.ledger;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.micrometer.core.instrument.MeterRegistry;
+import java.lang.reflect.Method;
+import java.util.Arrays;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /** What the tests of the real ledger may use beyond its interface. */
 interface SqlFixture extends LedgerFixture {
+
+  Set<String> READS =
+      Set.of(
+          "now",
+          "load",
+          "openHeads",
+          "nextDue",
+          "liveAttempts",
+          "abandonedClaims",
+          "attemptByToken",
+          "recordedObjects",
+          "heldFor",
+          "census");
 
   Sql sql();
 
@@ -26,5 +46,22 @@ interface SqlFixture extends LedgerFixture {
     return metrics.find("luigi.operator.ledger.invariants.broken").counters().stream()
         .mapToDouble(c -> c.count())
         .sum();
+  }
+
+  /** Everything in the interface that may change a row. */
+  default Set<String> namesOfChanges() {
+    Set<String> names =
+        Arrays.stream(Ledger.class.getDeclaredMethods())
+            .map(Method::getName)
+            .collect(Collectors.toCollection(TreeSet::new));
+    assertThat(names).containsAll(READS);
+    names.removeAll(READS);
+    return names;
+  }
+
+  /** How often the server has chosen a victim since it started. */
+  default int deadlocks() {
+    return sql()
+        .count("SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'");
   }
 }
