@@ -16,6 +16,7 @@ import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -129,16 +130,44 @@ interface RaceTests extends SqlFixture {
     }
   }
 
+  /** What the callers of one storm have heard, together. */
+  final class Heard {
+    final List<Run> runs = new ArrayList<>();
+
+    /** Taken out by whoever ends it. */
+    final Map<AdmitKey, Attempt> live = new ConcurrentHashMap<>();
+
+    /** Stays when it has ended, so that somebody may still have a word about it. */
+    final Map<AdmitKey, Attempt> newest = new ConcurrentHashMap<>();
+
+    final Map<AdmitKey, Long> fences = new ConcurrentHashMap<>();
+    final AtomicInteger attempts = new AtomicInteger();
+    final AtomicInteger notes = new AtomicInteger();
+    final Map<RunKey, Run> terminal = new ConcurrentHashMap<>();
+
+    void claimed(Head head, Claimed c) {
+      attempts.incrementAndGet();
+      assertThat(live.put(head.key(), c.attempt())).as("another live attempt").isNull();
+      newest.put(head.key(), c.attempt());
+      Long fence = c.attempt().ref().fence();
+      assertThat(fences.merge(head.key(), fence, Math::max)).isEqualTo(fence);
+    }
+
+    void moved(Run run) {
+      if (run.state().isTerminal()) {
+        assertThat(terminal.put(run.key(), run)).as("ended before").isNull();
+      }
+    }
+  }
+
   @Test
   default void underLoadNoKeyEverHasTwoLiveAttempts() {
     SimpleMeterRegistry metrics = new SimpleMeterRegistry();
-    Map<AdmitKey, Attempt> live = new ConcurrentHashMap<>();
-    Map<AdmitKey, Long> fences = new ConcurrentHashMap<>();
-    AtomicInteger attempts = new AtomicInteger();
-    List<Run> runs = new ArrayList<>();
+    Heard heard = new Heard();
     for (int i = 0; i < RUNS; i++) {
-      runs.add(accepted(Asking.named("r" + i).client("c" + i % CLIENTS).maxAttempts(9)));
+      heard.runs.add(accepted(Asking.named("r" + i).client("c" + i % CLIENTS).maxAttempts(9)));
     }
+    int deadlocks = deadlocks();
     try (MySqlLedger other = open(sql().config(), metrics)) {
       inParallel(
           THREADS,
@@ -146,103 +175,140 @@ interface RaceTests extends SqlFixture {
             Random random = new Random(thread);
             Ledger mine = thread % 2 == 0 ? ledger() : other;
             for (int round = 0; round < ROUNDS; round++) {
-              act(mine, random, runs, live, fences, attempts);
+              act(mine, random, heard);
             }
             return thread;
           });
-      drain(live, fences, attempts);
+      assertThat(deadlocks()).as("deadlocks").isEqualTo(deadlocks);
+      nothingHadToBeMended();
+      assertThat(heard.notes.get()).as("suspicions of a bound pod").isPositive();
+      assertThat(heard.terminal).isNotEmpty();
+      drain(heard);
       assertThat(ledger().census().values()).containsOnly(0L);
-      assertThat(attempts.get()).isGreaterThan(RUNS);
-      assertThat(sql().count("SELECT COUNT(*) FROM attempt")).isEqualTo(attempts.get());
+      assertThat(heard.terminal.values())
+          .hasSize(RUNS)
+          .allSatisfy(run -> assertThat(load(run)).isEqualTo(run));
+      int attempts = heard.attempts.get();
+      assertThat(attempts).isGreaterThan(RUNS);
+      assertThat(sql().count("SELECT COUNT(*) FROM attempt")).isEqualTo(attempts);
       assertThat(sql().count("SELECT COUNT(DISTINCT admit_key, fence) FROM attempt"))
-          .isEqualTo(attempts.get());
+          .isEqualTo(attempts);
       assertThat(sql().count("SELECT COUNT(*) FROM attempt WHERE live_key IS NOT NULL")).isZero();
-      assertThat(sql().count("SELECT COUNT(*) FROM client_mutex WHERE holder_run IS NOT NULL"))
-          .isZero();
-      assertThat(sql().count("SELECT COUNT(*) FROM client_mutex WHERE next_admit_at IS NOT NULL"))
-          .isZero();
+      nothingHadToBeMended();
       assertThat(brokenInvariants(metrics) + brokenInvariants(metrics())).isZero();
     }
   }
 
-  private void act(
-      Ledger mine,
-      Random random,
-      List<Run> runs,
-      Map<AdmitKey, Attempt> live,
-      Map<AdmitKey, Long> fences,
-      AtomicInteger attempts) {
-    Run any = runs.get(random.nextInt(runs.size()));
-    switch (random.nextInt(10)) {
-      case 0, 1, 2, 3 -> claimHeads(mine, live, fences, attempts);
-      case 4, 5, 6 -> endOne(mine, random, live);
-      case 7 -> mine.due(5);
+  /** Asked before anything else moves the keys, because every move sets its key right. */
+  private void nothingHadToBeMended() {
+    assertThat(ledger().freeStaleHolders(100)).isEmpty();
+    assertThat(ledger().auditHeads(Optional.empty(), 100))
+        .isEqualTo(new Ledger.Audit(List.of(), Optional.empty()));
+  }
+
+  private void act(Ledger mine, Random random, Heard heard) {
+    Run any = heard.runs.get(random.nextInt(heard.runs.size()));
+    switch (random.nextInt(13)) {
+      case 0, 1, 2, 3 -> claimHeads(mine, heard);
+      case 4, 5, 6 -> endOne(mine, random, heard);
+      case 7 -> mine.due(5).forEach(heard::moved);
       case 8 -> {
         if (random.nextInt(4) == 0) {
-          mine.cancel(any.key(), Reasons.CANCELED, "");
+          mine.cancel(any.key(), Reasons.CANCELED, "").ifPresent(heard::moved);
         } else {
           mine.hold(any.key(), Reasons.NAMESPACE_MISSING, "");
         }
       }
-      default -> {
-        mine.release(any.key(), Reasons.NAMESPACE_MISSING);
-        mine.expire(5);
+      case 9 -> {
+        mine.release(any.key(), Reasons.NAMESPACE_MISSING).ifPresent(heard::moved);
+        mine.expire(5).forEach(heard::moved);
       }
+      default -> note(mine, random, heard);
     }
   }
 
-  private void claimHeads(
-      Ledger mine,
-      Map<AdmitKey, Attempt> live,
-      Map<AdmitKey, Long> fences,
-      AtomicInteger attempts) {
+  private void claimHeads(Ledger mine, Heard heard) {
     for (Head head : mine.openHeads(Optional.empty(), 3)) {
-      mine.claim(head.key(), head.run(), token(), CLUSTER)
-          .ifPresent(
-              c -> {
-                attempts.incrementAndGet();
-                assertThat(live.put(head.key(), c.attempt())).as("another live attempt").isNull();
-                Long fence = c.attempt().ref().fence();
-                assertThat(fences.merge(head.key(), fence, Math::max)).isEqualTo(fence);
-              });
+      mine.claim(head.key(), head.run(), token(), CLUSTER).ifPresent(c -> heard.claimed(head, c));
     }
   }
 
-  private void endOne(Ledger mine, Random random, Map<AdmitKey, Attempt> live) {
-    for (AdmitKey key : List.copyOf(live.keySet())) {
-      Attempt attempt = live.remove(key);
+  /** Notes everything that can be noted, most likely while somebody else ends the attempt. */
+  private void note(Ledger mine, Random random, Heard heard) {
+    for (Attempt a : heard.newest.values()) {
+      mine.locate(a.ref(), podOf(a), "node-" + random.nextInt(100));
+      mine.suspect(a.ref(), podOf(a)).ifPresent(since -> heard.notes.incrementAndGet());
+      mine.reassure(a.ref(), podOf(a));
+      mine.doom(a.ref(), podOf(a), FailureCause.KILLED, "it hung");
+    }
+  }
+
+  private void endOne(Ledger mine, Random random, Heard heard) {
+    for (AdmitKey key : List.copyOf(heard.live.keySet())) {
+      Attempt attempt = heard.live.remove(key);
       if (attempt == null) {
         continue; // another thread ends it
       }
+      Optional<Run> end;
       if (random.nextInt(5) == 0
           || mine.bind(attempt.ref(), "job", podOf(attempt)).isEmpty()) { // canceled
-        assertThat(mine.abandon(attempt.ref(), AbandonContract.NOBODYS, AT_ONCE)).isPresent();
-        return;
+        end = mine.abandon(attempt.ref(), AbandonContract.NOBODYS, AT_ONCE);
+      } else {
+        EndCause cause =
+            List.of(Verdict.SUCCEEDED, Verdict.TASK_FAILED, FailureCause.EVICTED)
+                .get(random.nextInt(3));
+        end = mine.finish(attempt.ref(), podOf(attempt), ending(cause), AT_ONCE, Presence.PRESENT);
       }
-      EndCause cause =
-          List.of(Verdict.SUCCEEDED, Verdict.TASK_FAILED, FailureCause.EVICTED)
-              .get(random.nextInt(3));
-      assertThat(
-              mine.finish(attempt.ref(), podOf(attempt), ending(cause), AT_ONCE, Presence.PRESENT))
-          .isPresent();
+      heard.moved(end.orElseThrow());
       return;
     }
   }
 
-  private void drain(
-      Map<AdmitKey, Attempt> live, Map<AdmitKey, Long> fences, AtomicInteger attempts) {
+  private void drain(Heard heard) {
     Random random = new Random(7);
     for (int i = 0;
         i < 20 * RUNS && !ledger().census().values().stream().allMatch(n -> n == 0);
         i++) {
       ledger()
           .heldFor(Reasons.NAMESPACE_MISSING, 100)
-          .forEach(r -> ledger().release(r.key(), Reasons.NAMESPACE_MISSING));
-      ledger().due(100);
-      claimHeads(ledger(), live, fences, attempts);
-      while (!live.isEmpty()) {
-        endOne(ledger(), random, live);
+          .forEach(
+              r -> ledger().release(r.key(), Reasons.NAMESPACE_MISSING).ifPresent(heard::moved));
+      ledger().due(100).forEach(heard::moved);
+      claimHeads(ledger(), heard);
+      while (!heard.live.isEmpty()) {
+        endOne(ledger(), random, heard);
       }
     }
+  }
+
+  /** Each finds the same runs in the opposite order. */
+  @Test
+  default void batchesInOppositeOrdersDoNotWaitForEachOther() {
+    int deadlocks = deadlocks();
+    try (MySqlLedger other = open(sql().config(), new SimpleMeterRegistry())) {
+      for (int round = 0; round < 10; round++) {
+        List<Run> runs = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+          Run run = accepted(Asking.named("r" + round + "-" + i).client("c" + i));
+          sql()
+              .handle()
+              .execute(
+                  """
+                  UPDATE run SET state = 'DELAYED',
+                    not_before = UTC_TIMESTAMP(6) - INTERVAL ? SECOND,
+                    start_deadline = UTC_TIMESTAMP(6) - INTERVAL ? SECOND
+                  WHERE run_id = ?
+                  """,
+                  100 - i,
+                  1 + i,
+                  run.key().id());
+          runs.add(run);
+        }
+        List<List<Run>> moved = together(2, i -> i == 0 ? ledger().due(20) : other.expire(20));
+        assertThat(moved.get(1)).hasSize(20);
+        assertThat(runs).allSatisfy(r -> assertThat(load(r).state()).isEqualTo(RunState.FAILED));
+      }
+    }
+    assertThat(deadlocks()).as("deadlocks").isEqualTo(deadlocks);
   }
 }
