@@ -112,7 +112,7 @@ public final class RunDecider {
     if (attempt.effect().isPresent()) {
       return attempt;
     }
-    Decision shown = attempt.showing(StatusView.of(s, row, now));
+    Decision shown = attempt.showing(StatusView.of(s, row, limits, now));
     return Stream.of(
             timeToLive(s, row), startDeadline(row.run()), nextLookAtTheLine(row.run(), now))
         .flatMap(Optional::stream)

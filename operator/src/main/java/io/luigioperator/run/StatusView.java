@@ -82,7 +82,7 @@ public final class StatusView {
   // ---- in the ledger
 
   /** Empty when nothing should be said (yet). */
-  static Optional<PipelineRunStatus> of(RunSnapshot s, Row row, Instant now) {
+  static Optional<PipelineRunStatus> of(RunSnapshot s, Row row, Limits limits, Instant now) {
     if (s.object().isEmpty()) {
       return Optional.empty();
     }
@@ -92,7 +92,7 @@ public final class StatusView {
     }
     return switch (row.run().state()) {
       case READY, DELAYED, HELD -> queued(s, object, row, now);
-      case ACTIVE -> active(s, object, row, now);
+      case ACTIVE -> active(s, object, row, limits, now);
       case SUCCEEDED, FAILED, CANCELED -> Optional.of(ended(s, object, row, now));
     };
   }
@@ -158,13 +158,12 @@ public final class StatusView {
   }
 
   private static Optional<PipelineRunStatus> active(
-      RunSnapshot s, RunObject object, Row row, Instant now) {
+      RunSnapshot s, RunObject object, Row row, Limits limits, Instant now) {
     Run run = row.run();
     Optional<Attempt> live = row.live();
     boolean young =
         live.filter(a -> a.state() == AttemptState.CLAIMED)
-            .filter(
-                a -> now.isBefore(a.claimedAt().plusSeconds(Limits.DEFAULT.claimTtl().toSeconds())))
+            .filter(a -> now.isBefore(a.claimedAt().plus(limits.claimTtl())))
             .isPresent();
     if (young) {
       return Optional.empty(); // its Job and pod come within milliseconds

@@ -70,8 +70,9 @@ public final class Warnings {
 
   private static boolean attemptFailed(
       Optional<PipelineRunStatus> before, PipelineRunStatus after) {
-    boolean succeeded = after.phase() == Phase.Succeeded;
-    return !succeeded && ended(after) > before.map(Warnings::ended).orElse(0);
+    // of an attempt that was stopped for a cancel, the cancel is told
+    boolean asWished = after.phase() == Phase.Succeeded || after.phase() == Phase.Canceled;
+    return !asWished && ended(after) > before.map(Warnings::ended).orElse(0);
   }
 
   /** Number of the newest attempt that has ended, 0 for none. */

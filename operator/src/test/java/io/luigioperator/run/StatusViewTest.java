@@ -1,0 +1,338 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import static io.luigioperator.run.Case.T0;
+import static io.luigioperator.run.Case.bound;
+import static io.luigioperator.run.Case.claimed;
+import static io.luigioperator.run.Case.object;
+import static io.luigioperator.run.Case.ready;
+import static io.luigioperator.run.Case.spec;
+import static io.luigioperator.run.Pods.opened;
+import static io.luigioperator.run.Pods.running;
+import static io.luigioperator.run.Pods.terminating;
+import static io.luigioperator.run.Pods.troubled;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Phase;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.run.NodeSeen.Health;
+import io.luigioperator.run.Resolver.Resolution;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What a PipelineRun says as a table: a situation, its status, and the events that is worth. */
+class StatusViewTest {
+  private static final NodeSeen SILENT = new NodeSeen(Health.NOT_READY, T0);
+
+  private static final String WAITS = "Accepted !Finished Queued ?Succeeded";
+  private static final String RUNS = "Accepted !Finished !Queued ?Succeeded";
+  private static final String FAILED = "Accepted Finished !Queued !Succeeded";
+  private static final String DONE = "Accepted Finished !Queued Succeeded";
+  private static final String REFUSED = "!Accepted Finished Stalled !Succeeded";
+
+  static Stream<Arguments> situations() {
+    return Stream.of(
+        // waiting
+        arguments("waits for half a second", ready().after(Duration.ofMillis(500)), "-", "", ""),
+        arguments(
+            "waits for a slot",
+            ready().after(Duration.ofMillis(1500)),
+            "Queued WaitingForCapacity",
+            WAITS,
+            ""),
+        arguments(
+            "waits for its client",
+            ready().heldBy(new RunKey("flights", "ua-20130114")),
+            "Queued WaitingForClient",
+            WAITS,
+            ""),
+        arguments("is held", moved(ready(), r -> held(r, Reasons.HELD)), "Queued Held", WAITS, ""),
+        arguments(
+            "is held for its namespace",
+            moved(ready(), r -> held(r, Reasons.NAMESPACE_MISSING)),
+            "Queued NamespaceMissing",
+            WAITS,
+            ""),
+        arguments(
+            "is for later",
+            moved(ready(), r -> r.with(RunState.DELAYED, Reasons.WAITING_FOR_TIME, "")),
+            "Queued WaitingForTime",
+            WAITS,
+            ""),
+        arguments(
+            "failed and will be tried again",
+            bound().finished(Verdict.TASK_FAILED),
+            "Retrying BackingOff",
+            WAITS,
+            "AttemptFailed RetryScheduled"),
+
+        // on its way
+        arguments("was claimed just now", claimed().after(secs(59)), "-", "", ""),
+        arguments(
+            "was claimed and gets no pod",
+            claimed().after(secs(60)),
+            "Running WaitingForPod",
+            RUNS,
+            ""),
+        arguments("was let go", bound().pod(opened("pod-1")), "Running Started", RUNS, ""),
+        arguments("runs", onNode(), "Running Started", RUNS, ""),
+        arguments(
+            "cannot start yet",
+            bound().pod(troubled(opened("pod-1"), FailureCause.IMAGE_PULL)),
+            "Running ImagePull",
+            RUNS,
+            ""),
+        arguments("is being canceled", onNode().canceled(), "Running Stopping", RUNS, ""),
+        arguments(
+            "is being stopped by us",
+            onNode().doomed(FailureCause.UNSCHEDULABLE),
+            "Running Stopping",
+            RUNS,
+            ""),
+        arguments(
+            "is not to be seen",
+            bound().onNode("n1").uncleanSince(T0),
+            "Running NodeLost",
+            RUNS,
+            ""),
+        arguments(
+            "cannot end, its node does not answer",
+            bound().onNode("n1").node(SILENT).pod(terminating(running("pod-1", "n1"))),
+            "Running NodeLost",
+            RUNS,
+            ""),
+
+        // at its end
+        arguments(
+            "succeeded", bound().finished(Verdict.SUCCEEDED), "Succeeded Completed", DONE, ""),
+        arguments(
+            "failed for good",
+            bound().finished(Verdict.TASK_FAILED_PERMANENT),
+            "Failed TaskFailedPermanent",
+            FAILED,
+            "AttemptFailed RunFailed"),
+        arguments(
+            "did not start in time",
+            moved(
+                ready().startDeadline(30),
+                r -> Transitions.expire(r, T0.plusSeconds(30)).orElseThrow()),
+            "Failed StartDeadlineExceeded",
+            FAILED,
+            "RunDeadlineExceeded"),
+        arguments(
+            "was canceled while it waited",
+            ready().canceled(),
+            "Canceled Canceled",
+            FAILED,
+            "RunCanceled"),
+        arguments(
+            "was canceled while it ran",
+            onNode().canceled().finished(FailureCause.KILLED),
+            "Canceled Canceled",
+            FAILED,
+            "RunCanceled"),
+        arguments(
+            "was canceled too late",
+            onNode().canceled().finished(Verdict.SUCCEEDED),
+            "Succeeded Completed",
+            DONE,
+            ""),
+
+        // an object of its name
+        arguments(
+            "is applied again after its success",
+            bound()
+                .finished(Verdict.SUCCEEDED)
+                .object(object(spec(DesiredState.Running), "uid-2", 1)),
+            "Succeeded AlreadyComplete",
+            DONE,
+            "RunReplaySkipped"),
+        arguments(
+            "is applied again after its failure",
+            bound()
+                .finished(FailureCause.IMAGE_USER)
+                .object(object(spec(DesiredState.Running), "uid-2", 1)),
+            "Failed ImageUserNotNumeric",
+            FAILED,
+            "RunReplaySkipped"),
+        arguments(
+            "has the name of another request",
+            ready().object(object(spec(DesiredState.Running, "99", null), "uid-2", 1)),
+            "Rejected NameAlreadyUsed",
+            REFUSED,
+            "RunRejected"),
+        arguments("has no object here", ready().noObject(), "-", "", ""));
+  }
+
+  private static Case onNode() {
+    return bound().onNode("n1").pod(running("pod-1", "n1"));
+  }
+
+  private static Case moved(Case c, UnaryOperator<Run> transition) {
+    return c.run(transition.apply(c.run()));
+  }
+
+  private static Run held(Run run, String reason) {
+    return Transitions.hold(run, reason, "words").orElseThrow();
+  }
+
+  @ParameterizedTest(name = "{0}: {2}")
+  @MethodSource("situations")
+  void whatItSays(String situation, Case c, String said, String conditions, String events) {
+    Optional<PipelineRunStatus> status = shown(c);
+    assertThat(status.map(s -> s.phase() + " " + s.reason()).orElse("-")).isEqualTo(said);
+    assertThat(status.map(StatusViewTest::conditions).orElse("")).isEqualTo(conditions);
+    assertThat(status.map(s -> events(c, s)).orElse("")).isEqualTo(events);
+    if (status.isPresent()) {
+      assertThat(status.get().observedGeneration()).isEqualTo(1);
+      c.object(told(c.snapshot().object().orElseThrow(), status.get()));
+      c.after(Duration.between(T0, c.now).plus(secs(1)));
+      assertThat(shown(c)).describedAs("a second later").isEqualTo(status);
+      assertThat(events(c, status.get())).isEmpty();
+    }
+  }
+
+  private static Optional<PipelineRunStatus> shown(Case c) {
+    RunSnapshot s = c.snapshot();
+    return StatusView.of(s, s.row().orElseThrow(), Limits.DEFAULT, c.now);
+  }
+
+  /** True as it is, False with "!", Unknown with "?"; by name. */
+  private static String conditions(PipelineRunStatus s) {
+    return s.conditions().stream()
+        .map(
+            c ->
+                switch (c.getStatus()) {
+                      case "True" -> "";
+                      case "False" -> "!";
+                      default -> "?";
+                    }
+                    + c.getType())
+        .collect(Collectors.joining(" "));
+  }
+
+  private static String events(Case c, PipelineRunStatus after) {
+    return Warnings.of(c.snapshot(), after).stream()
+        .map(Warnings.Warning::reason)
+        .collect(Collectors.joining(" "));
+  }
+
+  private static RunObject told(RunObject o, PipelineRunStatus status) {
+    return new RunObject(
+        o.key(), o.uid(), o.generation(), T0, false, false, o.spec(), Optional.of(status));
+  }
+
+  // ---- not in the ledger
+
+  @Test
+  void whatIsNotAcceptedSaysWhetherItMayBe() {
+    RunObject o = object(spec(DesiredState.Running), "uid-1", 1);
+    Resolution.Refused why = new Resolution.Refused(Reasons.SCHEDULE_NOT_FOUND, "no nightly", true);
+
+    PipelineRunStatus pending = StatusView.pending(o, why, T0);
+    assertThat(pending.phase()).isEqualTo(Phase.Pending);
+    assertThat(conditions(pending)).isEqualTo("!Accepted !Finished Reconciling ?Succeeded");
+    PipelineRunStatus rejected = StatusView.rejected(o, why, T0);
+    assertThat(rejected.phase()).isEqualTo(Phase.Rejected);
+    assertThat(conditions(rejected)).isEqualTo(REFUSED);
+    PipelineRunStatus away = StatusView.storeUnavailable(o, T0).orElseThrow();
+    assertThat(away.phase()).isEqualTo(Phase.Pending);
+    assertThat(away.reason()).isEqualTo("StoreUnavailable");
+    assertThat(conditions(away)).isEqualTo("?Accepted !Finished Reconciling ?Succeeded");
+
+    assertThat(Stream.of(pending, rejected))
+        .allSatisfy(
+            s -> {
+              assertThat(s.reason()).isEqualTo("ScheduleNotFound");
+              assertThat(s.message()).isEqualTo("no nightly");
+            });
+    assertThat(StatusView.storeUnavailable(told(o, pending), T0)).isEmpty();
+  }
+
+  // ---- in words
+
+  @Test
+  void aLostNodeIsNamedWithTheCure() {
+    Case c = bound().onNode("n1").node(SILENT).pod(terminating(running("pod-1", "n1")));
+
+    assertThat(words(c)).contains("node n1", "remove the node", "out-of-service");
+  }
+
+  @Test
+  void whoeverWaitsForAClientSaysWhoHoldsIt() {
+    assertThat(words(ready().heldBy(new RunKey("flights", "ua-20130114"))))
+        .contains("UA", "ua-20130114");
+  }
+
+  @Test
+  void whoeverWaitsInLineIsToldOfTheFirstHolderOnly() {
+    Case c = ready().heldBy(new RunKey("flights", "ua-20130114"));
+    RunObject told = c.told();
+
+    assertThat(words(c.object(told).heldBy(new RunKey("flights", "ua-20130113"))))
+        .contains("ua-20130114");
+  }
+
+  @Test
+  void theTimeOfTheNextAttemptMovesWithIt() {
+    Case c = bound().finished(Verdict.TASK_FAILED);
+    RunObject told = c.told();
+    Instant later = T0.plusSeconds(7777);
+
+    moved(c, r -> r.with(r.times().withNotBefore(Optional.of(later))));
+    assertThat(words(c.object(told))).contains(later.toString());
+  }
+
+  @Test
+  void theSameNameForAnotherRequestIsRefusedWithTheCure() {
+    assertThat(words(ready().object(object(spec(DesiredState.Running, "99", null), "uid-2", 1))))
+        .contains("another metadata.name");
+  }
+
+  private static String words(Case c) {
+    return shown(c).orElseThrow().message();
+  }
+
+  // ---- in time
+
+  @Test
+  void aClaimIsYoungForTheTimeToLiveInForce() {
+    Limits hasty = new Limits(secs(5), secs(600), secs(30));
+
+    RunDecider decider = new RunDecider(hasty);
+    Case c = claimed().job("job-1", "token-1").pod(opened("pod-1"));
+
+    assertThat(decider.decide(c.snapshot(), T0.plusSeconds(4)).status()).isEmpty();
+    assertThat(decider.decide(c.snapshot(), T0.plusSeconds(5)).status()).isPresent();
+  }
+
+  @Test
+  void aTransitionTimeMovesOnlyWithItsCondition() {
+    Case c = ready().heldBy(new RunKey("flights", "ua-20130114"));
+    RunObject told = c.told();
+    PipelineRunStatus later =
+        shown(bound().object(told).pod(opened("pod-1")).after(secs(100))).orElseThrow();
+
+    assertThat(later.conditions())
+        .filteredOn(condition -> condition.getLastTransitionTime().equals("2026-01-31T12:01:40Z"))
+        .extracting(condition -> condition.getType())
+        .containsExactly("Queued");
+  }
+
+  private static Duration secs(long n) {
+    return Duration.ofSeconds(n);
+  }
+}
