@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -21,9 +22,10 @@ class LoopTest {
 
   private final Signal signal = new Signal();
   private final AtomicInteger passes = new AtomicInteger();
-  private Loop loop = loop(Duration.ZERO, LONG);
+  private Loop loop = loop(Duration.ZERO, LONG, () -> NEVER);
 
-  private Loop loop(Duration settle, Duration patience) {
+  /** Counts its passes as they begin. */
+  private Loop loop(Duration settle, Duration patience, Supplier<Duration> pass) {
     return new Loop(
         "test",
         signal,
@@ -31,8 +33,17 @@ class LoopTest {
         patience,
         () -> {
           passes.incrementAndGet();
-          return NEVER;
+          return pass.get();
         });
+  }
+
+  private static Duration hangingOn(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+    return NEVER;
   }
 
   @AfterEach
@@ -59,16 +70,7 @@ class LoopTest {
 
   @Test
   void itComesRoundByItselfWhenThePassSaysSo() {
-    loop =
-        new Loop(
-            "test",
-            signal,
-            Duration.ZERO,
-            LONG,
-            () -> {
-              passes.incrementAndGet();
-              return Duration.ofMillis(1);
-            });
+    loop = loop(Duration.ZERO, LONG, () -> Duration.ofMillis(1));
     loop.start();
     awaitPasses(5);
   }
@@ -76,7 +78,7 @@ class LoopTest {
   @Test
   void whatComesWhileItSettlesIsOnePass() {
     Duration settle = Duration.ofMillis(300);
-    loop = loop(settle, LONG);
+    loop = loop(settle, LONG, () -> NEVER);
     loop.start();
     awaitPasses(1);
     long first = System.nanoTime();
@@ -94,13 +96,10 @@ class LoopTest {
   void noFailureEndsIt() {
     AtomicReference<Throwable> trouble = new AtomicReference<>(new LedgerUnavailable("away", null));
     loop =
-        new Loop(
-            "test",
-            signal,
+        loop(
             Duration.ZERO,
             LONG,
             () -> {
-              passes.incrementAndGet();
               Throwable t = trouble.getAndSet(new StackOverflowError());
               return passes.get() > 2 ? NEVER : LoopTest.<RuntimeException>raise(t);
             });
@@ -116,20 +115,7 @@ class LoopTest {
   @Test
   void aPassThatHangsMakesItLate() {
     CountDownLatch hang = new CountDownLatch(1);
-    loop =
-        new Loop(
-            "test",
-            signal,
-            Duration.ZERO,
-            Duration.ofMillis(20),
-            () -> {
-              try {
-                hang.await();
-              } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-              }
-              return NEVER;
-            });
+    loop = loop(Duration.ZERO, Duration.ofMillis(20), () -> hangingOn(hang));
     loop.start();
     await().atMost(LONG).until(() -> loop.lateBy().isPresent());
     hang.countDown();
@@ -143,22 +129,15 @@ class LoopTest {
     AtomicInteger together = new AtomicInteger();
     AtomicInteger most = new AtomicInteger();
     loop =
-        new Loop(
-            "test",
-            signal,
+        loop(
             Duration.ZERO,
             LONG,
             () -> {
               most.accumulateAndGet(together.incrementAndGet(), Math::max);
               inPass.countDown();
-              try {
-                hang.await();
-              } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-              }
+              Duration next = hangingOn(hang);
               together.decrementAndGet();
-              passes.incrementAndGet();
-              return NEVER;
+              return next;
             });
     loop.start();
     inPass.await();

@@ -1,0 +1,325 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.job.Kube.JobCreation;
+import io.luigioperator.job.Kube.RunCreation;
+import io.luigioperator.job.ScriptedServer.Answer;
+import io.luigioperator.job.ScriptedServer.Request;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.RunObject;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What errors of an API server mean. */
+class DoorAnswersTest {
+
+  private final ScriptedDoor door = new ScriptedDoor();
+
+  DoorAnswersTest() throws IOException {}
+
+  @AfterEach
+  void close() {
+    door.close();
+  }
+
+  static Stream<Arguments> silences() {
+    return ScriptedDoor.calls().entrySet().stream()
+        .flatMap(
+            c ->
+                Stream.of(401, 408, 429, 500, 502, 503, 504)
+                    .map(code -> Arguments.of(c.getKey(), code)));
+  }
+
+  // ---- no answer
+
+  @ParameterizedTest
+  @MethodSource("silences")
+  void concludesNothingWhenTheServerCannotAnswer(String call, int code) {
+    door.always(ScriptedDoor.status(code, "Busy", "come back later"));
+
+    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+        .isInstanceOf(KubeUnavailable.class)
+        .hasMessageContaining(code + ": come back later");
+    assertThat(door.server.requests()).as("asked once; who asks decides anew").hasSize(1);
+  }
+
+  @ParameterizedTest
+  @MethodSource("callNames")
+  void concludesNothingWhenNobodyListens(String call) {
+    door.server.close();
+
+    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+        .isInstanceOf(KubeUnavailable.class)
+        .hasMessageContaining("no answer");
+  }
+
+  @ParameterizedTest
+  @MethodSource("callNames")
+  void waitsForNoAnswerForEver(String call) {
+    Fabric8Kube hasty = door.kube(new ConfigBuilder(door.config).withRequestTimeout(50).build());
+    door.server.answerNothing();
+
+    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(hasty))
+        .isInstanceOf(KubeUnavailable.class);
+  }
+
+  static Stream<String> callNames() {
+    return ScriptedDoor.calls().keySet().stream();
+  }
+
+  @Test
+  void boundsEveryRequest() {
+    assertThat(door.config.getRequestTimeout()).isEqualTo(10_000);
+    assertThat(door.config.getConnectionTimeout()).isEqualTo(5_000);
+    assertThat(door.config.getRequestRetryBackoffLimit()).isZero();
+    assertThat(door.config.getMasterUrl()).isEqualTo(door.server.url());
+  }
+
+  // ---- refusals
+
+  @ParameterizedTest
+  @ValueSource(ints = {400, 403, 404, 422})
+  void passesOnTheServersWords(int code) {
+    door.always(ScriptedDoor.status(code, "No", "because"));
+
+    assertThat(
+            door.kube.createJob(
+                ScriptedDoor.GIVEN.run(),
+                ScriptedDoor.GIVEN.attempt(),
+                ScriptedDoor.GIVEN.object()))
+        .isEqualTo(new JobCreation.Refused("because"));
+    assertThat(door.kube.createRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.object().spec()))
+        .isEqualTo(
+            code == 404
+                ? new RunCreation.NotNow("because") // the namespace has gone
+                : new RunCreation.Refused("because"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"createJob", "createRun", "dryRun"})
+  void takesAConflictForASignToComeBack(String call) {
+    door.always(
+        ScriptedDoor.status(409, "Conflict", "Operation cannot be fulfilled on resourcequotas"));
+
+    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+        .isInstanceOf(KubeUnavailable.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"createJob", "createRun"})
+  void concludesNothingFromAnObjectThatIsThereAndIsNot(String call) {
+    door.server.answer(
+        r ->
+            r.method().equals("POST")
+                ? ScriptedDoor.status(409, "AlreadyExists", "it already exists")
+                : ScriptedDoor.status(404, "NotFound", "not found"));
+
+    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+        .isInstanceOf(KubeUnavailable.class)
+        .hasMessageContaining("already exists");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"deleteRun", "deletePod", "deleteJob", "writeStatus"})
+  void isContentWhenItIsGoneAlready(String call) {
+    door.always(ScriptedDoor.status(404, "NotFound", "not found"));
+
+    ScriptedDoor.calls().get(call).accept(door.kube);
+  }
+
+  @Test
+  void aStatusTheServerWillNotHaveIsAFaultOfOurs() {
+    door.server.answer(
+        r ->
+            r.method().equals("PATCH")
+                ? ScriptedDoor.status(422, "Invalid", "status.reason: Too long")
+                : new Answer(
+                    200,
+                    """
+            {"apiVersion":"luigi-operator.io/v1beta1","kind":"PipelineRun",
+             "metadata":{"namespace":"flights","name":"overlay","uid":"u-1"},
+             "spec":{"client":"UA"}}
+            """));
+
+    assertThatThrownBy(() -> ScriptedDoor.calls().get("writeStatus").accept(door.kube))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("Too long");
+    assertThat(door.server.requests())
+        .as("it looks only when in doubt")
+        .extracting(Request::method)
+        .containsExactly("PATCH", "GET");
+  }
+
+  @Test
+  void aLateWriterOfAStatusUndoesNothing() {
+    door.server.answer(r -> runOfVersion("7"));
+    RunObject read = door.kube.run(ScriptedDoor.KEY, Freshness.LIVE).orElseThrow();
+    door.server.answer(
+        r ->
+            r.method().equals("PATCH")
+                ? ScriptedDoor.status(422, "Invalid", "the test failed")
+                : runOfVersion("8", "\"Running\""));
+
+    assertThat(door.kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
+    assertThat(door.server.requests().get(1).body())
+        .contains("\"path\":\"/metadata/resourceVersion\",\"value\":\"7\"");
+
+    assertThat(door.kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
+    assertThat(door.server.requests()).as("known without asking").hasSize(3);
+
+    door.server.answer(r -> runOfVersion("9", "\"Failed\""));
+    RunObject newest = door.kube.run(ScriptedDoor.KEY, Freshness.CACHED).orElseThrow();
+    assertThat(door.kube.writeStatus(newest, PipelineRunStatus.builder().build())).isTrue();
+  }
+
+  private static Answer runOfVersion(String version, String... phase) {
+    return new Answer(
+        200,
+        """
+        {"apiVersion":"luigi-operator.io/v1beta1","kind":"PipelineRun",
+         "metadata":{"namespace":"flights","name":"overlay","uid":"u-1","resourceVersion":"%s"},
+         "spec":{"client":"UA"}%s}
+        """
+            .formatted(
+                version,
+                phase.length == 0 ? "" : ",\"status\":{\"phase\":%s}".formatted(phase[0])));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          403 | pods "x" is forbidden: violates PodSecurity "restricted:latest": host namespaces      | true
+          403 | pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1 | false
+          403 | pods "x" is forbidden: failed quota: q: must specify limits.memory for: luigi          | true
+          403 | pods "x" is forbidden: status unknown for quota: q, resources: pods                    | false
+          403 | pods "x" is forbidden: error looking up service account f/x: serviceaccount "x" not found | false
+          403 | pods "x" is forbidden: no PriorityClass with name x was found                          | false
+          403 | pods "x" is forbidden: pod rejected: RuntimeClass "x" not found                        | false
+          403 | pods "x" is forbidden: unable to create new content in namespace f because it is being terminated | false
+          403 | pods is forbidden: User "x" cannot create resource "pods" in API group "" in the namespace "f" | false
+          403 | pods "x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi     | true
+          404 | namespaces "f" not found                                                               | false
+          422 | Pod "x" is invalid: spec.dnsPolicy: Unsupported value: "Sometimes"                     | true
+          400 | strict decoding error: unknown field "spec.x"                                          | true
+          400 | admission webhook "policy.example.com" denied the request: no latest tags              | true
+          """)
+  void tellsWhatMayPassFromWhatIsWrong(int code, String words, boolean permanent) {
+    door.always(ScriptedDoor.status(code, "No", words));
+
+    assertThat(door.kube.dryRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.run().origin().request()))
+        .isEqualTo(new DryRun.Refused(words, permanent));
+  }
+
+  @Test
+  void aWebhookThatCannotBeAskedInAdvanceSaysNothing() {
+    String words = "admission webhook \"w.example.com\" does not support dry run";
+    door.always(ScriptedDoor.status(400, "BadRequest", words));
+
+    assertThat(door.kube.dryRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.run().origin().request()))
+        .isEqualTo(new DryRun.Allowed());
+  }
+
+  @Test
+  void anObjectThatAQuotaRefusesMayBeMadeLater() {
+    String words = "pipelineruns \"x\" is forbidden: exceeded quota: q, requested: count/x=1";
+    door.always(ScriptedDoor.status(403, "Forbidden", words));
+
+    assertThat(door.kube.createRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.object().spec()))
+        .isEqualTo(new RunCreation.NotNow(words));
+  }
+
+  // ---- what is not for the operator to see
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run",
+        "attempt",
+        "jobs",
+        "pods",
+        "namespace",
+        "openGate",
+        "deletePod",
+        "deleteJob",
+        "deleteRun",
+        "writeStatus"
+      })
+  void aMissingRightIsNoSilence(String call) {
+    door.always(ScriptedDoor.status(403, "Forbidden", "no such right"));
+
+    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+        .isInstanceOf(KubeForbidden.class)
+        .hasMessageContaining("no such right");
+  }
+
+  @Test
+  void inADeletedNamespaceThereIsNothingThoughTheRightsWentWithIt() {
+    door.server.answer(
+        r ->
+            r.path().equals("/api/v1/namespaces/" + ScriptedDoor.KEY.namespace())
+                ? ScriptedDoor.status(404, "NotFound", "not found")
+                : ScriptedDoor.status(403, "Forbidden", "no such right"));
+
+    assertThat(door.kube.run(ScriptedDoor.KEY, Freshness.LIVE)).isEmpty();
+    assertThat(door.kube.attempt(ScriptedDoor.GIVEN.attempt(), Freshness.LIVE).live()).isTrue();
+    assertThat(door.kube.attempt(ScriptedDoor.GIVEN.attempt(), Freshness.LIVE).pods()).isEmpty();
+  }
+
+  @Test
+  void oneNamespaceThatMayNotBeReadHidesNoOther() {
+    door.server.answer(
+        r ->
+            r.path().contains("/a/")
+                ? ScriptedDoor.status(403, "Forbidden", "no such right")
+                : ScriptedDoor.list("", "u"));
+
+    assertThat(door.kube(door.config, "a", "b").pods())
+        .extracting(PodSeen::uid)
+        .containsExactly("u");
+    assertThat(door.kube(door.config, "a", "b").jobs()).hasSize(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "luigi-operator.io/deletions-confirmed, 2026-01-31T11:00:00Z, true",
+    "luigi-operator.io/deletions-confirmed, yes, false",
+    "example.com/deletions-confirmed, 2026-01-31T11:00:00Z, false",
+  })
+  void readsWhatAPersonHasConfirmed(String annotation, String value, boolean understood) {
+    door.always(
+        ScriptedDoor.ok(
+            new NamespaceBuilder()
+                .withNewMetadata()
+                .withName("n")
+                .addToAnnotations(annotation, value)
+                .endMetadata()
+                .build()));
+
+    assertThat(door.kube.deletionsConfirmed("n"))
+        .isEqualTo(
+            understood ? Optional.of(Instant.parse("2026-01-31T11:00:00Z")) : Optional.empty());
+  }
+}

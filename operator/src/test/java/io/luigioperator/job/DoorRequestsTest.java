@@ -1,0 +1,225 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.luigioperator.job.ScriptedServer.Answer;
+import io.luigioperator.job.ScriptedServer.Request;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import java.io.IOException;
+import java.util.Iterator;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is asked of an API server, word by word. */
+class DoorRequestsTest {
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final ScriptedDoor door = new ScriptedDoor();
+
+  DoorRequestsTest() throws IOException {}
+
+  @AfterEach
+  void close() {
+    door.close();
+  }
+
+  // ---- what is asked
+
+  @Test
+  void asksAboutAPodStrictlyAndWithoutMakingIt() {
+    door.always(ScriptedDoor.ok(ScriptedDoor.pod("p", "u-1")));
+
+    door.kube.dryRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.run().origin().request());
+
+    Request request = door.server.requests().getFirst();
+    assertThat(request.method()).isEqualTo("POST");
+    assertThat(request.path()).isEqualTo("/api/v1/namespaces/flights/pods");
+    assertThat(request.query()).contains("dryRun=All").contains("fieldValidation=Strict");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "identity",
+        "namespace",
+        "crdEstablished",
+        "node",
+        "run",
+        "attempt",
+        "jobs",
+        "pods"
+      })
+  void neverAsksForACachedState(String call) {
+    door.server.answer(
+        r ->
+            r.path().matches(".*/(pods|jobs)")
+                ? ScriptedDoor.list("")
+                : ScriptedDoor.status(404, "NotFound", "not found"));
+    try {
+      ScriptedDoor.calls().get(call).accept(door.kube);
+    } catch (KubeUnavailable e) {
+      assertThat(e).hasMessageContaining("not");
+    }
+
+    assertThat(door.server.requests())
+        .isNotEmpty()
+        .allSatisfy(
+            request -> {
+              assertThat(request.method()).isEqualTo("GET");
+              assertThat(request.query()).doesNotContain("resourceVersion");
+            });
+  }
+
+  @Test
+  void opensAGateByOnePatch() throws IOException {
+    door.always(ScriptedDoor.status(404, "NotFound", "not found"));
+
+    assertThat(door.kube.openGate(ScriptedDoor.POD)).isFalse();
+
+    Request request = door.server.requests().getFirst();
+    assertThat(request.method()).isEqualTo("PATCH");
+    assertThat(request.path()).isEqualTo("/api/v1/namespaces/flights/pods/p");
+    assertThat(request.contentType()).startsWith("application/json-patch+json");
+    assertThat(JSON.readTree(request.body()))
+        .isEqualTo(
+            JSON.readTree(
+                """
+                [{"op":"test","path":"/metadata/uid","value":"u-1"},
+                 {"op":"test","path":"/spec/schedulingGates/0/name",
+                  "value":"luigi-operator.io/launch"},
+                 {"op":"remove","path":"/spec/schedulingGates/0"}]
+                """));
+  }
+
+  @Test
+  void looksOnceForAGateThatHasMoved() {
+    door.server.answer(
+        r ->
+            r.method().equals("PATCH")
+                ? ScriptedDoor.status(422, "Invalid", "the test failed")
+                : ScriptedDoor.ok(ScriptedDoor.pod("p", "u-1", "example.com/a", Marks.GATE)));
+
+    assertThatThrownBy(() -> door.kube.openGate(ScriptedDoor.POD))
+        .isInstanceOf(KubeUnavailable.class);
+    assertThat(door.server.requests())
+        .extracting(Request::method)
+        .containsExactly("PATCH", "GET", "PATCH");
+    assertThat(door.server.requests().getLast().body()).contains("/spec/schedulingGates/1/name");
+  }
+
+  @Test
+  void saysSoWhenAGateCannotBeOpened() {
+    door.server.answer(
+        r ->
+            r.method().equals("PATCH")
+                ? ScriptedDoor.status(422, "Invalid", "a policy denied the request")
+                : ScriptedDoor.ok(ScriptedDoor.pod("p", "u-1", Marks.GATE)));
+
+    assertThatThrownBy(() -> door.kube.openGate(ScriptedDoor.POD))
+        .isInstanceOf(KubeUnavailable.class)
+        .hasMessageContaining("a policy denied the request");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "deleteRun, /apis/luigi-operator.io/v1beta1/namespaces/flights/pipelineruns/overlay, u-1",
+    "deletePod, /api/v1/namespaces/flights/pods/p, u-1",
+    "deleteJob, /apis/batch/v1/namespaces/flights/jobs/overlay-a1, j-1",
+  })
+  void deletesByUidAndNamesThePropagation(String call, String path, String uid) throws IOException {
+    door.always(new Answer(200, "{}"));
+
+    ScriptedDoor.calls().get(call).accept(door.kube);
+
+    Request request = door.server.requests().getFirst();
+    assertThat(request.method()).isEqualTo("DELETE");
+    assertThat(request.path()).isEqualTo(path);
+    assertThat(JSON.readTree(request.body()))
+        .isEqualTo(
+            JSON.readTree(
+                """
+                {"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background",
+                 "preconditions":{"uid":"%s"}}
+                """
+                    .formatted(uid)));
+  }
+
+  // ---- whole lists
+
+  @Test
+  void readsAListPageByPage() {
+    door.server.answer(
+        r ->
+            continues(r, "next")
+                ? ScriptedDoor.list("", "c")
+                : ScriptedDoor.list("next", "a", "b"));
+
+    assertThat(door.kube.pods()).extracting(PodSeen::uid).containsExactly("a", "b", "c");
+    assertThat(door.server.requests())
+        .allSatisfy(
+            r -> {
+              assertThat(r.path()).isEqualTo("/api/v1/pods");
+              assertThat(r.query())
+                  .contains("limit=500")
+                  .contains(
+                      "labelSelector=app.kubernetes.io/managed-by=luigi-operator"
+                          + ",luigi-operator.io/run");
+            });
+  }
+
+  @Test
+  void beginsAListAgainThatExpired() {
+    Iterator<Answer> answers =
+        List.of(
+                ScriptedDoor.list("old", "a", "b"),
+                ScriptedDoor.status(410, "Expired", "too old"),
+                ScriptedDoor.list("new", "b"),
+                ScriptedDoor.list("", "c"))
+            .iterator();
+    door.server.answer(r -> answers.next());
+
+    assertThat(door.kube.pods()).extracting(PodSeen::uid).containsExactly("b", "c");
+    assertThat(door.server.requests())
+        .extracting(r -> r.query().replaceAll(".*continue=([a-z]*).*|.*", "$1"))
+        .containsExactly("", "old", "", "new");
+  }
+
+  @Test
+  void neverTakesPartOfAListForTheWhole() {
+    door.server.answer(
+        r ->
+            continues(r, "old")
+                ? ScriptedDoor.status(410, "Expired", "too old")
+                : ScriptedDoor.list("old", "a"));
+
+    assertThatThrownBy(door.kube::pods)
+        .isInstanceOf(KubeUnavailable.class)
+        .hasMessageContaining("expired 3 times");
+  }
+
+  @Test
+  void listsOnlyTheNamespacesItServes() {
+    door.always(ScriptedDoor.list(""));
+
+    door.kube(door.config, "a", "b").pods();
+
+    assertThat(door.server.requests())
+        .extracting(Request::path)
+        .containsExactly("/api/v1/namespaces/a/pods", "/api/v1/namespaces/b/pods");
+  }
+
+  private static boolean continues(Request request, String token) {
+    return request.query().contains("continue=" + token);
+  }
+}

@@ -1,0 +1,325 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.BindingBuilder;
+import io.fabric8.kubernetes.api.model.Condition;
+import io.fabric8.kubernetes.api.model.ConditionBuilder;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.PodSchedulingGate;
+import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.luigioperator.ApiServer;
+import io.luigioperator.ShippedRights;
+import io.luigioperator.api.PipelineRun;
+import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.job.Kube.JobCreation;
+import io.luigioperator.job.Kube.RunCreation;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptRef;
+import io.luigioperator.run.AttemptSeen;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
+import java.io.ByteArrayInputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.BeforeEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/**
+ * The door on a real API server, in a namespace of its own for each test; Job controller, scheduler
+ * and kubelet are played by hand.
+ */
+final class RealDoor
+    implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback, AfterAllCallback {
+
+  static final Instant NOW = Instant.parse("2026-01-31T12:00:30Z");
+  static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final AtomicInteger NAMES = new AtomicInteger();
+
+  /** Of the test, with all rights. */
+  KubernetesClient client;
+
+  /** Of the door, with the rights that the chart grants and no others. */
+  KubernetesClient operator;
+
+  final Queue<RunKey> changes = new ConcurrentLinkedQueue<>();
+  private final List<Fabric8Kube> opened = new ArrayList<>();
+  String namespace = "";
+  Fabric8Kube kube;
+
+  Fabric8Kube newKube(KubernetesClient c, String... namespaces) {
+    Fabric8Kube k =
+        new Fabric8Kube(
+            c, new JobBlueprint("0.1.0"), List.of(namespaces), InstantSource.fixed(NOW));
+    opened.add(k);
+    return k;
+  }
+
+  @Override
+  public void beforeAll(ExtensionContext context) throws Exception {
+    client = ApiServer.client();
+    ShippedRights.grant(client);
+    operator = ApiServer.clientOf(ShippedRights.USER);
+  }
+
+  @Override
+  public void afterAll(ExtensionContext context) {
+    operator.close();
+    client.close();
+  }
+
+  @Override
+  public void beforeEach(ExtensionContext context) {
+    makeNamespace();
+    kube = newKube(operator);
+  }
+
+  @Override
+  public void afterEach(ExtensionContext context) {
+    opened.forEach(Fabric8Kube::close);
+    opened.clear();
+    changes.clear();
+  }
+
+  void makeNamespace() {
+    namespace = "job-" + NAMES.incrementAndGet();
+    client
+        .resource(
+            new NamespaceBuilder()
+                .withNewMetadata()
+                .withName(namespace)
+                .addToLabels("pod-security.kubernetes.io/enforce", "restricted")
+                .endMetadata()
+                .build())
+        .create();
+    client
+        .resource(
+            new ServiceAccountBuilder()
+                .withNewMetadata()
+                .withNamespace(namespace)
+                .withName("default")
+                .endMetadata()
+                .build())
+        .create();
+  }
+
+  // ---- the cluster's own parts, by hand
+
+  void watch() {
+    kube.onChange(changes::add);
+    kube.start(PATIENCE);
+  }
+
+  Given given(String name) {
+    return given(name, "{}");
+  }
+
+  Given given(String name, String podTemplate) {
+    return Given.parse(
+        """
+        object:
+          apiVersion: luigi-operator.io/v1beta1
+          kind: PipelineRun
+          metadata: {namespace: %s, name: %s, uid: unused}
+          spec:
+            client: UA
+            date: "2013-01-15"
+            pipeline:
+              image: flights:1
+              task: {module: m, family: F}
+              resources: {requests: {cpu: 100m}, limits: {memory: 128Mi}}
+              podTemplate: %s
+        parameters: {date: "2013-01-15"}
+        attempt: {number: 1, fence: 1, token: t-1}
+        """
+            .formatted(namespace, name, podTemplate));
+  }
+
+  DryRun dryRun(String podTemplate) {
+    Given given = given("dry", podTemplate);
+    return kube.dryRun(given.run().key(), RequestJson.write(given.request()));
+  }
+
+  RunObject present(String name) {
+    Given given = given(name);
+    return ((RunCreation.Present) kube.createRun(given.run().key(), given.object().spec()))
+        .object();
+  }
+
+  RunObject present(String name, String pipeline) {
+    client
+        .load(
+            new ByteArrayInputStream(
+                """
+                apiVersion: luigi-operator.io/v1beta1
+                kind: PipelineRun
+                metadata: {namespace: %s, name: %s}
+                spec: {client: UA, %s}
+                """
+                    .formatted(namespace, name, pipeline)
+                    .getBytes(StandardCharsets.UTF_8)))
+        .create();
+    return kube.run(new RunKey(namespace, name), Freshness.LIVE).orElseThrow();
+  }
+
+  PipelineRun manifest(RunKey key) {
+    return client
+        .resources(PipelineRun.class)
+        .inNamespace(key.namespace())
+        .withName(key.name())
+        .get();
+  }
+
+  JobSeen created(Given given, RunObject owner) {
+    return ((JobCreation.Created) kube.createJob(given.run(), given.attempt(), owner)).job();
+  }
+
+  AttemptSeen cached(Given given) {
+    return cached(kube, given);
+  }
+
+  static AttemptSeen cached(Kube kube, Given given) {
+    return kube.attempt(given.attempt(), Freshness.CACHED);
+  }
+
+  /** As the Job controller makes it, with its finalizer. */
+  PodSeen gatedPod(String run, String... gates) {
+    Given given = given(run);
+    JobSeen seen = created(given, present(run));
+    Job job = client.batch().v1().jobs().inNamespace(namespace).withName(seen.name()).get();
+    var template = job.getSpec().getTemplate();
+    Pod pod =
+        new PodBuilder()
+            .withMetadata(template.getMetadata())
+            .editMetadata()
+            .withNamespace(namespace)
+            .withGenerateName(seen.name() + "-")
+            .withFinalizers("batch.kubernetes.io/job-tracking")
+            .addNewOwnerReference()
+            .withApiVersion("batch/v1")
+            .withKind("Job")
+            .withName(seen.name())
+            .withUid(seen.uid())
+            .withController(true)
+            .endOwnerReference()
+            .endMetadata()
+            .withSpec(template.getSpec())
+            .build();
+    if (gates.length > 0) {
+      pod.getSpec().setSchedulingGates(Arrays.stream(gates).map(PodSchedulingGate::new).toList());
+    }
+    return Observation.pod(client.resource(pod).create());
+  }
+
+  static Pod podOf(PodSeen pod) {
+    return new PodBuilder()
+        .withNewMetadata()
+        .withNamespace(pod.namespace())
+        .withName(pod.name())
+        .endMetadata()
+        .build();
+  }
+
+  List<String> gates(PodSeen pod) {
+    return client.resource(podOf(pod)).get().getSpec().getSchedulingGates().stream()
+        .map(PodSchedulingGate::getName)
+        .toList();
+  }
+
+  void bind(PodSeen pod, String node) {
+    client
+        .bindings()
+        .inNamespace(namespace)
+        .resource(
+            new BindingBuilder()
+                .withNewMetadata()
+                .withNamespace(namespace)
+                .withName(pod.name())
+                .endMetadata()
+                .withNewTarget()
+                .withKind("Node")
+                .withName(node)
+                .endTarget()
+                .build())
+        .create();
+  }
+
+  void end(PodSeen pod, String phase, int exitCode, String message) {
+    client
+        .resource(
+            new PodBuilder(client.resource(podOf(pod)).get())
+                .withNewStatus()
+                .withPhase(phase)
+                .addNewContainerStatus()
+                .withName(Marks.CONTAINER)
+                .withImage("flights:1")
+                .withImageID("flights:1")
+                .withReady(false)
+                .withRestartCount(0)
+                .withNewState()
+                .withNewTerminated()
+                .withExitCode(exitCode)
+                .withMessage(message)
+                .endTerminated()
+                .endState()
+                .endContainerStatus()
+                .endStatus()
+                .build())
+        .updateStatus();
+  }
+
+  /** As the Job controller does when it has counted the pod. */
+  void letGo(PodSeen pod) {
+    client
+        .pods()
+        .inNamespace(namespace)
+        .withName(pod.name())
+        .edit(p -> new PodBuilder(p).editMetadata().withFinalizers().endMetadata().build());
+  }
+
+  static Condition condition(String type, String status) {
+    return new ConditionBuilder()
+        .withType(type)
+        .withStatus(status)
+        .withReason("Because")
+        .withMessage("")
+        .withLastTransitionTime("2026-01-31T12:00:00Z")
+        .build();
+  }
+
+  static Attempt withToken(Attempt a, String token) {
+    return new Attempt(
+        new AttemptRef(a.run(), a.number(), a.ref().fence()),
+        a.admitKey(),
+        a.clusterId(),
+        token,
+        a.jobName(),
+        a.claimedAt(),
+        a.binding(),
+        a.node(),
+        a.doom(),
+        a.uncleanSince(),
+        a.end());
+  }
+}

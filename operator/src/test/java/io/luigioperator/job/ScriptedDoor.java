@@ -1,0 +1,140 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.PodListBuilder;
+import io.fabric8.kubernetes.api.model.PodSchedulingGate;
+import io.fabric8.kubernetes.api.model.StatusBuilder;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.job.ScriptedServer.Answer;
+import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.RunKey;
+import java.io.IOException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/** The door before an API server that says what a test tells it to say. */
+final class ScriptedDoor implements AutoCloseable {
+
+  private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
+  static final Given GIVEN = JobBlueprintTest.withPodTemplate("{}");
+  static final RunKey KEY = GIVEN.run().key();
+  static final PodSeen POD =
+      Observation.pod(
+          new PodBuilder()
+              .withNewMetadata()
+              .withNamespace("flights")
+              .withName("p")
+              .withUid("u-1")
+              .endMetadata()
+              .withNewSpec()
+              .addNewSchedulingGate(Marks.GATE)
+              .endSpec()
+              .build());
+  static final JobSeen JOB = new JobSeen("flights", "overlay-a1", "j-1", "t-1", NOW, false);
+
+  final ScriptedServer server = new ScriptedServer();
+  final Config config =
+      Fabric8Kube.bounded(new ConfigBuilder(Config.empty()).withMasterUrl(server.url()).build());
+  private final List<KubernetesClient> opened = new ArrayList<>();
+  final Fabric8Kube kube = kube(config);
+
+  ScriptedDoor() throws IOException {}
+
+  @Override
+  public void close() {
+    opened.forEach(KubernetesClient::close);
+    server.close();
+  }
+
+  Fabric8Kube kube(Config settings, String... namespaces) {
+    KubernetesClient client = new KubernetesClientBuilder().withConfig(settings).build();
+    opened.add(client);
+    return new Fabric8Kube(
+        client, new JobBlueprint("0.1.0"), List.of(namespaces), InstantSource.fixed(NOW));
+  }
+
+  /** Every call but those that ask the cache. */
+  static Map<String, Consumer<Kube>> calls() {
+    Map<String, Consumer<Kube>> calls = new LinkedHashMap<>();
+    calls.put("identity", Kube::identity);
+    calls.put("namespace", k -> k.namespace("n"));
+    calls.put("deletionsConfirmed", k -> k.deletionsConfirmed("n"));
+    calls.put("crdEstablished", Kube::crdEstablished);
+    calls.put("node", k -> k.node("n"));
+    calls.put("run", k -> k.run(KEY, Freshness.LIVE));
+    calls.put("createRun", k -> k.createRun(KEY, GIVEN.object().spec()));
+    calls.put("deleteRun", k -> k.deleteRun(KEY, "u-1"));
+    calls.put(
+        "writeStatus", k -> k.writeStatus(GIVEN.object(), PipelineRunStatus.builder().build()));
+    calls.put("attempt", k -> k.attempt(GIVEN.bound("j-1", "u-1"), Freshness.LIVE));
+    calls.put("createJob", k -> k.createJob(GIVEN.run(), GIVEN.attempt(), GIVEN.object()));
+    calls.put("dryRun", k -> k.dryRun(KEY, GIVEN.run().origin().request()));
+    calls.put("openGate", k -> k.openGate(POD));
+    calls.put("deletePod", k -> k.deletePod("flights", "p", "u-1"));
+    calls.put("deleteJob", k -> k.deleteJob(JOB));
+    calls.put("jobs", Kube::jobs);
+    calls.put("pods", Kube::pods);
+    return calls;
+  }
+
+  static Answer list(String next, String... uids) {
+    return ok(
+        new PodListBuilder()
+            .withNewMetadata()
+            .withContinue(next)
+            .endMetadata()
+            .withItems(Stream.of(uids).map(u -> pod(u, u)).toList())
+            .build());
+  }
+
+  static Pod pod(String name, String uid, String... gates) {
+    return new PodBuilder()
+        .withNewMetadata()
+        .withNamespace("flights")
+        .withName(name)
+        .withUid(uid)
+        .withResourceVersion("1")
+        .endMetadata()
+        .withNewSpec()
+        .withSchedulingGates(Stream.of(gates).map(PodSchedulingGate::new).toList())
+        .endSpec()
+        .build();
+  }
+
+  void always(Answer answer) {
+    server.answer(r -> answer);
+  }
+
+  static Answer ok(Object body) {
+    return new Answer(200, Given.KUBERNETES.asJson(body));
+  }
+
+  static Answer status(int code, String reason, String message) {
+    return new Answer(
+        code,
+        Given.KUBERNETES.asJson(
+            new StatusBuilder()
+                .withStatus("Failure")
+                .withCode(code)
+                .withReason(reason)
+                .withMessage(message)
+                .build()));
+  }
+}
