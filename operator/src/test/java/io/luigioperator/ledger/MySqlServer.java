@@ -56,7 +56,10 @@ final class MySqlServer {
     pid = Long.parseLong(ready.group(1));
   }
 
-  /** As a power cut does; returns when the process is gone. */
+  /**
+   * Ends the process on the spot; returns when it is gone. The kernel keeps what the process has
+   * written, so this says nothing about a power cut.
+   */
   void kill() {
     ProcessHandle process = ProcessHandle.of(pid).orElseThrow();
     process.destroyForcibly();
