@@ -172,9 +172,13 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void bindingTellsTheRunThatItStarted() {
-    Run run = accepted(Asking.named("r").startDeadline(1));
-    Attempt bound = bound(run);
-    pass(Duration.ofMillis(1100));
+    Run run = accepted(Asking.named("r"));
+    Attempt claimed = claimed(run);
+    isLateFromNowOn(run);
+    Attempt bound = bound(claimed);
+    assertThat(load(run).times().startedAt())
+        .isPresent()
+        .isEqualTo(bound.binding().map(Attempt.Binding::boundAt));
     assertThat(ledger().expire(10)).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.ACTIVE);
     assertThat(reload(bound).isLive()).isTrue();

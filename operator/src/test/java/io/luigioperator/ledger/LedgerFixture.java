@@ -106,6 +106,13 @@ public interface LedgerFixture {
     return load(run);
   }
 
+  /** Its start deadline is over; of a run that was accepted without one and never amended. */
+  default void isLateFromNowOn(Run run) {
+    Asking late = Asking.named(run.key().name()).startDeadline(0);
+    Run amended = ledger().amend(run.key(), CLUSTER, 2, late.amendment()).orElseThrow();
+    assertThat(amended.times().startDeadline()).contains(run.times().acceptedAt());
+  }
+
   default Run load(Run run) {
     return record(run).run();
   }
