@@ -61,6 +61,15 @@ final class Batches {
       ORDER BY m.admit_key LIMIT :limit
       """;
 
+  static final String HEADS =
+      """
+      SELECT m.admit_key, NOT m.next_admit_at <=>
+        (SELECT MIN(r.admit_at) FROM run r
+         WHERE r.admit_key = m.admit_key AND r.state = 'READY') AS wrong
+      FROM client_mutex m WHERE m.admit_key > :after
+      ORDER BY m.admit_key LIMIT :limit
+      """;
+
   private record Candidate(String runId, AdmitKey key) {}
 
   private static final Comparator<Candidate> ORDER =
@@ -195,14 +204,7 @@ final class Batches {
         transactions.read(
             "which heads are wrong",
             h ->
-                h.createQuery(
-                        """
-                        SELECT m.admit_key, NOT m.next_admit_at <=>
-                          (SELECT MIN(r.admit_at) FROM run r
-                           WHERE r.admit_key = m.admit_key AND r.state = 'READY') AS wrong
-                        FROM client_mutex m WHERE m.admit_key > :after
-                        ORDER BY m.admit_key LIMIT :limit
-                        """)
+                h.createQuery(HEADS)
                     .bind("after", after.map(AdmitKey::value).orElse(""))
                     .bind("limit", limit)
                     .reduceResultSet(

@@ -20,6 +20,7 @@ import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunState;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -143,8 +144,12 @@ public interface Ledger {
   /** Claimed but unbound attempts of clusters not heard of for {@code silence}. */
   List<Attempt> abandonedClaims(Duration silence, int limit);
 
-  /** Whether the attempt is live, ended, or was never claimed, by the claim's token. */
-  Optional<Attempt> attemptByToken(String token);
+  /**
+   * The attempts of these claims, by their tokens, in statements of bounded length; what is missing
+   * was never claimed, or is purged. Attempts go one way only: an answer may be old, but nothing in
+   * it is ever undone.
+   */
+  Map<String, Attempt> attemptsByToken(Collection<String> tokens);
 
   /** Objects noted for a cluster whose runs are not terminal, by key, after {@code after}. */
   List<Recorded> recordedObjects(String clusterId, Optional<RunKey> after, int limit);

@@ -24,6 +24,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -366,8 +367,8 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   }
 
   @Override
-  public Optional<Attempt> attemptByToken(String token) {
-    return reads.attemptByToken(token);
+  public Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
+    return reads.attemptsByToken(tokens);
   }
 
   @Override

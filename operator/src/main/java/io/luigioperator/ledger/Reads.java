@@ -18,16 +18,23 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Gatherers;
 import org.jdbi.v3.core.Handle;
 
-/** What only looks; each is one statement, so that what it shows was true together. */
+/**
+ * What only looks; each is one statement, so that what it shows was true together, but for a list
+ * of tokens that is too long for one.
+ */
 final class Reads {
 
   private static final int ATTEMPTS_SHOWN = 10;
+  private static final int TOKENS_AT_ONCE = 500;
 
   private final Transactions transactions;
 
@@ -195,49 +202,57 @@ final class Reads {
       ATTEMPTS
           + "WHERE a.live_key IS NOT NULL AND a.cluster_id = :cluster ORDER BY a.claimed_at, a.token";
 
+  static final String ABANDONED_CLAIMS =
+      ATTEMPTS
+          + """
+          LEFT JOIN cluster c ON c.cluster_id = a.cluster_id
+          WHERE a.live_key IS NOT NULL AND a.state = 'CLAIMED'
+            AND COALESCE(c.seen_at, a.claimed_at)
+              <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
+          ORDER BY a.claimed_at, a.token LIMIT :limit
+          """;
+
   /** A cluster that has never said a word is silent since its claim. */
   List<Attempt> abandonedClaims(Duration silence, int limit) {
     return transactions.read(
         "which claims are abandoned",
         h ->
-            h.createQuery(
-                    ATTEMPTS
-                        + """
-                        LEFT JOIN cluster c ON c.cluster_id = a.cluster_id
-                        WHERE a.live_key IS NOT NULL AND a.state = 'CLAIMED'
-                          AND COALESCE(c.seen_at, a.claimed_at)
-                            <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
-                        ORDER BY a.claimed_at, a.token LIMIT :limit
-                        """)
+            h.createQuery(ABANDONED_CLAIMS)
                 .bind("silence", silence.toNanos() / 1000)
                 .bind("limit", limit)
                 .map((rs, ctx) -> Rows.attempt(rs))
                 .list());
   }
 
-  Optional<Attempt> attemptByToken(String token) {
+  static final String ATTEMPTS_BY_TOKEN = ATTEMPTS + "WHERE a.token IN (<tokens>)";
+
+  Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
     return transactions.read(
-        "what became of a claim",
-        h ->
-            h.createQuery(ATTEMPTS + "WHERE a.token = :token")
-                .bind("token", token)
-                .map((rs, ctx) -> Rows.attempt(rs))
-                .findOne());
+        "what became of claims",
+        h -> {
+          Map<String, Attempt> found = new HashMap<>();
+          tokens.stream()
+              .distinct()
+              .gather(Gatherers.windowFixed(TOKENS_AT_ONCE))
+              .forEach(
+                  some ->
+                      h.createQuery(ATTEMPTS_BY_TOKEN)
+                          .bindList("tokens", some)
+                          .map((rs, ctx) -> Rows.attempt(rs))
+                          .forEach(a -> found.put(a.token(), a)));
+          return found;
+        });
   }
 
-  /** By id, which an index has in order; the order means nothing to anybody. */
+  /**
+   * By way of the runs that have not ended, which are few; objects stay as long as runs. The order,
+   * by id, means nothing to anybody.
+   */
   List<Recorded> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
     return transactions.read(
         "which objects are recorded",
         h ->
-            h.createQuery(
-                    """
-                    SELECT r.namespace, r.name, r.reason, o.uid, o.applied_generation
-                    FROM run_object o JOIN run r ON r.run_id = o.run_id
-                    WHERE o.cluster_id = :cluster AND o.run_id > :after
-                      AND r.state IN ('READY', 'DELAYED', 'HELD', 'ACTIVE')
-                    ORDER BY o.run_id LIMIT :limit
-                    """)
+            h.createQuery(RECORDED_OBJECTS)
                 .bind("cluster", clusterId)
                 .bind("after", after.map(RunKey::id).orElse(""))
                 .bind("limit", limit)
@@ -251,22 +266,33 @@ final class Reads {
                 .list());
   }
 
+  static final String RECORDED_OBJECTS =
+      """
+      SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, o.uid, o.applied_generation
+      FROM run r FORCE INDEX (run_due)
+      JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
+      WHERE r.state IN ('READY', 'DELAYED', 'HELD', 'ACTIVE') AND r.run_id > :after
+      ORDER BY r.run_id LIMIT :limit
+      """;
+
   List<Run> heldFor(String reason, int limit) {
     return transactions.read(
         "which runs are held",
         h ->
-            h.createQuery(
-                    "SELECT "
-                        + Rows.RUN_COLUMNS
-                        + """
-                           FROM run r WHERE r.state = 'HELD' AND r.reason = :reason
-                          ORDER BY r.accepted_at, r.run_id LIMIT :limit
-                          """)
+            h.createQuery(HELD_FOR)
                 .bind("reason", reason)
                 .bind("limit", limit)
                 .map((rs, ctx) -> Rows.run(rs))
                 .list());
   }
+
+  static final String HELD_FOR =
+      "SELECT "
+          + Rows.RUN_COLUMNS
+          + """
+             FROM run r WHERE r.state = 'HELD' AND r.reason = :reason
+            ORDER BY r.accepted_at, r.run_id LIMIT :limit
+            """;
 
   Map<RunState, Long> census() {
     return transactions.read(

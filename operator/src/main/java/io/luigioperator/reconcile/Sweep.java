@@ -33,6 +33,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -223,10 +224,15 @@ public final class Sweep {
   private Report sweepCluster(Instant now) {
     List<PodSeen> pods = kube.pods();
     List<JobSeen> jobs = kube.jobs();
+    Map<String, Attempt> attempts =
+        ledger.attemptsByToken(
+            Stream.concat(jobs.stream().map(JobSeen::token), pods.stream().map(PodSeen::token))
+                .distinct()
+                .toList());
     Set<String> jobUids = jobs.stream().map(JobSeen::uid).collect(Collectors.toSet());
     int strayJobs = 0;
     for (JobSeen job : jobs) {
-      strayJobs += sweepJob(job, now);
+      strayJobs += sweepJob(job, Optional.ofNullable(attempts.get(job.token())), now);
     }
     int strayPods = 0;
     int unboundOpen = 0;
@@ -235,7 +241,7 @@ public final class Sweep {
       if (pod.terminal()) {
         continue;
       }
-      Optional<Attempt> attempt = attempt(pod.token());
+      Optional<Attempt> attempt = Optional.ofNullable(attempts.get(pod.token()));
       if (attempt.filter(a -> isBoundAndLive(a, pod)).isPresent()) {
         continue;
       }
@@ -313,8 +319,7 @@ public final class Sweep {
     }
   }
 
-  private int sweepJob(JobSeen job, Instant now) {
-    Optional<Attempt> attempt = attempt(job.token());
+  private int sweepJob(JobSeen job, Optional<Attempt> attempt, Instant now) {
     boolean its =
         attempt.flatMap(Attempt::binding).filter(b -> b.jobUid().equals(job.uid())).isPresent();
     if (its) {
@@ -334,10 +339,6 @@ public final class Sweep {
     Duration stays =
         end.reason().equals(Verdict.SUCCEEDED.reason()) ? retention.jobs() : retention.failedJobs();
     return !now.isBefore(end.endedAt().plus(stays));
-  }
-
-  private Optional<Attempt> attempt(String token) {
-    return token.isEmpty() ? Optional.empty() : ledger.attemptByToken(token);
   }
 
   private static boolean isBoundAndLive(Attempt attempt, PodSeen pod) {

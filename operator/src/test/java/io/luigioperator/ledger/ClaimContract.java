@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -236,5 +237,23 @@ interface ClaimContract extends LedgerFixture {
         .containsExactly(12, 11, 10, 9, 8, 7, 6, 5, 4, 3);
     assertThat(record(run).live()).isEmpty();
     assertThat(record(run).run().origin().request()).isEqualTo(run.origin().request());
+  }
+
+  @Test
+  default void whatBecameOfManyClaimsIsAskedAtOnce() {
+    Attempt ended = bound(accepted(Asking.named("r1").client("a")));
+    finish(ended, Verdict.SUCCEEDED);
+    Attempt live = bound(accepted(Asking.named("r2").client("b")));
+    claimed(accepted(Asking.named("r3").client("c")));
+    List<String> tokens = new ArrayList<>(List.of(ended.token(), ended.token()));
+    for (int i = 0; i < 600; i++) {
+      tokens.add("nobody's " + i);
+    }
+    tokens.add(live.token());
+    assertThat(ledger().attemptsByToken(tokens))
+        .containsOnly(
+            Map.entry(ended.token(), reload(ended)), Map.entry(live.token(), reload(live)));
+    assertThat(reload(ended).end()).isPresent();
+    assertThat(ledger().attemptsByToken(List.of())).isEmpty();
   }
 }

@@ -11,7 +11,6 @@ import io.luigioperator.run.Run;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** Database time, and what a cluster says about itself. */
@@ -84,6 +83,5 @@ interface ClusterContract extends LedgerFixture {
     assertThat(ledger().abandonedClaims(Duration.ofMillis(500), 10)).hasSize(1);
     ledger().heartbeat(CLUSTER, "first");
     assertThat(ledger().abandonedClaims(Duration.ofMinutes(1), 10)).isEmpty();
-    assertThat(ledger().attemptByToken("nobody's")).isEqualTo(Optional.empty());
   }
 }

@@ -122,7 +122,9 @@ public interface LedgerFixture {
   }
 
   default Attempt reload(Attempt attempt) {
-    return ledger().attemptByToken(attempt.token()).orElseThrow();
+    return Optional.ofNullable(
+            ledger().attemptsByToken(List.of(attempt.token())).get(attempt.token()))
+        .orElseThrow();
   }
 
   default List<RunKey> heads() {

@@ -25,7 +25,7 @@ interface SqlFixture extends LedgerFixture {
           "nextDue",
           "liveAttempts",
           "abandonedClaims",
-          "attemptByToken",
+          "attemptsByToken",
           "recordedObjects",
           "heldFor",
           "census");

@@ -9,6 +9,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.Scene;
 import io.luigioperator.job.Kube.NamespaceState;
+import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.RunRecord;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.Limits;
@@ -16,10 +17,12 @@ import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -338,5 +341,37 @@ class SweepTest {
     passAt(RETENTION.history().plusSeconds(1));
     assertThat(scene.ledger.load(key, Scene.HERE).orElseThrow().attempts()).isEmpty();
     assertThat(scene.standing("good")).isEqualTo("SUCCEEDED Completed");
+  }
+
+  @Test
+  void whatStaysCostsNoFurtherCallsToTheLedger() {
+    AtomicInteger calls = new AtomicInteger();
+    Ledger counted =
+        (Ledger)
+            Proxy.newProxyInstance(
+                Ledger.class.getClassLoader(),
+                new Class<?>[] {Ledger.class},
+                (proxy, method, args) -> {
+                  calls.incrementAndGet();
+                  return method.invoke(scene.ledger, args);
+                });
+    Sweep counting =
+        new Sweep(
+            counted,
+            scene.kube,
+            Scene.HERE,
+            RETENTION,
+            new RunDriver(
+                scene.ledger, scene.kube, Scene.HERE, Limits.DEFAULT, scene::now, () -> {}),
+            woken::add);
+    scene.accepted("one").ended("one", Verdict.SUCCEEDED);
+    counting.pass();
+    int forOne = calls.getAndSet(0);
+    for (int i = 0; i < 30; i++) {
+      scene.accepted("a" + i).ended("a" + i, Verdict.SUCCEEDED);
+    }
+    counting.pass();
+    assertThat(scene.kube.jobs).hasSize(31);
+    assertThat(calls).hasValue(forOne);
   }
 }

@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
@@ -33,6 +34,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** The ledger in memory: the same transitions under the same guards, each call one commit. */
 public final class SimLedger implements Ledger {
@@ -84,6 +86,10 @@ public final class SimLedger implements Ledger {
 
   List<Attempt> attemptsOf(RunKey key) {
     return attempts.getOrDefault(key, List.of());
+  }
+
+  Optional<Attempt> attemptByToken(String token) {
+    return allAttempts().stream().filter(a -> a.token().equals(token)).findFirst();
   }
 
   Map<AdmitKey, Optional<RunKey>> holders() {
@@ -418,8 +424,10 @@ public final class SimLedger implements Ledger {
   }
 
   @Override
-  public Optional<Attempt> attemptByToken(String token) {
-    return allAttempts().stream().filter(a -> a.token().equals(token)).findFirst();
+  public Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
+    return allAttempts().stream()
+        .filter(a -> tokens.contains(a.token()))
+        .collect(Collectors.toMap(Attempt::token, Function.identity()));
   }
 
   @Override
