@@ -36,6 +36,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
 
   private final Database database;
   private final Transactions transactions;
+  private final Clusters clusters;
   private final Moves moves;
   private final Attempts attempts;
   private final Batches batches;
@@ -52,6 +53,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
     this.ageing = ageing;
     Invariants invariants = new Invariants(metrics);
     this.transactions = new Transactions(database, random, pause, metrics);
+    this.clusters = new Clusters(transactions);
     this.moves = new Moves(transactions, invariants);
     this.attempts = new Attempts(transactions, moves, invariants);
     this.batches = new Batches(transactions, invariants);
@@ -92,52 +94,14 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
     return reads.now();
   }
 
-  /** The only change that a raised barrier lets through. */
   @Override
   public String heartbeat(String clusterId, String identity) {
-    return transactions.write(
-        "heartbeat of cluster " + clusterId,
-        h -> {
-          h.createUpdate(
-                  """
-                  INSERT INTO cluster (cluster_id, identity, seen_at)
-                  VALUES (:id, :identity, UTC_TIMESTAMP(6))
-                  ON DUPLICATE KEY UPDATE seen_at = UTC_TIMESTAMP(6)
-                  """)
-              .bind("id", clusterId)
-              .bind("identity", identity)
-              .execute();
-          return Outcome.repeatable(identityOf(h, clusterId).orElseThrow());
-        });
+    return clusters.heartbeat(clusterId, identity);
   }
 
-  /** A repetition finds the identity there and leaves the objects recorded since alone. */
   @Override
   public void adopt(String clusterId, String identity) {
-    transactions.write(
-        "adoption of cluster " + clusterId,
-        h -> {
-          Locks.barrier(h);
-          Optional<String> before = identityOf(h, clusterId);
-          if (before.isEmpty() || before.get().equals(identity)) {
-            return Outcome.unchanged(false);
-          }
-          h.createUpdate("UPDATE cluster SET identity = :identity WHERE cluster_id = :id")
-              .bind("identity", identity)
-              .bind("id", clusterId)
-              .execute();
-          h.createUpdate("DELETE FROM run_object WHERE cluster_id = :id")
-              .bind("id", clusterId)
-              .execute();
-          return Outcome.repeatable(true);
-        });
-  }
-
-  private static Optional<String> identityOf(Handle h, String clusterId) {
-    return h.createQuery("SELECT identity FROM cluster WHERE cluster_id = :id FOR UPDATE")
-        .bind("id", clusterId)
-        .mapTo(String.class)
-        .findOne();
+    clusters.adopt(clusterId, identity);
   }
 
   // ---- a run's way in
