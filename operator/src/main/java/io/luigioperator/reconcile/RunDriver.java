@@ -143,7 +143,9 @@ public final class RunDriver {
         case Aftermath.LookLive() -> freshness = Freshness.LIVE;
         case Aftermath.RoomChanged() -> roomChanged.run();
         case Aftermath.Patience() -> {
-          return Optional.of(limits.claimTtl());
+          if (said(s, decision)) {
+            return Optional.of(limits.claimTtl());
+          }
         }
       }
     }

@@ -109,10 +109,10 @@ public final class RunDecider {
                         ? claimed(s, row, a, now)
                         : bound(s, row, a, now))
             .orElseGet(Decision::waiting);
-    if (attempt.effect().isPresent()) {
-      return attempt;
-    }
     Decision shown = attempt.showing(StatusView.of(s, row, limits, now));
+    if (shown.effect().isPresent()) {
+      return shown;
+    }
     return Stream.of(
             timeToLive(s, row), startDeadline(row.run()), nextLookAtTheLine(row.run(), now))
         .flatMap(Optional::stream)

@@ -11,19 +11,15 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.sim.SimLedger;
-import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
 class MeteredTest {
   private boolean away;
-  private int asked;
-  private long nanos;
 
   private final Ledger store =
       new SimLedger(
           () -> {
-            asked++;
             if (away) {
               throw new LedgerUnavailable("MySQL does not answer", null);
             }
@@ -32,7 +28,7 @@ class MeteredTest {
           Ageing.DEFAULT);
   private final Metrics metrics = new Metrics(new Build("1", "c"));
   private final Ledger ledger =
-      new Metered(metrics, new RunMeters(metrics, () -> nanos)).ledger(store);
+      new Metered(metrics, new RunMeters(metrics, () -> 0L)).ledger(store);
 
   private void assertCalls(String call, String outcome, int count) {
     assertThat(metrics.scrape().lines())
@@ -57,20 +53,5 @@ class MeteredTest {
         .isInstanceOf(LedgerUnavailable.class)
         .hasMessage("MySQL does not answer");
     assertCalls("now", "away", 1);
-  }
-
-  @Test
-  void reachIsAskedForAtMostEveryTenSecondsAndAtOnceAfterATrouble() {
-    Reach reach = new Reach(ledger, () -> nanos);
-    assertThat(reach.problem()).isEmpty();
-    away = true;
-    nanos += Duration.ofSeconds(9).toNanos();
-    assertThat(reach.problem()).isEmpty();
-    assertThat(asked).isEqualTo(1);
-    nanos += Duration.ofSeconds(1).toNanos();
-    assertThat(reach.problem()).contains("MySQL does not answer");
-    away = false;
-    assertThat(reach.problem()).isEmpty();
-    assertThat(asked).isEqualTo(3);
   }
 }

@@ -145,5 +145,6 @@ class DriveStepsTest {
 
     assertThat(driver.drive(KEY)).contains(Limits.DEFAULT.claimTtl());
     assertThat(dryRuns).isEqualTo(1);
+    assertThat(writes).as("that it waits for its pod is said").isEqualTo(1);
   }
 }
