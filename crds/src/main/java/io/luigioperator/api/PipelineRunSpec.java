@@ -141,8 +141,7 @@ public record PipelineRunSpec(
         @Nullable Instant notBeforeTime,
     @JsonPropertyDescription(
             "The run fails when its first attempt has not started so many seconds after it was "
-                + "accepted, or after notBeforeTime if that is later. Until it is accepted the time "
-                + "counts from its creation instead.")
+                + "accepted (until it is: created), or after notBeforeTime if that is later.")
         @Min(1)
         @Max(31536000)
         @Nullable Integer startDeadlineSeconds,
