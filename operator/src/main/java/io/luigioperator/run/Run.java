@@ -146,16 +146,18 @@ public record Run(
     return state() == RunState.READY && !cancel();
   }
 
-  /** Whether it still waits for its first attempt, and the time for that is over. */
-  boolean isLate(Instant now) {
+  /** When the time for its first attempt is over, as long as it still waits for that. */
+  Optional<Instant> lateFrom() {
     boolean waits =
         switch (state()) {
           case READY, DELAYED, HELD -> true;
           case ACTIVE, SUCCEEDED, FAILED, CANCELED -> false;
         };
-    return waits
-        && times.startedAt().isEmpty()
-        && times.startDeadline().filter(t -> !now.isBefore(t)).isPresent();
+    return times.startDeadline().filter(t -> waits && times.startedAt().isEmpty());
+  }
+
+  boolean isLate(Instant now) {
+    return lateFrom().filter(t -> !now.isBefore(t)).isPresent();
   }
 
   Run with(RunState state, String reason, String message) {

@@ -113,8 +113,7 @@ public final class RunDecider {
     if (shown.effect().isPresent()) {
       return shown;
     }
-    return Stream.of(
-            timeToLive(s, row), startDeadline(row.run()), nextLookAtTheLine(row.run(), now))
+    return Stream.of(timeToLive(s, row), row.run().lateFrom(), nextLookAtTheLine(row.run(), now))
         .flatMap(Optional::stream)
         .reduce(shown, Decision::lookingAt, (a, b) -> a);
   }
@@ -131,12 +130,6 @@ public final class RunDecider {
     Duration pause = waited.compareTo(SELDOM) > 0 ? SELDOM : waited;
     return Optional.of(
         now.plus(pause.compareTo(StatusView.PATIENCE) < 0 ? StatusView.PATIENCE : pause));
-  }
-
-  private static Optional<Instant> startDeadline(Run run) {
-    return run.times()
-        .startDeadline()
-        .filter(t -> !run.state().isTerminal() && run.times().startedAt().isEmpty());
   }
 
   /** Brings the row up to the object: the record of it, its mutable fields, its time to live. */

@@ -358,6 +358,9 @@ class RunDeciderTest {
     assertThat(claimed().job("job-1", "token-1").decide().lookAgain()).contains(T0.plusSeconds(60));
     assertThat(bound().pod(opened("pod-1")).decide().lookAgain()).contains(T0.plusSeconds(900));
     assertThat(bound().onNode("n1").pod(running("pod-1", "n1")).decide().lookAgain()).isEmpty();
+    // claimed in time, and its pod takes longer: a time that is over would be looked at for ever
+    assertThat(claimed().startDeadline(30).job("job-1", "token-1").decide().lookAgain())
+        .contains(T0.plusSeconds(60));
   }
 
   // ---- a pod whose gate somebody else took away
