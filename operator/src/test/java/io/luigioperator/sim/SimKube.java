@@ -11,6 +11,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptSeen;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.AttemptSeen.Trouble;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NodeSeen;
@@ -20,25 +21,22 @@ import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
-import java.util.TreeSet;
-import java.util.stream.Stream;
 
 /** One operator's door to the cluster, with caches that lag object by object. */
 final class SimKube implements Kube {
 
-  /** A fault planted into the observation or the gate, that an invariant must catch. */
-  enum Mutant {
-    NONE,
-    /** Takes a terminating pod for an ended one. */
-    EARLY,
-    /** Opens a gate by the pod's attempt instead of its UID. */
-    BY_NAME
-  }
+  /**
+   * A watch event.
+   *
+   * @param deletion a PipelineRun is gone or going
+   * @param wakes it is one that has the run looked at; what an operator writes itself is not
+   */
+  record Heard(RunKey run, boolean deletion, boolean wakes) {}
 
   private final SimCluster cluster;
   private final Mutant mutant;
@@ -46,72 +44,89 @@ final class SimKube implements Kube {
   private final TreeMap<String, JobSeen> jobs = new TreeMap<>();
   private final TreeMap<String, PodSeen> pods = new TreeMap<>();
 
+  /** Its caches are filled, as at a start. */
   SimKube(SimCluster cluster, Mutant mutant) {
     this.cluster = cluster;
     this.mutant = mutant;
-    syncAll();
+    runs.putAll(cluster.runs);
+    jobs.putAll(cluster.jobs);
+    pods.putAll(cluster.pods);
   }
 
   // ---- caches
 
-  /** One watch event, or a relist, of random objects; the token of the pod among them. */
-  Optional<String> syncOne(Random random) {
-    TreeSet<String> podUids = new TreeSet<>(pods.keySet());
-    podUids.addAll(cluster.pods.keySet());
-    TreeSet<String> jobUids = new TreeSet<>(jobs.keySet());
-    jobUids.addAll(cluster.jobs.keySet());
-    TreeSet<RunKey> keys = new TreeSet<>(runs.keySet());
-    keys.addAll(cluster.runs.keySet());
-    Optional<String> pod = pick(podUids, random);
-    pod.ifPresent(u -> syncPod(u, random.nextInt(5) > 0));
-    pick(jobUids, random).ifPresent(u -> copy(u, cluster.jobs, jobs));
-    pick(keys, random).ifPresent(k -> copy(k, cluster.runs, runs));
-    return pod.map(u -> Optional.ofNullable(cluster.pods.get(u)).orElse(cluster.lastStates.get(u)))
-        .map(PodSeen::token);
+  /** Whether a watch has something to tell. */
+  boolean isBehind() {
+    return !news().isEmpty();
   }
 
-  void syncAll() {
-    for (String u :
-        Stream.concat(pods.keySet().stream(), cluster.pods.keySet().stream()).toList()) {
-      syncPod(u, true);
+  /**
+   * Lets a watch tell about one random object that has changed.
+   *
+   * @param missedOneIn so seldom a watch was broken while a pod was deleted, and never tells; 0:
+   *     never
+   */
+  Optional<Heard> hear(Random random, int missedOneIn) {
+    List<Object> news = news();
+    if (news.isEmpty()) {
+      return Optional.empty();
     }
-    jobs.clear();
-    jobs.putAll(cluster.jobs);
-    runs.clear();
-    runs.putAll(cluster.runs);
+    return Optional.of(
+        switch (news.get(random.nextInt(news.size()))) {
+          case PodSeen p -> hearOfPod(p, missedOneIn > 0 && random.nextInt(missedOneIn) == 0);
+          case JobSeen j -> {
+            copy(j.uid(), cluster.jobs, jobs);
+            yield new Heard(runOf(j.namespace(), j.name()), false, true);
+          }
+          case RunObject o -> hearOfRun(o.key());
+          default -> throw new IllegalStateException();
+        });
   }
 
-  private void syncPod(String uid, boolean finalStateKnown) {
-    PodSeen truth = cluster.pods.get(uid);
-    if (truth != null) {
-      pods.put(uid, truth);
-    } else if (!pods.getOrDefault(uid, cluster.lastStates.get(uid)).gone()) {
-      if (finalStateKnown) {
-        pods.put(uid, gone(cluster.lastStates.get(uid)));
-      } else {
-        pods.remove(uid); // a watch that was broken at that moment never tells
-      }
+  /** Each as it is there, or, when it is not there any more, as it was known. */
+  private List<Object> news() {
+    List<Object> news = new ArrayList<>();
+    cluster.pods.forEach((uid, p) -> addUnless(pods.get(uid) == p, p, news));
+    pods.forEach((uid, p) -> addUnless(p.gone() || cluster.pods.containsKey(uid), p, news));
+    cluster.jobs.forEach((uid, j) -> addUnless(jobs.get(uid) == j, j, news));
+    jobs.forEach((uid, j) -> addUnless(cluster.jobs.containsKey(uid), j, news));
+    cluster.runs.forEach((key, o) -> addUnless(runs.get(key) == o, o, news));
+    runs.forEach((key, o) -> addUnless(cluster.runs.containsKey(key), o, news));
+    return news;
+  }
+
+  private static void addUnless(boolean known, Object what, List<Object> news) {
+    if (!known) {
+      news.add(what);
     }
   }
 
-  private static PodSeen gone(PodSeen p) {
-    return new PodSeen(
-        p.namespace(),
-        p.name(),
-        p.uid(),
-        p.token(),
-        p.jobUid(),
-        p.gated(),
-        p.terminating(),
-        true,
-        p.node(),
-        p.startedAt(),
-        p.terminal(),
-        p.ending(),
-        p.trouble());
+  private Heard hearOfPod(PodSeen p, boolean missed) {
+    if (cluster.pods.containsKey(p.uid())) {
+      pods.put(p.uid(), p);
+    } else if (missed) {
+      pods.remove(p.uid());
+    } else {
+      pods.put(p.uid(), cluster.lastStates.get(p.uid()).asGone());
+    }
+    return new Heard(runOf(p.namespace(), p.name()), false, true);
   }
 
-  private static <K, V> void copy(K key, TreeMap<K, V> from, TreeMap<K, V> to) {
+  private Heard hearOfRun(RunKey key) {
+    Optional<RunObject> before = Optional.ofNullable(runs.get(key));
+    copy(key, cluster.runs, runs);
+    Optional<RunObject> after = Optional.ofNullable(runs.get(key));
+    boolean deletion =
+        before.isPresent()
+            && after.filter(o -> o.uid().equals(before.get().uid()) && !o.deleting()).isEmpty();
+    return new Heard(key, deletion, !before.map(SimKube::wish).equals(after.map(SimKube::wish)));
+  }
+
+  private static List<Object> wish(RunObject o) {
+    return List.of(o.uid(), o.generation(), o.deleting());
+  }
+
+  private static <K, V> void copy(K key, Map<K, V> from, Map<K, V> to) {
     if (from.containsKey(key)) {
       to.put(key, from.get(key));
     } else {
@@ -119,22 +134,21 @@ final class SimKube implements Kube {
     }
   }
 
-  private static <T> Optional<T> pick(Collection<T> from, Random random) {
-    return from.isEmpty()
-        ? Optional.empty()
-        : Optional.of(List.copyOf(from).get(random.nextInt(from.size())));
+  /** The label says it in a real cluster. */
+  private static RunKey runOf(String namespace, String jobOrPod) {
+    return new RunKey(namespace, jobOrPod.replaceFirst("-a[0-9].*", ""));
   }
 
-  // ---- the door
+  // ---- the cluster
 
   @Override
   public String identity() {
-    return SimCluster.IDENTITY;
+    return cluster.identity();
   }
 
   @Override
   public NamespaceState namespace(String name) {
-    return NamespaceState.ACTIVE;
+    return cluster.namespace();
   }
 
   @Override
@@ -154,8 +168,15 @@ final class SimKube implements Kube {
 
   @Override
   public boolean crowded(Instant now) {
-    return false;
+    return pods.values().stream()
+        .filter(p -> !p.gated() && !p.terminating() && !p.gone())
+        .flatMap(p -> p.trouble().stream())
+        .filter(t -> t.cause() == FailureCause.UNSCHEDULABLE)
+        .map(Trouble::since)
+        .anyMatch(t -> now.isAfter(t.plusSeconds(30)) && now.isBefore(t.plusSeconds(300)));
   }
+
+  // ---- PipelineRuns
 
   @Override
   public Optional<RunObject> run(RunKey key, Freshness freshness) {
@@ -164,12 +185,14 @@ final class SimKube implements Kube {
 
   @Override
   public Optional<ScheduleObject> schedule(String namespace, String name) {
-    return Optional.empty();
+    return Optional.ofNullable(cluster.schedules.get(new RunKey(namespace, name)));
   }
 
   @Override
   public RunCreation createRun(RunKey key, PipelineRunSpec spec) {
-    return new RunCreation.Present(cluster.createRun(key, spec, true));
+    return cluster.refusing.contains(Fault.OBJECTS_REFUSED) && !cluster.runs.containsKey(key)
+        ? new RunCreation.Refused("a policy refuses it")
+        : new RunCreation.Present(cluster.createRun(key, spec, true));
   }
 
   @Override
@@ -179,20 +202,25 @@ final class SimKube implements Kube {
 
   @Override
   public boolean writeStatus(RunObject object, PipelineRunStatus status) {
-    cluster.runs.computeIfPresent(
+    RunObject there = cluster.runs.get(object.key());
+    if (there == null || !there.uid().equals(object.uid())) {
+      return true;
+    }
+    if (there != object) {
+      runs.put(object.key(), there); // the next look is at this one
+      return false;
+    }
+    cluster.runs.put(
         object.key(),
-        (k, o) ->
-            o.uid().equals(object.uid())
-                ? new RunObject(
-                    k,
-                    o.uid(),
-                    o.generation(),
-                    o.createdAt(),
-                    o.deleting(),
-                    o.ours(),
-                    o.spec(),
-                    Optional.of(status))
-                : o);
+        new RunObject(
+            object.key(),
+            object.uid(),
+            object.generation(),
+            object.createdAt(),
+            object.deleting(),
+            object.ours(),
+            object.spec(),
+            Optional.of(status)));
     return true;
   }
 
@@ -200,6 +228,8 @@ final class SimKube implements Kube {
   public void warn(RunObject object, String reason, String message) {
     // events change nothing
   }
+
+  // ---- Jobs and pods
 
   @Override
   public AttemptSeen attempt(Attempt attempt, Freshness freshness) {
@@ -227,29 +257,17 @@ final class SimKube implements Kube {
   }
 
   private PodSeen misread(PodSeen p) {
-    boolean fooled = mutant == Mutant.EARLY && p.terminating() && p.ending().isEmpty();
-    return fooled
-        ? new PodSeen(
-            p.namespace(),
-            p.name(),
-            p.uid(),
-            p.token(),
-            p.jobUid(),
-            p.gated(),
-            true,
-            p.gone(),
-            p.node(),
-            p.startedAt(),
-            true,
-            Optional.of(Ending.of(FailureCause.POD_DELETED, "deleted")),
-            p.trouble())
-        : p;
+    boolean fooled = mutant == Mutant.ENDS_EARLY && p.terminating() && p.ending().isEmpty();
+    return fooled ? Pods.ended(p, Ending.of(FailureCause.POD_DELETED, "deleted"), true) : p;
   }
 
   @Override
   public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
+    if (cluster.refusing.contains(Fault.JOBS_REFUSED)) {
+      return new JobCreation.Refused("a webhook refuses it");
+    }
     return cluster
-        .createJob(attempt)
+        .createJob(attempt, owner.uid())
         .<JobCreation>map(JobCreation.Exists::new)
         .orElseGet(
             () ->
@@ -259,12 +277,17 @@ final class SimKube implements Kube {
 
   @Override
   public DryRun dryRun(RunKey run, String request) {
-    return new DryRun.Allowed();
+    if (cluster.refusing.contains(Fault.TEMPLATES_REFUSED)) {
+      return new DryRun.Refused("a policy forbids such a pod", true);
+    }
+    return cluster.refusing.contains(Fault.PODS_REFUSED)
+        ? new DryRun.Refused("the quota is used up", false)
+        : new DryRun.Allowed();
   }
 
   @Override
   public boolean openGate(PodSeen pod) {
-    if (mutant == Mutant.BY_NAME) {
+    if (mutant == Mutant.OPENS_BY_NAME) {
       return cluster.pods.values().stream()
           .filter(p -> p.token().equals(pod.token()) && p.gated())
           .toList()
@@ -287,7 +310,7 @@ final class SimKube implements Kube {
 
   @Override
   public List<JobSeen> jobs() {
-    return List.copyOf(cluster.jobs.values());
+    return cluster.jobs.values().stream().filter(j -> !j.token().isEmpty()).toList();
   }
 
   @Override

@@ -66,6 +66,7 @@ public final class SimLedger implements Ledger {
   private final Map<AdmitKey, Mutex> mutexes = new TreeMap<>();
   private final Map<String, Cluster> clusters = new TreeMap<>();
   private final Map<RunKey, Map<String, ObjectRecord>> objects = new TreeMap<>();
+  private long changes;
 
   public SimLedger(InstantSource clock, Ageing ageing) {
     this(clock, ageing, true);
@@ -80,8 +81,25 @@ public final class SimLedger implements Ledger {
 
   // ---- what the invariants look at
 
+  /** Grows with every change. */
+  long changes() {
+    return changes;
+  }
+
+  Run run(RunKey key) {
+    return runs.get(key);
+  }
+
   Iterable<Run> allRuns() {
     return runs.values();
+  }
+
+  /** For the words of a failure. */
+  List<Object> unfinished() {
+    return runs.values().stream()
+        .filter(r -> !r.state().isTerminal())
+        .<Object>map(r -> List.of(r, attemptsOf(r.key())))
+        .toList();
   }
 
   List<Attempt> attemptsOf(RunKey key) {
@@ -132,6 +150,7 @@ public final class SimLedger implements Ledger {
     }
     Run run = Transitions.accept(n, ageing, now());
     runs.put(n.key(), run);
+    changes++;
     objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.clusterId(), object);
     if (!run.state().isTerminal()) {
       mutexes.computeIfAbsent(n.admitKey(), k -> new Mutex());
@@ -308,6 +327,7 @@ public final class SimLedger implements Ledger {
             .limit(limit)
             .toList();
     for (Run r : old) {
+      changes++;
       attempts.remove(r.key());
       runs.put(r.key(), withoutRequest(r));
     }
@@ -342,6 +362,7 @@ public final class SimLedger implements Ledger {
               m.holder.filter(h -> attemptsOf(h).stream().anyMatch(Attempt::isLive)).isPresent();
           if (m.holder.isPresent() && !live && freed.size() < limit) {
             m.holder = Optional.empty();
+            changes++;
             freed.add(key);
           }
         });
@@ -497,6 +518,7 @@ public final class SimLedger implements Ledger {
       throw new ConstraintViolated("I2: beyond the policy: " + next);
     }
     runs.put(next.key(), next);
+    changes++;
     if (next.state().isTerminal() && next.admitKey().isOwn()) {
       mutexes.remove(next.admitKey());
     }
@@ -510,6 +532,7 @@ public final class SimLedger implements Ledger {
   }
 
   private void replace(Attempt next) {
+    changes++;
     attempts.get(next.run()).replaceAll(a -> a.number() == next.number() ? next : a);
   }
 

@@ -1,0 +1,185 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.sim;
+
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+
+/**
+ * What must hold after every event, and what must hold at the end. Each is named as in the design:
+ *
+ * <ul>
+ *   <li>I1 at most one physically running attempt per mutex key
+ *   <li>I2 at most one start per attempt, starts within the policy (this in {@link SimLedger})
+ *   <li>I3 fences grow strictly
+ *   <li>I4 a key has a holder if and only if it has one live attempt
+ *   <li>I7 no start after CANCELED; no gate opened by who has read {@code cancel}
+ *   <li>I8 terminal states never change (in {@link SimLedger})
+ *   <li>I11 at the end every accepted run is terminal
+ *   <li>I13 at the end no held mutex, pod or Job is left
+ *   <li>capacity: no more attempts than slots
+ * </ul>
+ *
+ * I10, no hot loop, is an alarm of the product ({@link SimLog}) and a bound in {@link Peace}.
+ */
+final class Invariants {
+
+  private final SimLedger ledger;
+  private final Processes processes;
+  private final Map<String, SimCluster> clusters;
+
+  /** By cluster, how many attempts may occupy a slot. */
+  private final Map<String, Integer> slots;
+
+  private final Map<String, Integer> startsByToken = new HashMap<>();
+  private final Map<AdmitKey, Long> fences = new HashMap<>();
+  private final Set<String> claims = new HashSet<>();
+  private long checked = -1;
+
+  Invariants(
+      SimLedger ledger,
+      Processes processes,
+      Map<String, SimCluster> clusters,
+      Map<String, Integer> slots) {
+    this.ledger = ledger;
+    this.processes = processes;
+    this.clusters = clusters;
+    this.slots = slots;
+  }
+
+  static void require(boolean holds, Supplier<String> what) {
+    if (!holds) {
+      throw new AssertionError(what.get());
+    }
+  }
+
+  /** The gate of this pod is being opened: from now on it may run. */
+  void opening(PodSeen pod) {
+    Attempt attempt = ledger.attemptByToken(pod.token()).orElseThrow();
+    processes.begin(pod.uid(), attempt.admitKey());
+    int starts = startsByToken.merge(pod.token(), 1, Integer::sum);
+    require(starts == 1, () -> "I2: started twice: " + attempt.ref());
+    long running = processes.count(attempt.admitKey());
+    require(running == 1, () -> "I1: " + running + " processes of " + attempt.admitKey());
+    require(
+        ledger.run(attempt.run()).state() != RunState.CANCELED,
+        () -> "I7: started after CANCELED: " + attempt.ref());
+  }
+
+  /** After any event. */
+  void check() {
+    if (checked == ledger.changes()) {
+      return;
+    }
+    checked = ledger.changes();
+    Map<AdmitKey, Integer> live = new TreeMap<>();
+    Map<String, Integer> occupied = new TreeMap<>();
+    for (Run run : ledger.allRuns()) {
+      int alive = 0;
+      for (Attempt a : ledger.attemptsOf(run.key())) {
+        requireFenceGrew(a);
+        if (a.isLive()) {
+          alive++;
+          occupied.merge(a.clusterId(), occupies(a) ? 1 : 0, Integer::sum);
+        }
+      }
+      live.merge(run.admitKey(), alive, Integer::sum);
+      boolean fits = alive == (run.state() == RunState.ACTIVE ? 1 : 0);
+      require(fits, () -> "I4: " + run);
+    }
+    ledger
+        .holders()
+        .forEach(
+            (key, holder) ->
+                require(
+                    live.getOrDefault(key, 0) == (holder.isPresent() ? 1 : 0),
+                    () -> "I4: holder " + holder + " of " + key));
+    occupied.forEach(
+        (cluster, n) ->
+            require(
+                n <= slots.get(cluster),
+                () -> "capacity: %d attempts in %s of %s".formatted(n, cluster, slots)));
+  }
+
+  private void requireFenceGrew(Attempt attempt) {
+    if (claims.add(attempt.token())) {
+      long fence = attempt.ref().fence();
+      long before = fences.getOrDefault(attempt.admitKey(), 0L);
+      require(fence > before, () -> "I3: fence " + fence + " after " + before);
+      fences.put(attempt.admitKey(), fence);
+    }
+  }
+
+  /** Until its pod is terminal or gone: the commit that ends the attempt comes later. */
+  private boolean occupies(Attempt attempt) {
+    SimCluster cluster = clusters.get(attempt.clusterId());
+    return attempt
+        .binding()
+        .map(
+            b ->
+                Optional.ofNullable(cluster.pods.get(b.podUid()))
+                    .filter(p -> p.ending().isEmpty())
+                    .isPresent())
+        .orElse(true);
+  }
+
+  /** When everything has come to rest. */
+  void checkEnd() {
+    check();
+    for (Run run : ledger.allRuns()) {
+      require(
+          run.state().isTerminal(),
+          () -> "I11: not ended: " + run + " " + ledger.attemptsOf(run.key()));
+    }
+    ledger
+        .holders()
+        .forEach((key, holder) -> require(holder.isEmpty(), () -> "I13: held mutex " + key));
+    for (SimCluster c : clusters.values()) {
+      List<PodSeen> open =
+          c.pods.values().stream().filter(p -> !p.gated() && !p.terminal()).toList();
+      require(open.isEmpty(), () -> "I13: pods that run: " + open);
+    }
+  }
+
+  /** When everything that is kept for a while has been kept for longer. */
+  void checkNothingKept() {
+    for (SimCluster c : clusters.values()) {
+      require(c.jobs.isEmpty(), () -> "I13: Jobs left: " + c.jobs.values());
+      require(c.pods.isEmpty(), () -> "I13: pods left: " + c.pods.values());
+    }
+    for (Run run : ledger.allRuns()) {
+      List<Attempt> kept = ledger.attemptsOf(run.key());
+      require(kept.isEmpty(), () -> "I13: attempts left: " + kept);
+    }
+  }
+
+  /** Whether every run has ended. */
+  boolean allEnded() {
+    for (Run run : ledger.allRuns()) {
+      if (!run.state().isTerminal()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  Map<RunKey, RunState> outcomes() {
+    Map<RunKey, RunState> outcomes = new TreeMap<>();
+    ledger.allRuns().forEach(r -> outcomes.put(r.key(), r.state()));
+    return outcomes;
+  }
+}

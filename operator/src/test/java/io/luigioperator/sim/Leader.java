@@ -1,0 +1,210 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.sim;
+
+import io.luigioperator.admission.AdmissionLoop;
+import io.luigioperator.admission.Capacity;
+import io.luigioperator.job.Kube;
+import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.ledger.Ledger;
+import io.luigioperator.reconcile.RunDriver;
+import io.luigioperator.reconcile.Sweep;
+import io.luigioperator.run.Limits;
+import io.luigioperator.run.RunKey;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+
+/**
+ * An operator that leads one cluster, wired as the product wires it but without threads: its
+ * signals are flags, its timers are times, and whoever plays the story decides what comes next.
+ */
+final class Leader {
+
+  /** What the edge allows itself without any event, with the runs whose objects it knows. */
+  static final Duration LONGEST_REST = Duration.ofMinutes(10);
+
+  /** From the deletion of a PipelineRun to the pass that concludes it. */
+  private static final Duration DEBOUNCE = Duration.ofSeconds(2);
+
+  final SimCluster cluster;
+  final SimKube kube;
+
+  /** Runs that something happened to. */
+  private final TreeSet<RunKey> woken = new TreeSet<>();
+
+  /** When to look at a run again, if nothing happens to it before. */
+  private final Map<RunKey, Instant> lookAgain = new HashMap<>();
+
+  /** When the next DELAYED run is due, as of the last time pass. */
+  private Optional<Instant> due = Optional.empty();
+
+  private Optional<Instant> deletions = Optional.empty();
+  private boolean roomSignal = true;
+  private boolean timeSignal = true;
+  private boolean admitting;
+
+  private final World world;
+  private final Doors.Life life = new Doors.Life();
+  private final String identity;
+  private final boolean rests;
+  private final Ledger ledger;
+  private final RunDriver driver;
+  private final AdmissionLoop admission;
+  private final Sweep sweep;
+
+  /**
+   * It has just started: every known run is looked at once.
+   *
+   * @param rests looks again after a while although nothing has happened
+   */
+  Leader(World world, SimCluster cluster, Doors doors, boolean rests) {
+    this.world = world;
+    this.identity = cluster.identity();
+    this.rests = rests;
+    this.cluster = cluster;
+    this.kube = new SimKube(cluster, world.mutant);
+    this.ledger = doors.ledger(life);
+    Kube door = doors.kube(kube, life);
+    this.driver =
+        new RunDriver(ledger, door, cluster.name, limits(), world::now, this::roomChanged);
+    this.admission =
+        new AdmissionLoop(ledger, door, cluster.name, capacity(), world::newToken, woken::add);
+    this.sweep =
+        new Sweep(
+            ledger,
+            door,
+            cluster.name,
+            new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400)),
+            driver,
+            woken::add);
+    woken.addAll(cluster.runs.keySet());
+  }
+
+  private Limits limits() {
+    return world.mutant == Mutant.HOLDS_NOTHING
+        ? Limits.DEFAULT.withNodeLossHold(Duration.ZERO)
+        : Limits.DEFAULT;
+  }
+
+  private Capacity capacity() {
+    int slots = world.slots.get(cluster.name);
+    return new Capacity(world.mutant == Mutant.OVERBOOKS ? slots + 5 : slots);
+  }
+
+  /** What its signals and alarms ask it to do now. */
+  List<Runnable> ready() {
+    List<Runnable> ready = new ArrayList<>();
+    lookAgain.forEach(
+        (run, when) -> {
+          if (isPast(when)) {
+            woken.add(run);
+          }
+        });
+    if (!woken.isEmpty()) {
+      ready.add(() -> drive(world.any(List.copyOf(woken)).orElseThrow()));
+    }
+    if (roomSignal) {
+      ready.add(this::admit);
+    }
+    if (timeSignal || due.filter(this::isPast).isPresent()) {
+      ready.add(this::watchTime);
+    }
+    if (deletions.filter(this::isPast).isPresent()) {
+      ready.add(this::concludeDeletions);
+    }
+    return ready;
+  }
+
+  /** When it wants to be asked again, if nothing happens before. */
+  Stream<Instant> alarms() {
+    return Stream.of(lookAgain.values().stream(), due.stream(), deletions.stream())
+        .flatMap(alarm -> alarm);
+  }
+
+  private boolean isPast(Instant when) {
+    return !when.isAfter(world.now());
+  }
+
+  private void roomChanged() {
+    if (world.mutant != Mutant.DEAF_TO_ROOM) {
+      roomSignal = true;
+      timeSignal = true;
+    }
+  }
+
+  /** A watch event, if there is one. */
+  void hear(int missedOneIn) {
+    kube.hear(world.random, missedOneIn)
+        .ifPresent(
+            heard -> {
+              if (heard.wakes()) {
+                woken.add(heard.run());
+              }
+              if (heard.deletion() && deletions.isEmpty()) {
+                deletions = Optional.of(world.now().plus(DEBOUNCE));
+              }
+            });
+  }
+
+  void drive(RunKey run) {
+    woken.remove(run);
+    lookAgain.remove(run);
+    if (rests && kube.run(run, Freshness.CACHED).isPresent()) {
+      lookAgain.put(run, world.now().plus(LONGEST_REST));
+    }
+    driver.drive(run).ifPresent(d -> lookAgain.put(run, world.now().plus(d)));
+  }
+
+  /** One pass at a time. */
+  private void admit() {
+    if (!admitting) {
+      admitting = true;
+      try {
+        roomSignal = false;
+        admission.pass();
+      } finally {
+        admitting = false;
+      }
+    }
+  }
+
+  /** As the loop that watches the time does. */
+  private void watchTime() {
+    timeSignal = false;
+    due = ledger.nextDue();
+    if (due.filter(t -> !t.isAfter(world.now())).isPresent()) {
+      sweep.due();
+      roomSignal = true;
+      due = ledger.nextDue();
+    }
+  }
+
+  private void concludeDeletions() {
+    deletions = Optional.empty();
+    sweep.concludeDeletions();
+  }
+
+  /** It is killed, whatever it is doing. */
+  void kill() {
+    life.end();
+  }
+
+  /** Says that its cluster is alive. */
+  void heartbeat() {
+    world.ledger.heartbeat(cluster.name, identity);
+  }
+
+  void sweep() {
+    sweep.pass();
+    roomSignal = true;
+  }
+}

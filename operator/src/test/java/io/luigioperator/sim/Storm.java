@@ -1,0 +1,170 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.sim;
+
+import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * A story in which everything goes wrong that can: three operators, two of them for the same
+ * cluster, a few runs, and after 500 steps a calm in which all must end.
+ */
+final class Storm implements Story {
+
+  private static final int STEPS = 500;
+
+  private final World world;
+  private final People people;
+  private final Doors doors;
+
+  /** The last one leads the other cluster. */
+  private final Leader[] leaders = new Leader[3];
+
+  Storm(long seed, Mutant mutant) {
+    this.world = new World(seed, mutant, leaders.length - 1);
+    this.people = new People(world);
+    this.doors = new Doors(world, this::step);
+    for (int i = 0; i < leaders.length; i++) {
+      boot(i);
+    }
+  }
+
+  @Override
+  public Tally tally() {
+    return world.tally;
+  }
+
+  @Override
+  public void play() {
+    for (int i = 0; i < People.RUNS; i++) {
+      people.create(i);
+    }
+    for (int i = 0; i < STEPS; i++) {
+      step();
+    }
+    doors.calm();
+    world.controllers.values().forEach(Controllers::heal);
+    people.finishDeletions();
+    people.letGo();
+    Peace.after(world, people, List.of(leaders[0], leaders[2])).play();
+  }
+
+  private void boot(int i) {
+    leaders[i] = new Leader(world, i < leaders.length - 1 ? world.main : world.other, doors, true);
+  }
+
+  private void step() {
+    world.pass(
+        world.oneIn(40) ? Duration.ofSeconds(60) : Duration.ofMillis(world.random.nextInt(1500)));
+    int i = world.random.nextInt(leaders.length);
+    leaders[i].heartbeat();
+    Controllers controllers = world.controllers.get(leaders[i].cluster.name);
+    switch (world.random.nextInt(17)) {
+      case 0, 1, 2, 3 -> operate(i);
+      case 4, 5, 6 -> controllers.act();
+      case 7 ->
+          controllers
+              .jobWithOnePod()
+              .ifPresent(j -> count(Fault.SECOND_POD, () -> controllers.makePod(j)));
+      case 8, 9, 10, 11, 12, 13, 14 -> leaders[i].hear(10);
+      case 15 -> doors.deliver();
+      default -> befall(leaders[i].cluster);
+    }
+    world.invariants.check();
+  }
+
+  private void operate(int i) {
+    Leader leader = leaders[i];
+    try {
+      switch (world.random.nextInt(10)) {
+        case 0 -> leader.sweep();
+        case 1 -> leader.drive(people.anyRun());
+        default -> world.any(leader.ready()).ifPresent(Runnable::run);
+      }
+    } catch (Doors.Crash e) {
+      if (leaders[i] == leader) {
+        leader.kill();
+        boot(i);
+      }
+    } catch (LedgerUnavailable | KubeUnavailable e) {
+      // the loops come round again
+    }
+  }
+
+  // ---- what befalls a cluster
+
+  private void befall(SimCluster c) {
+    Controllers controllers = world.controllers.get(c.name);
+    List<PodSeen> alive = c.pods.values().stream().filter(p -> !p.terminal()).toList();
+    switch (world.random.nextInt(18)) {
+      case 0 ->
+          world.any(alive).ifPresent(p -> count(Fault.POD_DELETED, () -> c.deletePod(p.uid())));
+      case 1, 2 ->
+          world
+              .any(alive.stream().filter(p -> p.node().isPresent()).toList())
+              .ifPresent(p -> count(Fault.POD_TORN_AWAY, () -> controllers.tearAway(p)));
+      case 3 ->
+          world
+              .any(List.copyOf(c.jobs.keySet()))
+              .ifPresent(uid -> count(Fault.JOB_DELETED, () -> c.deleteJob(uid)));
+      case 4, 5 -> people.changeTheirMinds();
+      case 6 ->
+          world
+              .any(c.nodeNames)
+              .ifPresent(n -> count(Fault.NODE_LOST, () -> controllers.silence(n)));
+      case 7 ->
+          world
+              .any(c.jobs.values().stream().filter(j -> !j.token().isEmpty()).toList())
+              .ifPresent(
+                  j ->
+                      doors.deliverLater(
+                          () -> count(Fault.LATE_POD, () -> controllers.makePod(j))));
+      case 8, 9 ->
+          world
+              .any(
+                  alive.stream()
+                      .filter(p -> !p.gated() && p.startedAt().isEmpty() && !p.terminating())
+                      .toList())
+              .ifPresent(p -> count(Fault.POD_TROUBLED, () -> controllers.trouble(p)));
+      case 10 -> refuse(c);
+      case 11 -> seldom(c);
+      case 12 -> people.finishDeletions();
+      default -> controllers.heal();
+    }
+  }
+
+  private void refuse(SimCluster c) {
+    Fault refusal =
+        world
+            .any(
+                List.of(
+                    Fault.OBJECTS_REFUSED,
+                    Fault.JOBS_REFUSED,
+                    Fault.PODS_REFUSED,
+                    Fault.TEMPLATES_REFUSED,
+                    Fault.NAMESPACE_TERMINATING))
+            .orElseThrow();
+    count(refusal, () -> c.refusing.add(refusal));
+  }
+
+  private void seldom(SimCluster c) {
+    if (world.oneIn(8)) {
+      count(Fault.CLUSTER_REBUILT, c::rebuild);
+    } else {
+      String next = people.anyRun().name() + "-a" + world.random.nextInt(1, 4);
+      if (c.job(people.anyRun().namespace(), next).isEmpty()) {
+        count(Fault.NAME_TAKEN, () -> c.putJob(people.anyRun().namespace(), next, ""));
+      }
+    }
+  }
+
+  private void count(Fault fault, Runnable what) {
+    world.tally.count(fault);
+    what.run();
+  }
+}
