@@ -74,6 +74,9 @@ final class Controllers {
       moves.addAll(movesOf(job));
     }
     for (PodSeen pod : cluster.pods.values()) {
+      if (!pod.terminating() && !cluster.jobs.containsKey(pod.jobUid())) {
+        moves.add(() -> cluster.deletePod(pod.uid())); // a late one: its Job is gone
+      }
       moves.addAll(movesOf(pod));
     }
     return moves;

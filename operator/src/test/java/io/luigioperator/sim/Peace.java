@@ -175,15 +175,19 @@ final class Peace implements Story {
 
   /** Long after: what is kept for a while is kept no longer, and nothing stumbles over that. */
   private void cleanUp() {
-    for (Duration later : List.of(Duration.ofHours(25), Duration.ofDays(401))) {
-      world.pass(later);
-      for (int i = 0; i < 3; i++) {
-        leaders.forEach(Leader::sweep);
-        settle();
-      }
-    }
-    world.invariants.checkNothingKept();
+    sweepAfter(Duration.ofHours(25));
+    world.invariants.checkNoJobIsLeft();
+    sweepAfter(Duration.ofDays(401));
+    world.invariants.checkNoAttemptIsLeft();
     leaders.forEach(l -> new Probe(world, l).nothingLeftUndone());
+  }
+
+  private void sweepAfter(Duration time) {
+    world.pass(time);
+    for (int i = 0; i < 3; i++) {
+      leaders.forEach(Leader::sweep);
+      settle();
+    }
   }
 
   private void settle() {
