@@ -197,6 +197,19 @@ class MissingObjectsTest {
   }
 
   @Test
+  void theLastOfManyIsNoLoneDeletion() {
+    List<RunKey> runs = waiting("data", 12, DesiredState.Running);
+    delete(runs);
+
+    sweep.concludeDeletions();
+    assertUnconfirmed(runs.subList(0, 11));
+    assertThat(row(runs.get(11)).state()).isEqualTo(RunState.READY);
+    sweep.concludeDeletions();
+
+    assertUnconfirmed(runs);
+  }
+
+  @Test
   void itLooksNoFurtherThanItMust() {
     delete(waiting("data", 100, DesiredState.Running));
 
