@@ -29,6 +29,7 @@ import java.util.regex.Pattern;
  * @param namespaces which namespaces are served; empty: all
  * @param ageing how far ahead of its time each priority queues
  * @param httpPort of health and metrics
+ * @param logLevel only checked here: logback.xml reads the same variable before anything else runs
  * @param leaseName of the leader's Lease, one for each installation in a namespace
  * @param leaseNamespace where the leader's Lease lives
  * @param podName this replica's name on the Lease

@@ -5,7 +5,6 @@
 package io.luigioperator.ledger;
 
 import io.luigioperator.ledger.Locks.LockedRun;
-import io.luigioperator.ledger.Locks.Mutex;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.ledger.Transactions.Witness;
 import io.luigioperator.run.AdmitKey;
@@ -26,10 +25,9 @@ final class Moves {
   /**
    * What a move works on.
    *
-   * @param mutex empty for a key that has gone with its run
    * @param now database time, taken with all locks held
    */
-  record Locked(Handle h, Optional<Mutex> mutex, Run run, Instant now) {}
+  record Locked(Handle h, Run run, Instant now) {}
 
   private final Transactions transactions;
   private final Invariants invariants;
@@ -51,9 +49,9 @@ final class Moves {
             return Outcome.unchanged(absent);
           }
           Locks.barrier(h);
-          Optional<Mutex> mutex = Locks.mutex(h, admitKey.get());
+          Locks.mutex(h, admitKey.get()); // none: the key has gone with its run
           LockedRun locked = Locks.run(h, key).orElseThrow();
-          return change.apply(new Locked(h, mutex, locked.run(), locked.now()));
+          return change.apply(new Locked(h, locked.run(), locked.now()));
         });
   }
 

@@ -18,6 +18,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.Limits;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Run;
@@ -52,7 +53,7 @@ public final class Sweep {
   private static final Duration STRAY_AGE = Duration.ofMinutes(5);
 
   /** Other clusters' claims are given up when they have not been heard of for so long. */
-  private static final Duration CLUSTER_SILENCE = Duration.ofSeconds(60);
+  private static final Duration CLUSTER_SILENCE = Limits.DEFAULT.claimTtl();
 
   /**
    * What stays, and for how long.
