@@ -222,8 +222,9 @@ final class People {
 
   /** Nothing that only a person can end is left waiting for one. */
   void letGo() {
+    boolean rebuilt = world.clusters().stream().anyMatch(SimCluster::isRebuilt);
     for (int i = 0; i < RUNS; i++) {
-      if (world.main.isRebuilt() && isUnderWay(key(i)) && !world.main.runs.containsKey(key(i))) {
+      if (rebuilt && isUnderWay(key(i)) && !world.main.runs.containsKey(key(i))) {
         world.main.createRun(key(i), specOf(i), false); // their objects are kept in Git
       }
     }
