@@ -21,19 +21,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class PodOverlay {
 
+  /** The lists that the operator's own template has, and that a user may add to. */
   private static final Map<String, String> KEY_OF_LIST =
-      Map.ofEntries(
-          Map.entry("containers", "name"),
-          Map.entry("initContainers", "name"),
-          Map.entry("volumes", "name"),
-          Map.entry("env", "name"),
-          Map.entry("imagePullSecrets", "name"),
-          Map.entry("resourceClaims", "name"),
-          Map.entry("volumeMounts", "mountPath"),
-          Map.entry("volumeDevices", "devicePath"),
-          Map.entry("hostAliases", "ip"),
-          Map.entry("ports", "containerPort"),
-          Map.entry("topologySpreadConstraints", "topologyKey"));
+      Map.of(
+          "containers", "name",
+          "volumes", "name",
+          "volumeMounts", "mountPath",
+          "topologySpreadConstraints", "topologyKey");
 
   private static final Map<String, String> NOT_IN_SPEC =
       Map.ofEntries(

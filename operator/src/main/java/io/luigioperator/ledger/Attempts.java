@@ -143,27 +143,23 @@ final class Attempts {
     note("doom", ref, l -> Transitions.doom(l.attempt(), podUid, cause, message));
   }
 
-  Optional<Instant> suspect(AttemptRef ref, String podUid) {
-    return note("suspicion", ref, l -> Transitions.suspect(l.attempt(), podUid, l.now()))
-        .filter(a -> a.state() == AttemptState.BOUND && a.isBoundTo(podUid))
-        .flatMap(Attempt::uncleanSince);
+  void suspect(AttemptRef ref, String podUid) {
+    note("suspicion", ref, l -> Transitions.suspect(l.attempt(), podUid, l.now()));
   }
 
   void reassure(AttemptRef ref, String podUid) {
     note("reassurance", ref, l -> Transitions.reassure(l.attempt(), podUid));
   }
 
-  /** Changes what is known about an attempt and nothing that decides; the attempt as it is now. */
-  private Optional<Attempt> note(
-      String what, AttemptRef ref, Function<LockedAttempt, Optional<Attempt>> change) {
-    return transactions.write(
+  /** Changes what is known about an attempt and nothing that decides. */
+  private void note(String what, AttemptRef ref, Function<LockedAttempt, Optional<Attempt>> change) {
+    transactions.write(
         "%s of attempt %d of run %s".formatted(what, ref.number(), ref.run()),
         h -> {
           Locks.barrier(h);
-          Optional<LockedAttempt> locked = Locks.attempt(h, ref);
-          Optional<Attempt> next = locked.flatMap(change);
+          Optional<Attempt> next = Locks.attempt(h, ref).flatMap(change);
           if (next.isEmpty()) {
-            return Outcome.unchanged(locked.map(LockedAttempt::attempt));
+            return Outcome.unchanged(next);
           }
           Rows.update(h, next.get());
           return Outcome.changed(next, Moves.wrote(next.get()));

@@ -85,10 +85,8 @@ public interface Ledger {
   /** Writes down why the bound pod is about to be stopped; the first reason stays. */
   void doom(AttemptRef attempt, String podUid, FailureCause cause, String message);
 
-  /**
-   * Starts the hold's clock; returns since when it runs, empty when the attempt is not bound so.
-   */
-  Optional<Instant> suspect(AttemptRef attempt, String podUid);
+  /** Starts the hold's clock, if the attempt is bound to this pod and the clock stands still. */
+  void suspect(AttemptRef attempt, String podUid);
 
   /** Stops the hold's clock. */
   void reassure(AttemptRef attempt, String podUid);
@@ -117,7 +115,7 @@ public interface Ledger {
   /** Fails up to {@code limit} waiting runs whose start deadline has passed; returns them. */
   List<Run> expire(int limit);
 
-  /** Removes attempts and requests of up to {@code limit} runs that finished before. */
+  /** Removes attempts and requests of up to {@code limit} runs that finished before; how many. */
   int purge(Instant finishedBefore, int limit);
 
   // ---- repairs of the sweep; each returns what it had to mend, which should be nothing
@@ -223,10 +221,5 @@ public interface Ledger {
    * @param holder who holds the run's key now, if anybody
    */
   record RunRecord(
-      Run run, List<Attempt> attempts, Optional<ObjectRecord> object, Optional<RunKey> holder) {
-
-    public Optional<Attempt> live() {
-      return attempts.stream().filter(Attempt::isLive).findFirst();
-    }
-  }
+      Run run, List<Attempt> attempts, Optional<ObjectRecord> object, Optional<RunKey> holder) {}
 }

@@ -241,8 +241,8 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   }
 
   @Override
-  public Optional<Instant> suspect(AttemptRef ref, String podUid) {
-    return attempts.suspect(ref, podUid);
+  public void suspect(AttemptRef ref, String podUid) {
+    attempts.suspect(ref, podUid);
   }
 
   @Override

@@ -122,8 +122,15 @@ public final class Sweep {
     abandonSilentClaims();
     releaseHeld();
     Report report = sweepCluster(now);
-    ledger.purge(now.minus(retention.history()), BATCH);
+    purge(now.minus(retention.history()));
     return report;
+  }
+
+  private void purge(Instant finishedBefore) {
+    int runs = ledger.purge(finishedBefore, BATCH);
+    if (runs > 0) {
+      LOG.atInfo().addKeyValue("runs", runs).log("removed the history of old runs");
+    }
   }
 
   /** One lost answer is one run's bad luck; two in a row, and the others would wait in vain. */

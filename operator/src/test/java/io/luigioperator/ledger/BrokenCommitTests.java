@@ -78,12 +78,7 @@ interface BrokenCommitTests extends SqlFixture {
     all.put(
         "doom",
         n -> whileBound(n, (l, a) -> l.doom(a.ref(), podOf(a), FailureCause.KILLED, "it hung")));
-    all.put(
-        "suspect",
-        n -> {
-          Attempt bound = bound(accepted(Asking.named(n)));
-          return l -> l.suspect(bound.ref(), podOf(bound));
-        });
+    all.put("suspect", n -> whileBound(n, (l, a) -> l.suspect(a.ref(), podOf(a))));
     all.put(
         "reassure",
         n -> {

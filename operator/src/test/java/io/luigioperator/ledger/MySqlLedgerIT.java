@@ -100,9 +100,9 @@ class MySqlLedgerIT extends SqlContract {
     if (record.get().run().state() == RunState.SUCCEEDED) {
       return Step.FINISHED;
     }
-    return record
-        .get()
-        .live()
+    return record.get().attempts().stream()
+        .filter(Attempt::isLive)
+        .findFirst()
         .map(a -> a.state() == AttemptState.BOUND ? Step.BOUND : Step.CLAIMED)
         .orElse(Step.ACCEPTED);
   }

@@ -237,7 +237,8 @@ interface RaceTests extends SqlFixture {
   private void note(Ledger mine, Random random, Heard heard) {
     for (Attempt a : heard.newest.values()) {
       mine.locate(a.ref(), podOf(a), "node-" + random.nextInt(100));
-      mine.suspect(a.ref(), podOf(a)).ifPresent(since -> heard.notes.incrementAndGet());
+      mine.suspect(a.ref(), podOf(a));
+      reload(a).uncleanSince().ifPresent(since -> heard.notes.incrementAndGet());
       mine.reassure(a.ref(), podOf(a));
       mine.doom(a.ref(), podOf(a), FailureCause.KILLED, "it hung");
     }

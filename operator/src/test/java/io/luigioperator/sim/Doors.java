@@ -132,7 +132,9 @@ final class Doors {
               }
               Object answer = call(type == Ledger.class, target, method, args, life);
               if (answer instanceof Optional<?> o && o.orElse(null) instanceof RunRecord r) {
-                r.live().filter(a -> r.run().cancel()).ifPresent(a -> canceled.add(a.token()));
+                r.attempts().stream()
+                    .filter(a -> a.isLive() && r.run().cancel())
+                    .forEach(a -> canceled.add(a.token()));
               }
               return answer;
             }));

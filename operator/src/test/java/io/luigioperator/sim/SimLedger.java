@@ -248,11 +248,8 @@ public final class SimLedger implements Ledger {
   }
 
   @Override
-  public Optional<Instant> suspect(AttemptRef ref, String podUid) {
+  public void suspect(AttemptRef ref, String podUid) {
     attempt(ref).flatMap(a -> Transitions.suspect(a, podUid, now())).ifPresent(this::replace);
-    return attempt(ref)
-        .filter(a -> a.isLive() && a.isBoundTo(podUid))
-        .flatMap(Attempt::uncleanSince);
   }
 
   @Override
