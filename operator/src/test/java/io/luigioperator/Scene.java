@@ -191,7 +191,7 @@ public final class Scene {
 
   /** A gated pod of that run's token and Job. */
   public Scene pod(String uid, String name) {
-    kube.pods.add(Pods.gated(DATA, uid, "token-" + name, "job-" + name));
+    kube.pods.add(Pods.gated(DATA, uid, uid, "token-" + name, "job-" + name));
     return this;
   }
 
@@ -206,7 +206,7 @@ public final class Scene {
 
   /** Its pod has ended. */
   public Scene terminal(String name, EndCause cause) {
-    return podBecomes(name, p -> Pods.terminal(p, Optional.of(ending(cause))));
+    return podBecomes(name, p -> Pods.terminal(Pods.ended(Pods.opened(p), ending(cause))));
   }
 
   private Scene podBecomes(String name, UnaryOperator<PodSeen> change) {

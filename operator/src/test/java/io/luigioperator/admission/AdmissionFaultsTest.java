@@ -25,6 +25,7 @@ import io.luigioperator.run.Amendment;
 import io.luigioperator.run.AttemptSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.NewRun;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Request;
 import io.luigioperator.run.RequestJson;
@@ -295,21 +296,11 @@ class AdmissionFaultsTest {
 
   private static AttemptSeen podSeen(boolean gone) {
     PodSeen pod =
-        new PodSeen(
-            "data",
-            "first-a1-x",
-            "pod-1",
-            "token-1",
-            "job-1",
-            false,
-            gone,
-            gone,
-            Optional.of("node"),
-            Optional.of(T0),
-            false,
-            Optional.empty(),
-            Optional.empty());
-    return new AttemptSeen(Optional.empty(), List.of(pod), false);
+        Pods.started(
+            Pods.placed(
+                Pods.opened(Pods.gated("data", "first-a1-x", "pod-1", "token-1", "job-1")), "node"),
+            T0);
+    return new AttemptSeen(Optional.empty(), List.of(gone ? pod.asGone() : pod), false);
   }
 
   @Test

@@ -19,9 +19,9 @@ import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -122,20 +122,12 @@ class JobsAtTheDoorIT {
   void opensNoGateOfAnotherPodOfTheSameName() {
     PodSeen pod = door.gatedPod("stale");
     PodSeen stale =
-        new PodSeen(
+        Pods.gated(
             pod.namespace(),
             pod.name(),
             "11111111-1111-4111-8111-111111111111",
             pod.token(),
-            pod.jobUid(),
-            true,
-            false,
-            false,
-            Optional.empty(),
-            Optional.empty(),
-            false,
-            Optional.empty(),
-            Optional.empty());
+            pod.jobUid());
 
     assertThat(door.kube.openGate(stale)).isFalse();
 

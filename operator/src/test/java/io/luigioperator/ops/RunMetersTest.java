@@ -14,10 +14,10 @@ import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
@@ -80,21 +80,7 @@ class RunMetersTest {
   }
 
   private void open(Attempt attempt) {
-    PodSeen pod =
-        new PodSeen(
-            "data",
-            "pod",
-            "uid",
-            attempt.token(),
-            "job",
-            true,
-            false,
-            false,
-            Optional.empty(),
-            Optional.empty(),
-            false,
-            Optional.empty(),
-            Optional.empty());
+    Object pod = Pods.gated("data", "pod", "uid", attempt.token(), "job");
     meters.done("openGate", new Object[] {pod}, Boolean.TRUE);
   }
 

@@ -4,6 +4,9 @@
  */
 package io.luigioperator.reconcile;
 
+import static io.luigioperator.run.Pods.opened;
+import static io.luigioperator.run.Pods.terminal;
+import static io.luigioperator.run.Pods.terminating;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.DesiredState;
@@ -22,6 +25,7 @@ import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.NewRun;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.RunKey;
@@ -111,21 +115,8 @@ class UnboundPodsTest {
     return ledger.claim(KEY, key, "token", "elsewhere").orElseThrow();
   }
 
-  private static PodSeen pod(String uid, boolean gated, boolean terminating, boolean terminal) {
-    return new PodSeen(
-        "data",
-        uid,
-        uid,
-        "token",
-        "job",
-        gated,
-        terminating,
-        false,
-        Optional.empty(),
-        Optional.empty(),
-        terminal,
-        Optional.empty(),
-        Optional.empty());
+  private static PodSeen gated(String uid) {
+    return Pods.gated("data", uid, uid, "token", "job");
   }
 
   private void finish(Claimed claimed) {
@@ -143,10 +134,10 @@ class UnboundPodsTest {
   void aPodWhoseAttemptEndedAfterTheListWasMadeIsNoAlarm() {
     Claimed claimed = claim();
     ledger.bind(claimed.attempt().ref(), "job", "pod").orElseThrow();
-    pods.add(pod("pod", false, false, false));
+    pods.add(opened(gated("pod")));
     afterPods =
         () -> {
-          pods.set(0, pod("pod", false, false, true));
+          pods.set(0, terminal(opened(gated("pod"))));
           finish(claimed);
         };
 
@@ -162,7 +153,7 @@ class UnboundPodsTest {
     claim();
     // whoever lists Jobs first does not see this one
     afterPods = () -> jobs.add(new JobSeen("data", "run-a1", "job", "token", T0, false));
-    pods.add(pod("pod", true, false, false));
+    pods.add(gated("pod"));
 
     assertThat(sweep.pass().strayPods()).isZero();
     assertThat(deleted).isEmpty();
@@ -172,14 +163,14 @@ class UnboundPodsTest {
   void aPodThatSomebodyOpenedIsStoppedAndItsKeyWaitsForItsEnd() {
     Claimed claimed = claim();
     ledger.abandon(claimed.attempt().ref(), new Abandonment("x", "", Blame.NOBODY), POLICY);
-    pods.add(pod("pod", false, false, false));
+    pods.add(opened(gated("pod")));
 
     Sweep.Report report = sweep.pass();
     assertThat(deleted).containsExactly("pod");
     assertThat(report.unboundOpenPods()).isEqualTo(1);
     assertThat(report.barred()).containsExactly(KEY);
 
-    pods.set(0, pod("pod", false, true, false));
+    pods.set(0, terminating(opened(gated("pod"))));
     report = sweep.pass();
     assertThat(deleted).as("told and stopped once").containsExactly("pod");
     assertThat(report.barred()).containsExactly(KEY);
@@ -191,8 +182,8 @@ class UnboundPodsTest {
   @Test
   void onePodThatMayNotBeDeletedKeepsNoOtherFromBeingSwept() {
     ledger.abandon(claim().attempt().ref(), new Abandonment("x", "", Blame.NOBODY), POLICY);
-    pods.add(pod("first", true, false, false));
-    pods.add(pod("second", true, false, false));
+    pods.add(gated("first"));
+    pods.add(gated("second"));
     undeletable = Optional.of("first");
 
     assertThat(sweep.pass().strayPods()).isEqualTo(1);

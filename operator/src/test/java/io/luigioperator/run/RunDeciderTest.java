@@ -12,6 +12,7 @@ import static io.luigioperator.run.Case.claimed;
 import static io.luigioperator.run.Case.object;
 import static io.luigioperator.run.Case.ready;
 import static io.luigioperator.run.Case.spec;
+import static io.luigioperator.run.Pods.ended;
 import static io.luigioperator.run.Pods.gated;
 import static io.luigioperator.run.Pods.opened;
 import static io.luigioperator.run.Pods.running;
@@ -135,13 +136,11 @@ class RunDeciderTest {
             "StopPod pod-1"),
         arguments(
             "ended, cleanly",
-            bound().onNode("n1").pod(terminal(running("pod-1", "n1"), Optional.of(SUCCESS))),
+            bound().onNode("n1").pod(terminal(ended(running("pod-1", "n1"), SUCCESS))),
             "Finish pod-1 Succeeded"),
         arguments(
             "ended cleanly and gone",
-            bound()
-                .onNode("n1")
-                .pod(terminal(running("pod-1", "n1"), Optional.of(SUCCESS)).asGone()),
+            bound().onNode("n1").pod(terminal(ended(running("pod-1", "n1"), SUCCESS)).asGone()),
             "Finish pod-1 Succeeded"),
 
         // bound, and the pod is not to be seen: absence needs a live read, a node, and time
@@ -184,19 +183,11 @@ class RunDeciderTest {
             "Finish pod-1 NodeLost"),
         arguments(
             "terminal without exit status on a healthy node",
-            bound()
-                .onNode("n1")
-                .live()
-                .node(READY)
-                .pod(terminal(running("pod-1", "n1"), Optional.empty())),
+            bound().onNode("n1").live().node(READY).pod(terminal(running("pod-1", "n1"))),
             "Finish pod-1 Killed"),
         arguments(
             "terminal without exit status, the node silent",
-            bound()
-                .onNode("n1")
-                .live()
-                .node(SILENT)
-                .pod(terminal(running("pod-1", "n1"), Optional.empty())),
+            bound().onNode("n1").live().node(SILENT).pod(terminal(running("pod-1", "n1"))),
             "Suspect pod-1"),
         arguments(
             "back again after all",
@@ -454,8 +445,7 @@ class RunDeciderTest {
 
   @Test
   void whatTheKubeletSaidOfAPodItRefusedIsKept() {
-    PodSeen refused =
-        terminal(troubled(running("pod-1", "n1"), FailureCause.EVICTED), Optional.empty());
+    PodSeen refused = terminal(troubled(running("pod-1", "n1"), FailureCause.EVICTED));
     Case c = bound().onNode("n1").live().node(READY).pod(refused);
 
     assertThat(c.decide().effect().orElseThrow())

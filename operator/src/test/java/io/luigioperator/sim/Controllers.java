@@ -12,6 +12,7 @@ import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NodeSeen;
 import io.luigioperator.run.NodeSeen.Health;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.Verdict;
 import java.time.Duration;
 import java.time.Instant;
@@ -114,7 +115,7 @@ final class Controllers {
   /** Also late, for a Job that is gone meanwhile. */
   void makePod(JobSeen job) {
     podsMade.merge(job.uid(), 1, Integer::sum);
-    cluster.put(Pods.born(job, cluster.newUid("pod")));
+    cluster.put(Pods.gated(job, cluster.newUid("pod")));
   }
 
   /** A Job that has one pod so far may get a second one. */
@@ -154,7 +155,7 @@ final class Controllers {
 
   private void end(PodSeen pod, Ending ending) {
     processes.end(pod.uid());
-    cluster.put(Pods.ended(pod, ending, true));
+    cluster.put(Pods.terminal(Pods.ended(pod, ending)));
   }
 
   private Ending randomEnding() {

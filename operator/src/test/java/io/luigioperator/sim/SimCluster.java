@@ -13,6 +13,7 @@ import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NodeSeen;
 import io.luigioperator.run.NodeSeen.Health;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
@@ -180,8 +181,7 @@ final class SimCluster {
       put(
           Pods.ended(
               Pods.terminating(pod),
-              Ending.of(FailureCause.POD_DELETED, "deleted before it had a node"),
-              false));
+              Ending.of(FailureCause.POD_DELETED, "deleted before it had a node")));
     }
   }
 

@@ -15,6 +15,7 @@ import io.luigioperator.run.AttemptSeen.Trouble;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -258,7 +259,9 @@ final class SimKube implements Kube {
 
   private PodSeen misread(PodSeen p) {
     boolean fooled = mutant == Mutant.ENDS_EARLY && p.terminating() && p.ending().isEmpty();
-    return fooled ? Pods.ended(p, Ending.of(FailureCause.POD_DELETED, "deleted"), true) : p;
+    return fooled
+        ? Pods.terminal(Pods.ended(p, Ending.of(FailureCause.POD_DELETED, "deleted")))
+        : p;
   }
 
   @Override
