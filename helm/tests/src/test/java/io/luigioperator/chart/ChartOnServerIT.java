@@ -185,7 +185,7 @@ class ChartOnServerIT {
             Helm.values("namespaces"))
         .orFail();
     try {
-      for (RightsTest.Right right : RightsTest.table()) {
+      for (RightsTest.Right right : RightsTest.TABLE) {
         String namespace =
             switch (right.scope()) {
               case "runs" -> "sales";

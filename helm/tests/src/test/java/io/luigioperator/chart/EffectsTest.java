@@ -47,13 +47,6 @@ class EffectsTest {
     return effect.size() > 2 ? text + "; and %d more".formatted(effect.size() - 2) : text;
   }
 
-  private static Stream<String[]> cells(String table) {
-    return table
-        .lines()
-        .map(line -> Arrays.stream(line.split("\\|", -1)).map(String::strip))
-        .map(cells -> cells.toArray(String[]::new));
-  }
-
   // ---- variables
 
   /**
@@ -63,30 +56,8 @@ class EffectsTest {
   record Variable(String key, String to, String part, String test) {}
 
   static final List<Variable> VARIABLES =
-      cells(
-              """
-              CAPACITY_MAX_RUNNING   | 77              | capacity.maxRunning = 77       | OperatorIT.runsOfOneClientGoOneAfterTheOtherAndSlotsAreKept
-              CLUSTER_ID             | there           | clusterId = there              | OperatorIT.aRunGoesAllTheWay
-              FAILED_JOB_TTL_SECONDS | 60              | retention.failedJobs = PT1M    | reconcile/SweepTest.jobsStayAsLongAsTheirOutcomeSays
-              HEAD_START_SECONDS     | Low=0,Normal=3600,High=14400,Critical=90000 | ageing.headStarts.Critical = PT25H | OperatorIT.withoutHeadStartsWhoCameFirstGoesFirst
-              HISTORY_DAYS           | 30              | retention.history = PT720H     | reconcile/SweepTest.requestsStayAsLongAsTheHistoryAndTheOutcomeForEver
-              HTTP_PORT              | 9090            | httpPort = 9090                | MainIT.aPortThatIsTakenEndsTheStartWithTheReason
-              JOB_TTL_SECONDS        | 60              | retention.jobs = PT1M          | reconcile/SweepTest.jobsStayAsLongAsTheirOutcomeSays
-              LEASE_NAME             | other           | leaseName = other              | MainIT.onSigtermItStopsInOrderAndEndsWithZero
-              LEASE_NAMESPACE        | other           | leaseNamespace = other         | MainIT.onSigtermItStopsInOrderAndEndsWithZero
-              LOG_LEVEL              | DEBUG           | logLevel = DEBUG               | MainIT.whenTheLeaderIsKilledAnotherLeadsWithinTenSeconds
-              MYSQL_CA_FILE          | pom.xml         | ledger.caFile = pom.xml        | ledger/TlsTests.theServersAuthorityIsTrustedAndNoOther
-              MYSQL_DATABASE         | other           | ledger.database = other        | OperatorIT.aRunGoesAllTheWay
-              MYSQL_HOST             | other           | ledger.host = other            | OperatorIT.aRunGoesAllTheWay
-              MYSQL_PASSWORD         | other           | ledger.password = other        | ledger/TlsTests.everySessionIsEncryptedInUtcAndReadCommitted
-              MYSQL_PORT             | 3307            | ledger.port = 3307             | ledger/TlsTests.aServerWithoutTlsIsRefusedInWords
-              MYSQL_SSL_MODE         | VERIFY_IDENTITY | ledger.ssl = VERIFY_IDENTITY   | ledger/TlsTests.theServersAuthorityIsTrustedAndNoOther
-              MYSQL_USER             | other           | ledger.user = other            | ledger/TlsTests.everySessionIsEncryptedInUtcAndReadCommitted
-              NAMESPACES             | sales           | namespaces.0 = sales           | OperatorIT.runsOfOtherNamespacesAreLeftAlone
-              NODE_LOSS_HOLD_SECONDS | 45              | limits.nodeLossHold = PT45S    | OperatorIT.aRunWhoseNodeIsLostIsTriedAgainAfterTheHold
-              POD_NAME               | other           | podName = other                | MainIT.onSigtermItStopsInOrderAndEndsWithZero
-              """)
-          .map(cell -> new Variable("LUIGI_OPERATOR_" + cell[0], cell[1], cell[2], cell[3]))
+      Table.ofFile("variables.txt")
+          .map(c -> new Variable("LUIGI_OPERATOR_" + c.get(0), c.get(1), c.get(2), c.get(3)))
           .toList();
 
   /** A CA is refused where nothing is verified. */
@@ -141,7 +112,7 @@ class EffectsTest {
   record Value(String key, String set, String to, List<String> shows) {}
 
   static final List<Value> VALUES =
-      cells(
+      Table.of(
               """
               admissionPolicies.enabled            | production-least | true                     | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-pipelines.spec.failurePolicy = Fail ; ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-service-accounts.spec.failurePolicy = Fail
               admissionPolicies.perClient          | production       | true                     | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-clients.spec.failurePolicy = Fail
@@ -188,7 +159,7 @@ class EffectsTest {
               userRoles.enabled                    | production-least | true                     | ClusterRole/luigi-system-tidy-luigi-operator-view.rules.0.verbs.0 = get ; ClusterRole/luigi-system-tidy-luigi-operator-edit.rules.0.verbs.0 = create
               watchNamespaces                      | production       | ["sales"]                | operator.namespaces.0 = sales ; RoleBinding/luigi-system-tidy-luigi-operator-runs.metadata.namespace = sales
               """)
-          .map(cell -> new Value(cell[0], cell[1], cell[2], List.of(cell[3].split(" ; "))))
+          .map(c -> new Value(c.get(0), c.get(1), c.get(2), List.of(c.get(3).split(" ; "))))
           .toList();
 
   @Test
@@ -260,7 +231,7 @@ class EffectsTest {
 
   /** Where one effect could hide the loss of another: those that must be there. */
   private static final Map<String, List<String>> AMONG_OTHERS =
-      cells(
+      Table.of(
               """
               spec.activeDeadlineSeconds           | .job.runner.timeouts.deadlineSeconds ; .job.spec.template.spec.activeDeadlineSeconds
               spec.client                          | .accepted.origin.admitKey ; .job.runner.run.client ; .job.runner.task.params.carrier
@@ -278,7 +249,7 @@ class EffectsTest {
               spec.startDeadlineSeconds            | .accepted.times.startDeadline ; .amended.times.startDeadline
               """)
           .collect(
-              Collectors.toUnmodifiableMap(cell -> cell[0], cell -> List.of(cell[1].split(" ; "))));
+              Collectors.toUnmodifiableMap(c -> c.get(0), c -> List.of(c.get(1).split(" ; "))));
 
   static Stream<String> fieldsOfSpecs() {
     return fields("spec.");

@@ -20,21 +20,24 @@ import org.junit.jupiter.params.provider.FieldSource;
 /** The rights of the operator are those of this table, whatever the values are. */
 class RightsTest {
   /** scope, group, resource, names, verbs. */
-  static final String TABLE =
-      """
-      cluster   |                      | namespaces                | -                                                                | get
-      cluster   | apiextensions.k8s.io | customresourcedefinitions | pipelineruns.luigi-operator.io pipelineschedules.luigi-operator.io | get
-      cluster   |                      | nodes                     | -                                                                | get
-      runs      | luigi-operator.io    | pipelineruns              | -                                                                | create delete get list watch
-      runs      | luigi-operator.io    | pipelineruns/status       | -                                                                | patch
-      runs      | luigi-operator.io    | pipelineschedules         | -                                                                | get list watch
-      runs      | luigi-operator.io    | pipelineschedules/status  | -                                                                | patch
-      runs      | batch                | jobs                      | -                                                                | create delete get list watch
-      runs      |                      | pods                      | -                                                                | create delete get list patch watch
-      runs      |                      | events                    | -                                                                | create
-      own       | coordination.k8s.io  | leases                    | -                                                                | create
-      own       | coordination.k8s.io  | leases                    | tidy-luigi-operator                                              | get update
-      """;
+  static final List<Right> TABLE =
+      Table.of(
+              """
+              cluster   |                      | namespaces                | -                                                                | get
+              cluster   | apiextensions.k8s.io | customresourcedefinitions | pipelineruns.luigi-operator.io pipelineschedules.luigi-operator.io | get
+              cluster   |                      | nodes                     | -                                                                | get
+              runs      | luigi-operator.io    | pipelineruns              | -                                                                | create delete get list watch
+              runs      | luigi-operator.io    | pipelineruns/status       | -                                                                | patch
+              runs      | luigi-operator.io    | pipelineschedules         | -                                                                | get list watch
+              runs      | luigi-operator.io    | pipelineschedules/status  | -                                                                | patch
+              runs      | batch                | jobs                      | -                                                                | create delete get list watch
+              runs      |                      | pods                      | -                                                                | create delete get list patch watch
+              runs      |                      | events                    | -                                                                | create
+              own       | coordination.k8s.io  | leases                    | -                                                                | create
+              own       | coordination.k8s.io  | leases                    | tidy-luigi-operator                                              | get update
+              """)
+          .map(c -> new Right(c.get(0), c.get(1), c.get(2), c.get(3), c.get(4)))
+          .toList();
 
   private static final List<String> SETS = Helm.sets();
 
@@ -44,21 +47,6 @@ class RightsTest {
     public int compareTo(Right other) {
       return toString().compareTo(other.toString());
     }
-  }
-
-  static List<Right> table() {
-    return TABLE
-        .lines()
-        .map(line -> line.split("\\|"))
-        .map(
-            cell ->
-                new Right(
-                    cell[0].strip(),
-                    cell[1].strip(),
-                    cell[2].strip(),
-                    cell[3].strip(),
-                    cell[4].strip()))
-        .toList();
   }
 
   @ParameterizedTest
@@ -82,7 +70,7 @@ class RightsTest {
                 each(role.path("rules")).forEach(rule -> collect(scope(role), rule, granted));
               });
     }
-    assertThat(granted).containsExactlyInAnyOrderElementsOf(table());
+    assertThat(granted).containsExactlyInAnyOrderElementsOf(TABLE);
   }
 
   private static String scope(JsonNode role) {

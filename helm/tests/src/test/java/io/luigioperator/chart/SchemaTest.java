@@ -28,65 +28,64 @@ class SchemaTest {
   }
 
   static final List<Refusal> TABLE =
-      """
-      admissionPolicies.enabled            | "yes"         | got string, want boolean
-      admissionPolicies.perClient          | 1             | got number, want boolean
-      capacity.maxRunning                  | 0             | minimum: got 0, want 1
-      capacity.maxRunning                  | "20"          | got string, want integer
-      capacity.maxRunning                  | 10001         | maximum: got 10,001, want 10,000
-      clusterId                            | "East"        | 'East' does not match pattern
-      clusterId                            | true          | got boolean, want string
-      demo.mysql.image.pullPolicy          | "Sometimes"   | value must be one of 'Always', 'IfNotPresent', 'Never'
-      demo.mysql.image.repository          | ""            | minLength: got 0, want 1
-      demo.mysql.image.tag                 | 9.1           | got number, want string
-      demo.mysql.resources.limits          | "1Gi"         | got string, want object
-      demo.mysql.resources.requests        | {"cpu":[]}    | got array, want number or string
-      demo.mysql.storage.className         | "Fast Disk"   | does not match pattern
-      demo.mysql.storage.size              | "1GB"         | '1GB' does not match pattern
-      historyDays                          | 0             | minimum: got 0, want 1
-      historyDays                          | 36501         | maximum: got 36,501, want 36,500
-      image.pullPolicy                     | "always"      | value must be one of 'Always', 'IfNotPresent', 'Never'
-      image.repository                     | ""            | minLength: got 0, want 1
-      image.tag                            | "a:b"         | 'a:b' does not match pattern
-      imagePullSecrets                     | ["reg"]       | got string, want object
-      imagePullSecrets                     | [{}]          | missing property 'name'
-      jobs.failedTtlSeconds                | 59            | minimum: got 59, want 60
-      jobs.ttlSeconds                      | 18144001      | maximum: got 1.8144001
-      logLevel                             | "debug"       | value must be one of 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE'
-      mysql.caSecret                       | "CA"          | 'CA' does not match pattern
-      mysql.database                       | ""            | '' does not match pattern
-      mysql.existingSecret                 | "a/b"         | 'a/b' does not match pattern
-      mysql.host                           | "a b"         | 'a b' does not match pattern
-      mysql.port                           | 65536         | maximum: got 65,536, want 65,535
-      mysql.sslMode                        | "PREFERRED"   | value must be one of 'REQUIRED', 'VERIFY_CA', 'VERIFY_IDENTITY'
-      networkPolicy.apiServerPorts         | []            | minItems: got 0, want 1
-      networkPolicy.apiServerPorts         | [443,443]     | items at 0 and 1 are equal
-      networkPolicy.enabled                | "true"        | got string, want boolean
-      nodeLossHoldSeconds                  | -1            | minimum: got -1, want 0
-      nodeLossHoldSeconds                  | 604801        | maximum: got 604,801, want 604,800
-      nodeSelector                         | {"a":true}    | got boolean, want string
-      podAnnotations                       | {"a":1}       | got number, want string
-      podLabels                            | {"a":1}       | got number, want string
-      priorities.headStartSeconds.critical | 1000000       | want 999,999
-      priorities.headStartSeconds.high     | "1h"          | got string, want integer
-      priorities.headStartSeconds.low      | -1            | minimum: got -1, want 0
-      priorities.headStartSeconds.normal   | 1.5           | got number, want integer
-      priorityClassName                    | 7             | got number, want string
-      profile                              | "test"        | value must be one of 'production', 'demo'
-      replicas                             | 0             | minimum: got 0, want 1
-      replicas                             | 6             | maximum: got 6, want 5
-      resources.limits                     | 1             | got number, want object
-      resources.requests                   | {"cpu":true}  | got boolean, want number or string
-      serviceAccount.annotations           | []            | got array, want object
-      tolerations                          | ["gpu"]       | got string, want object
-      userRoles.enabled                    | "yes"         | got string, want boolean
-      watchNamespaces                      | "sales"       | got string, want array
-      watchNamespaces                      | ["Sales"]     | 'Sales' does not match pattern
-      watchNamespaces                      | ["a","a"]     | items at 0 and 1 are equal
-      """
-          .lines()
-          .map(line -> line.split("\\|", -1))
-          .map(cell -> new Refusal(cell[0].strip(), cell[1].strip(), cell[2].strip()))
+      Table.of(
+              """
+              admissionPolicies.enabled            | "yes"         | got string, want boolean
+              admissionPolicies.perClient          | 1             | got number, want boolean
+              capacity.maxRunning                  | 0             | minimum: got 0, want 1
+              capacity.maxRunning                  | "20"          | got string, want integer
+              capacity.maxRunning                  | 10001         | maximum: got 10,001, want 10,000
+              clusterId                            | "East"        | 'East' does not match pattern
+              clusterId                            | true          | got boolean, want string
+              demo.mysql.image.pullPolicy          | "Sometimes"   | value must be one of 'Always', 'IfNotPresent', 'Never'
+              demo.mysql.image.repository          | ""            | minLength: got 0, want 1
+              demo.mysql.image.tag                 | 9.1           | got number, want string
+              demo.mysql.resources.limits          | "1Gi"         | got string, want object
+              demo.mysql.resources.requests        | {"cpu":[]}    | got array, want number or string
+              demo.mysql.storage.className         | "Fast Disk"   | does not match pattern
+              demo.mysql.storage.size              | "1GB"         | '1GB' does not match pattern
+              historyDays                          | 0             | minimum: got 0, want 1
+              historyDays                          | 36501         | maximum: got 36,501, want 36,500
+              image.pullPolicy                     | "always"      | value must be one of 'Always', 'IfNotPresent', 'Never'
+              image.repository                     | ""            | minLength: got 0, want 1
+              image.tag                            | "a:b"         | 'a:b' does not match pattern
+              imagePullSecrets                     | ["reg"]       | got string, want object
+              imagePullSecrets                     | [{}]          | missing property 'name'
+              jobs.failedTtlSeconds                | 59            | minimum: got 59, want 60
+              jobs.ttlSeconds                      | 18144001      | maximum: got 1.8144001
+              logLevel                             | "debug"       | value must be one of 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE'
+              mysql.caSecret                       | "CA"          | 'CA' does not match pattern
+              mysql.database                       | ""            | '' does not match pattern
+              mysql.existingSecret                 | "a/b"         | 'a/b' does not match pattern
+              mysql.host                           | "a b"         | 'a b' does not match pattern
+              mysql.port                           | 65536         | maximum: got 65,536, want 65,535
+              mysql.sslMode                        | "PREFERRED"   | value must be one of 'REQUIRED', 'VERIFY_CA', 'VERIFY_IDENTITY'
+              networkPolicy.apiServerPorts         | []            | minItems: got 0, want 1
+              networkPolicy.apiServerPorts         | [443,443]     | items at 0 and 1 are equal
+              networkPolicy.enabled                | "true"        | got string, want boolean
+              nodeLossHoldSeconds                  | -1            | minimum: got -1, want 0
+              nodeLossHoldSeconds                  | 604801        | maximum: got 604,801, want 604,800
+              nodeSelector                         | {"a":true}    | got boolean, want string
+              podAnnotations                       | {"a":1}       | got number, want string
+              podLabels                            | {"a":1}       | got number, want string
+              priorities.headStartSeconds.critical | 1000000       | want 999,999
+              priorities.headStartSeconds.high     | "1h"          | got string, want integer
+              priorities.headStartSeconds.low      | -1            | minimum: got -1, want 0
+              priorities.headStartSeconds.normal   | 1.5           | got number, want integer
+              priorityClassName                    | 7             | got number, want string
+              profile                              | "test"        | value must be one of 'production', 'demo'
+              replicas                             | 0             | minimum: got 0, want 1
+              replicas                             | 6             | maximum: got 6, want 5
+              resources.limits                     | 1             | got number, want object
+              resources.requests                   | {"cpu":true}  | got boolean, want number or string
+              serviceAccount.annotations           | []            | got array, want object
+              tolerations                          | ["gpu"]       | got string, want object
+              userRoles.enabled                    | "yes"         | got string, want boolean
+              watchNamespaces                      | "sales"       | got string, want array
+              watchNamespaces                      | ["Sales"]     | 'Sales' does not match pattern
+              watchNamespaces                      | ["a","a"]     | items at 0 and 1 are equal
+              """)
+          .map(c -> new Refusal(c.get(0), c.get(1), c.get(2)))
           .toList();
 
   @ParameterizedTest
