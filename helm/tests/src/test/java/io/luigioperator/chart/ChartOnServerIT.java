@@ -10,62 +10,34 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
-import io.fabric8.kubernetes.api.model.authorization.v1.SubjectAccessReviewBuilder;
-import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.FieldSource;
 
 /** What a real API server says to the charts. */
 class ChartOnServerIT {
-  private static final List<String> SETS = Helm.sets();
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String USER =
       "system:serviceaccount:" + Helm.NAMESPACE + ":tidy-luigi-operator";
 
   private static ApiServer server;
-  private static KubernetesClient client;
-  private static Helm helm;
 
   @BeforeAll
   static void start() throws IOException {
-    server = ApiServer.start();
-    client = server.client();
-    helm = Helm.on(server.kubeconfig());
-    for (String name : List.of(Helm.NAMESPACE, "sales", "stock", "again")) {
-      client
-          .resource(
-              new NamespaceBuilder()
-                  .withNewMetadata()
-                  .withName(name)
-                  .addToLabels("pod-security.kubernetes.io/enforce", "restricted")
-                  .endMetadata()
-                  .build())
-          .create();
-    }
-    helm.run("install", "crds", Helm.chart(Helm.CRDS), "-n", Helm.NAMESPACE).orFail();
-    server
-        .kubectl("", "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
-        .orFail();
+    server = ApiServer.start("sales", "stock", "again");
   }
 
   @AfterAll
   static void stop() {
-    client.close();
     server.close();
   }
 
-  @ParameterizedTest
-  @FieldSource("SETS")
+  @EverySet
   void everyObjectIsAccepted(String set) {
     var output =
         server.kubectl(
@@ -78,8 +50,7 @@ class ChartOnServerIT {
     assertThat(output.orFail().lines()).hasSameSizeAs(Helm.rendered(set).objects());
   }
 
-  @ParameterizedTest
-  @FieldSource("SETS")
+  @EverySet
   void everyPodPassesPodSecurityRestricted(String set) {
     var templates = Helm.rendered(set).podTemplates().toList();
     assertThat(templates).hasSizeGreaterThanOrEqualTo(2);
@@ -111,11 +82,10 @@ class ChartOnServerIT {
     ObjectNode pod = JSON.createObjectNode().put("apiVersion", "v1").put("kind", "Pod");
     pod.putObject("metadata").put("name", "judged").put("namespace", "again");
     pod.set("spec", template.path("spec").deepCopy());
-    client.resource(JSON.convertValue(pod, Pod.class)).dryRun().create();
+    server.client().resource(JSON.convertValue(pod, Pod.class)).dryRun().create();
   }
 
-  @ParameterizedTest
-  @FieldSource("SETS")
+  @EverySet
   void noContainerCanWriteItsRootFileSystem(String set) {
     assertThat(
             Helm.rendered(set)
@@ -130,14 +100,15 @@ class ChartOnServerIT {
 
   @Test
   void anUpgradeKeepsTheGeneratedPassword() {
-    String[] demo = {"pair", Helm.chart(Helm.OPERATOR), "-n", "again", "--set", "profile=demo"};
-    helm.run(with("install", demo)).orFail();
+    String chart = Helm.chart(Helm.OPERATOR);
+    pair("install", chart, "--set", "profile=demo").orFail();
     try {
       String first = password();
       assertThat(first).hasSize(44);
-      helm.run(with("upgrade", demo, "--set", "replicas=1")).orFail();
+      pair("upgrade", chart, "--set", "profile=demo,replicas=1").orFail();
       assertThat(
-              client
+              server
+                  .client()
                   .apps()
                   .deployments()
                   .inNamespace("again")
@@ -147,16 +118,21 @@ class ChartOnServerIT {
                   .getReplicas())
           .isEqualTo(1);
       assertThat(password()).isEqualTo(first);
-      helm.run("uninstall", "pair", "-n", "again").orFail();
-      helm.run(with("install", demo)).orFail();
+      pair("uninstall").orFail();
+      pair("install", chart, "--set", "profile=demo").orFail();
       assertThat(password()).isNotEqualTo(first);
     } finally {
-      helm.run("uninstall", "pair", "-n", "again");
+      pair("uninstall");
     }
   }
 
+  private static Tools.Output pair(String verb, String... further) {
+    return server.helm().release(verb, "pair", "again", further);
+  }
+
   private static String password() {
-    return client
+    return server
+        .client()
         .secrets()
         .inNamespace("again")
         .withName("pair-luigi-operator-mysql")
@@ -165,25 +141,10 @@ class ChartOnServerIT {
         .get("password");
   }
 
-  private static String[] with(String verb, String[] arguments, String... further) {
-    var all = new ArrayList<>(List.of(verb));
-    all.addAll(List.of(arguments));
-    all.addAll(List.of(further));
-    return all.toArray(String[]::new);
-  }
-
   /** The table of rights as the API server's authorizer understands it. */
   @Test
   void theServerGrantsTheTableAndRefusesTheRest() {
-    helm.run(
-            "install",
-            Helm.RELEASE,
-            Helm.chart(Helm.OPERATOR),
-            "-n",
-            Helm.NAMESPACE,
-            "-f",
-            Helm.values("namespaces"))
-        .orFail();
+    server.helm().operator("install", "namespaces").orFail();
     try {
       for (RightsTest.Right right : RightsTest.TABLE) {
         String namespace =
@@ -214,41 +175,30 @@ class ChartOnServerIT {
       assertThat(may("", "impersonate", "", "users", "-")).isFalse();
       assertThat(may(Helm.NAMESPACE, "update", "coordination.k8s.io", "leases", "other")).isFalse();
     } finally {
-      helm.run("uninstall", Helm.RELEASE, "-n", Helm.NAMESPACE).orFail();
+      server.helm().release("uninstall", Helm.RELEASE, Helm.NAMESPACE).orFail();
     }
   }
 
   private static boolean may(
       String namespace, String verb, String group, String resource, String name) {
-    String[] parts = resource.split("/");
-    return client
-        .resource(
-            new SubjectAccessReviewBuilder()
-                .withNewSpec()
-                .withUser(USER)
-                .withNewResourceAttributes()
-                .withNamespace(namespace)
-                .withVerb(verb)
-                .withGroup(group)
-                .withResource(parts[0])
-                .withSubresource(parts.length > 1 ? parts[1] : "")
-                .withName(name.equals("-") ? "" : name)
-                .endResourceAttributes()
-                .endSpec()
-                .build())
-        .create()
-        .getStatus()
-        .getAllowed();
+    return server.allows(USER, namespace, verb, group, resource, name.equals("-") ? "" : name);
   }
 
   /** Deleting a definition would delete every run and schedule. */
   @Test
   void uninstallingTheDefinitionsKeepsThem() {
-    helm.run("uninstall", "crds", "-n", Helm.NAMESPACE).orFail();
+    server.helm().release("uninstall", "crds", Helm.NAMESPACE).orFail();
     assertThat(
-            client.apiextensions().v1().customResourceDefinitions().list().getItems().stream()
+            server
+                .client()
+                .apiextensions()
+                .v1()
+                .customResourceDefinitions()
+                .list()
+                .getItems()
+                .stream()
                 .map(crd -> crd.getMetadata().getName()))
         .contains("pipelineruns.luigi-operator.io", "pipelineschedules.luigi-operator.io");
-    helm.run("install", "crds", Helm.chart(Helm.CRDS), "-n", Helm.NAMESPACE).orFail();
+    server.helm().definitions("install").orFail();
   }
 }

@@ -15,22 +15,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What holds for every rendering, and what is refused before anything is sent. */
 class ChartTest {
 
-  static Stream<String> sets() {
-    return Helm.sets().stream();
-  }
-
-  @ParameterizedTest
-  @MethodSource("sets")
+  @EverySet
   void lintsWithoutAWarning(String set) {
     var output =
         Helm.offline()
@@ -45,8 +38,7 @@ class ChartTest {
     assertThat(output).doesNotContain("WARNING", "ERROR");
   }
 
-  @ParameterizedTest
-  @MethodSource("sets")
+  @EverySet
   void everyObjectNamesItsReleaseAndNamespace(String set) {
     for (JsonNode object : Helm.rendered(set).objects()) {
       assertThat(object.at("/metadata/labels/app.kubernetes.io~1instance").asText())
@@ -63,19 +55,7 @@ class ChartTest {
   @Test
   void anotherNamespaceGivesOtherClusterWideNames() {
     var here = clusterWide(Helm.rendered("production"));
-    var there =
-        clusterWide(
-            Manifests.parse(
-                Helm.offline()
-                    .run(
-                        "template",
-                        Helm.RELEASE,
-                        Helm.chart(Helm.OPERATOR),
-                        "-n",
-                        "elsewhere",
-                        "-f",
-                        Helm.values("production"))
-                    .orFail()));
+    var there = clusterWide(Helm.rendered("production", "--namespace", "elsewhere"));
     assertThat(here).hasSameSizeAs(there).isNotEmpty().doesNotContainAnyElementsOf(there);
   }
 
@@ -87,8 +67,7 @@ class ChartTest {
   }
 
   /** Services, the budget, the spread and the policies select pods by labels: they must meet. */
-  @ParameterizedTest
-  @MethodSource("sets")
+  @EverySet
   void selectorsSelectTheirPodsAndNoOthers(String set) {
     var manifests = Helm.rendered(set);
     var pods = manifests.podTemplates().toList();
@@ -111,7 +90,7 @@ class ChartTest {
     selectors.forEach(
         (name, selector) -> {
           String component = name.endsWith("-mysql") ? "mysql" : "operator";
-          assertThat(pods.stream().filter(pod -> selects(selector, pod)).map(ChartTest::component))
+          assertThat(pods.stream().filter(pod -> selects(selector, pod)).map(Manifests::component))
               .as(name)
               .containsExactly(component);
         });
@@ -121,7 +100,7 @@ class ChartTest {
         .allSatisfy(
             spread -> {
               assertThat(selects(spread.at("/labelSelector/matchLabels"), pods.getFirst()))
-                  .isEqualTo(component(pods.getFirst()).equals("operator"));
+                  .isEqualTo(Manifests.component(pods.getFirst()).equals("operator"));
               assertThat(spread.path("whenUnsatisfiable").asText()).isEqualTo("ScheduleAnyway");
             });
   }
@@ -130,10 +109,6 @@ class ChartTest {
     assertThat(selector.isEmpty()).isFalse();
     return selector.properties().stream()
         .allMatch(e -> e.getValue().equals(pod.at("/metadata/labels").path(e.getKey())));
-  }
-
-  private static String component(JsonNode pod) {
-    return pod.at("/metadata/labels/app.kubernetes.io~1component").asText();
   }
 
   /** Restarts bring no database back, so only readiness may wait for it. */
@@ -168,16 +143,17 @@ class ChartTest {
   @ValueSource(strings = {"1.32.0", "1.32.3-gke.1", "1.35.4", "2.0.0"})
   void laterVersionsOfKubernetesAreTaken(String version) {
     Helm.offline().template("production", "--kube-version", version).orFail();
-    Helm.offline().run("template", "x", Helm.chart(Helm.CRDS), "--kube-version", version).orFail();
+    Helm.offline().definitions("template", "--kube-version", version).orFail();
   }
 
   @Test
   void earlierVersionsOfKubernetesAreRefused() {
-    for (String chart : List.of(Helm.OPERATOR, Helm.CRDS)) {
-      var output =
-          Helm.offline().run("template", "x", Helm.chart(chart), "--kube-version", "1.31.14");
-      assertThat(output.exitCode()).isNotZero();
-      assertThat(output.stderr())
+    String version = "--kube-version=1.31.14";
+    for (Tools.Output output :
+        List.of(
+            Helm.offline().template("production", version),
+            Helm.offline().definitions("template", version))) {
+      assertThat(output.refusal())
           .contains(
               "chart requires kubeVersion: >=1.32.0-0 which is incompatible with Kubernetes v1.31.14");
     }
@@ -201,9 +177,7 @@ class ChartTest {
           production | priorities.headStartSeconds.low=4000 | priorities.headStartSeconds must not fall from low over normal and high to critical
           """)
   void valuesThatContradictEachOtherAreRefused(String set, String change, String sentence) {
-    var output = Helm.offline().template(set, "--set-json", change);
-    assertThat(output.exitCode()).isNotZero();
-    assertThat(output.stderr()).contains(sentence);
+    assertThat(Helm.offline().template(set, "--set-json", change).refusal()).contains(sentence);
   }
 
   @Test
@@ -257,12 +231,9 @@ class ChartTest {
   }
 
   private static String notes(String set, String... further) {
-    var arguments =
-        new ArrayList<>(
-            List.of("install", Helm.RELEASE, Helm.chart(Helm.OPERATOR), "-n", Helm.NAMESPACE));
-    arguments.addAll(List.of("-f", Helm.values(set), "--dry-run=client"));
-    arguments.addAll(List.of(further));
-    return Helm.offline().run(arguments.toArray(String[]::new)).orFail();
+    var arguments = new ArrayList<>(List.of(further));
+    arguments.add("--dry-run=client");
+    return Helm.offline().operator("install", set, arguments.toArray(String[]::new)).orFail();
   }
 
   /** The definitions have one source; the chart's copy is written by the same command. */
@@ -288,8 +259,7 @@ class ChartTest {
 
   @Test
   void theDefinitionsAreKeptAndOtherwiseUnchanged() throws IOException {
-    var rendered =
-        Manifests.parse(Helm.offline().run("template", "x", Helm.chart(Helm.CRDS)).orFail());
+    var rendered = Manifests.parse(Helm.offline().definitions("template").orFail());
     var sources = contents(Tools.REPOSITORY.resolve("crds"));
     assertThat(rendered.objects().size()).isEqualTo(sources.size()).isEqualTo(2);
     for (String text : sources.values()) {

@@ -13,15 +13,11 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The operator understands the environment that the chart gives it, within the same bounds. */
 class ConfigurationTest {
-  private static final List<String> SETS = Helm.sets();
-
-  @ParameterizedTest
-  @FieldSource("SETS")
+  @EverySet
   void theOperatorTakesWhatIsRendered(String set) throws Exception {
     assertThat(config(set).leaseNamespace()).isEqualTo(Helm.NAMESPACE);
   }
@@ -59,19 +55,13 @@ class ConfigurationTest {
   @ParameterizedTest
   @MethodSource("extremes")
   void whatTheSchemaAllowsTheOperatorTakes(String change) throws Exception {
-    var arguments = new ArrayList<String>();
     // Head starts may not fall from class to class, so they go to their bounds together.
     var together =
         change.startsWith("priorities.")
             ? Stream.of("low", "normal", "high", "critical")
                 .map(c -> "priorities.headStartSeconds." + c + change.replaceFirst(".*=", "="))
             : Stream.of(change);
-    together.forEach(
-        each -> {
-          arguments.add("--set-json");
-          arguments.add(each);
-        });
-    config("production", arguments.toArray(String[]::new));
+    config("production", Helm.setting(together));
   }
 
   private static OperatorConfig config(String set, String... further)

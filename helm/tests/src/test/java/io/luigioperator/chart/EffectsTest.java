@@ -190,13 +190,8 @@ class EffectsTest {
   @ParameterizedTest
   @FieldSource("VALUES")
   void aValueChangesTheRendering(Value value) throws Exception {
-    var arguments = new ArrayList<String>();
-    for (String each : (value.key + "=" + value.to).split(";")) {
-      arguments.add("--set-json");
-      arguments.add(each.strip());
-    }
-    List<String> effect =
-        rendering(value.set, arguments.toArray(String[]::new)).since(rendering(value.set));
+    var values = Arrays.stream((value.key + "=" + value.to).split(";")).map(String::strip);
+    List<String> effect = rendering(value.set, Helm.setting(values)).since(rendering(value.set));
     assertThat(effect).containsAll(value.shows);
     assertThat(effect)
         .filteredOn(line -> line.startsWith("operator."))

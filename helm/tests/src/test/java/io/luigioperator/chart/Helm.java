@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /** Helm as a user runs it, without anything of the user's own settings. */
 final class Helm {
@@ -59,13 +60,34 @@ final class Helm {
     return Tools.run(command, environment, "");
   }
 
+  /** A verb of Helm on a release. */
+  Tools.Output release(String verb, String name, String namespace, String... further) {
+    return run(all(List.of(verb, name, "-n", namespace), further));
+  }
+
+  /** A verb of Helm on the chart of the definitions. */
+  Tools.Output definitions(String verb, String... further) {
+    return release(verb, "crds", NAMESPACE, all(List.of(chart(CRDS)), further));
+  }
+
+  /** A verb of Helm on the operator's chart with a set of values. */
+  Tools.Output operator(String verb, String set, String... further) {
+    var chart = List.of(chart(OPERATOR), "-f", values(set));
+    return release(verb, RELEASE, NAMESPACE, all(chart, further));
+  }
+
+  private static String[] all(List<String> first, String... further) {
+    return Stream.concat(first.stream(), Stream.of(further)).toArray(String[]::new);
+  }
+
   /** Renders the operator's chart with a set of values and further arguments. */
   Tools.Output template(String set, String... further) {
-    var arguments =
-        new ArrayList<>(
-            List.of("template", RELEASE, chart(OPERATOR), "-n", NAMESPACE, "-f", values(set)));
-    arguments.addAll(List.of(further));
-    return run(arguments.toArray(String[]::new));
+    return operator("template", set, further);
+  }
+
+  /** The arguments that set values, each given as {@code path=JSON}. */
+  static String[] setting(Stream<String> values) {
+    return values.flatMap(value -> Stream.of("--set-json", value)).toArray(String[]::new);
   }
 
   /** The objects that the operator's chart makes of a set of values. */

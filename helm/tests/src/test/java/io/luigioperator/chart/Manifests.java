@@ -96,6 +96,10 @@ record Manifests(List<JsonNode> objects) {
     return object.at("/metadata/name").asText();
   }
 
+  static String component(JsonNode object) {
+    return object.at("/metadata/labels/app.kubernetes.io~1component").asText();
+  }
+
   /** Pods and what makes pods, each as the metadata and spec of a pod. */
   Stream<JsonNode> podTemplates() {
     return objects.stream().map(Manifests::podTemplate).filter(pod -> pod.has("spec"));

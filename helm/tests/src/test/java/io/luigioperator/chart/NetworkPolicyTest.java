@@ -6,7 +6,6 @@ package io.luigioperator.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -16,75 +15,56 @@ import org.junit.jupiter.api.Test;
 class NetworkPolicyTest {
   private static final String OPERATOR =
       """
-      podSelector:
-        matchLabels:
-          app.kubernetes.io/name: luigi-operator
-          app.kubernetes.io/instance: tidy
-          app.kubernetes.io/component: operator
+      podSelector: operator
       policyTypes: [Ingress, Egress]
       ingress:
-      - ports: [{port: 8080, protocol: TCP}]
+      - ports: [8080/TCP]
       """;
 
   @Test
   void theOperatorReachesDnsApiServerAndMysqlAndNothingElse() {
-    assertThat(spec("production-full", "tidy-luigi-operator"))
-        .isEqualTo(
-            yaml(
-                OPERATOR
-                    + """
-                    egress:
-                    - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
-                    - ports: [{port: 16443, protocol: TCP}]
-                    - ports: [{port: 3307, protocol: TCP}]
-                    """));
+    assertPolicy(
+        "production-full",
+        "tidy-luigi-operator",
+        OPERATOR
+            + """
+            egress:
+            - ports: [53/UDP, 53/TCP]
+            - ports: [16443/TCP]
+            - ports: [3307/TCP]
+            """);
   }
 
   /** Policies see the port of the pod, which is 3306 whatever its Service says. */
   @Test
   void inTheDemoItReachesTheServerOfItsOwnRelease() {
-    assertThat(spec("demo-full", "tidy-luigi-operator"))
-        .isEqualTo(
-            yaml(
-                OPERATOR
-                    + """
-                    egress:
-                    - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
-                    - ports:
-                      - {port: 443, protocol: TCP}
-                      - {port: 6443, protocol: TCP}
-                      - {port: 8443, protocol: TCP}
-                    - ports: [{port: 3306, protocol: TCP}]
-                      to:
-                      - podSelector:
-                          matchLabels:
-                            app.kubernetes.io/name: luigi-operator
-                            app.kubernetes.io/instance: tidy
-                            app.kubernetes.io/component: mysql
-                    """));
+    assertPolicy(
+        "demo-full",
+        "tidy-luigi-operator",
+        OPERATOR
+            + """
+            egress:
+            - ports: [53/UDP, 53/TCP]
+            - ports: [443/TCP, 6443/TCP, 8443/TCP]
+            - ports: [3306/TCP]
+              to:
+              - podSelector: mysql
+            """);
   }
 
   @Test
   void theDemoServerTalksToTheOperatorOnly() {
-    assertThat(spec("demo-full", "tidy-luigi-operator-mysql"))
-        .isEqualTo(
-            yaml(
-                """
-                podSelector:
-                  matchLabels:
-                    app.kubernetes.io/name: luigi-operator
-                    app.kubernetes.io/instance: tidy
-                    app.kubernetes.io/component: mysql
-                policyTypes: [Ingress, Egress]
-                ingress:
-                - ports: [{port: 3306, protocol: TCP}]
-                  from:
-                  - podSelector:
-                      matchLabels:
-                        app.kubernetes.io/name: luigi-operator
-                        app.kubernetes.io/instance: tidy
-                        app.kubernetes.io/component: operator
-                """));
+    assertPolicy(
+        "demo-full",
+        "tidy-luigi-operator-mysql",
+        """
+        podSelector: mysql
+        policyTypes: [Ingress, Egress]
+        ingress:
+        - ports: [3306/TCP]
+          from:
+          - podSelector: operator
+        """);
     assertThat(
             Helm.rendered("demo-full")
                 .only("StatefulSet")
@@ -93,11 +73,17 @@ class NetworkPolicyTest {
         .isEqualTo(3306);
   }
 
-  private static JsonNode spec(String set, String name) {
-    return Helm.rendered(set).named("NetworkPolicy", name).path("spec");
-  }
-
-  private static JsonNode yaml(String text) {
-    return Manifests.parse(text).objects().getFirst();
+  /** The policy is this one, in which ports and selectors are written in short. */
+  private static void assertPolicy(String set, String name, String policy) {
+    String whole =
+        policy
+            .replaceAll("(\\d+)/(\\w+)", "{port: $1, protocol: $2}")
+            .replaceAll(
+                "podSelector: (\\w+)",
+                """
+                podSelector: {matchLabels: {app.kubernetes.io/name: luigi-operator, \
+                app.kubernetes.io/instance: tidy, app.kubernetes.io/component: $1}}""");
+    assertThat(Helm.rendered(set).named("NetworkPolicy", name).path("spec"))
+        .isEqualTo(Manifests.parse(whole).objects().getFirst());
   }
 }

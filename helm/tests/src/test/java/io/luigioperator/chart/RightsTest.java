@@ -4,6 +4,7 @@
  */
 package io.luigioperator.chart;
 
+import static io.luigioperator.chart.Manifests.component;
 import static io.luigioperator.chart.Manifests.each;
 import static io.luigioperator.chart.Manifests.nameOf;
 import static io.luigioperator.chart.Manifests.texts;
@@ -14,8 +15,6 @@ import java.util.List;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.FieldSource;
 
 /** The rights of the operator are those of this table, whatever the values are. */
 class RightsTest {
@@ -39,8 +38,6 @@ class RightsTest {
           .map(c -> new Right(c.get(0), c.get(1), c.get(2), c.get(3), c.get(4)))
           .toList();
 
-  private static final List<String> SETS = Helm.sets();
-
   record Right(String scope, String group, String resource, String names, String verbs)
       implements Comparable<Right> {
     @Override
@@ -49,8 +46,7 @@ class RightsTest {
     }
   }
 
-  @ParameterizedTest
-  @FieldSource("SETS")
+  @EverySet
   void grantsExactlyTheTable(String set) {
     var granted = new TreeSet<Right>();
     var manifests = Helm.rendered(set);
@@ -93,8 +89,7 @@ class RightsTest {
     }
   }
 
-  @ParameterizedTest
-  @FieldSource("SETS")
+  @EverySet
   void nobodyElseIsBound(String set) {
     var manifests = Helm.rendered(set);
     JsonNode account = manifests.only("ServiceAccount");
@@ -148,8 +143,7 @@ class RightsTest {
         .toList();
   }
 
-  @ParameterizedTest
-  @FieldSource("SETS")
+  @EverySet
   void onlyTheOperatorGetsAToken(String set) {
     var manifests = Helm.rendered(set);
     assertThat(manifests.only("ServiceAccount").path("automountServiceAccountToken").asText())
@@ -158,10 +152,6 @@ class RightsTest {
         .allSatisfy(
             pod ->
                 assertThat(pod.at("/spec/automountServiceAccountToken").asText())
-                    .isEqualTo(
-                        Boolean.toString(
-                            pod.at("/metadata/labels/app.kubernetes.io~1component")
-                                .asText()
-                                .equals("operator"))));
+                    .isEqualTo(Boolean.toString(component(pod).equals("operator"))));
   }
 }

@@ -39,6 +39,14 @@ final class Tools {
       }
       return stdout;
     }
+
+    /** What a program that refused to do it said about that. */
+    String refusal() {
+      if (exitCode == 0) {
+        throw new AssertionError("it was not refused\n" + stdout + stderr);
+      }
+      return stderr;
+    }
   }
 
   /** Absent programs are an error, not a reason to skip. */
