@@ -19,6 +19,7 @@ import io.luigioperator.ops.OpsServer;
 import io.luigioperator.ops.OpsServer.Check;
 import io.luigioperator.ops.Reach;
 import io.luigioperator.ops.RunMeters;
+import io.luigioperator.reconcile.ClusterName;
 import io.luigioperator.reconcile.Duty;
 import io.luigioperator.reconcile.Edge;
 import io.luigioperator.reconcile.Loops;
@@ -61,6 +62,8 @@ final class LuigiOperator {
   /** For all of it together: with the steps that follow, the kubelet's patience is not used up. */
   private static final Duration UNDER_WAY = Duration.ofSeconds(8);
 
+  private static final Duration NAME_RETRY = Duration.ofSeconds(10);
+
   private static final Duration CACHE_PATIENCE = Duration.ofSeconds(60);
 
   private record Step(String name, AutoCloseable undo) {}
@@ -78,7 +81,7 @@ final class LuigiOperator {
   }
 
   /**
-   * Starts everything.
+   * Starts everything; waits for as long as another cluster has the name of this one.
    *
    * @param client closed by {@link #stop}, also when the start fails
    * @throws IOException when the port for health and metrics cannot be had
@@ -117,7 +120,8 @@ final class LuigiOperator {
         new Fabric8Kube(client, new JobBlueprint(build.version()), config.namespaces(), clock);
     step("caches", fabric8);
     Kube kube = metered.kube(fabric8);
-    String identity = kube.identity();
+    ClusterName name = new ClusterName(ledger, config.clusterId(), kube.identity());
+    take(name);
 
     Duty duty = new Duty();
     Loops.Signals signals = Loops.Signals.create();
@@ -150,8 +154,8 @@ final class LuigiOperator {
             sweep,
             admission,
             signals,
-            config.clusterId(),
-            identity,
+            name,
+            () -> fail(name.advice()),
             metrics,
             RandomGenerator.getDefault());
     checks.put("loops", loops::stuck);
@@ -207,6 +211,19 @@ final class LuigiOperator {
         LOG.atWarn().addKeyValue("error", e.getMessage()).log("waiting for the ledger");
       }
       if (stopRequested.await(LEDGER_RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
+        throw new InterruptedException("a stop was requested during the start");
+      }
+    }
+  }
+
+  /** Nothing is begun under a name that another cluster has: each would undo the other's work. */
+  private void take(ClusterName name) throws InterruptedException {
+    while (!name.keep()) {
+      checks.put("start", () -> Optional.of(name.advice()));
+      LOG.atError()
+          .addKeyValue("problem", name.advice())
+          .log("waiting for the name of the cluster");
+      if (stopRequested.await(NAME_RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
         throw new InterruptedException("a stop was requested during the start");
       }
     }

@@ -11,8 +11,11 @@ import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.luigioperator.ledger.LedgerConfig;
+import io.luigioperator.ledger.MySqlLedger;
 import io.luigioperator.ledger.TestDatabase;
 import io.luigioperator.ops.Probe;
+import io.luigioperator.run.Ageing;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -23,6 +26,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -212,6 +216,35 @@ class MainIT {
     assertThat(replica.awaitExit()).isEqualTo(2);
     assertThat(replica.log())
         .contains("LUIGI_OPERATOR_CLUSTER_ID: is not set", "LUIGI_OPERATOR_MYSQL_PORT: is \"x\"");
+  }
+
+  @Test
+  void underANameThatAnotherClusterHasNothingIsBegun() throws Exception {
+    String words = "another Kubernetes cluster uses the name \\\"shared\\\"";
+    String ours = admin.namespaces().withName("kube-system").get().getMetadata().getUid();
+    try (MySqlLedger stranger =
+        MySqlLedger.open(
+            database,
+            Ageing.DEFAULT,
+            RandomGenerator.getDefault(),
+            pause -> {},
+            new SimpleMeterRegistry())) {
+      stranger.heartbeat("shared", "stranger");
+      Replica replica = new Replica("pod-a", Map.of("CLUSTER_ID", "shared"));
+      await().atMost(LONG).until(() -> replica.log().contains(words));
+      assertThat(replica.get("/readyz").words())
+          .contains("503", "give each cluster a clusterId of its own");
+      assertThat(replica.get("/livez").ok()).isTrue();
+      assertThat(lease().get()).as("nobody leads").isNull();
+
+      stranger.adopt("shared", ours, Duration.ZERO);
+      replica.awaitReady();
+      await().atMost(LONG).until(replica::leads);
+
+      stranger.adopt("shared", "stranger", Duration.ZERO);
+      assertThat(replica.awaitExit()).isEqualTo(1);
+      assertThat(replica.log()).containsSubsequence("\"ready\"", words, "cannot go on");
+    }
   }
 
   @Test

@@ -24,7 +24,6 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.Transitions;
 import io.luigioperator.run.Transitions.Moved;
-import java.time.Instant;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
@@ -152,7 +151,8 @@ final class Attempts {
   }
 
   /** Changes what is known about an attempt and nothing that decides. */
-  private void note(String what, AttemptRef ref, Function<LockedAttempt, Optional<Attempt>> change) {
+  private void note(
+      String what, AttemptRef ref, Function<LockedAttempt, Optional<Attempt>> change) {
     transactions.write(
         "%s of attempt %d of run %s".formatted(what, ref.number(), ref.run()),
         h -> {

@@ -5,6 +5,7 @@
 package io.luigioperator.ledger;
 
 import io.luigioperator.ledger.Transactions.Outcome;
+import java.time.Duration;
 import java.util.Optional;
 import org.jdbi.v3.core.Handle;
 
@@ -26,7 +27,8 @@ final class Clusters {
                   """
                   INSERT INTO cluster (cluster_id, identity, seen_at)
                   VALUES (:id, :identity, UTC_TIMESTAMP(6))
-                  ON DUPLICATE KEY UPDATE seen_at = UTC_TIMESTAMP(6)
+                  ON DUPLICATE KEY UPDATE
+                    seen_at = IF(identity = :identity, UTC_TIMESTAMP(6), seen_at)
                   """)
               .bind("id", clusterId)
               .bind("identity", identity)
@@ -36,19 +38,29 @@ final class Clusters {
   }
 
   /** A repetition finds the identity there and leaves the objects recorded since alone. */
-  void adopt(String clusterId, String identity) {
-    transactions.write(
+  boolean adopt(String clusterId, String identity, Duration silence) {
+    return transactions.write(
         "adoption of cluster " + clusterId,
         h -> {
           Locks.barrier(h);
           Optional<String> before = identityOf(h, clusterId);
-          if (before.isEmpty() || before.get().equals(identity)) {
+          if (before.filter(identity::equals).isPresent()) {
+            return Outcome.unchanged(true);
+          }
+          int given =
+              h.createUpdate(
+                      """
+                      UPDATE cluster SET identity = :identity, seen_at = UTC_TIMESTAMP(6)
+                      WHERE cluster_id = :id
+                        AND seen_at <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
+                      """)
+                  .bind("identity", identity)
+                  .bind("id", clusterId)
+                  .bind("silence", silence.toNanos() / 1000)
+                  .execute();
+          if (given == 0) {
             return Outcome.unchanged(false);
           }
-          h.createUpdate("UPDATE cluster SET identity = :identity WHERE cluster_id = :id")
-              .bind("identity", identity)
-              .bind("id", clusterId)
-              .execute();
           h.createUpdate("DELETE FROM run_object WHERE cluster_id = :id")
               .bind("id", clusterId)
               .execute();

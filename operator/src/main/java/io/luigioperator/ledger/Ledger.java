@@ -40,18 +40,22 @@ public interface Ledger {
   Instant now();
 
   /**
-   * Says that this cluster is alive. A new cluster is entered with this identity; a known one keeps
-   * the identity on record until {@link #adopt}.
+   * Says that this cluster is alive. A new cluster is entered with this identity; under the name of
+   * another one nothing is written.
    *
    * @param identity UID of its kube-system namespace
-   * @return the identity on record now; another one means that the cluster was rebuilt
+   * @return the identity on record; another one means that the cluster was rebuilt, or that two
+   *     clusters use one name
    */
   String heartbeat(String clusterId, String identity);
 
   /**
-   * Gives a rebuilt cluster its new identity and drops the objects of the old one, in one commit.
+   * Gives the name of a cluster that has been silent for so long to this one, and drops the objects
+   * of the old one, in one commit.
+   *
+   * @return whether the name is this cluster's now
    */
-  void adopt(String clusterId, String identity);
+  boolean adopt(String clusterId, String identity, Duration silence);
 
   // ---- a run's way in
 

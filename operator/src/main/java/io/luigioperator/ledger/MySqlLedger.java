@@ -100,8 +100,8 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   }
 
   @Override
-  public void adopt(String clusterId, String identity) {
-    clusters.adopt(clusterId, identity);
+  public boolean adopt(String clusterId, String identity, Duration silence) {
+    return clusters.adopt(clusterId, identity, silence);
   }
 
   // ---- a run's way in

@@ -59,15 +59,15 @@ public final class Loops {
   private final List<Loop> loops;
 
   /**
-   * @param identity UID of this cluster's kube-system namespace, as read at start
+   * @param nameLost told when another cluster has taken the name of this one
    */
   public Loops(
       Ledger ledger,
       Sweep sweep,
       AdmissionLoop admission,
       Signals signals,
-      String clusterId,
-      String identity,
+      ClusterName name,
+      Runnable nameLost,
       Metrics metrics,
       RandomGenerator random) {
     this.ledger = ledger;
@@ -88,7 +88,9 @@ public final class Loops {
                 Duration.ZERO,
                 PATIENCE,
                 () -> {
-                  ledger.heartbeat(clusterId, identity);
+                  if (!name.keep()) {
+                    nameLost.run();
+                  }
                   return HEARTBEAT;
                 }),
             new Loop("sweep", new Signal(), Duration.ZERO, SWEEP_PATIENCE, this::sweep));

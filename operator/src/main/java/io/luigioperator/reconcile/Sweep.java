@@ -18,7 +18,6 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.AttemptState;
-import io.luigioperator.run.Limits;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Run;
@@ -51,9 +50,6 @@ public final class Sweep {
 
   /** A request to create a Job, or the Job controller, may be late by this much. */
   private static final Duration STRAY_AGE = Duration.ofMinutes(5);
-
-  /** Other clusters' claims are given up when they have not been heard of for so long. */
-  private static final Duration CLUSTER_SILENCE = Limits.DEFAULT.claimTtl();
 
   /**
    * What stays, and for how long.
@@ -169,8 +165,7 @@ public final class Sweep {
     if (!ledger.heartbeat(clusterId, identity).equals(identity)) {
       LOG.atWarn()
           .addKeyValue("cluster", clusterId)
-          .log("cluster was rebuilt: its objects are new");
-      ledger.adopt(clusterId, identity);
+          .log("another cluster has this name in the ledger: nothing is concluded from absence");
       return;
     }
     deletions.conclude();
@@ -179,7 +174,7 @@ public final class Sweep {
   // ---- runs that wait for a fact
 
   private void abandonSilentClaims() {
-    for (Attempt a : ledger.abandonedClaims(CLUSTER_SILENCE, BATCH)) {
+    for (Attempt a : ledger.abandonedClaims(ClusterName.SILENCE, BATCH)) {
       try {
         ledger.load(a.run(), clusterId).ifPresent(r -> abandon(a, r.run()));
       } catch (LedgerUnavailable e) {

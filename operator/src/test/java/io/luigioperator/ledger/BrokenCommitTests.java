@@ -47,7 +47,7 @@ interface BrokenCommitTests extends SqlFixture {
         n -> {
           ledger().heartbeat(CLUSTER, "first");
           accepted(Asking.named(n));
-          return then(l -> l.adopt(CLUSTER, "rebuilt"));
+          return l -> l.adopt(CLUSTER, "rebuilt", Duration.ZERO);
         });
     all.put("accept", n -> l -> l.accept(Asking.named(n).run(), object(Asking.named(n).key())));
     all.put(

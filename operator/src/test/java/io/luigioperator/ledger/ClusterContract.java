@@ -33,12 +33,31 @@ interface ClusterContract extends LedgerFixture {
   }
 
   @Test
+  default void aNameIsTakenOnlyFromAClusterThatIsSilent() {
+    ledger().heartbeat(CLUSTER, "first");
+    assertThat(ledger().adopt(CLUSTER, "second", Duration.ofHours(1))).isFalse();
+    assertThat(ledger().adopt(CLUSTER, "first", Duration.ofHours(1))).isTrue();
+    pass(Duration.ofMillis(500));
+    ledger().heartbeat(CLUSTER, "first");
+    assertThat(ledger().adopt(CLUSTER, "second", Duration.ofMillis(500))).isFalse();
+    pass(Duration.ofMillis(500));
+    assertThat(ledger().heartbeat(CLUSTER, "second"))
+        .as("another one's word does not end the silence")
+        .isEqualTo("first");
+    assertThat(ledger().adopt(CLUSTER, "second", Duration.ofMillis(500))).isTrue();
+    assertThat(ledger().adopt(CLUSTER, "first", Duration.ofMillis(500)))
+        .as("who takes a name is heard of")
+        .isFalse();
+    assertThat(ledger().heartbeat(CLUSTER, "first")).isEqualTo("second");
+  }
+
+  @Test
   default void aRebuiltClusterIsAdoptedWithoutItsOldObjects() {
     ledger().heartbeat(CLUSTER, "first");
     ledger().heartbeat(OTHER_CLUSTER, "second");
     Run run = accepted(Asking.named("r"));
     ledger().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
-    ledger().adopt(CLUSTER, "rebuilt");
+    ledger().adopt(CLUSTER, "rebuilt", Duration.ZERO);
     assertThat(ledger().heartbeat(CLUSTER, "rebuilt")).isEqualTo("rebuilt");
     assertThat(record(run).object()).isEmpty();
     assertThat(ledger().load(run.key(), OTHER_CLUSTER).orElseThrow().object()).isPresent();
@@ -48,16 +67,16 @@ interface ClusterContract extends LedgerFixture {
   default void aRepeatedAdoptionLeavesTheNewObjectsAlone() {
     ledger().heartbeat(CLUSTER, "first");
     Run run = accepted(Asking.named("r"));
-    ledger().adopt(CLUSTER, "rebuilt");
+    ledger().adopt(CLUSTER, "rebuilt", Duration.ZERO);
     ObjectRecord anew = new ObjectRecord(CLUSTER, "anew", 3);
     ledger().recordObject(run.key(), anew);
-    ledger().adopt(CLUSTER, "rebuilt");
+    ledger().adopt(CLUSTER, "rebuilt", Duration.ZERO);
     assertThat(record(run).object()).contains(anew);
   }
 
   @Test
   default void anUnknownClusterIsNotAdopted() {
-    ledger().adopt(CLUSTER, "nobody");
+    assertThat(ledger().adopt(CLUSTER, "nobody", Duration.ZERO)).isFalse();
     assertThat(ledger().heartbeat(CLUSTER, "first")).isEqualTo("first");
   }
 

@@ -47,7 +47,7 @@ interface DamageTests extends SqlFixture {
             Map.entry("accept", () -> ledger().accept(fresh.run(), object(fresh.key()))),
             Map.entry(
                 "recordObject", () -> ledger().recordObject(ready.key(), object(ready.key()))),
-            Map.entry("adopt", () -> ledger().adopt(CLUSTER, "second")),
+            Map.entry("adopt", () -> ledger().adopt(CLUSTER, "second", Duration.ZERO)),
             Map.entry("amend", () -> ledger().amend(ready.key(), CLUSTER, 2, fresh.amendment())),
             Map.entry("claim", () -> claim(ready)),
             Map.entry("bind", () -> bound(claimed)),

@@ -171,17 +171,6 @@ class SweepTest {
   }
 
   @Test
-  void ofARebuiltClusterNothingIsRemembered() {
-    scene.accepted("a").gone("a");
-    rebuilt(scene);
-    passAt(secs(30));
-    assertThat(scene.ledger.recordedObjects(Scene.HERE, Optional.empty(), 10)).isEmpty();
-    assertThat(scene.ledger.heartbeat(Scene.HERE, "whatever")).isEqualTo("uid-of-another");
-    passAt(secs(60));
-    assertThat(scene.standing("a")).isEqualTo("READY");
-  }
-
-  @Test
   void theObjectThatCameBackIsTheOneOnRecord() {
     held(massacre(scene.accepted("a")).present("a", "uid-2"), Reasons.DELETION_UNCONFIRMED);
     passAt(secs(30));

@@ -65,16 +65,7 @@ final class Doors {
 
   /** Calls of which a story has few: one of them in ten is not survived. */
   private static final Set<String> SELDOM =
-      Set.of(
-          "adopt",
-          "cancel",
-          "deleteJob",
-          "deleteRun",
-          "doom",
-          "hold",
-          "reassure",
-          "release",
-          "suspect");
+      Set.of("cancel", "deleteJob", "deleteRun", "doom", "hold", "reassure", "release", "suspect");
 
   private final World world;
   private final Runnable step;

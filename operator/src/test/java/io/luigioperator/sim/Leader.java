@@ -9,6 +9,7 @@ import io.luigioperator.admission.Capacity;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.reconcile.ClusterName;
 import io.luigioperator.reconcile.RunDriver;
 import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.run.Limits;
@@ -54,7 +55,8 @@ final class Leader {
 
   private final World world;
   private final Doors.Life life = new Doors.Life();
-  private final String identity;
+  private final ClusterName name;
+  private boolean hasName;
   private final boolean rests;
   private final Ledger ledger;
   private final RunDriver driver;
@@ -68,11 +70,11 @@ final class Leader {
    */
   Leader(World world, SimCluster cluster, Doors doors, boolean rests) {
     this.world = world;
-    this.identity = cluster.identity();
     this.rests = rests;
     this.cluster = cluster;
     this.kube = new SimKube(cluster, world.mutant);
     this.ledger = doors.ledger(life);
+    this.name = new ClusterName(ledger, cluster.name, cluster.identity());
     Kube door = doors.kube(kube, life);
     this.driver =
         new RunDriver(ledger, door, cluster.name, limits(), world::now, this::roomChanged);
@@ -103,6 +105,9 @@ final class Leader {
   /** What its signals and alarms ask it to do now. */
   List<Runnable> ready() {
     List<Runnable> ready = new ArrayList<>();
+    if (!hasName) {
+      return ready;
+    }
     lookAgain.forEach(
         (run, when) -> {
           if (isPast(when)) {
@@ -200,11 +205,19 @@ final class Leader {
 
   /** Says that its cluster is alive. */
   void heartbeat() {
-    world.ledger.heartbeat(cluster.name, identity);
+    hasName = name.keep();
+  }
+
+  /** Until it has the name of its cluster it begins nothing. */
+  boolean hasName() {
+    return hasName;
   }
 
   void sweep() {
-    sweep.pass();
-    roomSignal = true;
+    heartbeat();
+    if (hasName) {
+      sweep.pass();
+      roomSignal = true;
+    }
   }
 }

@@ -63,9 +63,9 @@ final class Peace implements Story {
     World world = new World(seed, mutant, 1);
     Doors doors = new Doors(world, () -> {});
     doors.calm();
-    Peace peace =
-        new Peace(
-            world, new People(world), List.of(new Leader(world, world.main, doors, false)), false);
+    Leader leader = new Leader(world, world.main, doors, false);
+    leader.heartbeat();
+    Peace peace = new Peace(world, new People(world), List.of(leader), false);
     for (int i = 0; i < People.RUNS; i++) {
       peace.planRun(i);
     }

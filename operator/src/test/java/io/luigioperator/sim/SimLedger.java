@@ -125,19 +125,25 @@ public final class SimLedger implements Ledger {
 
   @Override
   public String heartbeat(String clusterId, String identity) {
-    String known =
-        Optional.ofNullable(clusters.get(clusterId)).map(Cluster::identity).orElse(identity);
-    clusters.put(clusterId, new Cluster(known, now()));
-    return known;
+    Cluster known = clusters.get(clusterId);
+    if (known != null && !known.identity().equals(identity)) {
+      return known.identity();
+    }
+    clusters.put(clusterId, new Cluster(identity, now()));
+    return identity;
   }
 
   @Override
-  public void adopt(String clusterId, String identity) {
+  public boolean adopt(String clusterId, String identity, Duration silence) {
     Cluster known = clusters.get(clusterId);
-    if (known != null && !known.identity().equals(identity)) {
+    if (known == null || now().isBefore(known.seenAt().plus(silence))) {
+      return known != null && known.identity().equals(identity);
+    }
+    if (!known.identity().equals(identity)) {
       clusters.put(clusterId, new Cluster(identity, now()));
       objects.values().forEach(m -> m.remove(clusterId));
     }
+    return true;
   }
 
   @Override

@@ -62,7 +62,9 @@ final class Storm implements Story {
     world.pass(
         world.oneIn(40) ? Duration.ofSeconds(60) : Duration.ofMillis(world.random.nextInt(1500)));
     int i = world.random.nextInt(leaders.length);
-    leaders[i].heartbeat();
+    if (!leaders[i].hasName() || world.oneIn(5)) {
+      attempt(i, leaders[i]::heartbeat);
+    }
     Controllers controllers = world.controllers.get(leaders[i].cluster.name);
     switch (world.random.nextInt(17)) {
       case 0, 1, 2, 3 -> operate(i);
@@ -80,12 +82,21 @@ final class Storm implements Story {
 
   private void operate(int i) {
     Leader leader = leaders[i];
+    if (leader.hasName()) {
+      attempt(
+          i,
+          switch (world.random.nextInt(10)) {
+            case 0 -> leader::sweep;
+            case 1 -> () -> leader.drive(people.anyRun());
+            default -> world.any(leader.ready()).orElse(() -> {});
+          });
+    }
+  }
+
+  private void attempt(int i, Runnable what) {
+    Leader leader = leaders[i];
     try {
-      switch (world.random.nextInt(10)) {
-        case 0 -> leader.sweep();
-        case 1 -> leader.drive(people.anyRun());
-        default -> world.any(leader.ready()).ifPresent(Runnable::run);
-      }
+      what.run();
     } catch (Doors.Crash e) {
       if (leaders[i] == leader) {
         leader.kill();
@@ -154,11 +165,22 @@ final class Storm implements Story {
 
   private void seldom(SimCluster c) {
     if (world.oneIn(8)) {
-      count(Fault.CLUSTER_REBUILT, c::rebuild);
+      count(Fault.CLUSTER_REBUILT, () -> rebuild(c));
     } else {
       String next = people.anyRun().name() + "-a" + world.random.nextInt(1, 4);
       if (c.job(people.anyRun().namespace(), next).isEmpty()) {
         count(Fault.NAME_TAKEN, () -> c.putJob(people.anyRun().namespace(), next, ""));
+      }
+    }
+  }
+
+  /** Its operators went with it. */
+  private void rebuild(SimCluster c) {
+    c.rebuild();
+    for (int i = 0; i < leaders.length; i++) {
+      if (leaders[i].cluster == c) {
+        leaders[i].kill();
+        boot(i);
       }
     }
   }
