@@ -162,9 +162,7 @@ final class LuigiOperator {
 
     fabric8.onChange(edge::wake);
     fabric8.start(CACHE_PATIENCE);
-    checks.put(
-        "watches",
-        () -> fabric8.isWatching() ? Optional.empty() : Optional.of("one is being begun again"));
+    checks.put("watches", fabric8::brokenWatches);
     step("edge", edge::stop);
     edge.start();
     Leadership leadership =

@@ -111,9 +111,14 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     watches.start(patience);
   }
 
-  /** Whether no watch is broken right now. */
-  public boolean isWatching() {
-    return watches.areWatching();
+  /** What is not watched right now, and what may be the reason; empty when all is. */
+  public Optional<String> brokenWatches() {
+    return watches
+        .broken()
+        .map(
+            what ->
+                "not watched, and begun again until it works: %s (is the namespace there, and are the rights of the chart in it?)"
+                    .formatted(what));
   }
 
   /** Stops watching; the client stays open. */

@@ -20,6 +20,7 @@ import io.luigioperator.run.RunKey;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
@@ -35,8 +36,13 @@ import java.util.function.Supplier;
 final class Watches implements AutoCloseable {
 
   private final ClusterView view;
-  private final List<SharedIndexInformer<?>> informers = new ArrayList<>();
+  private final List<Watch> watches = new ArrayList<>();
   private final List<Consumer<RunKey>> listeners = new CopyOnWriteArrayList<>();
+
+  /**
+   * @param what it looks at, in words
+   */
+  private record Watch(String what, SharedIndexInformer<?> informer) {}
 
   /** What happens to one kind of object. */
   private interface Handling<T> {
@@ -55,10 +61,11 @@ final class Watches implements AutoCloseable {
     this.view = view;
     List<String> places = namespaces.isEmpty() ? List.of("") : namespaces;
     for (String place : places) {
-      add(Selection.of(client.batch().v1().jobs(), place), Job::new, new Jobs());
-      add(Selection.of(client.pods(), place), Pod::new, new Pods());
-      add(in(client.resources(PipelineRun.class), place), PipelineRun::new, new Runs());
+      add(place, Selection.of(client.batch().v1().jobs(), place), Job::new, new Jobs());
+      add(place, Selection.of(client.pods(), place), Pod::new, new Pods());
+      add(place, in(client.resources(PipelineRun.class), place), PipelineRun::new, new Runs());
       add(
+          place,
           in(client.resources(PipelineSchedule.class), place),
           PipelineSchedule::new,
           new Schedules());
@@ -71,8 +78,9 @@ final class Watches implements AutoCloseable {
   }
 
   private <T extends HasMetadata> void add(
-      Informable<T> objects, Supplier<T> empty, Handling<T> handling) {
-    informers.add(
+      String namespace, Informable<T> objects, Supplier<T> empty, Handling<T> handling) {
+    String kind = empty.get().getKind();
+    SharedIndexInformer<T> informer =
         objects
             .runnableInformer(0)
             .itemStore(new SlimStore<>(empty))
@@ -93,7 +101,9 @@ final class Watches implements AutoCloseable {
                   public void onDelete(T object, boolean finalStateUnknown) {
                     handling.gone(object, !finalStateUnknown);
                   }
-                }));
+                });
+    watches.add(
+        new Watch(namespace.isEmpty() ? kind : kind + " in namespace " + namespace, informer));
   }
 
   /** Called from the thread of a watch: the listener must not wait for anything. */
@@ -112,8 +122,8 @@ final class Watches implements AutoCloseable {
    */
   void start(Duration patience) {
     CompletableFuture<?>[] started =
-        informers.stream()
-            .map(i -> i.start().toCompletableFuture())
+        watches.stream()
+            .map(w -> w.informer().start().toCompletableFuture())
             .toArray(CompletableFuture<?>[]::new);
     try {
       CompletableFuture.allOf(started).get(patience.toMillis(), TimeUnit.MILLISECONDS);
@@ -127,14 +137,16 @@ final class Watches implements AutoCloseable {
     }
   }
 
-  /** Whether every watch has begun and none is broken right now. */
-  boolean areWatching() {
-    return informers.stream().allMatch(SharedIndexInformer::isWatching);
+  /** What is not watched right now, in words; empty when all is. */
+  Optional<String> broken() {
+    List<String> broken =
+        watches.stream().filter(w -> !w.informer().isWatching()).map(Watch::what).toList();
+    return broken.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", broken));
   }
 
   @Override
   public void close() {
-    informers.forEach(SharedIndexInformer::stop);
+    watches.forEach(w -> w.informer().stop());
   }
 
   private final class Jobs implements Handling<Job> {
