@@ -7,7 +7,7 @@ package io.luigioperator;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
-import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptSeen;
 import io.luigioperator.run.AttemptSeen.JobSeen;
@@ -19,8 +19,12 @@ import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -41,8 +45,20 @@ public final class FakeKube implements Kube {
   public boolean crdEstablished = true;
   public boolean crowded;
 
-  /** No live read of a PipelineRun is answered. */
-  public boolean silent;
+  /** When a person confirmed deletions in a namespace. */
+  public final Map<String, Instant> deletionsConfirmed = new HashMap<>();
+
+  /** What a live read of a PipelineRun throws. */
+  public final Map<RunKey, RuntimeException> unreadable = new HashMap<>();
+
+  /** UIDs of pods that may not be deleted. */
+  public final Set<String> undeletable = new HashSet<>();
+
+  /** How many writes of a status come too late, from now on. */
+  public int lateStatuses;
+
+  /** What happens between the next list of pods and whatever is asked then. */
+  public Runnable oncePodsAreListed = () -> {};
 
   public Optional<RunCreation> runCreation = Optional.empty();
   public Optional<JobCreation> jobCreation = Optional.empty();
@@ -50,6 +66,12 @@ public final class FakeKube implements Kube {
 
   /** One line for each request that changes something, status and events aside. */
   public final List<String> changes = new ArrayList<>();
+
+  // how often it was asked for what changes nothing, or only what is said
+  public int cachedReads;
+  public int liveReads;
+  public int dryRuns;
+  public int statusWrites;
 
   @Override
   public String identity() {
@@ -63,7 +85,7 @@ public final class FakeKube implements Kube {
 
   @Override
   public Optional<Instant> deletionsConfirmed(String name) {
-    return Optional.empty();
+    return Optional.ofNullable(deletionsConfirmed.get(name));
   }
 
   @Override
@@ -84,10 +106,12 @@ public final class FakeKube implements Kube {
   @Override
   public Optional<RunObject> run(RunKey key, Freshness freshness) {
     if (freshness == Freshness.CACHED) {
+      cachedReads++;
       return Optional.ofNullable(cachedRuns.get(key));
     }
-    if (silent) {
-      throw new KubeUnavailable("no answer");
+    liveReads++;
+    if (unreadable.containsKey(key)) {
+      throw unreadable.get(key);
     }
     return Optional.ofNullable(runs.get(key));
   }
@@ -124,7 +148,8 @@ public final class FakeKube implements Kube {
 
   @Override
   public boolean writeStatus(RunObject object, PipelineRunStatus status) {
-    return true; // what is said has tests of its own
+    statusWrites++;
+    return lateStatuses-- <= 0; // what is said has tests of its own
   }
 
   @Override
@@ -160,6 +185,7 @@ public final class FakeKube implements Kube {
 
   @Override
   public DryRun dryRun(RunKey run, String request) {
+    dryRuns++;
     return dryRun;
   }
 
@@ -171,6 +197,9 @@ public final class FakeKube implements Kube {
 
   @Override
   public void deletePod(String namespace, String name, String uid) {
+    if (undeletable.contains(uid)) {
+      throw new KubeForbidden("as the test wants", new IllegalStateException());
+    }
     changes.add("delete pod " + uid);
   }
 
@@ -187,6 +216,10 @@ public final class FakeKube implements Kube {
 
   @Override
   public List<PodSeen> pods() {
-    return List.copyOf(pods);
+    List<PodSeen> listed = List.copyOf(pods);
+    Runnable next = oncePodsAreListed;
+    oncePodsAreListed = () -> {};
+    next.run();
+    return listed;
   }
 }

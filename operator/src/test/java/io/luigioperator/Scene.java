@@ -4,18 +4,24 @@
  */
 package io.luigioperator;
 
+import io.luigioperator.admission.AdmissionLoop;
+import io.luigioperator.admission.Capacity;
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.api.TaskRef;
+import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.ObjectRecord;
+import io.luigioperator.reconcile.RunDriver;
+import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.Ending;
+import io.luigioperator.run.Limits;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Resolver;
@@ -30,26 +36,33 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A ledger and a cluster called "here", and runs that are brought into a situation step by step. A
- * run is of the client of its name up to the first dash.
+ * run is of the client of its name up to the first dash; it may be called with another namespace
+ * than "data" before its name, as in "other/acme-1".
  */
 public final class Scene {
   public static final Instant T0 = Instant.parse("2026-03-01T10:00:00Z");
   public static final String HERE = "here";
   public static final RetryPolicy POLICY =
       new RetryPolicy(Duration.ofSeconds(60), Duration.ofSeconds(3600));
+  public static final Sweep.Retention RETENTION =
+      new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400));
   private static final String DATA = "data";
+  private static final String DATE = "2026-02-28";
 
   private Instant now = T0;
+  private int tokens;
   public final SimLedger ledger = new SimLedger(() -> now, Ageing.DEFAULT);
   public final FakeKube kube = new FakeKube();
 
   public static RunKey key(String name) {
-    return new RunKey(DATA, name);
+    String[] parts = name.split("/");
+    return parts.length == 1 ? new RunKey(DATA, name) : new RunKey(parts[0], parts[1]);
   }
 
   public Instant now() {
@@ -61,25 +74,52 @@ public final class Scene {
     return this;
   }
 
+  // ---- the operator of that cluster
+
+  public RunDriver driver() {
+    return new RunDriver(ledger, kube, HERE, Limits.DEFAULT, this::now, () -> {});
+  }
+
+  public Sweep sweep(Consumer<RunKey> woken) {
+    return sweep(ledger, woken);
+  }
+
+  /** It reaches the ledger through this one. */
+  public Sweep sweep(Ledger reached, Consumer<RunKey> woken) {
+    return new Sweep(reached, kube, HERE, RETENTION, driver(), woken);
+  }
+
+  public AdmissionLoop admission(int slots, Consumer<RunKey> launched) {
+    return new AdmissionLoop(
+        ledger, kube, HERE, new Capacity(slots), () -> "t-" + ++tokens, launched);
+  }
+
   // ---- runs and their objects
 
   /** Accepted from an object of this cluster. */
   public Scene accepted(String name) {
-    return accepted(name, HERE, null).present(name, "uid-" + name);
+    return accepted(name, HERE, spec(name)).present(name, "uid-" + name);
   }
 
   /** Accepted by another cluster: nothing of it is here. */
   public Scene acceptedElsewhere(String name) {
-    return accepted(name, "there", null);
+    return accepted(name, "there", spec(name));
   }
 
   /** Accepted, and to be started within so many seconds. */
   public Scene acceptedUrgently(String name, int startDeadlineSeconds) {
-    return accepted(name, HERE, startDeadlineSeconds).present(name, "uid-" + name);
+    return accepted(name, HERE, spec(name, DATE, DesiredState.Running, startDeadlineSeconds))
+        .present(name, "uid-" + name);
   }
 
-  private Scene accepted(String name, String cluster, @Nullable Integer startDeadlineSeconds) {
-    RunObject object = object(name, "uid-" + name, startDeadlineSeconds, Going.STAYS);
+  /** Accepted, and to be held until its object says otherwise. */
+  public Scene acceptedHeld(String name) {
+    return accepted(name, HERE, spec(name, DATE, DesiredState.Held, null))
+        .present(name, "uid-" + name);
+  }
+
+  private Scene accepted(String name, String cluster, PipelineRunSpec spec) {
+    RunObject object = object(name, "uid-" + name, spec, Going.STAYS);
     Resolution.Resolved resolved = (Resolution.Resolved) Resolver.resolve(object, Optional.empty());
     ledger.accept(resolved.run(), new ObjectRecord(cluster, object.uid(), 1));
     return this;
@@ -90,38 +130,50 @@ public final class Scene {
     DELETING
   }
 
-  private static RunObject object(
-      String name, String uid, @Nullable Integer startDeadlineSeconds, Going going) {
-    PipelineRunSpec spec =
-        new PipelineRunSpec(
-            null,
-            PipelineSpec.ofDefaults("flights:1", new TaskRef("flights", "Report")),
-            name.replaceFirst("-.*", ""),
-            "2026-02-28",
-            List.of(),
-            null,
-            Priority.Normal,
-            DesiredState.Running,
-            null,
-            startDeadlineSeconds,
-            null,
-            null,
-            null);
+  private static PipelineRunSpec spec(String name) {
+    return spec(name, DATE, DesiredState.Running, null);
+  }
+
+  private static PipelineRunSpec spec(
+      String name, String date, DesiredState desired, @Nullable Integer startDeadlineSeconds) {
+    return new PipelineRunSpec(
+        null,
+        PipelineSpec.ofDefaults("flights:1", new TaskRef("flights", "Report")),
+        key(name).name().replaceFirst("-.*", ""),
+        date,
+        List.of(),
+        null,
+        Priority.Normal,
+        desired,
+        null,
+        startDeadlineSeconds,
+        null,
+        null,
+        null);
+  }
+
+  private static RunObject object(String name, String uid, PipelineRunSpec spec, Going going) {
     return new RunObject(
         key(name), uid, 1, T0, going == Going.DELETING, false, spec, Optional.empty());
   }
 
   /** An object of that name is there, and in the cache. */
   public Scene present(String name, String uid) {
-    RunObject object = object(name, uid, null, Going.STAYS);
-    kube.runs.put(object.key(), object);
-    kube.cachedRuns.put(object.key(), object);
-    return this;
+    return stored(object(name, uid, spec(name), Going.STAYS));
+  }
+
+  /** An object of that name is there that asks for something else than the run. */
+  public Scene presentForSomethingElse(String name, String uid) {
+    PipelineRunSpec spec = spec(name, "2026-02-27", DesiredState.Running, null);
+    return stored(object(name, uid, spec, Going.STAYS));
   }
 
   /** Its object carries a deletionTimestamp. */
   public Scene deleting(String name) {
-    RunObject object = object(name, "uid-" + name, null, Going.DELETING);
+    return stored(object(name, "uid-" + name, spec(name), Going.DELETING));
+  }
+
+  private Scene stored(RunObject object) {
     kube.runs.put(object.key(), object);
     kube.cachedRuns.put(object.key(), object);
     return this;
@@ -170,7 +222,11 @@ public final class Scene {
 
   /** Bound, and ended with that cause. */
   public Scene ended(String name, EndCause cause) {
-    bound(name);
+    return bound(name).finished(name, cause);
+  }
+
+  /** What is bound has ended, as far as the ledger is concerned. */
+  public Scene finished(String name, EndCause cause) {
     ledger
         .finish(attempt(name).ref(), "pod-" + name, ending(cause), POLICY, Presence.PRESENT)
         .orElseThrow();
@@ -207,6 +263,11 @@ public final class Scene {
   /** Its pod has ended. */
   public Scene terminal(String name, EndCause cause) {
     return podBecomes(name, p -> Pods.terminal(Pods.ended(Pods.opened(p), ending(cause))));
+  }
+
+  /** A watch saw its pod vanish. */
+  public Scene vanished(String name) {
+    return podBecomes(name, PodSeen::asGone);
   }
 
   private Scene podBecomes(String name, UnaryOperator<PodSeen> change) {

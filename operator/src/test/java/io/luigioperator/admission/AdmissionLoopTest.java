@@ -30,17 +30,9 @@ class AdmissionLoopTest {
 
   private final Scene scene = new Scene();
   private final List<RunKey> launched = new ArrayList<>();
-  private int tokens;
 
   private int pass(int slots) {
-    return new AdmissionLoop(
-            scene.ledger,
-            scene.kube,
-            Scene.HERE,
-            new Capacity(slots),
-            () -> "t-" + ++tokens,
-            launched::add)
-        .pass();
+    return scene.admission(slots, launched::add).pass();
   }
 
   private static Arguments row(String situation, Consumer<Scene> given, String... launched) {

@@ -195,7 +195,8 @@ class EffectRunnerTest {
 
   @Test
   void whatCannotBeLookedAtEndsNothingButASuccess() {
-    scene.accepted("a").bound("a").opened("a").kube.silent = true;
+    scene.accepted("a").bound("a").opened("a");
+    scene.kube.unreadable.put(Scene.key("a"), new KubeUnavailable("no answer"));
     Effect.Finish failed =
         new Effect.Finish(scene.attempt("a").ref(), "pod-a", Scene.ending(Verdict.TASK_FAILED));
     assertThatThrownBy(() -> run(failed)).isInstanceOf(KubeUnavailable.class);

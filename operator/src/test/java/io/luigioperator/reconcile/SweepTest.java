@@ -4,6 +4,7 @@
  */
 package io.luigioperator.reconcile;
 
+import static io.luigioperator.Scene.RETENTION;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
@@ -12,7 +13,6 @@ import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.RunRecord;
 import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.Limits;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
@@ -34,19 +34,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** One pass as a table: what was left behind, and what becomes of it. */
 class SweepTest {
-  private static final Sweep.Retention RETENTION =
-      new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400));
-
   private final Scene scene = new Scene();
   private final List<RunKey> woken = new ArrayList<>();
-  private final Sweep sweep =
-      new Sweep(
-          scene.ledger,
-          scene.kube,
-          Scene.HERE,
-          RETENTION,
-          new RunDriver(scene.ledger, scene.kube, Scene.HERE, Limits.DEFAULT, scene::now, () -> {}),
-          woken::add);
+  private final Sweep sweep = scene.sweep(woken::add);
 
   private Sweep.Report passAt(Duration age) {
     scene.at(age);
@@ -344,15 +334,7 @@ class SweepTest {
                   calls.incrementAndGet();
                   return method.invoke(scene.ledger, args);
                 });
-    Sweep counting =
-        new Sweep(
-            counted,
-            scene.kube,
-            Scene.HERE,
-            RETENTION,
-            new RunDriver(
-                scene.ledger, scene.kube, Scene.HERE, Limits.DEFAULT, scene::now, () -> {}),
-            woken::add);
+    Sweep counting = scene.sweep(counted, woken::add);
     scene.accepted("one").ended("one", Verdict.SUCCEEDED);
     counting.pass();
     int forOne = calls.getAndSet(0);
