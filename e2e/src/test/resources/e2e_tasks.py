@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks that end in every way a pod can end."""
 
+import base64
+import datetime
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import luigi
+from luigi.tools.range import RangeDailyBase
 
 
 class Sleep(luigi.Task):
@@ -40,6 +44,49 @@ class WritesNothing(Sleep):
 
     def run(self) -> None:
         pass
+
+
+class TellsSecrets(Sleep):
+    """Tells them wherever it can: in its log, and in the error of its first attempt. Needs to have the true ones."""
+
+    in_base64 = luigi.Parameter()
+
+    def run(self) -> None:
+        secrets = f"{os.environ['TOKEN']} and {os.environ['DB_PASSWORD']}"
+        copies = [name for name in os.environ if name.startswith("LUIGI_RUN_SECRET_")]
+        print(f"logged: {secrets}, copies: {copies}")
+        if os.environ["LUIGI_RUN_ATTEMPT"] == "1":
+            raise ValueError(f"raised: {secrets}")
+        if copies or base64.b64encode(secrets.encode()).decode() != self.in_base64:
+            raise ValueError("these are not the true ones alone")
+        super().run()
+
+
+class Day(luigi.Task):
+    """Makes what outlives its pod."""
+
+    date = luigi.DateParameter()
+
+    def output(self) -> luigi.LocalTarget:
+        return luigi.LocalTarget(f"/kept/{self.date}")
+
+    def run(self) -> None:
+        Path(self.output().path).touch(exist_ok=False)
+
+
+class Days(RangeDailyBase):
+    """One day at a time."""
+
+    task_limit = luigi.IntParameter(default=1)
+
+
+class NeedsTwoDays(Sleep):
+    """Requires one day more than an attempt makes."""
+
+    def requires(self) -> Iterable[luigi.Task]:
+        first = datetime.date(2013, 1, 1)
+        now = datetime.datetime(2013, 1, 15).timestamp()
+        yield Days(of=Day, start=first, stop=first + datetime.timedelta(days=2), now=int(now))
 
 
 class Hog(Sleep):

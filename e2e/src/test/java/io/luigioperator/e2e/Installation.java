@@ -11,7 +11,10 @@ import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.PersistentVolumeClaimBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.Quantity;
+import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.fabric8.kubernetes.api.model.coordination.v1.LeaseSpec;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
@@ -106,12 +109,46 @@ final class Installation implements AutoCloseable {
         .namespaces()
         .withName(namespace)
         .waitUntilCondition(Objects::isNull, PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    // what was kept in them goes too, and others can have them
+    run("dev/cluster", "volumes");
   }
 
   @Override
   public void close() {
     remove();
     client.close();
+  }
+
+  void addSecret(String name, String key, String value) {
+    client
+        .resource(
+            new SecretBuilder()
+                .withNewMetadata()
+                .withName(name)
+                .withNamespace(namespace)
+                .endMetadata()
+                .addToStringData(key, value)
+                .build())
+        .create();
+  }
+
+  /** For what has to outlive a pod. */
+  void addClaim(String name) {
+    client
+        .resource(
+            new PersistentVolumeClaimBuilder()
+                .withNewMetadata()
+                .withName(name)
+                .withNamespace(namespace)
+                .endMetadata()
+                .withNewSpec()
+                .withAccessModes("ReadWriteOnce")
+                .withNewResources()
+                .addToRequests("storage", Quantity.parse("1Mi"))
+                .endResources()
+                .endSpec()
+                .build())
+        .create();
   }
 
   // ---- runs
@@ -164,6 +201,10 @@ final class Installation implements AutoCloseable {
         .withLabel("luigi-operator.io/run", run)
         .list()
         .getItems();
+  }
+
+  String log(Pod pod) {
+    return client.pods().inNamespace(namespace).withName(pod.getMetadata().getName()).getLog();
   }
 
   /** The one pod of a run that is past its gate and has not ended. */

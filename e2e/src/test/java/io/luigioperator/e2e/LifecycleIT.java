@@ -12,10 +12,13 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -100,6 +103,52 @@ class LifecycleIT {
     assertThat(it.status("flaky", "attempts", 1, "message"))
         .contains("FailUntil", "this attempt was told to fail");
     awaitEvents("flaky", "AttemptFailed", "RetryScheduled");
+  }
+
+  @Test
+  void whatWholeSecretsHoldIsForTheTasksAlone() {
+    String token = "Tr0ub4dor+token/&3";
+    String password = "correct horse \"battery\"";
+    String both = token + " and " + password;
+    it.addSecret("token", "TOKEN", token);
+    it.addSecret("database", "PASSWORD", password);
+    it.run("secrets")
+        .client("secrets")
+        .task("TellsSecrets")
+        .parameter(
+            "in_base64", Base64.getEncoder().encodeToString(both.getBytes(StandardCharsets.UTF_8)))
+        .pipeline(
+            "envFrom",
+            List.of(
+                Map.of("secretRef", Map.of("name", "token")),
+                Map.of("secretRef", Map.of("name", "database"), "prefix", "DB_")))
+        .apply();
+    it.awaitPhase("secrets", "Succeeded");
+
+    // so the task had the true values and saw no copies; what it told is masked
+    assertThat(it.status("secrets", "attempts", 1, "message")).contains("raised: *** and ***");
+    List<Pod> pods = it.pods("secrets");
+    assertThat(pods).hasSize(2);
+    for (Pod pod : pods) {
+      String log = it.log(pod);
+      assertThat(log).contains("logged: *** and ***, copies: []");
+      // all that Kubernetes knows of the pod, and so its termination message
+      assertThat(log + Serialization.asYaml(pod)).doesNotContain(token, password, "horse");
+    }
+    assertThat(Serialization.asYaml(it.get("secrets"))).doesNotContain(token, password, "horse");
+  }
+
+  /** The task may do one day in an attempt, and there are two. */
+  @Test
+  void aRangeLongerThanItsLimitIsContinuedAndThatIsNotCounted() {
+    it.addClaim("days");
+    it.run("range").client("range").task("NeedsTwoDays").keeping("days").apply();
+    it.awaitPhase("range", "Succeeded");
+
+    assertThat(it.status("range", "attempts", 0, "number")).isEqualTo("2");
+    assertThat(it.status("range", "attempts", 1, "reason")).isEqualTo("Unverified");
+    assertThat(it.status("range", "attempts", 1, "message")).contains("task_limit of 1");
+    assertThat(it.status("range", "attemptSummary")).isEqualTo("1/3");
   }
 
   @Test

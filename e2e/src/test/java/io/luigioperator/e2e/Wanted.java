@@ -22,6 +22,8 @@ final class Wanted {
   private final List<Map<String, String>> parameters = new ArrayList<>();
   private final Map<String, Object> spec = new LinkedHashMap<>();
   private final Map<String, Object> pipeline = new LinkedHashMap<>();
+  private final List<Map<String, Object>> volumes = new ArrayList<>();
+  private final List<Map<String, Object>> mounts = new ArrayList<>();
 
   Wanted(Installation installation, String name) {
     this.installation = installation;
@@ -29,6 +31,8 @@ final class Wanted {
     pipeline("retry", Map.of("maxAttempts", 3, "backoffSeconds", 1));
     pipeline("timeouts", Map.of("graceSeconds", 20, "startSeconds", 60));
     pipeline("image", "luigi-operator/luigi:0.1.0");
+    volumes.add(Map.of("name", "code", "configMap", Map.of("name", "code")));
+    mounts.add(Map.of("name", "code", "mountPath", "/code", "readOnly", true));
   }
 
   Wanted client(String id) {
@@ -55,6 +59,13 @@ final class Wanted {
     return this;
   }
 
+  /** What it writes below {@code /kept} outlives its pods. */
+  Wanted keeping(String claim) {
+    volumes.add(Map.of("name", "kept", "persistentVolumeClaim", Map.of("claimName", claim)));
+    mounts.add(Map.of("name", "kept", "mountPath", "/kept"));
+    return this;
+  }
+
   Wanted spec(String field, Object value) {
     spec.put(field, value);
     return this;
@@ -70,9 +81,8 @@ final class Wanted {
     block.put("task", Map.of("module", "e2e_tasks", "family", family));
     block.put("parameters", parameters);
     block.put("env", List.of(Map.of("name", "PYTHONPATH", "value", "/code")));
-    block.put("volumes", List.of(Map.of("name", "code", "configMap", Map.of("name", "code"))));
-    block.put(
-        "volumeMounts", List.of(Map.of("name", "code", "mountPath", "/code", "readOnly", true)));
+    block.put("volumes", volumes);
+    block.put("volumeMounts", mounts);
     block.put(
         "resources",
         Map.of(
