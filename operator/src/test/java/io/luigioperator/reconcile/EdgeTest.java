@@ -14,46 +14,26 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.CustomResource;
-import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
-import io.fabric8.kubernetes.client.server.mock.EnableKubernetesMockClient;
-import io.fabric8.kubernetes.client.server.mock.KubernetesMockServer;
 import io.fabric8.mockwebserver.http.RecordedRequest;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
-import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What makes the edge look at a PipelineRun, and what it writes. */
-@EnableKubernetesMockClient(https = false, crud = true)
 class EdgeTest {
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
-  // set by the extension, anew for each test
-  KubernetesMockServer server;
-  KubernetesClient client;
-
-  private WiredEdge world;
-
-  @BeforeEach
-  void prepare() throws IOException {
-    world = new WiredEdge(server, client);
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    world.stop();
-  }
+  @RegisterExtension final WiredEdge world = new WiredEdge();
 
   // ---- what makes it look
 
@@ -92,11 +72,12 @@ class EdgeTest {
     world.awaitState(RunState.READY);
     assertThat(passes).hasValue(1);
 
-    client.resource(world.run()).delete();
+    world.client.resource(world.run()).delete();
     eventually(() -> assertThat(passes).hasValue(2));
     assertThat(world.run().isMarkedForDeletion()).isTrue();
 
-    client
+    world
+        .client
         .resource(world.run())
         .patch(PatchContext.of(PatchType.JSON_MERGE), "{\"metadata\":{\"finalizers\":null}}");
     eventually(() -> assertThat(passes).hasValue(3));
@@ -133,7 +114,7 @@ class EdgeTest {
     world.start();
     world.awaitState(RunState.READY);
     world.claim();
-    client.resource(world.run()).delete();
+    world.client.resource(world.run()).delete();
     eventually(() -> assertThat(passes).hasValue(2));
 
     world.ledger.cancel(RUN, "Deleted", "its PipelineRun was deleted");
@@ -254,7 +235,8 @@ class EdgeTest {
   }
 
   private Object jobOf(RunKey run) {
-    return client
+    return world
+        .client
         .batch()
         .v1()
         .jobs()

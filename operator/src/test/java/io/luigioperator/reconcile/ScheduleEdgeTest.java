@@ -8,37 +8,17 @@ import static io.luigioperator.reconcile.WiredEdge.DATA;
 import static io.luigioperator.reconcile.WiredEdge.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.server.mock.EnableKubernetesMockClient;
-import io.fabric8.kubernetes.client.server.mock.KubernetesMockServer;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
-import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What is said of a PipelineSchedule, and how often. */
-@EnableKubernetesMockClient(https = false, crud = true)
 class ScheduleEdgeTest {
-  // set by the extension, anew for each test
-  KubernetesMockServer server;
-  KubernetesClient client;
-
-  private WiredEdge world;
-
-  @BeforeEach
-  void prepare() throws IOException {
-    world = new WiredEdge(server, client);
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    world.stop();
-  }
+  @RegisterExtension final WiredEdge world = new WiredEdge();
 
   @Test
   void aScheduleWithoutClientsSaysWhatToDoAndIsReadyOnceItHasSome() {
@@ -81,7 +61,8 @@ class ScheduleEdgeTest {
             new ScheduleObject(DATA, "nightly", 1, written.getSpec()),
             Optional.empty(),
             world.scheduleClock.instant()));
-    server // answers, and tells no watch
+    world
+        .server // answers, and tells no watch
         .expect()
         .patch()
         .withPath(

@@ -13,7 +13,12 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.fabric8.kubernetes.client.server.mock.KubernetesMixedDispatcher;
 import io.fabric8.kubernetes.client.server.mock.KubernetesMockServer;
+import io.fabric8.mockwebserver.Context;
+import io.fabric8.mockwebserver.MockWebServer;
+import io.fabric8.mockwebserver.ServerRequest;
+import io.fabric8.mockwebserver.ServerResponse;
 import io.fabric8.mockwebserver.http.RecordedRequest;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunStatus;
@@ -33,6 +38,7 @@ import java.io.ByteArrayInputStream;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
@@ -40,8 +46,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -50,12 +59,14 @@ import java.util.function.Supplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.awaitility.core.ThrowingRunnable;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
  * The edge as it is wired, on an API server in memory that keeps every request, with what users do
  * to it and what they see. No rule of the definitions is enforced here.
  */
-final class WiredEdge {
+final class WiredEdge implements AfterEachCallback {
   static final Duration LONG = Duration.ofSeconds(20);
   static final String HERE = "here";
   static final String DATA = "data";
@@ -115,20 +126,22 @@ final class WiredEdge {
   final CountingDuty duty = new CountingDuty();
   final Signal deletionSeen = new Signal();
 
-  private final KubernetesMockServer server;
-  private final KubernetesClient client;
+  final KubernetesMockServer server = memory();
+  final KubernetesClient client = server.createClient();
   private final AtomicBoolean ledgerAway = new AtomicBoolean();
   private final AtomicInteger ledgerMissed = new AtomicInteger();
   private final List<AutoCloseable> started = new ArrayList<>();
 
-  WiredEdge(KubernetesMockServer server, KubernetesClient client) throws IOException {
-    this.server = server;
-    this.client = client;
+  WiredEdge() {
+    started.add(server::destroy);
+    started.add(client);
     ledger = reachedOneAtATime(new SimLedger(ledgerClock, Ageing.DEFAULT));
     for (String kind : List.of("pipelineruns", "pipelineschedules")) {
       try (InputStream crd =
           new FileInputStream("../crds/%s.luigi-operator.io.yaml".formatted(kind))) {
         client.load(crd).items().forEach(d -> client.resource(d).create());
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
       }
     }
     Fabric8Kube kube =
@@ -139,6 +152,20 @@ final class WiredEdge {
     kube.onChange(edge::wake);
     started.add(kube);
     kube.start(LONG);
+  }
+
+  /** It keeps what it is given, unless a test has an answer of its own for it. */
+  private static KubernetesMockServer memory() {
+    Map<ServerRequest, Queue<ServerResponse>> answers = new HashMap<>();
+    KubernetesMockServer server =
+        new KubernetesMockServer(
+            new Context(),
+            new MockWebServer(),
+            answers,
+            new KubernetesMixedDispatcher(answers),
+            false);
+    server.init();
+    return server;
   }
 
   /** The ledger in memory knows no threads; a database serves one transaction after the other. */
@@ -180,7 +207,8 @@ final class WiredEdge {
     started.add(step);
   }
 
-  void stop() throws Exception {
+  @Override
+  public void afterEach(ExtensionContext context) throws Exception {
     for (AutoCloseable step : started.reversed()) {
       step.close();
     }
