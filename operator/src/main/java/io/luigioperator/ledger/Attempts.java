@@ -159,10 +159,10 @@ final class Attempts {
           Locks.barrier(h);
           Optional<Attempt> next = Locks.attempt(h, ref).flatMap(change);
           if (next.isEmpty()) {
-            return Outcome.unchanged(next);
+            return Outcome.unchanged(false);
           }
           Rows.update(h, next.get());
-          return Outcome.changed(next, Moves.wrote(next.get()));
+          return Outcome.changed(true, Moves.wrote(next.get()));
         });
   }
 

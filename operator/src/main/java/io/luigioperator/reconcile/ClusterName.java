@@ -21,7 +21,7 @@ public record ClusterName(Ledger ledger, String clusterId, String identity) {
 
   private static final Logger LOG = LoggerFactory.getLogger(ClusterName.class);
 
-  /** What a cluster is silent about for so long is taken over by others. */
+  /** After so long without a word of a cluster others take over its name and its claims. */
   static final Duration SILENCE = Limits.DEFAULT.claimTtl();
 
   /** Says that this cluster is alive; false when the name is another's, who is alive. */
