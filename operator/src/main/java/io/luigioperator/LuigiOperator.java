@@ -162,7 +162,7 @@ final class LuigiOperator {
 
     fabric8.onChange(edge::wake);
     fabric8.start(CACHE_PATIENCE);
-    checks.put("watches", fabric8::brokenWatches);
+    checks.put("watches", fabric8::brokenInformers);
     step("edge", edge::stop);
     edge.start();
     Leadership leadership =

@@ -62,7 +62,7 @@ public final class FakeKube implements Kube {
 
   public Optional<RunCreation> runCreation = Optional.empty();
   public Optional<JobCreation> jobCreation = Optional.empty();
-  public DryRun dryRun = new DryRun.Allowed();
+  public DryRunResult dryRun = new DryRunResult.Allowed();
 
   /** One line for each request that changes something, status and events aside. */
   public final List<String> changes = new ArrayList<>();
@@ -184,7 +184,7 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public DryRun dryRun(RunKey run, String request) {
+  public DryRunResult dryRun(RunKey run, String request) {
     dryRuns++;
     return dryRun;
   }

@@ -103,7 +103,7 @@ final class JobsAndNode implements AutoCloseable {
 
   void assertNoTrouble() {
     if (!troubles.isEmpty()) {
-      throw new AssertionError("the played cluster had trouble", troubles.peek());
+      throw new AssertionError("the played cluster had startFailure", troubles.peek());
     }
   }
 

@@ -13,7 +13,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptSeen;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -34,7 +34,7 @@ import java.util.Set;
 /**
  * What the watches have told, as small records; it may lag, so it says nothing about absence.
  *
- * <p>Answers to our own requests are taken in too. An older version never replaces a newer one, and
+ * <p>ApiErrors to our own requests are taken in too. An older version never replaces a newer one, and
  * what was deleted does not come back, in whatever order answers and events arrive.
  */
 final class ClusterView {
@@ -85,7 +85,7 @@ final class ClusterView {
     }
     PodSeen read = Observation.pod(pod);
     Optional<Instant> openedAt = openedAt(before, read);
-    PodSeen seen = openedAt.map(t -> troubledSince(read, t)).orElse(read);
+    PodSeen seen = openedAt.map(t -> failingSince(read, t)).orElse(read);
     RunKey run = runOf(pod);
     pods.put(uid, new PodEntry(run, seen, version, openedAt));
     podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(uid);
@@ -103,15 +103,15 @@ final class ClusterView {
     return before.seen().gated() && !now.gated() ? Optional.of(clock.instant()) : before.openedAt();
   }
 
-  private static PodSeen troubledSince(PodSeen p, Instant openedAt) {
-    Optional<Trouble> trouble =
-        p.trouble()
+  private static PodSeen failingSince(PodSeen p, Instant openedAt) {
+    Optional<StartFailure> startFailure =
+        p.startFailure()
             .map(
                 t ->
                     t.since().isBefore(openedAt)
-                        ? new Trouble(t.cause(), t.message(), openedAt)
+                        ? new StartFailure(t.cause(), t.message(), openedAt)
                         : t);
-    return p.with(trouble);
+    return p.with(startFailure);
   }
 
   /**
@@ -175,14 +175,14 @@ final class ClusterView {
         object.getMetadata().getNamespace(),
         object.getMetadata().getLabels() == null
             ? ""
-            : object.getMetadata().getLabels().getOrDefault(Marks.RUN, ""));
+            : object.getMetadata().getLabels().getOrDefault(Labels.RUN, ""));
   }
 
   synchronized boolean crowded(Instant now) {
     return pods.values().stream()
         .map(PodEntry::seen)
         .filter(p -> !p.gated() && !p.terminating())
-        .flatMap(p -> p.trouble().stream())
+        .flatMap(p -> p.startFailure().stream())
         .filter(t -> t.cause() == FailureCause.UNSCHEDULABLE)
         .anyMatch(
             t ->

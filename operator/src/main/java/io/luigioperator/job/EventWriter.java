@@ -53,11 +53,11 @@ final class EventWriter {
     try {
       client.resource(event(object, name, reason, message, now)).create();
     } catch (KubernetesClientException e) {
-      if (!Answers.isConflict(e)) {
+      if (!ApiErrors.isConflict(e)) {
         LOG.atInfo()
             .addKeyValue("run", object.key())
             .addKeyValue("reason", reason)
-            .addKeyValue("error", Answers.words(e))
+            .addKeyValue("error", ApiErrors.words(e))
             .log("Event not written");
       }
     }
@@ -93,9 +93,9 @@ final class EventWriter {
         .withLastTimestamp(time)
         .withCount(1)
         .withNewSource()
-        .withComponent(Marks.OPERATOR)
+        .withComponent(Labels.OPERATOR)
         .endSource()
-        .withReportingComponent(Marks.OPERATOR)
+        .withReportingComponent(Labels.OPERATOR)
         .build();
   }
 }

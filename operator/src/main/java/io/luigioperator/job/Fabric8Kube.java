@@ -46,7 +46,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The door, with the fabric8 client. Live reads ask for the newest state and never for a cached
- * one; cached answers come from {@link Watches} of its own.
+ * one; cached answers come from {@link Informers} of its own.
  */
 public final class Fabric8Kube implements Kube, AutoCloseable {
 
@@ -58,11 +58,11 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   private final KubernetesClient client;
   private final JobBlueprint blueprint;
-  private final Places places;
+  private final WatchedNamespaces watchedNamespaces;
   private final ClusterView view;
-  private final Watches watches;
+  private final Informers informers;
   private final EventWriter events;
-  private final Gate gate;
+  private final SchedulingGate gate;
 
   /**
    * @param client with {@link #bounded bounds}
@@ -75,11 +75,11 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       InstantSource clock) {
     this.client = client;
     this.blueprint = blueprint;
-    places = new Places(namespaces);
+    watchedNamespaces = new WatchedNamespaces(namespaces);
     view = new ClusterView(clock);
-    watches = new Watches(client, view, namespaces);
+    informers = new Informers(client, view, namespaces);
     events = new EventWriter(client, clock);
-    gate = new Gate(client, view);
+    gate = new SchedulingGate(client, view);
   }
 
   /**
@@ -99,7 +99,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
    * thread of a watch: the listener must not wait for anything. To be set before {@link #start}.
    */
   public void onChange(Consumer<RunKey> listener) {
-    watches.onChange(listener);
+    informers.onChange(listener);
   }
 
   /**
@@ -108,12 +108,12 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
    * @throws KubeUnavailable if that takes longer
    */
   public void start(Duration patience) {
-    watches.start(patience);
+    informers.start(patience);
   }
 
   /** What is not watched right now, and what may be the reason; empty when all is. */
-  public Optional<String> brokenWatches() {
-    return watches
+  public Optional<String> brokenInformers() {
+    return informers
         .broken()
         .map(
             what ->
@@ -124,7 +124,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   /** Stops watching; the client stays open. */
   @Override
   public void close() {
-    watches.close();
+    informers.close();
   }
 
   // ---- the cluster
@@ -133,7 +133,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   public String identity() {
     String what = "reading namespace kube-system";
     return Optional.ofNullable(
-            Answers.ask(what, () -> client.namespaces().withName("kube-system").get()))
+            ApiErrors.ask(what, () -> client.namespaces().withName("kube-system").get()))
         .map(n -> n.getMetadata().getUid())
         .orElseThrow(() -> new KubeUnavailable(what + ": it is not there"));
   }
@@ -153,7 +153,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   public Optional<Instant> deletionsConfirmed(String namespace) {
     return read(namespace)
         .flatMap(n -> Optional.ofNullable(n.getMetadata().getAnnotations()))
-        .flatMap(a -> Optional.ofNullable(a.get(Marks.DELETIONS_CONFIRMED)))
+        .flatMap(a -> Optional.ofNullable(a.get(Annotations.DELETIONS_CONFIRMED)))
         .flatMap(time -> written(namespace, time));
   }
 
@@ -164,21 +164,21 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       LOG.atWarn()
           .addKeyValue("namespace", namespace)
           .addKeyValue("error", e.getMessage())
-          .log(Marks.DELETIONS_CONFIRMED + " is not a time such as 2026-01-31T12:00:00Z");
+          .log(Annotations.DELETIONS_CONFIRMED + " is not a time such as 2026-01-31T12:00:00Z");
       return Optional.empty();
     }
   }
 
   private Optional<Namespace> read(String namespace) {
     return Optional.ofNullable(
-        Answers.ask(
+        ApiErrors.ask(
             "reading namespace " + namespace, () -> client.namespaces().withName(namespace).get()));
   }
 
   @Override
   public boolean crdEstablished() {
     CustomResourceDefinition crd =
-        Answers.ask(
+        ApiErrors.ask(
             "reading definition " + PIPELINE_RUNS,
             () ->
                 client
@@ -197,7 +197,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public NodeSeen node(String name) {
-    Node node = Answers.ask("reading node " + name, () -> client.nodes().withName(name).get());
+    Node node = ApiErrors.ask("reading node " + name, () -> client.nodes().withName(name).get());
     return node == null ? NodeSeen.gone() : Observation.node(node);
   }
 
@@ -223,7 +223,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   private @Nullable PipelineRun live(RunKey key) {
-    return Answers.ask(
+    return ApiErrors.ask(
         "reading PipelineRun " + key,
         () ->
             client
@@ -260,17 +260,17 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       PipelineRun made = client.resource(Resources.manifest(key, spec)).create();
       return new RunCreation.Present(Resources.run(made));
     } catch (KubernetesClientException e) {
-      if (Answers.isAlreadyExists(e)) {
+      if (ApiErrors.isAlreadyExists(e)) {
         return run(key, Freshness.LIVE)
             .map(RunCreation.Present::new)
-            .orElseThrow(() -> Answers.failure(what, e));
+            .orElseThrow(() -> ApiErrors.failure(what, e));
       }
-      if (Answers.isRefusal(e)) {
-        return PodVerdict.mayPass(e)
-            ? new RunCreation.NotNow(Answers.words(e))
-            : new RunCreation.Refused(Answers.words(e));
+      if (ApiErrors.isRefusal(e)) {
+        return DryRunRefusal.mayPass(e)
+            ? new RunCreation.NotNow(ApiErrors.words(e))
+            : new RunCreation.Refused(ApiErrors.words(e));
       }
-      throw Answers.failure(what, e);
+      throw ApiErrors.failure(what, e);
     }
   }
 
@@ -303,11 +303,11 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       view.saw(written);
       return true;
     } catch (KubernetesClientException e) {
-      if (Answers.isNotFound(e)) {
+      if (ApiErrors.isNotFound(e)) {
         return true;
       }
-      if (e.getCode() != Answers.UNPROCESSABLE) {
-        throw Answers.failure(what, e);
+      if (e.getCode() != ApiErrors.UNPROCESSABLE) {
+        throw ApiErrors.failure(what, e);
       }
       Optional<RunObject> now = run(key, Freshness.LIVE); // taken in: the next look is at this one
       if (now.filter(o -> o.uid().equals(object.uid())).isEmpty()) {
@@ -316,7 +316,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       if (version.isPresent() && !version.equals(view.version(now.get()))) {
         return false;
       }
-      throw new IllegalStateException(what + ": refused: " + Answers.words(e), e);
+      throw new IllegalStateException(what + ": refused: " + ApiErrors.words(e), e);
     }
   }
 
@@ -345,9 +345,9 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     String namespace = attempt.run().namespace();
     Optional<JobSeen> job = job(namespace, attempt.jobName());
     List<PodSeen> pods =
-        Selection.all(
+        PagedList.all(
             "reading the pods of run " + attempt.run(),
-            Selection.of(client.pods(), namespace).withLabel(Marks.RUN, attempt.run().name()),
+            PagedList.of(client.pods(), namespace).withLabel(Labels.RUN, attempt.run().name()),
             Observation::pod);
     List<PodSeen> ours = new ArrayList<>();
     pods.stream()
@@ -364,7 +364,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
    * pod does, every pod of the namespace has been looked at. That is rare.
    */
   private List<PodSeen> boundWithoutLabels(Attempt attempt) {
-    return Selection.all(
+    return PagedList.all(
             "looking for the bound pod of run " + attempt.run(),
             client.pods().inNamespace(attempt.run().namespace()),
             p -> attempt.isBoundTo(p.getMetadata().getUid()) ? Stream.of(p) : Stream.<Pod>empty())
@@ -376,7 +376,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   private Optional<JobSeen> job(String namespace, String name) {
     Job job =
-        Answers.ask(
+        ApiErrors.ask(
             "reading Job %s/%s".formatted(namespace, name),
             () -> client.batch().v1().jobs().inNamespace(namespace).withName(name).get());
     return Optional.ofNullable(job).map(Observation::job);
@@ -393,31 +393,31 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     } catch (PodTemplateInvalid e) {
       return new JobCreation.Refused(e.getMessage());
     } catch (KubernetesClientException e) {
-      if (Answers.isAlreadyExists(e)) {
+      if (ApiErrors.isAlreadyExists(e)) {
         return job(run.key().namespace(), attempt.jobName())
             .map(JobCreation.Exists::new)
-            .orElseThrow(() -> Answers.failure(what, e));
+            .orElseThrow(() -> ApiErrors.failure(what, e));
       }
-      if (Answers.isRefusal(e)) {
-        return new JobCreation.Refused(Answers.words(e));
+      if (ApiErrors.isRefusal(e)) {
+        return new JobCreation.Refused(ApiErrors.words(e));
       }
-      throw Answers.failure(what, e);
+      throw ApiErrors.failure(what, e);
     }
   }
 
   @Override
-  public DryRun dryRun(RunKey run, String request) {
+  public DryRunResult dryRun(RunKey run, String request) {
     try {
       Pod pod = blueprint.dryRunPod(run, RequestJson.read(request));
       client.resource(pod).dryRun().fieldValidation(Validation.STRICT).create();
-      return new DryRun.Allowed();
+      return new DryRunResult.Allowed();
     } catch (PodTemplateInvalid e) {
-      return new DryRun.Refused(e.getMessage(), true);
+      return new DryRunResult.Refused(e.getMessage(), true);
     } catch (KubernetesClientException e) {
-      if (Answers.isRefusal(e)) {
-        return PodVerdict.of(e);
+      if (ApiErrors.isRefusal(e)) {
+        return DryRunRefusal.of(e);
       }
-      throw Answers.failure("asking about the pod of run " + run, e);
+      throw ApiErrors.failure("asking about the pod of run " + run, e);
     }
   }
 
@@ -453,24 +453,24 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     try {
       client.raw(path, "DELETE", options);
     } catch (KubernetesClientException e) {
-      if (!Answers.isNotFound(e) && !Answers.isOtherUid(e)) {
-        throw Answers.failure(what, e);
+      if (!ApiErrors.isNotFound(e) && !ApiErrors.isOtherUid(e)) {
+        throw ApiErrors.failure(what, e);
       }
     }
   }
 
   @Override
   public List<JobSeen> jobs() {
-    return places.all(
-        place ->
-            Selection.all(
-                "listing Jobs", Selection.of(client.batch().v1().jobs(), place), Observation::job));
+    return watchedNamespaces.all(
+        namespace ->
+            PagedList.all(
+                "listing Jobs", PagedList.of(client.batch().v1().jobs(), namespace), Observation::job));
   }
 
   @Override
   public List<PodSeen> pods() {
-    return places.all(
-        place ->
-            Selection.all("listing pods", Selection.of(client.pods(), place), Observation::pod));
+    return watchedNamespaces.all(
+        namespace ->
+            PagedList.all("listing pods", PagedList.of(client.pods(), namespace), Observation::pod));
   }
 }

@@ -41,6 +41,9 @@ import java.util.stream.Collectors;
  */
 public final class JobBlueprint {
 
+  /** Name of the container that runs the pipeline. */
+  static final String CONTAINER = "luigi";
+
   private static final Pattern LABEL_VALUE =
       Pattern.compile("[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?");
 
@@ -166,27 +169,27 @@ public final class JobBlueprint {
 
   private Map<String, String> labels(Identity id) {
     Map<String, String> labels = new TreeMap<>();
-    labels.put(Marks.MANAGED_BY, Marks.OPERATOR);
-    labels.put(Marks.VERSION, version);
-    labels.put(Marks.RUN, id.key().name());
-    labels.put(Marks.CLIENT, id.client());
+    labels.put(Labels.MANAGED_BY, Labels.OPERATOR);
+    labels.put(Labels.VERSION, version);
+    labels.put(Labels.RUN, id.key().name());
+    labels.put(Labels.CLIENT, id.client());
     if (!id.schedule().isEmpty()) {
-      labels.put(Marks.SCHEDULE, id.schedule());
+      labels.put(Labels.SCHEDULE, id.schedule());
     }
     if (!id.date().isEmpty()) {
-      labels.put(Marks.DATE, id.date());
+      labels.put(Labels.DATE, id.date());
     }
     return labels;
   }
 
   private static Map<String, String> annotations(Identity id) {
     Map<String, String> annotations = new TreeMap<>();
-    annotations.put(Marks.ATTEMPT, Integer.toString(id.attempt()));
-    annotations.put(Marks.KIND, "Run");
-    annotations.put(Marks.ADMIT_KEY, id.admitKey());
-    annotations.put(Marks.FENCE, Long.toString(id.fence()));
-    annotations.put(Marks.TOKEN, id.token());
-    annotations.put(Marks.CLUSTER, id.cluster());
+    annotations.put(Annotations.ATTEMPT, Integer.toString(id.attempt()));
+    annotations.put(Annotations.KIND, "Run");
+    annotations.put(Annotations.ADMIT_KEY, id.admitKey());
+    annotations.put(Annotations.FENCE, Long.toString(id.fence()));
+    annotations.put(Annotations.TOKEN, id.token());
+    annotations.put(Annotations.CLUSTER, id.cluster());
     return annotations;
   }
 
@@ -218,7 +221,7 @@ public final class JobBlueprint {
     String spec = specFile(id, request, deadline, containers).json();
     return new PodTemplateSpecBuilder(template)
         .editMetadata()
-        .addToAnnotations(Marks.RUN_SPEC, spec)
+        .addToAnnotations(Annotations.RUN_SPEC, spec)
         .endMetadata()
         .build();
   }

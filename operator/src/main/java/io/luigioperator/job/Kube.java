@@ -118,16 +118,16 @@ public interface Kube {
    * What the API server would say to the pod of this run: a server-side dry run. The request is
    * {@link Run.Origin#request()}.
    */
-  DryRun dryRun(RunKey run, String request);
+  DryRunResult dryRun(RunKey run, String request);
 
-  sealed interface DryRun {
-    record Allowed() implements DryRun {}
+  sealed interface DryRunResult {
+    record Allowed() implements DryRunResult {}
 
     /**
      * @param permanent the template itself is wrong, or Pod Security forbids it; otherwise quota, a
      *     missing service account: it may pass later
      */
-    record Refused(String message, boolean permanent) implements DryRun {}
+    record Refused(String message, boolean permanent) implements DryRunResult {}
   }
 
   /**

@@ -16,7 +16,7 @@ import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.NodeSeen;
 import io.luigioperator.run.NodeSeen.Health;
@@ -41,7 +41,7 @@ public final class Observation {
         job.getMetadata().getNamespace(),
         job.getMetadata().getName(),
         job.getMetadata().getUid(),
-        annotation(job.getMetadata().getAnnotations(), Marks.TOKEN),
+        annotation(job.getMetadata().getAnnotations(), Annotations.TOKEN),
         instant(job.getMetadata().getCreationTimestamp()).orElse(Instant.EPOCH),
         hasEnded(job));
   }
@@ -88,12 +88,12 @@ public final class Observation {
         Optional.ofNullable(pod.getSpec().getNodeName()).filter(n -> !n.isEmpty());
     boolean terminal = isTerminal(pod);
     Optional<Instant> startedAt = startedAt(pod);
-    String token = annotation(pod.getMetadata().getAnnotations(), Marks.TOKEN);
-    Optional<Trouble> trouble =
-        startedAt.isPresent() || terminal ? Optional.empty() : PodTrouble.of(pod);
+    String token = annotation(pod.getMetadata().getAnnotations(), Annotations.TOKEN);
+    Optional<StartFailure> startFailure =
+        startedAt.isPresent() || terminal ? Optional.empty() : PodStartFailure.of(pod);
     Optional<Ending> ending =
         node.isEmpty() && (terminating || terminal)
-            ? Optional.of(PodEnding.withoutNode(trouble))
+            ? Optional.of(PodEnding.withoutNode(startFailure))
             : terminal ? PodEnding.of(pod, token, terminating) : Optional.empty();
     return new PodSeen(
         pod.getMetadata().getNamespace(),
@@ -108,7 +108,7 @@ public final class Observation {
         startedAt,
         terminal,
         ending,
-        terminal && startedAt.isEmpty() && ending.isEmpty() ? PodTrouble.atTheEnd(pod) : trouble);
+        terminal && startedAt.isEmpty() && ending.isEmpty() ? PodStartFailure.atTheEnd(pod) : startFailure);
   }
 
   /** Succeeded or Failed: a pod never leaves these phases. */
@@ -119,7 +119,7 @@ public final class Observation {
 
   private static boolean isGated(Pod pod) {
     return pod.getSpec().getSchedulingGates().stream()
-        .anyMatch(g -> Marks.GATE.equals(g.getName()));
+        .anyMatch(g -> SchedulingGate.NAME.equals(g.getName()));
   }
 
   private static String controllingJob(Pod pod) {
@@ -139,7 +139,7 @@ public final class Observation {
         pod.getSpec().getInitContainers().stream()
             .filter(c -> !isSidecar(c))
             .map(Container::getName);
-    return Stream.concat(inits, Stream.of(Marks.CONTAINER))
+    return Stream.concat(inits, Stream.of(JobBlueprint.CONTAINER))
         .flatMap(name -> status(pod, name).stream())
         .flatMap(s -> Stream.of(s.getState(), s.getLastState()))
         .filter(Objects::nonNull)

@@ -8,7 +8,7 @@ import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Quantity;
-import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Message;
@@ -29,8 +29,8 @@ final class PodEnding {
   private PodEnding() {}
 
   /** It ended before any node had it, so nothing of it ever ran. */
-  static Ending withoutNode(Optional<Trouble> trouble) {
-    return trouble
+  static Ending withoutNode(Optional<StartFailure> startFailure) {
+    return startFailure
         .map(t -> Ending.of(t.cause(), Message.bounded(t.message())))
         .orElseGet(
             () -> Ending.of(FailureCause.POD_DELETED, "its pod was deleted before it had a node"));
@@ -56,7 +56,7 @@ final class PodEnding {
         return Optional.empty();
       }
     }
-    return Observation.terminated(pod, Marks.CONTAINER)
+    return Observation.terminated(pod, JobBlueprint.CONTAINER)
         .map(end -> ofLuigi(pod, end, token, terminating));
   }
 
@@ -161,7 +161,7 @@ final class PodEnding {
 
   private static String memoryLimit(Pod pod) {
     return pod.getSpec().getContainers().stream()
-        .filter(c -> c.getName().equals(Marks.CONTAINER) && c.getResources() != null)
+        .filter(c -> c.getName().equals(JobBlueprint.CONTAINER) && c.getResources() != null)
         .flatMap(c -> Optional.ofNullable(c.getResources().getLimits()).stream())
         .flatMap(l -> Optional.ofNullable(l.get("memory")).stream())
         .map(Quantity::toString)

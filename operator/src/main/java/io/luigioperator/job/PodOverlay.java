@@ -106,7 +106,7 @@ final class PodOverlay {
             });
     for (String kind : List.of("labels", "annotations")) {
       for (Object key : object("metadata." + kind, metadata.get(kind)).keySet()) {
-        if (Marks.isOurs(key.toString())) {
+        if (Labels.isReserved(key.toString())) {
           refuse("metadata." + kind + "." + key, "the operator sets it; choose another key");
         }
       }
@@ -130,7 +130,7 @@ final class PodOverlay {
   private void container(String list, Map<?, ?> container, Set<String> mountPaths) {
     String name = String.valueOf(container.get("name"));
     String where = list + "[" + name + "]";
-    if (!name.equals(Marks.CONTAINER)) {
+    if (!name.equals(JobBlueprint.CONTAINER)) {
       for (Map<?, ?> variable : objects(where + ".env", container.get("env"))) {
         String variableName = String.valueOf(variable.get("name"));
         if (variable.get("value") != null

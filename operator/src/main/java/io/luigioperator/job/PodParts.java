@@ -62,7 +62,7 @@ final class PodParts {
    */
   PodSpec spec(PipelineSpec pipeline, int deadline, Map<String, String> variables) {
     return new PodSpecBuilder()
-        .addNewSchedulingGate(Marks.GATE)
+        .addNewSchedulingGate(SchedulingGate.NAME)
         .withRestartPolicy("Never")
         .withActiveDeadlineSeconds(backstop(pipeline, deadline))
         .withTerminationGracePeriodSeconds(pipeline.timeouts().graceSeconds().longValue())
@@ -82,13 +82,13 @@ final class PodParts {
         .withTopologyKey("kubernetes.io/hostname")
         .withWhenUnsatisfiable("ScheduleAnyway")
         .withNewLabelSelector()
-        .addToMatchLabels(Marks.MANAGED_BY, Marks.OPERATOR)
+        .addToMatchLabels(Labels.MANAGED_BY, Labels.OPERATOR)
         .endLabelSelector()
         .endTopologySpreadConstraint()
         .withVolumes(volumes(pipeline))
         .addToContainers(
             new ContainerBuilder()
-                .withName(Marks.CONTAINER)
+                .withName(JobBlueprint.CONTAINER)
                 .withImage(pipeline.image())
                 .withEnv(environment(pipeline, variables))
                 .withEnvFrom(environmentSources(pipeline))
@@ -154,7 +154,7 @@ final class PodParts {
             .addNewItem()
             .withPath(SPEC_FILE)
             .withNewFieldRef()
-            .withFieldPath("metadata.annotations['" + Marks.RUN_SPEC + "']")
+            .withFieldPath("metadata.annotations['" + Annotations.RUN_SPEC + "']")
             .endFieldRef()
             .endItem()
             .endDownwardAPI()

@@ -54,21 +54,21 @@ final class Resources {
 
   private static boolean isOurs(ObjectMeta metadata) {
     return Optional.ofNullable(metadata.getLabels())
-        .map(labels -> labels.get(Marks.MANAGED_BY))
-        .filter(Marks.OPERATOR::equals)
+        .map(labels -> labels.get(Labels.MANAGED_BY))
+        .filter(Labels.OPERATOR::equals)
         .isPresent();
   }
 
   /** The object of a run that another cluster accepted. */
   static PipelineRun manifest(RunKey key, PipelineRunSpec spec) {
     Map<String, String> labels = new TreeMap<>();
-    labels.put(Marks.MANAGED_BY, Marks.OPERATOR);
-    labels.put(Marks.CLIENT, spec.client());
+    labels.put(Labels.MANAGED_BY, Labels.OPERATOR);
+    labels.put(Labels.CLIENT, spec.client());
     if (spec.scheduleRef() != null) {
-      labels.put(Marks.SCHEDULE, spec.scheduleRef().name());
+      labels.put(Labels.SCHEDULE, spec.scheduleRef().name());
     }
     if (spec.date() != null) {
-      labels.put(Marks.DATE, spec.date());
+      labels.put(Labels.DATE, spec.date());
     }
     PipelineRun run = new PipelineRun();
     run.setMetadata(

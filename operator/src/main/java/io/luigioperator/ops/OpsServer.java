@@ -20,7 +20,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Health and metrics over plain HTTP: {@code /readyz}, {@code /livez}, {@code /metrics}. Answers
+ * Health and metrics over plain HTTP: {@code /readyz}, {@code /livez}, {@code /metrics}. ApiErrors
  * nothing about clients or runs. Four threads, a short queue, and a limit on how long a caller may
  * take.
  */

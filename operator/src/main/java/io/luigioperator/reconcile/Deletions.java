@@ -8,7 +8,7 @@ import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.KubeForbidden;
-import io.luigioperator.job.Marks;
+import io.luigioperator.job.Annotations;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.ObjectRecord;
 import io.luigioperator.ledger.Ledger.Recorded;
@@ -49,7 +49,7 @@ final class Deletions {
   private static final String WORDS =
       "its PipelineRun was lost with many others; bring it back, or confirm the deletions in its"
           + " namespace: kubectl annotate --overwrite namespace %s "
-          + Marks.DELETIONS_CONFIRMED
+          + Annotations.DELETIONS_CONFIRMED
           + "=$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)";
 
   private final Ledger ledger;

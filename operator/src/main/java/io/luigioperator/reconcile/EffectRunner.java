@@ -5,7 +5,7 @@
 package io.luigioperator.reconcile;
 
 import io.luigioperator.job.Kube;
-import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.KubeForbidden;
@@ -68,7 +68,7 @@ final class EffectRunner {
   Aftermath run(Effect effect, RunSnapshot s) {
     switch (effect) {
       case Effect.CheckPod e -> {
-        return kube.dryRun(s.key(), e.request()) instanceof DryRun.Refused r && r.permanent()
+        return kube.dryRun(s.key(), e.request()) instanceof DryRunResult.Refused r && r.permanent()
             ? new Aftermath.PodRefused(r.message())
             : new Aftermath.PodAccepted();
       }
@@ -100,7 +100,7 @@ final class EffectRunner {
         return createJob(e.attempt(), s);
       }
       case Effect.Probe e -> {
-        return kube.dryRun(s.key(), run(s).origin().request()) instanceof DryRun.Refused r
+        return kube.dryRun(s.key(), run(s).origin().request()) instanceof DryRunResult.Refused r
             ? abandon(e.attempt(), refused(r.message()), s)
             : new Aftermath.Patience();
       }

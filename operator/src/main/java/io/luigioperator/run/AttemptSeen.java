@@ -42,7 +42,7 @@ public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean liv
    * @param ending present once it is terminal with an exit status for every container, or terminal
    *     without ever having had a node
    * @param terminal its phase is Succeeded or Failed, with or without exit statuses
-   * @param trouble why it does not start, while it does not, or why it ended without having started
+   * @param startFailure why it does not start, while it does not, or why it ended without having started
    */
   public record PodSeen(
       String namespace,
@@ -57,18 +57,18 @@ public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean liv
       Optional<Instant> startedAt,
       boolean terminal,
       Optional<Ending> ending,
-      Optional<Trouble> trouble) {
+      Optional<StartFailure> startFailure) {
 
     /** As it is remembered when it is there no more. */
     public PodSeen asGone() {
-      return with(true, true, trouble);
+      return with(true, true, startFailure);
     }
 
-    public PodSeen with(Optional<Trouble> otherTrouble) {
+    public PodSeen with(Optional<StartFailure> otherTrouble) {
       return with(terminating, gone, otherTrouble);
     }
 
-    private PodSeen with(boolean isTerminating, boolean isGone, Optional<Trouble> itsTrouble) {
+    private PodSeen with(boolean isTerminating, boolean isGone, Optional<StartFailure> itsTrouble) {
       return new PodSeen(
           namespace,
           name,
@@ -87,5 +87,5 @@ public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean liv
   }
 
   /** Why a pod does not start, in the words of scheduler or kubelet. */
-  public record Trouble(FailureCause cause, String message, Instant since) {}
+  public record StartFailure(FailureCause cause, String message, Instant since) {}
 }

@@ -7,7 +7,7 @@ package io.luigioperator.run;
 import io.luigioperator.run.Abandonment.Blame;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.NodeSeen.Health;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.PodCheck;
@@ -276,20 +276,20 @@ public final class RunDecider {
   /** Opened, and no container has started yet. */
   private static Decision opened(
       Row row, Attempt attempt, Attempt.Binding binding, PodSeen pod, Instant now) {
-    Optional<Trouble> trouble = pod.trouble();
-    if (trouble.map(Trouble::cause).filter(c -> c == FailureCause.IMAGE_USER).isPresent()) {
-      return doom(attempt, pod, trouble.get().cause(), trouble.get().message());
+    Optional<StartFailure> startFailure = pod.startFailure();
+    if (startFailure.map(StartFailure::cause).filter(c -> c == FailureCause.IMAGE_USER).isPresent()) {
+      return doom(attempt, pod, startFailure.get().cause(), startFailure.get().message());
     }
     int startSeconds = row.pipeline().timeouts().startSeconds();
     Instant deadline = binding.boundAt().plusSeconds(startSeconds);
     if (now.isBefore(deadline)) {
       return Decision.waitingUntil(deadline);
     }
-    String words = trouble.map(Trouble::message).orElse("no container was started");
+    String words = startFailure.map(StartFailure::message).orElse("no container was started");
     return doom(
         attempt,
         pod,
-        trouble.map(Trouble::cause).orElse(FailureCause.START_TIMEOUT),
+        startFailure.map(StartFailure::cause).orElse(FailureCause.START_TIMEOUT),
         "not started within startSeconds (%d): %s".formatted(startSeconds, words));
   }
 
@@ -315,7 +315,7 @@ public final class RunDecider {
               attempt.ref(),
               binding.podUid(),
               pod.get()
-                  .trouble()
+                  .startFailure()
                   .map(t -> Ending.of(t.cause(), t.message()))
                   .orElse(Ending.of(FailureCause.KILLED, "its pod ended without an exit status"))));
     }

@@ -191,8 +191,8 @@ public final class StatusView {
     if (run.cancel() || attempt.doom().isPresent()) {
       return "Stopping";
     }
-    return troubled(s, attempt)
-        .flatMap(PodSeen::trouble)
+    return startFailing(s, attempt)
+        .flatMap(PodSeen::startFailure)
         .map(t -> t.cause().reason())
         .orElse("Started");
   }
@@ -217,13 +217,13 @@ public final class StatusView {
               attempt.number(),
               attempt.doom().map(Attempt.Doom::message).orElse(run.standing().message()));
     }
-    return troubled(s, attempt)
-        .flatMap(PodSeen::trouble)
-        .map(AttemptSeen.Trouble::message)
+    return startFailing(s, attempt)
+        .flatMap(PodSeen::startFailure)
+        .map(AttemptSeen.StartFailure::message)
         .orElse("attempt %d runs".formatted(attempt.number()));
   }
 
-  private static Optional<PodSeen> troubled(RunSnapshot s, Attempt attempt) {
+  private static Optional<PodSeen> startFailing(RunSnapshot s, Attempt attempt) {
     return boundPod(s, attempt).filter(p -> p.startedAt().isEmpty() && !p.gated());
   }
 

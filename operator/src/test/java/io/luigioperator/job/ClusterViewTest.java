@@ -27,7 +27,7 @@ class ClusterViewTest {
 
   private static final Instant BIRTH = Instant.parse("2026-01-31T12:00:00Z");
 
-  private final Given given = JobBlueprintTest.withPodTemplate("{}");
+  private final AttemptFixture given = JobBlueprintTest.withPodTemplate("{}");
   private final PodTemplateSpec template =
       new JobBlueprint("0.1.0")
           .job(given.run(), given.request(), given.attempt(), given.object())
@@ -71,7 +71,7 @@ class ClusterViewTest {
   void showsOnlyPodsOfThisAttempt() {
     view.saw(pod("mine", 1));
     Pod other = pod("other", 1);
-    other.getMetadata().getAnnotations().put(Marks.TOKEN, "t-2");
+    other.getMetadata().getAnnotations().put(Annotations.TOKEN, "t-2");
     view.saw(other);
 
     assertThat(cached().pods()).extracting(PodSeen::uid).containsExactly("mine");
@@ -168,7 +168,7 @@ class ClusterViewTest {
 
   @Test
   void aWatchRemembersSkeletonsOnly() {
-    SlimStore<Pod> store = new SlimStore<>(Pod::new);
+    MetadataStore<Pod> store = new MetadataStore<>(Pod::new);
     Pod pod = pod("u", 4);
 
     assertThat(store.put(store.getKey(pod), pod)).isNull();
@@ -241,7 +241,7 @@ class ClusterViewTest {
         .editStatus()
         .withPhase("Failed")
         .addNewContainerStatus()
-        .withName(Marks.CONTAINER)
+        .withName(JobBlueprint.CONTAINER)
         .withNewState()
         .withNewTerminated()
         .withExitCode(137)
@@ -270,8 +270,8 @@ class ClusterViewTest {
         .withName(given.attempt().jobName())
         .withUid(uid)
         .withResourceVersion(Long.toString(version))
-        .addToAnnotations(Marks.TOKEN, given.attempt().token())
-        .addToLabels(Marks.RUN, run.name())
+        .addToAnnotations(Annotations.TOKEN, given.attempt().token())
+        .addToLabels(Labels.RUN, run.name())
         .endMetadata()
         .build();
   }

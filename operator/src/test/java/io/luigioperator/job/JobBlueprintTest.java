@@ -50,7 +50,7 @@ class JobBlueprintTest {
   @MethodSource("cases")
   void makesTheJobThatIsWrittenDown(Path folder) throws IOException {
     Path golden = folder.resolve("job.yaml");
-    String actual = HEADER + Given.KUBERNETES.asYaml(job(Given.read(folder.resolve("in.yaml"))));
+    String actual = HEADER + AttemptFixture.KUBERNETES.asYaml(job(AttemptFixture.read(folder.resolve("in.yaml"))));
 
     if (Boolean.getBoolean("golden.update")) {
       Files.writeString(golden, actual);
@@ -68,7 +68,7 @@ class JobBlueprintTest {
         JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
             .getSchema(Files.readString(IMAGE.resolve("spec.schema.json")));
 
-    JsonNode spec = runSpec(job(Given.read(folder.resolve("in.yaml"))));
+    JsonNode spec = runSpec(job(AttemptFixture.read(folder.resolve("in.yaml"))));
 
     assertThat(schema.validate(spec)).isEmpty();
     ((ObjectNode) spec).put("workers", 0);
@@ -79,13 +79,13 @@ class JobBlueprintTest {
   void rendersTheContractsExample() throws IOException {
     JsonNode expected = JSON.readTree(IMAGE.resolve("tests/golden/spec.json").toFile());
 
-    assertThat(runSpec(job(Given.read(CASES.resolve("contract/in.yaml"))))).isEqualTo(expected);
+    assertThat(runSpec(job(AttemptFixture.read(CASES.resolve("contract/in.yaml"))))).isEqualTo(expected);
   }
 
   @ParameterizedTest
   @MethodSource("cases")
   void asksTheServerAboutTheVeryPodItWillMake(Path folder) {
-    Given given = Given.read(folder.resolve("in.yaml"));
+    AttemptFixture given = AttemptFixture.read(folder.resolve("in.yaml"));
 
     Pod asked = blueprint.dryRunPod(given.run().key(), given.request());
     Job made = job(given);
@@ -162,7 +162,7 @@ class JobBlueprintTest {
           {spec: {tolerations: [{tolerationSeconds: soon}]}} | has not the shape of a pod template: Cannot deserialize
           """)
   void refusesWhatIsNotTheTemplatesToSay(String template, String words) {
-    Given given = withPodTemplate(template);
+    AttemptFixture given = withPodTemplate(template);
 
     assertThatThrownBy(() -> job(given))
         .isInstanceOf(PodTemplateInvalid.class)
@@ -184,17 +184,17 @@ class JobBlueprintTest {
         .isInstanceOf(IllegalArgumentException.class);
   }
 
-  private Job job(Given given) {
+  private Job job(AttemptFixture given) {
     return blueprint.job(given.run(), given.request(), given.attempt(), given.object());
   }
 
   private static JsonNode runSpec(Job job) throws IOException {
     return JSON.readTree(
-        job.getSpec().getTemplate().getMetadata().getAnnotations().get(Marks.RUN_SPEC));
+        job.getSpec().getTemplate().getMetadata().getAnnotations().get(Annotations.RUN_SPEC));
   }
 
-  static Given withPodTemplate(String template) {
-    return Given.parse(
+  static AttemptFixture withPodTemplate(String template) {
+    return AttemptFixture.parse(
         """
         object:
           apiVersion: luigi-operator.io/v1beta1

@@ -20,7 +20,7 @@ import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobStatusBuilder;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
@@ -99,7 +99,7 @@ class ObservationTest {
   @Test
   void theCasesCoverEveryCauseAPodCanShow() throws IOException {
     List<String> shown = cases().map(c -> c.seen().path("cause").asText()).toList();
-    List<String> troubles = cases().map(c -> c.seen().path("trouble").asText()).toList();
+    List<String> troubles = cases().map(c -> c.seen().path("startFailure").asText()).toList();
 
     for (FailureCause cause : FailureCause.values()) {
       switch (cause) {
@@ -166,7 +166,7 @@ class ObservationTest {
   @Test
   void readsAJob() {
     Job job =
-        Given.KUBERNETES.unmarshal(
+        AttemptFixture.KUBERNETES.unmarshal(
             """
             apiVersion: batch/v1
             kind: Job
@@ -231,9 +231,9 @@ class ObservationTest {
     all.put("terminal", Boolean.toString(p.terminal()));
     p.node().ifPresent(n -> all.put("node", n));
     p.startedAt().ifPresent(t -> all.put("startedAt", t.toString()));
-    p.trouble().map(Trouble::cause).ifPresent(c -> all.put("trouble", c.reason()));
-    p.trouble().map(Trouble::message).ifPresent(m -> all.put("words", m));
-    p.trouble().map(Trouble::since).ifPresent(t -> all.put("since", t.toString()));
+    p.startFailure().map(StartFailure::cause).ifPresent(c -> all.put("startFailure", c.reason()));
+    p.startFailure().map(StartFailure::message).ifPresent(m -> all.put("words", m));
+    p.startFailure().map(StartFailure::since).ifPresent(t -> all.put("since", t.toString()));
     p.ending()
         .ifPresent(
             e -> {

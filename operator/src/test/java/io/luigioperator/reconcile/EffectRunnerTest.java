@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.Scene;
-import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.KubeUnavailable;
@@ -54,7 +54,7 @@ class EffectRunnerTest {
     return s -> s.kube.jobCreation = Optional.of(answer);
   }
 
-  private static Consumer<Scene> dryRun(DryRun answer) {
+  private static Consumer<Scene> dryRun(DryRunResult answer) {
     return s -> s.kube.dryRun = answer;
   }
 
@@ -88,21 +88,21 @@ class EffectRunnerTest {
             ROOM_CHANGED),
         arguments(
             "no pod, and it would be allowed",
-            dryRun(new DryRun.Allowed()),
+            dryRun(new DryRunResult.Allowed()),
             PROBE,
             "ACTIVE",
             "",
             PATIENCE),
         arguments(
             "no pod, and it is refused for now",
-            dryRun(new DryRun.Refused("exceeded quota: pods", false)),
+            dryRun(new DryRunResult.Refused("exceeded quota: pods", false)),
             PROBE,
             "DELAYED BackingOff",
             "LaunchRefused: exceeded quota: pods",
             ROOM_CHANGED),
         arguments(
             "no pod, and it is refused for good",
-            dryRun(new DryRun.Refused("violates PodSecurity", true)),
+            dryRun(new DryRunResult.Refused("violates PodSecurity", true)),
             PROBE,
             "DELAYED BackingOff",
             "LaunchRefused: violates PodSecurity",
@@ -209,15 +209,15 @@ class EffectRunnerTest {
 
   static Stream<Arguments> answers() {
     return Stream.of(
-        arguments(new DryRun.Allowed(), new Aftermath.PodAccepted()),
-        arguments(new DryRun.Refused("quota", false), new Aftermath.PodAccepted()),
+        arguments(new DryRunResult.Allowed(), new Aftermath.PodAccepted()),
+        arguments(new DryRunResult.Refused("quota", false), new Aftermath.PodAccepted()),
         arguments(
-            new DryRun.Refused("no nodeName", true), new Aftermath.PodRefused("no nodeName")));
+            new DryRunResult.Refused("no nodeName", true), new Aftermath.PodRefused("no nodeName")));
   }
 
   @ParameterizedTest
   @MethodSource("answers")
-  void aPodIsRefusedOnlyForGood(DryRun answer, Aftermath expected) {
+  void aPodIsRefusedOnlyForGood(DryRunResult answer, Aftermath expected) {
     scene.kube.dryRun = answer;
     scene.accepted("a");
     assertThat(run(new Effect.CheckPod(scene.run("a").origin().request()))).isEqualTo(expected);

@@ -94,13 +94,13 @@ class LoopTest {
 
   @Test
   void noFailureEndsIt() {
-    AtomicReference<Throwable> trouble = new AtomicReference<>(new LedgerUnavailable("away", null));
+    AtomicReference<Throwable> startFailure = new AtomicReference<>(new LedgerUnavailable("away", null));
     loop =
         loop(
             Duration.ZERO,
             LONG,
             () -> {
-              Throwable t = trouble.getAndSet(new StackOverflowError());
+              Throwable t = startFailure.getAndSet(new StackOverflowError());
               return passes.get() > 2 ? NEVER : LoopTest.<RuntimeException>raise(t);
             });
     loop.start();

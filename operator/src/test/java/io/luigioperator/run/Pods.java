@@ -6,7 +6,7 @@ package io.luigioperator.run;
 
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.AttemptSeen.StartFailure;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -80,8 +80,8 @@ public final class Pods {
     return started(placed(opened(uid), node), T0);
   }
 
-  static PodSeen troubled(PodSeen p, FailureCause cause) {
-    return p.with(Optional.of(new Trouble(cause, "words of the kubelet", T0)));
+  static PodSeen startFailing(PodSeen p, FailureCause cause) {
+    return p.with(Optional.of(new StartFailure(cause, "words of the kubelet", T0)));
   }
 
   // ---- a copy
@@ -121,6 +121,6 @@ public final class Pods {
         now.startedAt,
         now.terminal,
         now.ending,
-        p.trouble());
+        p.startFailure());
   }
 }

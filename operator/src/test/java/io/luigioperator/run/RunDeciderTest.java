@@ -18,7 +18,7 @@ import static io.luigioperator.run.Pods.opened;
 import static io.luigioperator.run.Pods.running;
 import static io.luigioperator.run.Pods.terminal;
 import static io.luigioperator.run.Pods.terminating;
-import static io.luigioperator.run.Pods.troubled;
+import static io.luigioperator.run.Pods.startFailing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
@@ -115,7 +115,7 @@ class RunDeciderTest {
         arguments(
             "not started in time",
             bound()
-                .pod(troubled(opened("pod-1"), FailureCause.UNSCHEDULABLE))
+                .pod(startFailing(opened("pod-1"), FailureCause.UNSCHEDULABLE))
                 .after(Duration.ofSeconds(900)),
             "Doom pod-1 Unschedulable"),
         arguments(
@@ -124,11 +124,11 @@ class RunDeciderTest {
             "Doom pod-1 StartTimeout"),
         arguments(
             "an image whose user is a word",
-            bound().pod(troubled(opened("pod-1"), FailureCause.IMAGE_USER)),
+            bound().pod(startFailing(opened("pod-1"), FailureCause.IMAGE_USER)),
             "Doom pod-1 ImageUserNotNumeric"),
         arguments(
             "an image that cannot be pulled, with time left",
-            bound().pod(troubled(opened("pod-1"), FailureCause.IMAGE_PULL)),
+            bound().pod(startFailing(opened("pod-1"), FailureCause.IMAGE_PULL)),
             "-"),
         arguments(
             "doomed",
@@ -445,7 +445,7 @@ class RunDeciderTest {
 
   @Test
   void whatTheKubeletSaidOfAPodItRefusedIsKept() {
-    PodSeen refused = terminal(troubled(running("pod-1", "n1"), FailureCause.EVICTED));
+    PodSeen refused = terminal(startFailing(running("pod-1", "n1"), FailureCause.EVICTED));
     Case c = bound().onNode("n1").live().node(READY).pod(refused);
 
     assertThat(c.decide().effect().orElseThrow())

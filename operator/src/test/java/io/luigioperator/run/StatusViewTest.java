@@ -13,7 +13,7 @@ import static io.luigioperator.run.Case.spec;
 import static io.luigioperator.run.Pods.opened;
 import static io.luigioperator.run.Pods.running;
 import static io.luigioperator.run.Pods.terminating;
-import static io.luigioperator.run.Pods.troubled;
+import static io.luigioperator.run.Pods.startFailing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
@@ -91,7 +91,7 @@ class StatusViewTest {
         arguments("runs", onNode(), "Running Started", RUNS, ""),
         arguments(
             "cannot start yet",
-            bound().pod(troubled(opened("pod-1"), FailureCause.IMAGE_PULL)),
+            bound().pod(startFailing(opened("pod-1"), FailureCause.IMAGE_PULL)),
             "Running ImagePull",
             RUNS,
             ""),

@@ -6,7 +6,7 @@ package io.luigioperator.sim;
 
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
@@ -134,7 +134,7 @@ final class Controllers {
     if (pod.terminal() || pod.gated()) {
       return List.of();
     }
-    if (pod.trouble().isPresent() && !pod.terminating()) {
+    if (pod.startFailure().isPresent() && !pod.terminating()) {
       return List.of();
     }
     if (pod.node().isEmpty()) {
@@ -175,12 +175,12 @@ final class Controllers {
   // ---- what befalls them
 
   /** Opened, and not started: the scheduler, or the kubelet, says why. */
-  void trouble(PodSeen pod) {
+  void startFailure(PodSeen pod) {
     FailureCause cause =
         pod.node().isEmpty()
             ? FailureCause.UNSCHEDULABLE
             : random.nextInt(3) == 0 ? FailureCause.IMAGE_USER : FailureCause.IMAGE_PULL;
-    cluster.put(pod.with(Optional.of(new Trouble(cause, cause.reason(), clock.instant()))));
+    cluster.put(pod.with(Optional.of(new StartFailure(cause, cause.reason(), clock.instant()))));
   }
 
   /** A forced delete: the API forgets the pod, the process lives on for a while. */
@@ -206,7 +206,7 @@ final class Controllers {
         processes.endAllOf(node, clock.instant().plus(cluster.grace()));
       }
     }
-    cluster.pods.replaceAll((uid, p) -> p.trouble().isPresent() ? p.with(Optional.empty()) : p);
+    cluster.pods.replaceAll((uid, p) -> p.startFailure().isPresent() ? p.with(Optional.empty()) : p);
     cluster.refusing.clear();
     cluster.jobs.values().removeIf(j -> j.token().isEmpty());
   }

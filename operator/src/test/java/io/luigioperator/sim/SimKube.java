@@ -11,7 +11,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptSeen;
 import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NodeSeen;
@@ -171,9 +171,9 @@ final class SimKube implements Kube {
   public boolean crowded(Instant now) {
     return pods.values().stream()
         .filter(p -> !p.gated() && !p.terminating() && !p.gone())
-        .flatMap(p -> p.trouble().stream())
+        .flatMap(p -> p.startFailure().stream())
         .filter(t -> t.cause() == FailureCause.UNSCHEDULABLE)
-        .map(Trouble::since)
+        .map(StartFailure::since)
         .anyMatch(t -> now.isAfter(t.plusSeconds(30)) && now.isBefore(t.plusSeconds(300)));
   }
 
@@ -279,13 +279,13 @@ final class SimKube implements Kube {
   }
 
   @Override
-  public DryRun dryRun(RunKey run, String request) {
+  public DryRunResult dryRun(RunKey run, String request) {
     if (cluster.refusing.contains(Fault.TEMPLATES_REFUSED)) {
-      return new DryRun.Refused("a policy forbids such a pod", true);
+      return new DryRunResult.Refused("a policy forbids such a pod", true);
     }
     return cluster.refusing.contains(Fault.PODS_REFUSED)
-        ? new DryRun.Refused("the quota is used up", false)
-        : new DryRun.Allowed();
+        ? new DryRunResult.Refused("the quota is used up", false)
+        : new DryRunResult.Allowed();
   }
 
   @Override

@@ -141,7 +141,7 @@ final class Storm implements Story {
                   alive.stream()
                       .filter(p -> !p.gated() && p.startedAt().isEmpty() && !p.terminating())
                       .toList())
-              .ifPresent(p -> count(Fault.POD_TROUBLED, () -> controllers.trouble(p)));
+              .ifPresent(p -> count(Fault.POD_TROUBLED, () -> controllers.startFailure(p)));
       case 10 -> refuse(c);
       case 11 -> seldom(c);
       case 12 -> people.finishDeletions();

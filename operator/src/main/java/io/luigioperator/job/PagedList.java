@@ -16,14 +16,14 @@ import java.util.List;
 import java.util.function.Function;
 
 /** The Jobs and pods that are ours, by their labels, and whole lists of them. */
-final class Selection {
+final class PagedList {
 
   private static final long PAGE = 500;
 
   /** A list that is cut off again and again is left to the next sweep. */
   private static final int BEGINNINGS = 3;
 
-  private Selection() {}
+  private PagedList() {}
 
   /**
    * @param namespace empty for all
@@ -31,8 +31,8 @@ final class Selection {
   static <T extends HasMetadata, L extends KubernetesResourceList<T>, R extends Resource<T>>
       FilterWatchListDeletable<T, L, R> of(MixedOperation<T, L, R> objects, String namespace) {
     return (namespace.isEmpty() ? objects.inAnyNamespace() : objects.inNamespace(namespace))
-        .withLabel(Marks.MANAGED_BY, Marks.OPERATOR)
-        .withLabel(Marks.RUN);
+        .withLabel(Labels.MANAGED_BY, Labels.OPERATOR)
+        .withLabel(Labels.RUN);
   }
 
   /**
@@ -48,8 +48,8 @@ final class Selection {
       try {
         return pages(objects, read);
       } catch (KubernetesClientException e) {
-        if (!Answers.isExpired(e)) {
-          throw Answers.failure(what, e);
+        if (!ApiErrors.isExpired(e)) {
+          throw ApiErrors.failure(what, e);
         }
         last = e;
       }

@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The namespaces that are served, one by one: one that may not be read does not hide the others.
  */
-final class Places {
-  private static final Logger LOG = LoggerFactory.getLogger(Places.class);
+final class WatchedNamespaces {
+  private static final Logger LOG = LoggerFactory.getLogger(WatchedNamespaces.class);
 
   private final List<String> namespaces;
 
@@ -26,7 +26,7 @@ final class Places {
   /**
    * @param namespaces empty for all
    */
-  Places(List<String> namespaces) {
+  WatchedNamespaces(List<String> namespaces) {
     this.namespaces = List.copyOf(namespaces);
   }
 

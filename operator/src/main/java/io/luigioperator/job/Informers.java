@@ -33,10 +33,10 @@ import java.util.function.Supplier;
  * Keeps a {@link ClusterView} up to date, and tells which run has changed. A broken watch is begun
  * again for ever, with backoff; until then the view lags.
  */
-final class Watches implements AutoCloseable {
+final class Informers implements AutoCloseable {
 
   private final ClusterView view;
-  private final List<Watch> watches = new ArrayList<>();
+  private final List<Watch> informers = new ArrayList<>();
   private final List<Consumer<RunKey>> listeners = new CopyOnWriteArrayList<>();
 
   /**
@@ -57,16 +57,16 @@ final class Watches implements AutoCloseable {
   /**
    * @param namespaces which ones to watch; empty: all
    */
-  Watches(KubernetesClient client, ClusterView view, List<String> namespaces) {
+  Informers(KubernetesClient client, ClusterView view, List<String> namespaces) {
     this.view = view;
     List<String> places = namespaces.isEmpty() ? List.of("") : namespaces;
-    for (String place : places) {
-      add(place, Selection.of(client.batch().v1().jobs(), place), Job::new, new Jobs());
-      add(place, Selection.of(client.pods(), place), Pod::new, new Pods());
-      add(place, in(client.resources(PipelineRun.class), place), PipelineRun::new, new Runs());
+    for (String namespace : places) {
+      add(namespace, PagedList.of(client.batch().v1().jobs(), namespace), Job::new, new Jobs());
+      add(namespace, PagedList.of(client.pods(), namespace), Pod::new, new Pods());
+      add(namespace, in(client.resources(PipelineRun.class), namespace), PipelineRun::new, new Runs());
       add(
-          place,
-          in(client.resources(PipelineSchedule.class), place),
+          namespace,
+          in(client.resources(PipelineSchedule.class), namespace),
           PipelineSchedule::new,
           new Schedules());
     }
@@ -83,7 +83,7 @@ final class Watches implements AutoCloseable {
     SharedIndexInformer<T> informer =
         objects
             .runnableInformer(0)
-            .itemStore(new SlimStore<>(empty))
+            .itemStore(new MetadataStore<>(empty))
             .exceptionHandler((started, e) -> true)
             .addEventHandler(
                 new ResourceEventHandler<T>() {
@@ -102,7 +102,7 @@ final class Watches implements AutoCloseable {
                     handling.gone(object, !finalStateUnknown);
                   }
                 });
-    watches.add(
+    informers.add(
         new Watch(namespace.isEmpty() ? kind : kind + " in namespace " + namespace, informer));
   }
 
@@ -122,7 +122,7 @@ final class Watches implements AutoCloseable {
    */
   void start(Duration patience) {
     CompletableFuture<?>[] started =
-        watches.stream()
+        informers.stream()
             .map(w -> w.informer().start().toCompletableFuture())
             .toArray(CompletableFuture<?>[]::new);
     try {
@@ -140,13 +140,13 @@ final class Watches implements AutoCloseable {
   /** What is not watched right now, in words; empty when all is. */
   Optional<String> broken() {
     List<String> broken =
-        watches.stream().filter(w -> !w.informer().isWatching()).map(Watch::what).toList();
+        informers.stream().filter(w -> !w.informer().isWatching()).map(Watch::what).toList();
     return broken.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", broken));
   }
 
   @Override
   public void close() {
-    watches.forEach(w -> w.informer().stop());
+    informers.forEach(w -> w.informer().stop());
   }
 
   private final class Jobs implements Handling<Job> {
@@ -177,7 +177,7 @@ final class Watches implements AutoCloseable {
     @Override
     public void gone(Pod pod, boolean lastState) {
       if (!lastState) {
-        view.missed(pod).ifPresent(Watches.this::changed);
+        view.missed(pod).ifPresent(Informers.this::changed);
       } else if (view.sawDeletionOf(pod)) {
         changed(ClusterView.runOf(pod));
       }
@@ -203,14 +203,14 @@ final class Watches implements AutoCloseable {
     @Override
     public void there(PipelineSchedule schedule) {
       if (view.saw(schedule)) {
-        view.runsOf(schedule).forEach(Watches.this::changed);
+        view.runsOf(schedule).forEach(Informers.this::changed);
       }
     }
 
     @Override
     public void gone(PipelineSchedule schedule, boolean lastState) {
       view.forget(schedule);
-      view.runsOf(schedule).forEach(Watches.this::changed);
+      view.runsOf(schedule).forEach(Informers.this::changed);
     }
   }
 }

@@ -19,12 +19,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Objects are told apart by UID: one that was made anew under an old name is another one.
  */
-final class SlimStore<T extends HasMetadata> implements ItemStore<T> {
+final class MetadataStore<T extends HasMetadata> implements ItemStore<T> {
 
   private final Map<String, T> skeletons = new ConcurrentHashMap<>();
   private final Supplier<T> empty;
 
-  SlimStore(Supplier<T> empty) {
+  MetadataStore(Supplier<T> empty) {
     this.empty = empty;
   }
 

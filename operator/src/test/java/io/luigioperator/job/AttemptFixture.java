@@ -33,14 +33,14 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /** A claimed attempt read from a YAML file, as ledger and API server would give it. */
-record Given(Run run, Request request, Attempt attempt, RunObject object) {
+record AttemptFixture(Run run, Request request, Attempt attempt, RunObject object) {
 
   static final KubernetesSerialization KUBERNETES = new KubernetesSerialization();
 
   private static final ObjectMapper YAML = new YAMLMapper().registerModule(new JavaTimeModule());
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
 
-  static Given read(Path file) {
+  static AttemptFixture read(Path file) {
     try {
       return of(YAML.readTree(Files.readString(file)));
     } catch (IOException e) {
@@ -48,7 +48,7 @@ record Given(Run run, Request request, Attempt attempt, RunObject object) {
     }
   }
 
-  static Given parse(String yaml) {
+  static AttemptFixture parse(String yaml) {
     try {
       return of(YAML.readTree(yaml));
     } catch (IOException e) {
@@ -72,7 +72,7 @@ record Given(Run run, Request request, Attempt attempt, RunObject object) {
         attempt.end());
   }
 
-  private static Given of(JsonNode in) throws IOException {
+  private static AttemptFixture of(JsonNode in) throws IOException {
     PipelineRun manifest =
         KUBERNETES.unmarshal(YAML.writeValueAsString(in.get("object")), PipelineRun.class);
     RunKey key =
@@ -129,6 +129,6 @@ record Given(Run run, Request request, Attempt attempt, RunObject object) {
     RunObject object =
         new RunObject(
             key, manifest.getMetadata().getUid(), 1, NOW, false, false, spec, Optional.empty());
-    return new Given(run, request, attempt, object);
+    return new AttemptFixture(run, request, attempt, object);
   }
 }

@@ -10,7 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.luigioperator.api.PipelineRunStatus;
-import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.Kube.RunCreation;
@@ -31,19 +31,19 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What errors of an API server mean. */
-class DoorAnswersTest {
+class Fabric8KubeErrorsTest {
 
-  private final ScriptedDoor door = new ScriptedDoor();
+  private final ScriptedKube kube = new ScriptedKube();
 
-  DoorAnswersTest() throws IOException {}
+  Fabric8KubeErrorsTest() throws IOException {}
 
   @AfterEach
   void close() {
-    door.close();
+    kube.close();
   }
 
   static Stream<Arguments> silences() {
-    return ScriptedDoor.calls().entrySet().stream()
+    return ScriptedKube.calls().entrySet().stream()
         .flatMap(
             c ->
                 Stream.of(401, 408, 429, 500, 502, 503, 504)
@@ -55,20 +55,20 @@ class DoorAnswersTest {
   @ParameterizedTest
   @MethodSource("silences")
   void concludesNothingWhenTheServerCannotAnswer(String call, int code) {
-    door.always(ScriptedDoor.status(code, "Busy", "come back later"));
+    kube.always(ScriptedKube.status(code, "Busy", "come back later"));
 
-    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeUnavailable.class)
         .hasMessageContaining(code + ": come back later");
-    assertThat(door.server.requests()).as("asked once; who asks decides anew").hasSize(1);
+    assertThat(kube.server.requests()).as("asked once; who asks decides anew").hasSize(1);
   }
 
   @ParameterizedTest
   @MethodSource("callNames")
   void concludesNothingWhenNobodyListens(String call) {
-    door.server.close();
+    kube.server.close();
 
-    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeUnavailable.class)
         .hasMessageContaining("no answer");
   }
@@ -76,23 +76,23 @@ class DoorAnswersTest {
   @ParameterizedTest
   @MethodSource("callNames")
   void waitsForNoAnswerForEver(String call) {
-    Fabric8Kube hasty = door.kube(new ConfigBuilder(door.config).withRequestTimeout(50).build());
-    door.server.answerNothing();
+    Fabric8Kube hasty = kube.kube(new ConfigBuilder(kube.config).withRequestTimeout(50).build());
+    kube.server.answerNothing();
 
-    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(hasty))
+    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(hasty))
         .isInstanceOf(KubeUnavailable.class);
   }
 
   static Stream<String> callNames() {
-    return ScriptedDoor.calls().keySet().stream();
+    return ScriptedKube.calls().keySet().stream();
   }
 
   @Test
   void boundsEveryRequest() {
-    assertThat(door.config.getRequestTimeout()).isEqualTo(10_000);
-    assertThat(door.config.getConnectionTimeout()).isEqualTo(5_000);
-    assertThat(door.config.getRequestRetryBackoffLimit()).isZero();
-    assertThat(door.config.getMasterUrl()).isEqualTo(door.server.url());
+    assertThat(kube.config.getRequestTimeout()).isEqualTo(10_000);
+    assertThat(kube.config.getConnectionTimeout()).isEqualTo(5_000);
+    assertThat(kube.config.getRequestRetryBackoffLimit()).isZero();
+    assertThat(kube.config.getMasterUrl()).isEqualTo(kube.server.url());
   }
 
   // ---- refusals
@@ -100,15 +100,15 @@ class DoorAnswersTest {
   @ParameterizedTest
   @ValueSource(ints = {400, 403, 404, 422})
   void passesOnTheServersWords(int code) {
-    door.always(ScriptedDoor.status(code, "No", "because"));
+    kube.always(ScriptedKube.status(code, "No", "because"));
 
     assertThat(
-            door.kube.createJob(
-                ScriptedDoor.GIVEN.run(),
-                ScriptedDoor.GIVEN.attempt(),
-                ScriptedDoor.GIVEN.object()))
+            kube.kube.createJob(
+                ScriptedKube.GIVEN.run(),
+                ScriptedKube.GIVEN.attempt(),
+                ScriptedKube.GIVEN.object()))
         .isEqualTo(new JobCreation.Refused("because"));
-    assertThat(door.kube.createRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.object().spec()))
+    assertThat(kube.kube.createRun(ScriptedKube.KEY, ScriptedKube.GIVEN.object().spec()))
         .isEqualTo(
             code == 404
                 ? new RunCreation.NotNow("because") // the namespace has gone
@@ -118,23 +118,23 @@ class DoorAnswersTest {
   @ParameterizedTest
   @ValueSource(strings = {"createJob", "createRun", "dryRun"})
   void takesAConflictForASignToComeBack(String call) {
-    door.always(
-        ScriptedDoor.status(409, "Conflict", "Operation cannot be fulfilled on resourcequotas"));
+    kube.always(
+        ScriptedKube.status(409, "Conflict", "Operation cannot be fulfilled on resourcequotas"));
 
-    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeUnavailable.class);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"createJob", "createRun"})
   void concludesNothingFromAnObjectThatIsThereAndIsNot(String call) {
-    door.server.answer(
+    kube.server.answer(
         r ->
             r.method().equals("POST")
-                ? ScriptedDoor.status(409, "AlreadyExists", "it already exists")
-                : ScriptedDoor.status(404, "NotFound", "not found"));
+                ? ScriptedKube.status(409, "AlreadyExists", "it already exists")
+                : ScriptedKube.status(404, "NotFound", "not found"));
 
-    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeUnavailable.class)
         .hasMessageContaining("already exists");
   }
@@ -142,17 +142,17 @@ class DoorAnswersTest {
   @ParameterizedTest
   @ValueSource(strings = {"deleteRun", "deletePod", "deleteJob", "writeStatus"})
   void isContentWhenItIsGoneAlready(String call) {
-    door.always(ScriptedDoor.status(404, "NotFound", "not found"));
+    kube.always(ScriptedKube.status(404, "NotFound", "not found"));
 
-    ScriptedDoor.calls().get(call).accept(door.kube);
+    ScriptedKube.calls().get(call).accept(kube.kube);
   }
 
   @Test
   void aStatusTheServerWillNotHaveIsAFaultOfOurs() {
-    door.server.answer(
+    kube.server.answer(
         r ->
             r.method().equals("PATCH")
-                ? ScriptedDoor.status(422, "Invalid", "status.reason: Too long")
+                ? ScriptedKube.status(422, "Invalid", "status.reason: Too long")
                 : new Answer(
                     200,
                     """
@@ -161,10 +161,10 @@ class DoorAnswersTest {
              "spec":{"client":"UA"}}
             """));
 
-    assertThatThrownBy(() -> ScriptedDoor.calls().get("writeStatus").accept(door.kube))
+    assertThatThrownBy(() -> ScriptedKube.calls().get("writeStatus").accept(kube.kube))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("Too long");
-    assertThat(door.server.requests())
+    assertThat(kube.server.requests())
         .as("it looks only when in doubt")
         .extracting(Request::method)
         .containsExactly("PATCH", "GET");
@@ -172,24 +172,24 @@ class DoorAnswersTest {
 
   @Test
   void aLateWriterOfAStatusUndoesNothing() {
-    door.server.answer(r -> runOfVersion("7"));
-    RunObject read = door.kube.run(ScriptedDoor.KEY, Freshness.LIVE).orElseThrow();
-    door.server.answer(
+    kube.server.answer(r -> runOfVersion("7"));
+    RunObject read = kube.kube.run(ScriptedKube.KEY, Freshness.LIVE).orElseThrow();
+    kube.server.answer(
         r ->
             r.method().equals("PATCH")
-                ? ScriptedDoor.status(422, "Invalid", "the test failed")
+                ? ScriptedKube.status(422, "Invalid", "the test failed")
                 : runOfVersion("8", "\"Running\""));
 
-    assertThat(door.kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
-    assertThat(door.server.requests().get(1).body())
+    assertThat(kube.kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
+    assertThat(kube.server.requests().get(1).body())
         .contains("\"path\":\"/metadata/resourceVersion\",\"value\":\"7\"");
 
-    assertThat(door.kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
-    assertThat(door.server.requests()).as("known without asking").hasSize(3);
+    assertThat(kube.kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
+    assertThat(kube.server.requests()).as("known without asking").hasSize(3);
 
-    door.server.answer(r -> runOfVersion("9", "\"Failed\""));
-    RunObject newest = door.kube.run(ScriptedDoor.KEY, Freshness.CACHED).orElseThrow();
-    assertThat(door.kube.writeStatus(newest, PipelineRunStatus.builder().build())).isTrue();
+    kube.server.answer(r -> runOfVersion("9", "\"Failed\""));
+    RunObject newest = kube.kube.run(ScriptedKube.KEY, Freshness.CACHED).orElseThrow();
+    assertThat(kube.kube.writeStatus(newest, PipelineRunStatus.builder().build())).isTrue();
   }
 
   private static Answer runOfVersion(String version, String... phase) {
@@ -227,27 +227,27 @@ class DoorAnswersTest {
           400 | admission webhook "policy.example.com" denied the request: no latest tags              | true
           """)
   void tellsWhatMayPassFromWhatIsWrong(int code, String words, boolean permanent) {
-    door.always(ScriptedDoor.status(code, "No", words));
+    kube.always(ScriptedKube.status(code, "No", words));
 
-    assertThat(door.kube.dryRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.run().origin().request()))
-        .isEqualTo(new DryRun.Refused(words, permanent));
+    assertThat(kube.kube.dryRun(ScriptedKube.KEY, ScriptedKube.GIVEN.run().origin().request()))
+        .isEqualTo(new DryRunResult.Refused(words, permanent));
   }
 
   @Test
   void aWebhookThatCannotBeAskedInAdvanceSaysNothing() {
     String words = "admission webhook \"w.example.com\" does not support dry run";
-    door.always(ScriptedDoor.status(400, "BadRequest", words));
+    kube.always(ScriptedKube.status(400, "BadRequest", words));
 
-    assertThat(door.kube.dryRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.run().origin().request()))
-        .isEqualTo(new DryRun.Allowed());
+    assertThat(kube.kube.dryRun(ScriptedKube.KEY, ScriptedKube.GIVEN.run().origin().request()))
+        .isEqualTo(new DryRunResult.Allowed());
   }
 
   @Test
   void anObjectThatAQuotaRefusesMayBeMadeLater() {
     String words = "pipelineruns \"x\" is forbidden: exceeded quota: q, requested: count/x=1";
-    door.always(ScriptedDoor.status(403, "Forbidden", words));
+    kube.always(ScriptedKube.status(403, "Forbidden", words));
 
-    assertThat(door.kube.createRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.object().spec()))
+    assertThat(kube.kube.createRun(ScriptedKube.KEY, ScriptedKube.GIVEN.object().spec()))
         .isEqualTo(new RunCreation.NotNow(words));
   }
 
@@ -268,38 +268,38 @@ class DoorAnswersTest {
         "writeStatus"
       })
   void aMissingRightIsNoSilence(String call) {
-    door.always(ScriptedDoor.status(403, "Forbidden", "no such right"));
+    kube.always(ScriptedKube.status(403, "Forbidden", "no such right"));
 
-    assertThatThrownBy(() -> ScriptedDoor.calls().get(call).accept(door.kube))
+    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeForbidden.class)
         .hasMessageContaining("no such right");
   }
 
   @Test
   void inADeletedNamespaceThereIsNothingThoughTheRightsWentWithIt() {
-    door.server.answer(
+    kube.server.answer(
         r ->
-            r.path().equals("/api/v1/namespaces/" + ScriptedDoor.KEY.namespace())
-                ? ScriptedDoor.status(404, "NotFound", "not found")
-                : ScriptedDoor.status(403, "Forbidden", "no such right"));
+            r.path().equals("/api/v1/namespaces/" + ScriptedKube.KEY.namespace())
+                ? ScriptedKube.status(404, "NotFound", "not found")
+                : ScriptedKube.status(403, "Forbidden", "no such right"));
 
-    assertThat(door.kube.run(ScriptedDoor.KEY, Freshness.LIVE)).isEmpty();
-    assertThat(door.kube.attempt(ScriptedDoor.GIVEN.attempt(), Freshness.LIVE).live()).isTrue();
-    assertThat(door.kube.attempt(ScriptedDoor.GIVEN.attempt(), Freshness.LIVE).pods()).isEmpty();
+    assertThat(kube.kube.run(ScriptedKube.KEY, Freshness.LIVE)).isEmpty();
+    assertThat(kube.kube.attempt(ScriptedKube.GIVEN.attempt(), Freshness.LIVE).live()).isTrue();
+    assertThat(kube.kube.attempt(ScriptedKube.GIVEN.attempt(), Freshness.LIVE).pods()).isEmpty();
   }
 
   @Test
   void oneNamespaceThatMayNotBeReadHidesNoOther() {
-    door.server.answer(
+    kube.server.answer(
         r ->
             r.path().contains("/a/")
-                ? ScriptedDoor.status(403, "Forbidden", "no such right")
-                : ScriptedDoor.list("", "u"));
+                ? ScriptedKube.status(403, "Forbidden", "no such right")
+                : ScriptedKube.list("", "u"));
 
-    assertThat(door.kube(door.config, "a", "b").pods())
+    assertThat(kube.kube(kube.config, "a", "b").pods())
         .extracting(PodSeen::uid)
         .containsExactly("u");
-    assertThat(door.kube(door.config, "a", "b").jobs()).hasSize(1);
+    assertThat(kube.kube(kube.config, "a", "b").jobs()).hasSize(1);
   }
 
   @ParameterizedTest
@@ -309,8 +309,8 @@ class DoorAnswersTest {
     "example.com/deletions-confirmed, 2026-01-31T11:00:00Z, false",
   })
   void readsWhatAPersonHasConfirmed(String annotation, String value, boolean understood) {
-    door.always(
-        ScriptedDoor.ok(
+    kube.always(
+        ScriptedKube.ok(
             new NamespaceBuilder()
                 .withNewMetadata()
                 .withName("n")
@@ -318,7 +318,7 @@ class DoorAnswersTest {
                 .endMetadata()
                 .build()));
 
-    assertThat(door.kube.deletionsConfirmed("n"))
+    assertThat(kube.kube.deletionsConfirmed("n"))
         .isEqualTo(
             understood ? Optional.of(Instant.parse("2026-01-31T11:00:00Z")) : Optional.empty());
   }

@@ -21,28 +21,28 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is asked of an API server, word by word. */
-class DoorRequestsTest {
+class Fabric8KubeRequestsTest {
 
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  private final ScriptedDoor door = new ScriptedDoor();
+  private final ScriptedKube kube = new ScriptedKube();
 
-  DoorRequestsTest() throws IOException {}
+  Fabric8KubeRequestsTest() throws IOException {}
 
   @AfterEach
   void close() {
-    door.close();
+    kube.close();
   }
 
   // ---- what is asked
 
   @Test
   void asksAboutAPodStrictlyAndWithoutMakingIt() {
-    door.always(ScriptedDoor.ok(ScriptedDoor.pod("p", "u-1")));
+    kube.always(ScriptedKube.ok(ScriptedKube.pod("p", "u-1")));
 
-    door.kube.dryRun(ScriptedDoor.KEY, ScriptedDoor.GIVEN.run().origin().request());
+    kube.kube.dryRun(ScriptedKube.KEY, ScriptedKube.GIVEN.run().origin().request());
 
-    Request request = door.server.requests().getFirst();
+    Request request = kube.server.requests().getFirst();
     assertThat(request.method()).isEqualTo("POST");
     assertThat(request.path()).isEqualTo("/api/v1/namespaces/flights/pods");
     assertThat(request.query()).contains("dryRun=All").contains("fieldValidation=Strict");
@@ -61,18 +61,18 @@ class DoorRequestsTest {
         "pods"
       })
   void neverAsksForACachedState(String call) {
-    door.server.answer(
+    kube.server.answer(
         r ->
             r.path().matches(".*/(pods|jobs)")
-                ? ScriptedDoor.list("")
-                : ScriptedDoor.status(404, "NotFound", "not found"));
+                ? ScriptedKube.list("")
+                : ScriptedKube.status(404, "NotFound", "not found"));
     try {
-      ScriptedDoor.calls().get(call).accept(door.kube);
+      ScriptedKube.calls().get(call).accept(kube.kube);
     } catch (KubeUnavailable e) {
       assertThat(e).hasMessageContaining("not");
     }
 
-    assertThat(door.server.requests())
+    assertThat(kube.server.requests())
         .isNotEmpty()
         .allSatisfy(
             request -> {
@@ -83,11 +83,11 @@ class DoorRequestsTest {
 
   @Test
   void opensAGateByOnePatch() throws IOException {
-    door.always(ScriptedDoor.status(404, "NotFound", "not found"));
+    kube.always(ScriptedKube.status(404, "NotFound", "not found"));
 
-    assertThat(door.kube.openGate(ScriptedDoor.POD)).isFalse();
+    assertThat(kube.kube.openGate(ScriptedKube.POD)).isFalse();
 
-    Request request = door.server.requests().getFirst();
+    Request request = kube.server.requests().getFirst();
     assertThat(request.method()).isEqualTo("PATCH");
     assertThat(request.path()).isEqualTo("/api/v1/namespaces/flights/pods/p");
     assertThat(request.contentType()).startsWith("application/json-patch+json");
@@ -104,29 +104,29 @@ class DoorRequestsTest {
 
   @Test
   void looksOnceForAGateThatHasMoved() {
-    door.server.answer(
+    kube.server.answer(
         r ->
             r.method().equals("PATCH")
-                ? ScriptedDoor.status(422, "Invalid", "the test failed")
-                : ScriptedDoor.ok(ScriptedDoor.pod("p", "u-1", "example.com/a", Marks.GATE)));
+                ? ScriptedKube.status(422, "Invalid", "the test failed")
+                : ScriptedKube.ok(ScriptedKube.pod("p", "u-1", "example.com/a", SchedulingGate.NAME)));
 
-    assertThatThrownBy(() -> door.kube.openGate(ScriptedDoor.POD))
+    assertThatThrownBy(() -> kube.kube.openGate(ScriptedKube.POD))
         .isInstanceOf(KubeUnavailable.class);
-    assertThat(door.server.requests())
+    assertThat(kube.server.requests())
         .extracting(Request::method)
         .containsExactly("PATCH", "GET", "PATCH");
-    assertThat(door.server.requests().getLast().body()).contains("/spec/schedulingGates/1/name");
+    assertThat(kube.server.requests().getLast().body()).contains("/spec/schedulingGates/1/name");
   }
 
   @Test
   void saysSoWhenAGateCannotBeOpened() {
-    door.server.answer(
+    kube.server.answer(
         r ->
             r.method().equals("PATCH")
-                ? ScriptedDoor.status(422, "Invalid", "a policy denied the request")
-                : ScriptedDoor.ok(ScriptedDoor.pod("p", "u-1", Marks.GATE)));
+                ? ScriptedKube.status(422, "Invalid", "a policy denied the request")
+                : ScriptedKube.ok(ScriptedKube.pod("p", "u-1", SchedulingGate.NAME)));
 
-    assertThatThrownBy(() -> door.kube.openGate(ScriptedDoor.POD))
+    assertThatThrownBy(() -> kube.kube.openGate(ScriptedKube.POD))
         .isInstanceOf(KubeUnavailable.class)
         .hasMessageContaining("a policy denied the request");
   }
@@ -138,11 +138,11 @@ class DoorRequestsTest {
     "deleteJob, /apis/batch/v1/namespaces/flights/jobs/overlay-a1, j-1",
   })
   void deletesByUidAndNamesThePropagation(String call, String path, String uid) throws IOException {
-    door.always(new Answer(200, "{}"));
+    kube.always(new Answer(200, "{}"));
 
-    ScriptedDoor.calls().get(call).accept(door.kube);
+    ScriptedKube.calls().get(call).accept(kube.kube);
 
-    Request request = door.server.requests().getFirst();
+    Request request = kube.server.requests().getFirst();
     assertThat(request.method()).isEqualTo("DELETE");
     assertThat(request.path()).isEqualTo(path);
     assertThat(JSON.readTree(request.body()))
@@ -159,14 +159,14 @@ class DoorRequestsTest {
 
   @Test
   void readsAListPageByPage() {
-    door.server.answer(
+    kube.server.answer(
         r ->
             continues(r, "next")
-                ? ScriptedDoor.list("", "c")
-                : ScriptedDoor.list("next", "a", "b"));
+                ? ScriptedKube.list("", "c")
+                : ScriptedKube.list("next", "a", "b"));
 
-    assertThat(door.kube.pods()).extracting(PodSeen::uid).containsExactly("a", "b", "c");
-    assertThat(door.server.requests())
+    assertThat(kube.kube.pods()).extracting(PodSeen::uid).containsExactly("a", "b", "c");
+    assertThat(kube.server.requests())
         .allSatisfy(
             r -> {
               assertThat(r.path()).isEqualTo("/api/v1/pods");
@@ -182,39 +182,39 @@ class DoorRequestsTest {
   void beginsAListAgainThatExpired() {
     Iterator<Answer> answers =
         List.of(
-                ScriptedDoor.list("old", "a", "b"),
-                ScriptedDoor.status(410, "Expired", "too old"),
-                ScriptedDoor.list("new", "b"),
-                ScriptedDoor.list("", "c"))
+                ScriptedKube.list("old", "a", "b"),
+                ScriptedKube.status(410, "Expired", "too old"),
+                ScriptedKube.list("new", "b"),
+                ScriptedKube.list("", "c"))
             .iterator();
-    door.server.answer(r -> answers.next());
+    kube.server.answer(r -> answers.next());
 
-    assertThat(door.kube.pods()).extracting(PodSeen::uid).containsExactly("b", "c");
-    assertThat(door.server.requests())
+    assertThat(kube.kube.pods()).extracting(PodSeen::uid).containsExactly("b", "c");
+    assertThat(kube.server.requests())
         .extracting(r -> r.query().replaceAll(".*continue=([a-z]*).*|.*", "$1"))
         .containsExactly("", "old", "", "new");
   }
 
   @Test
   void neverTakesPartOfAListForTheWhole() {
-    door.server.answer(
+    kube.server.answer(
         r ->
             continues(r, "old")
-                ? ScriptedDoor.status(410, "Expired", "too old")
-                : ScriptedDoor.list("old", "a"));
+                ? ScriptedKube.status(410, "Expired", "too old")
+                : ScriptedKube.list("old", "a"));
 
-    assertThatThrownBy(door.kube::pods)
+    assertThatThrownBy(kube.kube::pods)
         .isInstanceOf(KubeUnavailable.class)
         .hasMessageContaining("expired 3 times");
   }
 
   @Test
   void listsOnlyTheNamespacesItServes() {
-    door.always(ScriptedDoor.list(""));
+    kube.always(ScriptedKube.list(""));
 
-    door.kube(door.config, "a", "b").pods();
+    kube.kube(kube.config, "a", "b").pods();
 
-    assertThat(door.server.requests())
+    assertThat(kube.server.requests())
         .extracting(Request::path)
         .containsExactly("/api/v1/namespaces/a/pods", "/api/v1/namespaces/b/pods");
   }

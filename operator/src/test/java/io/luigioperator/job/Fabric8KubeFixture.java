@@ -17,7 +17,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.luigioperator.ApiServer;
 import io.luigioperator.ShippedRights;
 import io.luigioperator.api.PipelineRun;
-import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.Kube.RunCreation;
@@ -50,7 +50,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * The door on a real API server, in a namespace of its own for each test; Job controller, scheduler
  * and kubelet are played by hand.
  */
-final class RealDoor
+final class Fabric8KubeFixture
     implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback, AfterAllCallback {
 
   static final Instant NOW = Instant.parse("2026-01-31T12:00:30Z");
@@ -60,7 +60,7 @@ final class RealDoor
   /** Of the test, with all rights. */
   KubernetesClient client;
 
-  /** Of the door, with the rights that the chart grants and no others. */
+  /** Of the kube, with the rights that the chart grants and no others. */
   KubernetesClient operator;
 
   final Queue<RunKey> changes = new ConcurrentLinkedQueue<>();
@@ -131,12 +131,12 @@ final class RealDoor
     kube.start(PATIENCE);
   }
 
-  Given given(String name) {
+  AttemptFixture given(String name) {
     return given(name, "{}");
   }
 
-  Given given(String name, String podTemplate) {
-    return Given.parse(
+  AttemptFixture given(String name, String podTemplate) {
+    return AttemptFixture.parse(
         """
         object:
           apiVersion: luigi-operator.io/v1beta1
@@ -156,13 +156,13 @@ final class RealDoor
             .formatted(namespace, name, podTemplate));
   }
 
-  DryRun dryRun(String podTemplate) {
-    Given given = given("dry", podTemplate);
+  DryRunResult dryRun(String podTemplate) {
+    AttemptFixture given = given("dry", podTemplate);
     return kube.dryRun(given.run().key(), RequestJson.write(given.request()));
   }
 
   RunObject present(String name) {
-    Given given = given(name);
+    AttemptFixture given = given(name);
     return ((RunCreation.Present) kube.createRun(given.run().key(), given.object().spec()))
         .object();
   }
@@ -191,21 +191,21 @@ final class RealDoor
         .get();
   }
 
-  JobSeen created(Given given, RunObject owner) {
+  JobSeen created(AttemptFixture given, RunObject owner) {
     return ((JobCreation.Created) kube.createJob(given.run(), given.attempt(), owner)).job();
   }
 
-  AttemptSeen cached(Given given) {
+  AttemptSeen cached(AttemptFixture given) {
     return cached(kube, given);
   }
 
-  static AttemptSeen cached(Kube kube, Given given) {
+  static AttemptSeen cached(Kube kube, AttemptFixture given) {
     return kube.attempt(given.attempt(), Freshness.CACHED);
   }
 
   /** As the Job controller makes it, with its finalizer. */
   PodSeen gatedPod(String run, String... gates) {
-    Given given = given(run);
+    AttemptFixture given = given(run);
     JobSeen seen = created(given, present(run));
     Job job = client.batch().v1().jobs().inNamespace(namespace).withName(seen.name()).get();
     var template = job.getSpec().getTemplate();
@@ -272,7 +272,7 @@ final class RealDoor
                 .withNewStatus()
                 .withPhase(phase)
                 .addNewContainerStatus()
-                .withName(Marks.CONTAINER)
+                .withName(JobBlueprint.CONTAINER)
                 .withImage("flights:1")
                 .withImageID("flights:1")
                 .withReady(false)

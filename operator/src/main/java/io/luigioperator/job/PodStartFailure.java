@@ -9,7 +9,7 @@ import io.fabric8.kubernetes.api.model.ContainerStateWaiting;
 import io.fabric8.kubernetes.api.model.ContainerStatus;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
-import io.luigioperator.run.AttemptSeen.Trouble;
+import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.FailureCause;
 import java.time.Instant;
 import java.util.List;
@@ -18,7 +18,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /** Why a pod does not start, in the words of scheduler or kubelet. */
-final class PodTrouble {
+final class PodStartFailure {
 
   private static final Set<String> IMAGE =
       Set.of(
@@ -39,18 +39,18 @@ final class PodTrouble {
           "PreCreateHookError",
           "PreStartHookError");
 
-  private PodTrouble() {}
+  private PodStartFailure() {}
 
-  static Optional<Trouble> of(Pod pod) {
+  static Optional<StartFailure> of(Pod pod) {
     return unschedulable(pod).or(() -> waiting(pod));
   }
 
   /** Of a pod that ended without ever having started: the kubelet refused or evicted it. */
-  static Optional<Trouble> atTheEnd(Pod pod) {
+  static Optional<StartFailure> atTheEnd(Pod pod) {
     return Optional.ofNullable(pod.getStatus().getReason())
         .map(
             reason ->
-                new Trouble(
+                new StartFailure(
                     "Evicted".equals(reason) ? FailureCause.EVICTED : FailureCause.KILLED,
                     "the kubelet ended its pod before it started: %s: %s"
                         .formatted(
@@ -61,18 +61,18 @@ final class PodTrouble {
                     since(pod, Optional.empty())));
   }
 
-  private static Optional<Trouble> unschedulable(Pod pod) {
+  private static Optional<StartFailure> unschedulable(Pod pod) {
     return Observation.condition(pod, "PodScheduled")
         .filter(c -> "False".equals(c.getStatus()) && "Unschedulable".equals(c.getReason()))
         .map(
             c ->
-                new Trouble(
+                new StartFailure(
                     FailureCause.UNSCHEDULABLE,
                     Optional.ofNullable(c.getMessage()).orElse("no node fits"),
                     since(pod, Optional.of(c))));
   }
 
-  private static Optional<Trouble> waiting(Pod pod) {
+  private static Optional<StartFailure> waiting(Pod pod) {
     if (pod.getStatus() == null) {
       return Optional.empty();
     }
@@ -83,7 +83,7 @@ final class PodTrouble {
         .findFirst();
   }
 
-  private static Optional<Trouble> waiting(Pod pod, ContainerStatus status) {
+  private static Optional<StartFailure> waiting(Pod pod, ContainerStatus status) {
     ContainerStateWaiting waiting =
         Optional.ofNullable(status.getState()).map(ContainerState::getWaiting).orElse(null);
     if (waiting == null || waiting.getReason() == null) {
@@ -96,7 +96,7 @@ final class PodTrouble {
     Instant since = since(pod, Observation.condition(pod, "PodScheduled"));
     if (IMAGE.contains(waiting.getReason())) {
       return Optional.of(
-          new Trouble(
+          new StartFailure(
               FailureCause.IMAGE_PULL, "image %s: %s".formatted(status.getImage(), words), since));
     }
     if (!CONFIGURATION.contains(waiting.getReason())) {
@@ -104,10 +104,10 @@ final class PodTrouble {
     }
     return Optional.of(
         imageUser(status.getImage(), words)
-            .map(hint -> new Trouble(FailureCause.IMAGE_USER, hint, since))
+            .map(hint -> new StartFailure(FailureCause.IMAGE_USER, hint, since))
             .orElseGet(
                 () ->
-                    new Trouble(
+                    new StartFailure(
                         FailureCause.START_TIMEOUT,
                         "container %s: %s".formatted(status.getName(), words),
                         since)));

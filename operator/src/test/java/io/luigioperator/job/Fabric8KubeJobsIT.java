@@ -13,7 +13,7 @@ import io.fabric8.kubernetes.api.model.ResourceQuotaBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.luigioperator.ApiServer;
-import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.run.Attempt;
@@ -27,62 +27,62 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Jobs, gates and dry runs through the door, on a real API server. */
-class JobsAtTheDoorIT {
+/** Jobs, gates and dry runs through the kube, on a real API server. */
+class Fabric8KubeJobsIT {
 
-  @RegisterExtension static final RealDoor door = new RealDoor();
+  @RegisterExtension static final Fabric8KubeFixture kube = new Fabric8KubeFixture();
 
   // ---- Jobs
 
   @Test
   void createsAJobOnceAndTellsAStrangersFromOurs() {
-    Given given = door.given("once");
-    RunObject owner = door.present("once");
+    AttemptFixture given = kube.given("once");
+    RunObject owner = kube.present("once");
 
-    JobSeen made = door.created(given, owner);
+    JobSeen made = kube.created(given, owner);
     assertThat(made.token()).isEqualTo("t-1");
-    assertThat(door.kube.createJob(given.run(), given.attempt(), owner))
+    assertThat(kube.kube.createJob(given.run(), given.attempt(), owner))
         .isEqualTo(new JobCreation.Exists(made));
-    Attempt other = RealDoor.withToken(given.attempt(), "t-other");
-    assertThat(door.kube.createJob(given.run(), other, owner))
+    Attempt other = Fabric8KubeFixture.withToken(given.attempt(), "t-other");
+    assertThat(kube.kube.createJob(given.run(), other, owner))
         .as("its token tells that it is another claim's")
         .isEqualTo(new JobCreation.Exists(made));
 
-    Job job = door.client.batch().v1().jobs().inNamespace(door.namespace).withName("once-a1").get();
+    Job job = kube.client.batch().v1().jobs().inNamespace(kube.namespace).withName("once-a1").get();
     assertThat(job.getMetadata().getOwnerReferences().getFirst().getUid()).isEqualTo(owner.uid());
-    assertThat(door.kube.jobs()).contains(made);
+    assertThat(kube.kube.jobs()).contains(made);
 
-    door.kube.deleteJob(
-        new JobSeen(door.namespace, "once-a1", "no-such-uid", "t-1", RealDoor.NOW, false));
-    assertThat(door.kube.jobs()).contains(made);
-    door.kube.deleteJob(made);
-    assertThat(door.kube.jobs()).doesNotContain(made);
-    door.kube.deleteJob(made);
+    kube.kube.deleteJob(
+        new JobSeen(kube.namespace, "once-a1", "no-such-uid", "t-1", Fabric8KubeFixture.NOW, false));
+    assertThat(kube.kube.jobs()).contains(made);
+    kube.kube.deleteJob(made);
+    assertThat(kube.kube.jobs()).doesNotContain(made);
+    kube.kube.deleteJob(made);
   }
 
   @Test
   void isRefusedAJobInTheServersWords() {
-    Given given = door.given("refused");
-    RunObject owner = door.present("refused");
-    door.client.namespaces().withName(door.namespace).delete();
+    AttemptFixture given = kube.given("refused");
+    RunObject owner = kube.present("refused");
+    kube.client.namespaces().withName(kube.namespace).delete();
 
-    assertThat(door.kube.createJob(given.run(), given.attempt(), owner))
+    assertThat(kube.kube.createJob(given.run(), given.attempt(), owner))
         .isInstanceOfSatisfying(
             JobCreation.Refused.class,
             r -> assertThat(r.message()).contains("because it is being terminated"));
 
-    Given invalid = JobBlueprintTest.withPodTemplate("{spec: {nodeName: n}}");
-    assertThat(door.kube.createJob(invalid.run(), invalid.attempt(), invalid.object()))
+    AttemptFixture invalid = JobBlueprintTest.withPodTemplate("{spec: {nodeName: n}}");
+    assertThat(kube.kube.createJob(invalid.run(), invalid.attempt(), invalid.object()))
         .isInstanceOfSatisfying(
             JobCreation.Refused.class, r -> assertThat(r.message()).contains("spec.nodeName"));
   }
 
   @Test
   void aRightThatIsMissingRefusesAJobAndConcludesNothingElse() {
-    Given given = door.given("forbidden");
-    RunObject owner = door.present("forbidden");
+    AttemptFixture given = kube.given("forbidden");
+    RunObject owner = kube.present("forbidden");
     try (KubernetesClient nobody = ApiServer.clientOf("nobody")) {
-      Fabric8Kube without = door.newKube(nobody);
+      Fabric8Kube without = kube.newKube(nobody);
 
       assertThat(without.createJob(given.run(), given.attempt(), owner))
           .isInstanceOfSatisfying(
@@ -91,13 +91,13 @@ class JobsAtTheDoorIT {
                   assertThat(r.message())
                       .contains("User \"nobody\" cannot create resource \"jobs\""));
       assertThat(without.dryRun(given.run().key(), given.run().origin().request()))
-          .isInstanceOfSatisfying(DryRun.Refused.class, r -> assertThat(r.permanent()).isFalse());
+          .isInstanceOfSatisfying(DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
       assertThatThrownBy(without::jobs)
           .isInstanceOf(KubeForbidden.class)
           .hasMessageContaining("cannot list resource \"jobs\"");
       assertThatThrownBy(() -> without.run(given.run().key(), Freshness.LIVE))
           .isInstanceOf(KubeForbidden.class);
-      assertThatThrownBy(() -> without.namespace(door.namespace)).isInstanceOf(KubeForbidden.class);
+      assertThatThrownBy(() -> without.namespace(kube.namespace)).isInstanceOf(KubeForbidden.class);
       assertThatThrownBy(() -> without.deleteRun(given.run().key(), owner.uid()))
           .isInstanceOf(KubeForbidden.class);
       without.warn(owner, "RunFailed", "lost, and nobody minds");
@@ -108,19 +108,19 @@ class JobsAtTheDoorIT {
 
   @Test
   void opensTheGateOfThisPodOnce() {
-    PodSeen pod = door.gatedPod("gate");
+    PodSeen pod = kube.gatedPod("gate");
     assertThat(pod.gated()).isTrue();
     assertThat(pod.jobUid()).isNotEmpty();
 
-    assertThat(door.kube.openGate(pod)).isTrue();
+    assertThat(kube.kube.openGate(pod)).isTrue();
 
-    assertThat(door.gates(pod)).isEmpty();
-    assertThat(door.kube.openGate(pod)).as("open already").isFalse();
+    assertThat(kube.gates(pod)).isEmpty();
+    assertThat(kube.kube.openGate(pod)).as("open already").isFalse();
   }
 
   @Test
   void opensNoGateOfAnotherPodOfTheSameName() {
-    PodSeen pod = door.gatedPod("stale");
+    PodSeen pod = kube.gatedPod("stale");
     PodSeen stale =
         Pods.gated(
             pod.namespace(),
@@ -129,46 +129,46 @@ class JobsAtTheDoorIT {
             pod.token(),
             pod.jobUid());
 
-    assertThat(door.kube.openGate(stale)).isFalse();
+    assertThat(kube.kube.openGate(stale)).isFalse();
 
-    assertThat(door.gates(pod)).containsExactly(Marks.GATE);
-    door.kube.deletePod(pod.namespace(), pod.name(), stale.uid());
-    assertThat(door.client.resource(RealDoor.podOf(pod)).get()).isNotNull();
+    assertThat(kube.gates(pod)).containsExactly(SchedulingGate.NAME);
+    kube.kube.deletePod(pod.namespace(), pod.name(), stale.uid());
+    assertThat(kube.client.resource(Fabric8KubeFixture.podOf(pod)).get()).isNotNull();
   }
 
   @Test
   void leavesTheGatesOfOthersClosed() {
-    PodSeen before = door.gatedPod("before", "example.com/a", Marks.GATE, "example.com/b");
-    PodSeen after = door.gatedPod("after", Marks.GATE, "example.com/b");
+    PodSeen before = kube.gatedPod("before", "example.com/a", SchedulingGate.NAME, "example.com/b");
+    PodSeen after = kube.gatedPod("after", SchedulingGate.NAME, "example.com/b");
 
-    assertThat(door.kube.openGate(before)).isTrue();
-    assertThat(door.kube.openGate(after)).isTrue();
+    assertThat(kube.kube.openGate(before)).isTrue();
+    assertThat(kube.kube.openGate(after)).isTrue();
 
-    assertThat(door.gates(before)).containsExactly("example.com/a", "example.com/b");
-    assertThat(door.gates(after)).containsExactly("example.com/b");
-    assertThat(door.kube.openGate(before)).isFalse();
+    assertThat(kube.gates(before)).containsExactly("example.com/a", "example.com/b");
+    assertThat(kube.gates(after)).containsExactly("example.com/b");
+    assertThat(kube.kube.openGate(before)).isFalse();
   }
 
   @Test
   void opensNoGateOfAPodThatIsGone() {
-    PodSeen pod = door.gatedPod("gone");
-    door.kube.deletePod(pod.namespace(), pod.name(), pod.uid());
-    door.letGo(pod);
+    PodSeen pod = kube.gatedPod("gone");
+    kube.kube.deletePod(pod.namespace(), pod.name(), pod.uid());
+    kube.letGo(pod);
 
-    assertThat(door.kube.openGate(pod)).isFalse();
-    door.kube.deletePod(pod.namespace(), pod.name(), pod.uid());
+    assertThat(kube.kube.openGate(pod)).isFalse();
+    kube.kube.deletePod(pod.namespace(), pod.name(), pod.uid());
   }
 
   // ---- the dry run
 
   @Test
   void asksTheServerWithoutLeavingAnything() {
-    Given given = door.given("dry");
+    AttemptFixture given = kube.given("dry");
 
-    assertThat(door.dryRun("{}")).isEqualTo(new DryRun.Allowed());
-    assertThat(door.client.pods().inNamespace(door.namespace).list().getItems()).isEmpty();
-    assertThat(door.kube.dryRun(given.run().key(), given.run().origin().request()))
-        .isEqualTo(new DryRun.Allowed());
+    assertThat(kube.dryRun("{}")).isEqualTo(new DryRunResult.Allowed());
+    assertThat(kube.client.pods().inNamespace(kube.namespace).list().getItems()).isEmpty();
+    assertThat(kube.kube.dryRun(given.run().key(), given.run().origin().request()))
+        .isEqualTo(new DryRunResult.Allowed());
   }
 
   @ParameterizedTest
@@ -186,9 +186,9 @@ class JobsAtTheDoorIT {
           {spec: {containers: [{name: luigi, securityContext: {privileged: true}}]}} | privileged
           """)
   void hearsWhatIsWrongWithATemplate(String template, String words) {
-    assertThat(door.dryRun(template))
+    assertThat(kube.dryRun(template))
         .isInstanceOfSatisfying(
-            DryRun.Refused.class,
+            DryRunResult.Refused.class,
             r -> {
               assertThat(r.message()).contains(words);
               assertThat(r.permanent()).isTrue();
@@ -197,22 +197,22 @@ class JobsAtTheDoorIT {
 
   @Test
   void waitsForWhatMayPass() {
-    assertThat(door.dryRun("{spec: {priorityClassName: none-such}}"))
+    assertThat(kube.dryRun("{spec: {priorityClassName: none-such}}"))
         .isInstanceOfSatisfying(
-            DryRun.Refused.class,
+            DryRunResult.Refused.class,
             r -> {
               assertThat(r.message()).contains("no PriorityClass with name none-such");
               assertThat(r.permanent()).isFalse();
             });
-    assertThat(door.dryRun("{spec: {runtimeClassName: none-such}}"))
-        .isInstanceOfSatisfying(DryRun.Refused.class, r -> assertThat(r.permanent()).isFalse());
+    assertThat(kube.dryRun("{spec: {runtimeClassName: none-such}}"))
+        .isInstanceOfSatisfying(DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
 
     var quota =
-        door.client
+        kube.client
             .resource(
                 new ResourceQuotaBuilder()
                     .withNewMetadata()
-                    .withNamespace(door.namespace)
+                    .withNamespace(kube.namespace)
                     .withName("no-pods")
                     .endMetadata()
                     .withNewSpec()
@@ -220,7 +220,7 @@ class JobsAtTheDoorIT {
                     .endSpec()
                     .build())
             .create();
-    door.client
+    kube.client
         .resource(
             new ResourceQuotaBuilder(quota)
                 .withNewStatus()
@@ -231,18 +231,18 @@ class JobsAtTheDoorIT {
         .updateStatus();
     // the quota reaches the admission plugin through a cache of its own
     await()
-        .atMost(RealDoor.PATIENCE)
+        .atMost(Fabric8KubeFixture.PATIENCE)
         .untilAsserted(
             () ->
-                assertThat(door.dryRun("{}"))
+                assertThat(kube.dryRun("{}"))
                     .isInstanceOfSatisfying(
-                        DryRun.Refused.class,
+                        DryRunResult.Refused.class,
                         r -> {
                           assertThat(r.message()).contains("exceeded quota: no-pods");
                           assertThat(r.permanent()).isFalse();
                         }));
     assertThat(
-            door.kube.dryRun(new RunKey("nowhere", "x"), door.given("x").run().origin().request()))
-        .isInstanceOfSatisfying(DryRun.Refused.class, r -> assertThat(r.permanent()).isFalse());
+            kube.kube.dryRun(new RunKey("nowhere", "x"), kube.given("x").run().origin().request()))
+        .isInstanceOfSatisfying(DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
   }
 }

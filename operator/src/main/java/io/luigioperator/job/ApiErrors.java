@@ -13,13 +13,13 @@ import java.util.function.Supplier;
  * What an error of the API server means. One that did not answer, is overloaded or broken says
  * nothing about our objects; one that answers and refuses does.
  */
-final class Answers {
+final class ApiErrors {
 
   static final int UNPROCESSABLE = 422;
 
   private static final int MAX_DEPTH = 10;
 
-  private Answers() {}
+  private ApiErrors() {}
 
   /** Asks something that has no other answer: any error means later, or not to us. */
   static <T> T ask(String what, Supplier<T> call) {

@@ -23,42 +23,42 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** Clusters and PipelineRuns through the door, on a real API server. */
-class RunsAtTheDoorIT {
+/** Clusters and PipelineRuns through the kube, on a real API server. */
+class Fabric8KubeRunsIT {
 
-  @RegisterExtension static final RealDoor door = new RealDoor();
+  @RegisterExtension static final Fabric8KubeFixture kube = new Fabric8KubeFixture();
 
   // ---- the cluster
 
   @Test
   void knowsTheClusterByItsSystemNamespace() {
-    assertThat(door.kube.identity())
-        .isEqualTo(door.client.namespaces().withName("kube-system").get().getMetadata().getUid());
-    assertThat(door.kube.crdEstablished()).isTrue();
-    assertThatThrownBy(() -> door.operator.secrets().inNamespace(door.namespace).list())
+    assertThat(kube.kube.identity())
+        .isEqualTo(kube.client.namespaces().withName("kube-system").get().getMetadata().getUid());
+    assertThat(kube.kube.crdEstablished()).isTrue();
+    assertThatThrownBy(() -> kube.operator.secrets().inNamespace(kube.namespace).list())
         .as("all this with the rights of the chart")
         .hasMessageContaining("cannot list resource \"secrets\"");
   }
 
   @Test
   void tellsTheStatesOfANamespace() {
-    assertThat(door.kube.namespace("nowhere")).isEqualTo(NamespaceState.ABSENT);
-    assertThat(door.kube.namespace(door.namespace)).isEqualTo(NamespaceState.ACTIVE);
-    door.client.namespaces().withName(door.namespace).delete(); // nobody finalizes it here
-    assertThat(door.kube.namespace(door.namespace)).isEqualTo(NamespaceState.TERMINATING);
+    assertThat(kube.kube.namespace("nowhere")).isEqualTo(NamespaceState.ABSENT);
+    assertThat(kube.kube.namespace(kube.namespace)).isEqualTo(NamespaceState.ACTIVE);
+    kube.client.namespaces().withName(kube.namespace).delete(); // nobody finalizes it here
+    assertThat(kube.kube.namespace(kube.namespace)).isEqualTo(NamespaceState.TERMINATING);
   }
 
   @Test
   void tellsTheStatesOfANode() {
-    String name = "node-" + door.namespace;
-    assertThat(door.kube.node(name)).isEqualTo(NodeSeen.gone());
+    String name = "node-" + kube.namespace;
+    assertThat(kube.kube.node(name)).isEqualTo(NodeSeen.gone());
     var node =
-        door.client
+        kube.client
             .resource(new NodeBuilder().withNewMetadata().withName(name).endMetadata().build())
             .create();
-    assertThat(door.kube.node(name).health()).isEqualTo(NodeSeen.Health.NOT_READY);
+    assertThat(kube.kube.node(name).health()).isEqualTo(NodeSeen.Health.NOT_READY);
     node =
-        door.client
+        kube.client
             .resource(
                 new NodeBuilder(node)
                     .withNewStatus()
@@ -70,9 +70,9 @@ class RunsAtTheDoorIT {
                     .endStatus()
                     .build())
             .updateStatus();
-    assertThat(door.kube.node(name))
+    assertThat(kube.kube.node(name))
         .isEqualTo(new NodeSeen(NodeSeen.Health.READY, Instant.parse("2026-01-31T11:00:00Z")));
-    door.client
+    kube.client
         .nodes()
         .withName(name)
         .edit(
@@ -83,58 +83,58 @@ class RunsAtTheDoorIT {
                         "NoExecute", "node.kubernetes.io/out-of-service", null, "nodeshutdown")
                     .endSpec()
                     .build());
-    assertThat(door.kube.node(name).health()).isEqualTo(NodeSeen.Health.OUT_OF_SERVICE);
+    assertThat(kube.kube.node(name).health()).isEqualTo(NodeSeen.Health.OUT_OF_SERVICE);
   }
 
   // ---- PipelineRuns
 
   @Test
   void createsTheObjectOfARunOnce() {
-    Given given = door.given("mirrored");
-    assertThat(door.kube.run(given.run().key(), Freshness.LIVE)).isEmpty();
+    AttemptFixture given = kube.given("mirrored");
+    assertThat(kube.kube.run(given.run().key(), Freshness.LIVE)).isEmpty();
 
-    RunCreation first = door.kube.createRun(given.run().key(), given.object().spec());
-    RunCreation second = door.kube.createRun(given.run().key(), given.object().spec());
+    RunCreation first = kube.kube.createRun(given.run().key(), given.object().spec());
+    RunCreation second = kube.kube.createRun(given.run().key(), given.object().spec());
 
     assertThat(first).isEqualTo(second);
     RunObject object = ((RunCreation.Present) first).object();
     assertThat(object.ours()).isTrue();
     assertThat(object.spec()).isEqualTo(given.object().spec());
     assertThat(object.status().orElseThrow().phase()).isEqualTo(Phase.Pending);
-    assertThat(door.kube.run(given.run().key(), Freshness.LIVE)).contains(object);
-    assertThat(door.manifest(given.run().key()).getMetadata().getLabels())
+    assertThat(kube.kube.run(given.run().key(), Freshness.LIVE)).contains(object);
+    assertThat(kube.manifest(given.run().key()).getMetadata().getLabels())
         .containsEntry("luigi-operator.io/client", "UA")
         .containsEntry("luigi-operator.io/date", "2013-01-15");
   }
 
   @Test
   void isRefusedAnObjectInTheServersWords() {
-    Given given = door.given("refused");
+    AttemptFixture given = kube.given("refused");
     RunKey elsewhere = new RunKey("nowhere", "refused");
 
-    assertThat(door.kube.createRun(elsewhere, given.object().spec()))
+    assertThat(kube.kube.createRun(elsewhere, given.object().spec()))
         .isInstanceOfSatisfying(
             RunCreation.NotNow.class,
             r -> assertThat(r.message()).contains("namespaces \"nowhere\" not found"));
-    assertThat(door.kube.createRun(new RunKey(door.namespace, "UPPER"), given.object().spec()))
+    assertThat(kube.kube.createRun(new RunKey(kube.namespace, "UPPER"), given.object().spec()))
         .isInstanceOf(RunCreation.Refused.class);
   }
 
   @Test
   void deletesAnObjectByUidOnly() {
-    RunObject object = door.present("deleted");
+    RunObject object = kube.present("deleted");
 
-    door.kube.deleteRun(object.key(), "11111111-1111-4111-8111-111111111111");
-    assertThat(door.kube.run(object.key(), Freshness.LIVE)).isPresent();
+    kube.kube.deleteRun(object.key(), "11111111-1111-4111-8111-111111111111");
+    assertThat(kube.kube.run(object.key(), Freshness.LIVE)).isPresent();
 
-    door.kube.deleteRun(object.key(), object.uid());
-    assertThat(door.kube.run(object.key(), Freshness.LIVE)).isEmpty();
-    door.kube.deleteRun(object.key(), object.uid());
+    kube.kube.deleteRun(object.key(), object.uid());
+    assertThat(kube.kube.run(object.key(), Freshness.LIVE)).isEmpty();
+    kube.kube.deleteRun(object.key(), object.uid());
   }
 
   @Test
   void replacesAStatusAsAWhole() {
-    RunObject object = door.present("status");
+    RunObject object = kube.present("status");
     PipelineRunStatus running =
         PipelineRunStatus.builder()
             .observedGeneration(1L)
@@ -143,36 +143,36 @@ class RunsAtTheDoorIT {
             .message("words")
             .conditions(
                 List.of(
-                    RealDoor.condition("Accepted", "True"), RealDoor.condition("Queued", "False")))
-            .startTime(RealDoor.NOW)
+                    Fabric8KubeFixture.condition("Accepted", "True"), Fabric8KubeFixture.condition("Queued", "False")))
+            .startTime(Fabric8KubeFixture.NOW)
             .luigi(new LuigiStatus(4, 1, 0, 1, 2, "1/4", List.of("A")))
             .build();
     PipelineRunStatus done =
         PipelineRunStatus.builder()
             .observedGeneration(2L)
             .phase(Phase.Succeeded)
-            .conditions(List.of(RealDoor.condition("Finished", "True")))
+            .conditions(List.of(Fabric8KubeFixture.condition("Finished", "True")))
             .luigi(new LuigiStatus(4, 1, 3, 0, 0, "4/4", List.of()))
             .build();
 
-    assertThat(door.kube.writeStatus(object, running)).isTrue();
-    RunObject shown = door.kube.run(object.key(), Freshness.LIVE).orElseThrow();
+    assertThat(kube.kube.writeStatus(object, running)).isTrue();
+    RunObject shown = kube.kube.run(object.key(), Freshness.LIVE).orElseThrow();
     assertThat(shown.status()).contains(running);
 
-    assertThat(door.kube.writeStatus(shown, done)).isTrue();
-    assertThat(door.kube.run(object.key(), Freshness.LIVE).orElseThrow().status()).contains(done);
-    assertThat(door.manifest(object.key()).getMetadata().getGeneration())
+    assertThat(kube.kube.writeStatus(shown, done)).isTrue();
+    assertThat(kube.kube.run(object.key(), Freshness.LIVE).orElseThrow().status()).contains(done);
+    assertThat(kube.manifest(object.key()).getMetadata().getGeneration())
         .as("no spec was touched")
         .isEqualTo(1);
   }
 
   @Test
   void aLateWriterOfAStatusUndoesNothing() {
-    RunObject object = door.present("late");
-    Fabric8Kube late = door.newKube(door.operator);
+    RunObject object = kube.present("late");
+    Fabric8Kube late = kube.newKube(kube.operator);
     RunObject old = late.run(object.key(), Freshness.LIVE).orElseThrow();
     PipelineRunStatus done = PipelineRunStatus.builder().phase(Phase.Succeeded).build();
-    assertThat(door.kube.writeStatus(object, done)).isTrue();
+    assertThat(kube.kube.writeStatus(object, done)).isTrue();
 
     PipelineRunStatus running = PipelineRunStatus.builder().phase(Phase.Running).build();
     assertThat(late.writeStatus(old, running)).isFalse();
@@ -184,26 +184,26 @@ class RunsAtTheDoorIT {
 
   @Test
   void writesNoStatusOfAnotherObjectOfTheSameName() {
-    RunObject first = door.present("again");
-    door.kube.deleteRun(first.key(), first.uid());
-    RunObject second = door.present("again");
+    RunObject first = kube.present("again");
+    kube.kube.deleteRun(first.key(), first.uid());
+    RunObject second = kube.present("again");
 
-    door.kube.writeStatus(first, PipelineRunStatus.builder().phase(Phase.Succeeded).build());
+    kube.kube.writeStatus(first, PipelineRunStatus.builder().phase(Phase.Succeeded).build());
 
-    assertThat(door.kube.run(second.key(), Freshness.LIVE)).contains(second);
-    door.kube.deleteRun(second.key(), second.uid());
-    door.kube.writeStatus(second, PipelineRunStatus.builder().phase(Phase.Succeeded).build());
+    assertThat(kube.kube.run(second.key(), Freshness.LIVE)).contains(second);
+    kube.kube.deleteRun(second.key(), second.uid());
+    kube.kube.writeStatus(second, PipelineRunStatus.builder().phase(Phase.Succeeded).build());
   }
 
   @Test
   void warnsOncePerReasonObjectAndMinute() {
-    RunObject object = door.present("warned");
-    door.kube.warn(object, "AttemptFailed", "first");
-    door.kube.warn(object, "AttemptFailed", "second");
-    door.newKube(door.operator).warn(object, "AttemptFailed", "from another operator");
-    door.kube.warn(object, "RunFailed", "x".repeat(2000));
+    RunObject object = kube.present("warned");
+    kube.kube.warn(object, "AttemptFailed", "first");
+    kube.kube.warn(object, "AttemptFailed", "second");
+    kube.newKube(kube.operator).warn(object, "AttemptFailed", "from another operator");
+    kube.kube.warn(object, "RunFailed", "x".repeat(2000));
 
-    List<Event> events = door.client.v1().events().inNamespace(door.namespace).list().getItems();
+    List<Event> events = kube.client.v1().events().inNamespace(kube.namespace).list().getItems();
     assertThat(events)
         .extracting(Event::getReason)
         .containsExactlyInAnyOrder("AttemptFailed", "RunFailed");

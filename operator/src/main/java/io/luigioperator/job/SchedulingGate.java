@@ -18,7 +18,10 @@ import java.util.stream.IntStream;
  * Opens the scheduling gate of one pod, by its UID: the moment an attempt starts. One patch tests
  * and removes, so that a request that comes late or twice opens nothing else.
  */
-final class Gate {
+final class SchedulingGate {
+
+  /** The scheduling gate that every pod of the operator is created with. */
+  static final String NAME = Labels.GROUP + "launch";
 
   /** Nearly always ours is the only one. */
   private static final int FIRST_GUESS = 0;
@@ -26,7 +29,7 @@ final class Gate {
   private final KubernetesClient client;
   private final ClusterView view;
 
-  Gate(KubernetesClient client, ClusterView view) {
+  SchedulingGate(KubernetesClient client, ClusterView view) {
     this.client = client;
     this.view = view;
   }
@@ -37,8 +40,8 @@ final class Gate {
     try {
       return patch(pod, FIRST_GUESS);
     } catch (KubernetesClientException e) {
-      if (e.getCode() != Answers.UNPROCESSABLE) {
-        throw Answers.failure(what, e);
+      if (e.getCode() != ApiErrors.UNPROCESSABLE) {
+        throw ApiErrors.failure(what, e);
       }
       // another pod, open already, or others have put their gates before ours
       OptionalInt index = indexNow(pod, what);
@@ -46,9 +49,9 @@ final class Gate {
         return false;
       }
       if (index.getAsInt() == FIRST_GUESS) {
-        throw Answers.failure(what, e);
+        throw ApiErrors.failure(what, e);
       }
-      return Answers.ask(what, () -> patch(pod, index.getAsInt()));
+      return ApiErrors.ask(what, () -> patch(pod, index.getAsInt()));
     }
   }
 
@@ -59,7 +62,7 @@ final class Gate {
          {"op":"test","path":"/spec/schedulingGates/%d/name","value":"%s"},
          {"op":"remove","path":"/spec/schedulingGates/%d"}]
         """
-            .formatted(pod.uid(), index, Marks.GATE, index);
+            .formatted(pod.uid(), index, NAME, index);
     try {
       // of an item at hand: by name alone the client would read the pod first
       view.saw(
@@ -74,7 +77,7 @@ final class Gate {
               .patch(PatchContext.of(PatchType.JSON), patch));
       return true;
     } catch (KubernetesClientException e) {
-      if (Answers.isNotFound(e)) {
+      if (ApiErrors.isNotFound(e)) {
         return false;
       }
       throw e;
@@ -83,7 +86,7 @@ final class Gate {
 
   private OptionalInt indexNow(PodSeen pod, String what) {
     Pod now =
-        Answers.ask(
+        ApiErrors.ask(
             what, () -> client.pods().inNamespace(pod.namespace()).withName(pod.name()).get());
     if (now == null || !now.getMetadata().getUid().equals(pod.uid())) {
       return OptionalInt.empty();
@@ -91,7 +94,7 @@ final class Gate {
     view.saw(now);
     var gates = now.getSpec().getSchedulingGates();
     return IntStream.range(0, gates.size())
-        .filter(i -> Marks.GATE.equals(gates.get(i).getName()))
+        .filter(i -> NAME.equals(gates.get(i).getName()))
         .findFirst();
   }
 }

@@ -30,10 +30,10 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /** The door before an API server that says what a test tells it to say. */
-final class ScriptedDoor implements AutoCloseable {
+final class ScriptedKube implements AutoCloseable {
 
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
-  static final Given GIVEN = JobBlueprintTest.withPodTemplate("{}");
+  static final AttemptFixture GIVEN = JobBlueprintTest.withPodTemplate("{}");
   static final RunKey KEY = GIVEN.run().key();
   static final PodSeen POD =
       Observation.pod(
@@ -44,7 +44,7 @@ final class ScriptedDoor implements AutoCloseable {
               .withUid("u-1")
               .endMetadata()
               .withNewSpec()
-              .addNewSchedulingGate(Marks.GATE)
+              .addNewSchedulingGate(SchedulingGate.NAME)
               .endSpec()
               .build());
   static final JobSeen JOB = new JobSeen("flights", "overlay-a1", "j-1", "t-1", NOW, false);
@@ -55,7 +55,7 @@ final class ScriptedDoor implements AutoCloseable {
   private final List<KubernetesClient> opened = new ArrayList<>();
   final Fabric8Kube kube = kube(config);
 
-  ScriptedDoor() throws IOException {}
+  ScriptedKube() throws IOException {}
 
   @Override
   public void close() {
@@ -123,13 +123,13 @@ final class ScriptedDoor implements AutoCloseable {
   }
 
   static Answer ok(Object body) {
-    return new Answer(200, Given.KUBERNETES.asJson(body));
+    return new Answer(200, AttemptFixture.KUBERNETES.asJson(body));
   }
 
   static Answer status(int code, String reason, String message) {
     return new Answer(
         code,
-        Given.KUBERNETES.asJson(
+        AttemptFixture.KUBERNETES.asJson(
             new StatusBuilder()
                 .withStatus("Failure")
                 .withCode(code)

@@ -5,11 +5,11 @@
 package io.luigioperator.job;
 
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.luigioperator.job.Kube.DryRun;
+import io.luigioperator.job.Kube.DryRunResult;
 import java.util.List;
 
 /** What a refused dry run of a pod means: is the template wrong, or may it pass later? */
-final class PodVerdict {
+final class DryRunRefusal {
 
   /** What the API server says when something around the pod is missing or used up. */
   private static final List<String> PASSING =
@@ -24,20 +24,20 @@ final class PodVerdict {
 
   private static final String BLIND_WEBHOOK = "does not support dry run";
 
-  private PodVerdict() {}
+  private DryRunRefusal() {}
 
-  static DryRun of(KubernetesClientException e) {
-    String words = Answers.words(e);
+  static DryRunResult of(KubernetesClientException e) {
+    String words = ApiErrors.words(e);
     if (words.contains(BLIND_WEBHOOK)) {
       // a webhook of the cluster cannot be asked in advance: it says nothing about this pod
-      return new DryRun.Allowed();
+      return new DryRunResult.Allowed();
     }
-    return new DryRun.Refused(words, !mayPass(e));
+    return new DryRunResult.Refused(words, !mayPass(e));
   }
 
   /** Whether the refusal is about what is around the object, of whatever kind. */
   static boolean mayPass(KubernetesClientException e) {
-    String words = Answers.words(e);
-    return Answers.isNotFound(e) || PASSING.stream().anyMatch(words::contains);
+    String words = ApiErrors.words(e);
+    return ApiErrors.isNotFound(e) || PASSING.stream().anyMatch(words::contains);
   }
 }

@@ -1,0 +1,33 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+/** Label keys and values that the operator sets on its Jobs, pods and PipelineRuns. */
+public final class Labels {
+
+  /** Prefix of every label and annotation key of this product. */
+  static final String GROUP = "luigi-operator.io/";
+
+  public static final String MANAGED_BY = "app.kubernetes.io/managed-by";
+
+  /** Value of {@link #MANAGED_BY}. */
+  public static final String OPERATOR = "luigi-operator";
+
+  public static final String VERSION = "app.kubernetes.io/version";
+
+  /** On a Job and its pod: the name of the run. */
+  public static final String RUN = GROUP + "run";
+
+  public static final String CLIENT = GROUP + "client";
+  public static final String SCHEDULE = GROUP + "schedule";
+  public static final String DATE = GROUP + "date";
+
+  private Labels() {}
+
+  /** Whether only the operator may set this label or annotation key. */
+  static boolean isReserved(String key) {
+    return key.startsWith(GROUP) || key.equals(MANAGED_BY) || key.equals(VERSION);
+  }
+}

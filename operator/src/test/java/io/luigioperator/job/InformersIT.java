@@ -1,0 +1,220 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.luigioperator.api.Phase;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptSeen;
+import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
+import io.luigioperator.run.Verdict;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** What the door has seen and remembers, on a real API server. */
+class InformersIT {
+
+  @RegisterExtension static final Fabric8KubeFixture kube = new Fabric8KubeFixture();
+
+  // ---- watching
+
+  @Test
+  void seesAndRemembersTheEndOfADeletedPod() throws IOException {
+    kube.watch();
+    AttemptFixture given = kube.given("ends");
+    PodSeen pod = kube.gatedPod("ends");
+    kube.kube.openGate(pod);
+    kube.bind(pod, "node-1");
+    String message =
+        Files.readString(Path.of("../luigi-image/tests/golden/termination-succeeded.json"))
+            .replace("c0ffee00-1d2e-4f3a-8b4c-5d6e7f809102", "t-1");
+    kube.end(pod, "Succeeded", 0, message);
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> kube.cached(given).pod(pod.uid()).get().ending().isPresent());
+    kube.changes.clear();
+
+    kube.kube.deletePod(kube.namespace, pod.name(), pod.uid());
+    kube.letGo(pod);
+
+    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.cached(given).pod(pod.uid()).get().gone());
+    for (AttemptSeen seen :
+        List.of(kube.cached(given), kube.kube.attempt(given.attempt(), Freshness.LIVE))) {
+      PodSeen last = seen.pod(pod.uid()).orElseThrow();
+      assertThat(last.gone()).isTrue();
+      assertThat(last.node()).contains("node-1");
+      assertThat(last.ending().orElseThrow().cause()).isEqualTo(Verdict.SUCCEEDED);
+      assertThat(seen.job()).isPresent();
+    }
+    assertThat(kube.kube.attempt(given.attempt(), Freshness.LIVE).live()).isTrue();
+    assertThat(kube.newKube(kube.operator).attempt(given.attempt(), Freshness.LIVE).pods())
+        .as("who did not watch knows nothing of it")
+        .isEmpty();
+    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.changes.contains(given.run().key()));
+  }
+
+  @Test
+  void aPodDeletedOnItsNodeIsNoCleanEnd() {
+    kube.watch();
+    AttemptFixture given = kube.given("forced");
+    PodSeen pod = kube.gatedPod("forced");
+    kube.kube.openGate(pod);
+    kube.bind(pod, "node-1");
+    kube.client.resource(Fabric8KubeFixture.podOf(pod)).withGracePeriod(0).delete();
+    kube.letGo(pod);
+
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> kube.cached(given).pod(pod.uid()).filter(PodSeen::gone).isPresent());
+    assertThat(kube.cached(given).pod(pod.uid()).orElseThrow().ending()).isEmpty();
+  }
+
+  @Test
+  void aPodDeletedWithoutANodeIsACleanEnd() {
+    kube.watch();
+    AttemptFixture given = kube.given("never");
+    PodSeen pod = kube.gatedPod("never");
+    kube.kube.openGate(pod);
+    kube.kube.deletePod(kube.namespace, pod.name(), pod.uid());
+    kube.letGo(pod);
+
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> kube.cached(given).pod(pod.uid()).filter(PodSeen::gone).isPresent());
+    assertThat(kube.cached(given).pod(pod.uid()).orElseThrow().ending().orElseThrow().cause())
+        .isEqualTo(FailureCause.POD_DELETED);
+  }
+
+  @Test
+  void aPodThatLostItsLabelsIsStillThere() {
+    kube.watch();
+    AttemptFixture given = kube.given("bare");
+    PodSeen pod = kube.gatedPod("bare");
+    kube.kube.openGate(pod);
+    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.cached(given).pod(pod.uid()).isPresent());
+
+    kube.client
+        .pods()
+        .inNamespace(kube.namespace)
+        .withName(pod.name())
+        .edit(
+            p ->
+                new PodBuilder(p)
+                    .editMetadata()
+                    .withLabels(Map.of())
+                    .withAnnotations(Map.of())
+                    .endMetadata()
+                    .build());
+
+    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.cached(given).pod(pod.uid()).isEmpty());
+    Attempt bound = given.bound(pod.jobUid(), pod.uid());
+    PodSeen seen = kube.kube.attempt(bound, Freshness.LIVE).pod(pod.uid()).orElseThrow();
+    assertThat(seen.gone()).isFalse();
+    assertThat(seen.ending()).isEmpty();
+  }
+
+  @Test
+  void knowsTheNewestOfWhatItDidItself() {
+    kube.watch();
+    AttemptFixture given = kube.given("own");
+    PodSeen pod = kube.gatedPod("own");
+    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.cached(given).pod(pod.uid()).isPresent());
+
+    kube.kube.openGate(pod);
+    assertThat(kube.cached(given).pod(pod.uid()).orElseThrow().gated())
+        .as("at once, not when the watch tells")
+        .isFalse();
+    RunObject object = kube.kube.run(given.run().key(), Freshness.LIVE).orElseThrow();
+    PipelineRunStatus status = PipelineRunStatus.builder().phase(Phase.Running).build();
+    kube.kube.writeStatus(object, status);
+    assertThat(kube.kube.run(object.key(), Freshness.CACHED).orElseThrow().status())
+        .contains(status);
+    assertThat(kube.created(kube.given("own2"), kube.present("own2")).token()).isEqualTo("t-1");
+    assertThat(kube.cached(kube.given("own2")).job()).isPresent();
+  }
+
+  @Test
+  void wakesARunWhenSomethingOfItChanges() {
+    kube.watch();
+    RunObject object = kube.present("woken");
+    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.changes.contains(object.key()));
+    assertThat(kube.kube.run(object.key(), Freshness.CACHED)).contains(object);
+
+    kube.changes.clear();
+    kube.kube.deleteRun(object.key(), object.uid());
+    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.changes.contains(object.key()));
+    assertThat(kube.kube.run(object.key(), Freshness.CACHED)).isEmpty();
+    assertThat(kube.kube.brokenInformers()).isEmpty();
+  }
+
+  @Test
+  void watchesOnlyTheNamespacesItServes() {
+    String other = kube.namespace;
+    kube.makeNamespace();
+    Fabric8Kube narrow = kube.newKube(kube.operator, kube.namespace);
+    narrow.onChange(kube.changes::add);
+    assertThat(narrow.brokenInformers().orElseThrow())
+        .as("before it starts")
+        .contains("Job in namespace " + kube.namespace, "PipelineSchedule in namespace");
+    narrow.start(Fabric8KubeFixture.PATIENCE);
+    RunKey elsewhere = new RunKey(other, "elsewhere");
+    kube.kube.createRun(elsewhere, kube.given("elsewhere").object().spec());
+    kube.gatedPod("here");
+
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> Fabric8KubeFixture.cached(narrow, kube.given("here")).pods().size() == 1);
+    assertThat(Fabric8KubeFixture.cached(narrow, kube.given("here")).job()).isPresent();
+    assertThat(narrow.jobs()).hasSize(1);
+    assertThat(narrow.pods()).hasSize(1);
+    assertThat(kube.changes).contains(kube.given("here").run().key()).doesNotContain(elsewhere);
+    assertThat(narrow.run(elsewhere, Freshness.CACHED)).isEmpty();
+  }
+
+  @Test
+  void wakesTheRunsOfAScheduleWhenItsPipelineChanges() {
+    kube.watch();
+    RunObject run = kube.present("by-reference", "scheduleRef: {name: nightly}");
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> kube.kube.run(run.key(), Freshness.CACHED).isPresent());
+    kube.changes.clear();
+
+    kube.client
+        .load(
+            new ByteArrayInputStream(
+                """
+                apiVersion: luigi-operator.io/v1beta1
+                kind: PipelineSchedule
+                metadata: {namespace: %s, name: nightly}
+                spec:
+                  pipeline: {image: "flights:1", task: {module: m, family: F}}
+                  clients: [{id: UA}]
+                """
+                    .formatted(kube.namespace)
+                    .getBytes(StandardCharsets.UTF_8)))
+        .create();
+
+    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.changes.contains(run.key()));
+    assertThat(
+            kube.kube.schedule(kube.namespace, "nightly").orElseThrow().spec().pipeline().image())
+        .isEqualTo("flights:1");
+  }
+}
