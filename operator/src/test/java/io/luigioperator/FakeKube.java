@@ -9,10 +9,10 @@ import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -37,8 +37,8 @@ public final class FakeKube implements Kube {
 
   public final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
   public final TreeMap<RunKey, RunObject> cachedRuns = new TreeMap<>();
-  public final List<JobSeen> jobs = new ArrayList<>();
-  public final List<PodSeen> pods = new ArrayList<>();
+  public final List<ObservedJob> jobs = new ArrayList<>();
+  public final List<ObservedPod> pods = new ArrayList<>();
 
   public String identity = IDENTITY;
   public NamespaceState namespace = NamespaceState.ACTIVE;
@@ -94,8 +94,8 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public NodeSeen node(String name) {
-    return NodeSeen.gone();
+  public ObservedNode node(String name) {
+    return ObservedNode.gone();
   }
 
   @Override
@@ -158,8 +158,8 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public AttemptSeen attempt(Attempt attempt, Freshness freshness) {
-    return new AttemptSeen(
+  public ObservedAttempt attempt(Attempt attempt, Freshness freshness) {
+    return new ObservedAttempt(
         jobs.stream().filter(j -> j.name().equals(attempt.jobName())).findFirst(),
         pods.stream().filter(p -> p.token().equals(attempt.token())).toList(),
         freshness == Freshness.LIVE);
@@ -168,8 +168,8 @@ public final class FakeKube implements Kube {
   @Override
   public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
     changes.add("create Job " + attempt.jobName());
-    JobSeen job =
-        new JobSeen(
+    ObservedJob job =
+        new ObservedJob(
             run.key().namespace(),
             attempt.jobName(),
             "job-of-" + attempt.token(),
@@ -190,7 +190,7 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public boolean openGate(PodSeen pod) {
+  public boolean openGate(ObservedPod pod) {
     changes.add("open " + pod.uid());
     return true;
   }
@@ -204,19 +204,19 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public void deleteJob(JobSeen job) {
+  public void deleteJob(ObservedJob job) {
     changes.add("delete Job " + job.uid());
     jobs.remove(job);
   }
 
   @Override
-  public List<JobSeen> jobs() {
+  public List<ObservedJob> jobs() {
     return List.copyOf(jobs);
   }
 
   @Override
-  public List<PodSeen> pods() {
-    List<PodSeen> listed = List.copyOf(pods);
+  public List<ObservedPod> pods() {
+    List<ObservedPod> listed = List.copyOf(pods);
     Runnable next = oncePodsAreListed;
     oncePodsAreListed = () -> {};
     next.run();

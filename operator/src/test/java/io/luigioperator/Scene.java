@@ -17,11 +17,11 @@ import io.luigioperator.reconcile.RunDriver;
 import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.Limits;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Resolver;
@@ -241,7 +241,7 @@ public final class Scene {
 
   /** A Job that bears the name of the run's first attempt. */
   public Scene job(String name, String token) {
-    kube.jobs.add(new JobSeen(DATA, name + "-a1", "job-" + name, token, now, false));
+    kube.jobs.add(new ObservedJob(DATA, name + "-a1", "job-" + name, token, now, false));
     return this;
   }
 
@@ -267,10 +267,10 @@ public final class Scene {
 
   /** A watch saw its pod vanish. */
   public Scene vanished(String name) {
-    return podBecomes(name, PodSeen::asGone);
+    return podBecomes(name, ObservedPod::asGone);
   }
 
-  private Scene podBecomes(String name, UnaryOperator<PodSeen> change) {
+  private Scene podBecomes(String name, UnaryOperator<ObservedPod> change) {
     kube.pods.replaceAll(p -> p.uid().equals("pod-" + name) ? change.apply(p) : p);
     return this;
   }

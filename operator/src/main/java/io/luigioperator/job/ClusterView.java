@@ -10,11 +10,11 @@ import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedAttempt.StartFailure;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
@@ -34,8 +34,8 @@ import java.util.Set;
 /**
  * What the watches have told, as small records; it may lag, so it says nothing about absence.
  *
- * <p>ApiErrors to our own requests are taken in too. An older version never replaces a newer one, and
- * what was deleted does not come back, in whatever order answers and events arrive.
+ * <p>ApiErrors to our own requests are taken in too. An older version never replaces a newer one,
+ * and what was deleted does not come back, in whatever order answers and events arrive.
  */
 final class ClusterView {
 
@@ -52,9 +52,9 @@ final class ClusterView {
 
   private record Known<T>(T value, String uid, long version) {}
 
-  private record PodEntry(RunKey run, PodSeen seen, long version, Optional<Instant> openedAt) {}
+  private record PodEntry(RunKey run, ObservedPod seen, long version, Optional<Instant> openedAt) {}
 
-  private record Tombstone(RunKey run, PodSeen seen) {}
+  private record Tombstone(RunKey run, ObservedPod seen) {}
 
   private final InstantSource clock;
 
@@ -62,7 +62,7 @@ final class ClusterView {
   private final Map<RunKey, Set<String>> podsOfRun = new HashMap<>();
   private final Map<String, Tombstone> tombstones = new LinkedHashMap<>();
 
-  private final Map<RunKey, Known<JobSeen>> jobs = new HashMap<>();
+  private final Map<RunKey, Known<ObservedJob>> jobs = new HashMap<>();
   private final Map<RunKey, Known<RunObject>> runs = new HashMap<>();
   private final Map<RunKey, Known<ScheduleObject>> schedules = new HashMap<>();
 
@@ -83,9 +83,9 @@ final class ClusterView {
     if (deleted.containsKey(uid) || before != null && before.version() > version) {
       return false;
     }
-    PodSeen read = Observation.pod(pod);
+    ObservedPod read = Observation.pod(pod);
     Optional<Instant> openedAt = openedAt(before, read);
-    PodSeen seen = openedAt.map(t -> failingSince(read, t)).orElse(read);
+    ObservedPod seen = openedAt.map(t -> failingSince(read, t)).orElse(read);
     RunKey run = runOf(pod);
     pods.put(uid, new PodEntry(run, seen, version, openedAt));
     podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(uid);
@@ -96,14 +96,14 @@ final class ClusterView {
    * The scheduler counts a pod as not scheduled since its creation, although it began to try only
    * when the gate was opened.
    */
-  private Optional<Instant> openedAt(PodEntry before, PodSeen now) {
+  private Optional<Instant> openedAt(PodEntry before, ObservedPod now) {
     if (before == null) {
       return Optional.empty();
     }
     return before.seen().gated() && !now.gated() ? Optional.of(clock.instant()) : before.openedAt();
   }
 
-  private static PodSeen failingSince(PodSeen p, Instant openedAt) {
+  private static ObservedPod failingSince(ObservedPod p, Instant openedAt) {
     Optional<StartFailure> startFailure =
         p.startFailure()
             .map(
@@ -150,7 +150,7 @@ final class ClusterView {
     return entry;
   }
 
-  private boolean bury(RunKey run, PodSeen last) {
+  private boolean bury(RunKey run, ObservedPod last) {
     Tombstone before = tombstones.put(last.uid(), new Tombstone(run, last));
     podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(last.uid());
     if (tombstones.size() > TOMBSTONES) {
@@ -192,28 +192,28 @@ final class ClusterView {
 
   // ---- attempts
 
-  synchronized AttemptSeen attempt(Attempt attempt) {
-    List<PodSeen> found = new ArrayList<>();
+  synchronized ObservedAttempt attempt(Attempt attempt) {
+    List<ObservedPod> found = new ArrayList<>();
     for (String uid : podsOfRun.getOrDefault(attempt.run(), Set.of())) {
-      PodSeen seen = pods.containsKey(uid) ? pods.get(uid).seen() : tombstones.get(uid).seen();
+      ObservedPod seen = pods.containsKey(uid) ? pods.get(uid).seen() : tombstones.get(uid).seen();
       if (seen.token().equals(attempt.token())) {
         found.add(seen);
       }
     }
-    Known<JobSeen> job = jobs.get(new RunKey(attempt.run().namespace(), attempt.jobName()));
-    return new AttemptSeen(Optional.ofNullable(job).map(Known::value), found, false);
+    Known<ObservedJob> job = jobs.get(new RunKey(attempt.run().namespace(), attempt.jobName()));
+    return new ObservedAttempt(Optional.ofNullable(job).map(Known::value), found, false);
   }
 
   /** Adds to a live read what was told before about the ends of pods it no longer shows. */
-  synchronized AttemptSeen completed(Attempt attempt, AttemptSeen live) {
-    List<PodSeen> all = new ArrayList<>(live.pods());
-    for (PodSeen told : attempt(attempt).pods()) {
+  synchronized ObservedAttempt completed(Attempt attempt, ObservedAttempt live) {
+    List<ObservedPod> all = new ArrayList<>(live.pods());
+    for (ObservedPod told : attempt(attempt).pods()) {
       boolean evidence = told.gone() || told.terminal() && told.ending().isPresent();
       if (evidence && live.pod(told.uid()).isEmpty()) {
         all.add(told.asGone());
       }
     }
-    return new AttemptSeen(live.job(), all, true);
+    return new ObservedAttempt(live.job(), all, true);
   }
 
   // ---- Jobs, PipelineRuns, PipelineSchedules

@@ -20,10 +20,10 @@ import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
@@ -196,9 +196,9 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   @Override
-  public NodeSeen node(String name) {
+  public ObservedNode node(String name) {
     Node node = ApiErrors.ask("reading node " + name, () -> client.nodes().withName(name).get());
-    return node == null ? NodeSeen.gone() : Observation.node(node);
+    return node == null ? ObservedNode.gone() : Observation.node(node);
   }
 
   @Override
@@ -328,7 +328,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   // ---- Jobs and pods
 
   @Override
-  public AttemptSeen attempt(Attempt attempt, Freshness freshness) {
+  public ObservedAttempt attempt(Attempt attempt, Freshness freshness) {
     return switch (freshness) {
       case CACHED -> view.attempt(attempt);
       case LIVE ->
@@ -337,33 +337,33 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
               in(
                   attempt.run().namespace(),
                   () -> live(attempt),
-                  new AttemptSeen(Optional.empty(), List.of(), true)));
+                  new ObservedAttempt(Optional.empty(), List.of(), true)));
     };
   }
 
-  private AttemptSeen live(Attempt attempt) {
+  private ObservedAttempt live(Attempt attempt) {
     String namespace = attempt.run().namespace();
-    Optional<JobSeen> job = job(namespace, attempt.jobName());
-    List<PodSeen> pods =
+    Optional<ObservedJob> job = job(namespace, attempt.jobName());
+    List<ObservedPod> pods =
         PagedList.all(
             "reading the pods of run " + attempt.run(),
             PagedList.of(client.pods(), namespace).withLabel(Labels.RUN, attempt.run().name()),
             Observation::pod);
-    List<PodSeen> ours = new ArrayList<>();
+    List<ObservedPod> ours = new ArrayList<>();
     pods.stream()
         .filter(p -> p.token().equals(attempt.token()) || attempt.isBoundTo(p.uid()))
         .forEach(ours::add);
     if (attempt.binding().isPresent() && ours.stream().noneMatch(p -> attempt.isBoundTo(p.uid()))) {
       ours.addAll(boundWithoutLabels(attempt));
     }
-    return new AttemptSeen(job, ours, true);
+    return new ObservedAttempt(job, ours, true);
   }
 
   /**
    * Whoever takes the labels off a running pod must not make it count as absent: before the bound
    * pod does, every pod of the namespace has been looked at. That is rare.
    */
-  private List<PodSeen> boundWithoutLabels(Attempt attempt) {
+  private List<ObservedPod> boundWithoutLabels(Attempt attempt) {
     return PagedList.all(
             "looking for the bound pod of run " + attempt.run(),
             client.pods().inNamespace(attempt.run().namespace()),
@@ -374,7 +374,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
         .toList();
   }
 
-  private Optional<JobSeen> job(String namespace, String name) {
+  private Optional<ObservedJob> job(String namespace, String name) {
     Job job =
         ApiErrors.ask(
             "reading Job %s/%s".formatted(namespace, name),
@@ -422,7 +422,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   @Override
-  public boolean openGate(PodSeen pod) {
+  public boolean openGate(ObservedPod pod) {
     return gate.open(pod);
   }
 
@@ -435,7 +435,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   @Override
-  public void deleteJob(JobSeen job) {
+  public void deleteJob(ObservedJob job) {
     delete(
         "deleting Job %s/%s".formatted(job.namespace(), job.name()),
         "/apis/batch/v1/namespaces/%s/jobs/%s".formatted(job.namespace(), job.name()),
@@ -460,17 +460,20 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   @Override
-  public List<JobSeen> jobs() {
+  public List<ObservedJob> jobs() {
     return watchedNamespaces.all(
         namespace ->
             PagedList.all(
-                "listing Jobs", PagedList.of(client.batch().v1().jobs(), namespace), Observation::job));
+                "listing Jobs",
+                PagedList.of(client.batch().v1().jobs(), namespace),
+                Observation::job));
   }
 
   @Override
-  public List<PodSeen> pods() {
+  public List<ObservedPod> pods() {
     return watchedNamespaces.all(
         namespace ->
-            PagedList.all("listing pods", PagedList.of(client.pods(), namespace), Observation::pod));
+            PagedList.all(
+                "listing pods", PagedList.of(client.pods(), namespace), Observation::pod));
   }
 }

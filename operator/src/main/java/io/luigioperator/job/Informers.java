@@ -63,7 +63,11 @@ final class Informers implements AutoCloseable {
     for (String namespace : places) {
       add(namespace, PagedList.of(client.batch().v1().jobs(), namespace), Job::new, new Jobs());
       add(namespace, PagedList.of(client.pods(), namespace), Pod::new, new Pods());
-      add(namespace, in(client.resources(PipelineRun.class), namespace), PipelineRun::new, new Runs());
+      add(
+          namespace,
+          in(client.resources(PipelineRun.class), namespace),
+          PipelineRun::new,
+          new Runs());
       add(
           namespace,
           in(client.resources(PipelineSchedule.class), namespace),

@@ -7,10 +7,10 @@ package io.luigioperator.job;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -51,7 +51,7 @@ public interface Kube {
   boolean crdEstablished();
 
   /** Live. */
-  NodeSeen node(String name);
+  ObservedNode node(String name);
 
   /**
    * Whether a pod of ours has been unschedulable for more than 30 s and less than 5 min: then the
@@ -99,16 +99,16 @@ public interface Kube {
 
   // ---- Jobs and pods
 
-  AttemptSeen attempt(Attempt attempt, Freshness freshness);
+  ObservedAttempt attempt(Attempt attempt, Freshness freshness);
 
   /** Creates the Job of a claimed attempt, its pod gated, owned by the object. */
   JobCreation createJob(Run run, Attempt attempt, RunObject owner);
 
   sealed interface JobCreation {
-    record Created(JobSeen job) implements JobCreation {}
+    record Created(ObservedJob job) implements JobCreation {}
 
     /** A Job of that name is there already: ours if its token is the attempt's. */
-    record Exists(JobSeen job) implements JobCreation {}
+    record Exists(ObservedJob job) implements JobCreation {}
 
     /** 403, 422 or 400, in the server's words. */
     record Refused(String message) implements JobCreation {}
@@ -133,20 +133,20 @@ public interface Kube {
   /**
    * Removes our gate from the pod with this UID, and from no other; false: gone or open already.
    */
-  boolean openGate(PodSeen pod);
+  boolean openGate(ObservedPod pod);
 
   /** Deletes by UID, gracefully; gone already is fine. */
   void deletePod(String namespace, String name, String uid);
 
   /** Deletes by UID with background propagation; gone already is fine. */
-  void deleteJob(JobSeen job);
+  void deleteJob(ObservedJob job);
 
   /**
    * All Jobs of ours, live, in pages; a partial list is never returned as a whole one. A served
    * namespace that may not be read is left out: absence from this list is no absence.
    */
-  List<JobSeen> jobs();
+  List<ObservedJob> jobs();
 
   /** All pods of ours, live, as {@link #jobs}. */
-  List<PodSeen> pods();
+  List<ObservedPod> pods();
 }

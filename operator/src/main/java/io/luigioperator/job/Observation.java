@@ -14,12 +14,12 @@ import io.fabric8.kubernetes.api.model.OwnerReference;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.Ending;
-import io.luigioperator.run.NodeSeen;
-import io.luigioperator.run.NodeSeen.Health;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedAttempt.StartFailure;
+import io.luigioperator.run.ObservedNode;
+import io.luigioperator.run.ObservedNode.Health;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.List;
@@ -36,8 +36,8 @@ public final class Observation {
 
   private Observation() {}
 
-  public static JobSeen job(Job job) {
-    return new JobSeen(
+  public static ObservedJob job(Job job) {
+    return new ObservedJob(
         job.getMetadata().getNamespace(),
         job.getMetadata().getName(),
         job.getMetadata().getUid(),
@@ -56,7 +56,7 @@ public final class Observation {
                         && "True".equals(c.getStatus()));
   }
 
-  public static NodeSeen node(Node node) {
+  public static ObservedNode node(Node node) {
     Optional<NodeCondition> ready =
         node.getStatus() == null
             ? Optional.empty()
@@ -69,21 +69,21 @@ public final class Observation {
             : ready.filter(c -> "True".equals(c.getStatus())).isPresent()
                 ? Health.READY
                 : Health.NOT_READY;
-    return new NodeSeen(
+    return new ObservedNode(
         health, ready.flatMap(c -> instant(c.getLastTransitionTime())).orElse(Instant.EPOCH));
   }
 
   /** A pod that is there. */
-  public static PodSeen pod(Pod pod) {
+  public static ObservedPod pod(Pod pod) {
     return pod(pod, pod.getMetadata().getDeletionTimestamp() != null, false);
   }
 
   /** A pod whose deletion a watch told of, as it looked like last. */
-  public static PodSeen gone(Pod pod) {
+  public static ObservedPod gone(Pod pod) {
     return pod(pod, true, true);
   }
 
-  private static PodSeen pod(Pod pod, boolean terminating, boolean gone) {
+  private static ObservedPod pod(Pod pod, boolean terminating, boolean gone) {
     Optional<String> node =
         Optional.ofNullable(pod.getSpec().getNodeName()).filter(n -> !n.isEmpty());
     boolean terminal = isTerminal(pod);
@@ -95,7 +95,7 @@ public final class Observation {
         node.isEmpty() && (terminating || terminal)
             ? Optional.of(PodEnding.withoutNode(startFailure))
             : terminal ? PodEnding.of(pod, token, terminating) : Optional.empty();
-    return new PodSeen(
+    return new ObservedPod(
         pod.getMetadata().getNamespace(),
         pod.getMetadata().getName(),
         pod.getMetadata().getUid(),
@@ -108,7 +108,9 @@ public final class Observation {
         startedAt,
         terminal,
         ending,
-        terminal && startedAt.isEmpty() && ending.isEmpty() ? PodStartFailure.atTheEnd(pod) : startFailure);
+        terminal && startedAt.isEmpty() && ending.isEmpty()
+            ? PodStartFailure.atTheEnd(pod)
+            : startFailure);
   }
 
   /** Succeeded or Failed: a pod never leaves these phases. */

@@ -8,10 +8,10 @@ import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Quantity;
-import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Message;
+import io.luigioperator.run.ObservedAttempt.StartFailure;
 import io.luigioperator.run.Verdict;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -86,8 +86,8 @@ final class PodEnding {
             // drained by the pod's own deadline: the runner's, 300 s earlier, had not worked
             .filter(v -> v != Verdict.DRAINED || !hasReason(pod, "DeadlineExceeded"));
     if (verdict.isPresent()) {
-      String inWords = message.get().inWords(verdict.get());
-      return new Ending(verdict.get(), code, Message.bounded(inWords), report);
+      String sentence = message.get().sentence(verdict.get());
+      return new Ending(verdict.get(), code, Message.bounded(sentence), report);
     }
     if (end.getExitCode() == 0) {
       return new Ending(

@@ -10,7 +10,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
@@ -35,7 +35,7 @@ final class SchedulingGate {
   }
 
   /** False: the pod is gone, or has no gate of ours any more. */
-  boolean open(PodSeen pod) {
+  boolean open(ObservedPod pod) {
     String what = "opening the gate of pod %s/%s".formatted(pod.namespace(), pod.name());
     try {
       return patch(pod, FIRST_GUESS);
@@ -55,7 +55,7 @@ final class SchedulingGate {
     }
   }
 
-  private boolean patch(PodSeen pod, int index) {
+  private boolean patch(ObservedPod pod, int index) {
     String patch =
         """
         [{"op":"test","path":"/metadata/uid","value":"%s"},
@@ -84,7 +84,7 @@ final class SchedulingGate {
     }
   }
 
-  private OptionalInt indexNow(PodSeen pod, String what) {
+  private OptionalInt indexNow(ObservedPod pod, String what) {
     Pod now =
         ApiErrors.ask(
             what, () -> client.pods().inNamespace(pod.namespace()).withName(pod.name()).get());

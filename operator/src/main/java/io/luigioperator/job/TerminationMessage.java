@@ -60,7 +60,7 @@ record TerminationMessage(JsonNode json) {
   }
 
   /** In a sentence, for people. */
-  String inWords(Verdict verdict) {
+  String sentence(Verdict verdict) {
     return switch (verdict) {
       case SUCCEEDED ->
           "%s ran, %s before"

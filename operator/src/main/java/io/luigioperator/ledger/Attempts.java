@@ -23,7 +23,7 @@ import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.Transitions;
-import io.luigioperator.run.Transitions.Moved;
+import io.luigioperator.run.Transitions.RunAndAttempt;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
@@ -76,7 +76,7 @@ final class Attempts {
       return Outcome.repeatable(Optional.empty());
     }
     Run run = head.get().run();
-    Optional<Moved> moved =
+    Optional<RunAndAttempt> moved =
         Transitions.claim(run, mutex.get().fence() + 1, token, clusterId, head.get().now());
     if (moved.isEmpty()) {
       Transitions.park(run, head.get().now()).ifPresent(parked -> Moves.store(h, parked));
@@ -122,7 +122,7 @@ final class Attempts {
   private static Outcome<Optional<Attempt>> bind(
       Locked l, AttemptRef ref, String jobUid, String podUid) {
     Optional<Attempt> attempt = Locks.attempt(l.h(), ref).map(LockedAttempt::attempt);
-    Optional<Moved> moved =
+    Optional<RunAndAttempt> moved =
         attempt.flatMap(a -> Transitions.bind(l.run(), a, jobUid, podUid, l.now()));
     if (moved.isEmpty()) {
       return Outcome.unchanged(
@@ -134,20 +134,20 @@ final class Attempts {
     return Outcome.changed(Optional.of(moved.get().attempt()), Moves.wrote(moved.get().attempt()));
   }
 
-  void locate(AttemptRef ref, String podUid, String node) {
-    note("place", ref, l -> Transitions.locate(l.attempt(), podUid, node));
+  void recordNode(AttemptRef ref, String podUid, String node) {
+    note("record node", ref, l -> Transitions.recordNode(l.attempt(), podUid, node));
   }
 
-  void doom(AttemptRef ref, String podUid, FailureCause cause, String message) {
-    note("doom", ref, l -> Transitions.doom(l.attempt(), podUid, cause, message));
+  void markForStop(AttemptRef ref, String podUid, FailureCause cause, String message) {
+    note("mark for stop", ref, l -> Transitions.markForStop(l.attempt(), podUid, cause, message));
   }
 
-  void suspect(AttemptRef ref, String podUid) {
-    note("suspicion", ref, l -> Transitions.suspect(l.attempt(), podUid, l.now()));
+  void markPodMissing(AttemptRef ref, String podUid) {
+    note("mark missing pod", ref, l -> Transitions.markPodMissing(l.attempt(), podUid, l.now()));
   }
 
-  void reassure(AttemptRef ref, String podUid) {
-    note("reassurance", ref, l -> Transitions.reassure(l.attempt(), podUid));
+  void clearPodMissing(AttemptRef ref, String podUid) {
+    note("clear missing pod", ref, l -> Transitions.clearPodMissing(l.attempt(), podUid));
   }
 
   /** Changes what is known about an attempt and nothing that decides. */
@@ -192,7 +192,7 @@ final class Attempts {
 
   @FunctionalInterface
   private interface End {
-    Optional<Moved> of(Locked l, Attempt attempt);
+    Optional<RunAndAttempt> of(Locked l, Attempt attempt);
   }
 
   private Optional<Run> end(String what, AttemptRef ref, End end) {
@@ -201,7 +201,7 @@ final class Attempts {
         ref.run(),
         Optional.empty(),
         l -> {
-          Optional<Moved> moved =
+          Optional<RunAndAttempt> moved =
               Locks.attempt(l.h(), ref).flatMap(locked -> end.of(l, locked.attempt()));
           if (moved.isEmpty()) {
             return Outcome.unchanged(Optional.empty());

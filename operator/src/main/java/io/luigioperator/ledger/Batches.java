@@ -234,11 +234,11 @@ final class Batches {
   /** What is told as mended is an alarm, which a broken commit must not swallow. */
   private List<AdmitKey> mendAll(
       String defect,
-      List<AdmitKey> suspects,
+      List<AdmitKey> candidates,
       BiPredicate<Handle, Mutex> isDefect,
       BiConsumer<Handle, AdmitKey> mend) {
     List<AdmitKey> mended = new ArrayList<>();
-    for (AdmitKey key : suspects) {
+    for (AdmitKey key : candidates) {
       boolean done =
           transactions.write(
               "mending key " + key,

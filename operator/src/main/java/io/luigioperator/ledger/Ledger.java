@@ -84,16 +84,16 @@ public interface Ledger {
   Optional<Attempt> bind(AttemptRef attempt, String jobUid, String podUid);
 
   /** Notes where the bound pod was placed. */
-  void locate(AttemptRef attempt, String podUid, String node);
+  void recordNode(AttemptRef attempt, String podUid, String node);
 
   /** Writes down why the bound pod is about to be stopped; the first reason stays. */
-  void doom(AttemptRef attempt, String podUid, FailureCause cause, String message);
+  void markForStop(AttemptRef attempt, String podUid, FailureCause cause, String message);
 
   /** Starts the hold's clock, if the attempt is bound to this pod and the clock stands still. */
-  void suspect(AttemptRef attempt, String podUid);
+  void markPodMissing(AttemptRef attempt, String podUid);
 
   /** Stops the hold's clock. */
-  void reassure(AttemptRef attempt, String podUid);
+  void clearPodMissing(AttemptRef attempt, String podUid);
 
   /** Records the evidence, frees the mutex and decides about a retry, in one commit. */
   Optional<Run> finish(

@@ -231,23 +231,23 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   }
 
   @Override
-  public void locate(AttemptRef ref, String podUid, String node) {
-    attempts.locate(ref, podUid, node);
+  public void recordNode(AttemptRef ref, String podUid, String node) {
+    attempts.recordNode(ref, podUid, node);
   }
 
   @Override
-  public void doom(AttemptRef ref, String podUid, FailureCause cause, String message) {
-    attempts.doom(ref, podUid, cause, message);
+  public void markForStop(AttemptRef ref, String podUid, FailureCause cause, String message) {
+    attempts.markForStop(ref, podUid, cause, message);
   }
 
   @Override
-  public void suspect(AttemptRef ref, String podUid) {
-    attempts.suspect(ref, podUid);
+  public void markPodMissing(AttemptRef ref, String podUid) {
+    attempts.markPodMissing(ref, podUid);
   }
 
   @Override
-  public void reassure(AttemptRef ref, String podUid) {
-    attempts.reassure(ref, podUid);
+  public void clearPodMissing(AttemptRef ref, String podUid) {
+    attempts.clearPodMissing(ref, podUid);
   }
 
   @Override

@@ -43,9 +43,9 @@ final class Rows {
               "pod_uid",
               "bound_at",
               "node",
-              "doom_cause",
-              "doom_message",
-              "unclean_since",
+              "stop_cause",
+              "stop_message",
+              "missing_since",
               "ended_at",
               "reason",
               "message",
@@ -168,12 +168,12 @@ final class Rows {
   static Attempt attempt(ResultSet rs) throws SQLException {
     Optional<Instant> boundAt = time(rs, "a_bound_at");
     Optional<Instant> endedAt = time(rs, "a_ended_at");
-    Optional<String> doom = Optional.ofNullable(rs.getString("a_doom_cause"));
+    Optional<String> stopCause = Optional.ofNullable(rs.getString("a_stop_cause"));
     int exitCode = rs.getInt("a_exit_code");
     OptionalInt exit = rs.wasNull() ? OptionalInt.empty() : OptionalInt.of(exitCode);
     String jobUid = rs.getString("a_job_uid");
     String podUid = rs.getString("a_pod_uid");
-    String doomMessage = rs.getString("a_doom_message");
+    String stopMessage = rs.getString("a_stop_message");
     String reason = rs.getString("a_reason");
     String message = rs.getString("a_message");
     String report = rs.getString("a_report");
@@ -189,7 +189,7 @@ final class Rows {
         time(rs, "a_claimed_at").orElseThrow(),
         boundAt.map(t -> new Attempt.Binding(jobUid, podUid, t)),
         Optional.ofNullable(rs.getString("a_node")),
-        doom.map(cause -> new Attempt.Doom(FailureCause.valueOf(cause), doomMessage)),
+        stopCause.map(cause -> new Attempt.StopReason(FailureCause.valueOf(cause), stopMessage)),
         time(rs, "a_unclean_since"),
         endedAt.map(t -> new Attempt.End(t, reason, message, exit, report)));
   }
@@ -219,8 +219,8 @@ final class Rows {
     h.createUpdate(
             """
             UPDATE attempt SET state = :state, job_uid = :job_uid, pod_uid = :pod_uid,
-              bound_at = :bound_at, node = :node, doom_cause = :doom_cause,
-              doom_message = :doom_message, unclean_since = :unclean_since, ended_at = :ended_at,
+              bound_at = :bound_at, node = :node, stop_cause = :stop_cause,
+              stop_message = :stop_message, missing_since = :missing_since, ended_at = :ended_at,
               reason = :reason, message = :message, exit_code = :exit_code, report = :report
             WHERE run_id = :run_id AND number = :number
             """)
@@ -231,9 +231,9 @@ final class Rows {
         .bind("pod_uid", attempt.binding().map(Attempt.Binding::podUid))
         .bind("bound_at", attempt.binding().map(Attempt.Binding::boundAt))
         .bind("node", attempt.node())
-        .bind("doom_cause", attempt.doom().map(d -> d.cause().name()))
-        .bind("doom_message", attempt.doom().map(Attempt.Doom::message))
-        .bind("unclean_since", attempt.uncleanSince())
+        .bind("stop_cause", attempt.stopReason().map(d -> d.cause().name()))
+        .bind("stop_message", attempt.stopReason().map(Attempt.StopReason::message))
+        .bind("missing_since", attempt.missingSince())
         .bind("ended_at", attempt.end().map(Attempt.End::endedAt))
         .bind("reason", attempt.end().map(Attempt.End::reason))
         .bind("message", attempt.end().map(Attempt.End::message))

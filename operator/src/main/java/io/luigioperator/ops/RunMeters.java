@@ -8,8 +8,8 @@ import io.luigioperator.ledger.Ledger.Acceptance.Accepted;
 import io.luigioperator.ledger.Ledger.Claimed;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
-import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.Ending;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.micrometer.core.instrument.Counter;
@@ -75,7 +75,7 @@ public final class RunMeters {
       case Claimed c -> claimed(c);
       case Run run -> moved(call, args, run);
       case List<?> list when call.equals("expire") -> list.forEach(r -> done(call, args, r));
-      case Boolean opened when call.equals("openGate") && opened -> opened((PodSeen) args[0]);
+      case Boolean opened when call.equals("openGate") && opened -> opened((ObservedPod) args[0]);
       default -> {}
     }
   }
@@ -130,8 +130,8 @@ public final class RunMeters {
                   "Attempts given up before a pod was chosen",
                   "reason",
                   a.reason(),
-                  "blame",
-                  lower(a.blame()))
+                  "charge",
+                  lower(a.charge()))
               .increment();
           freed(run);
         }
@@ -158,7 +158,7 @@ public final class RunMeters {
     }
   }
 
-  private void opened(PodSeen pod) {
+  private void opened(ObservedPod pod) {
     Opening opening = openings.remove(pod.token());
     if (opening != null) {
       long now = nanoTime.getAsLong();

@@ -4,11 +4,11 @@
  */
 package io.luigioperator.reconcile;
 
+import io.luigioperator.job.Annotations;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.KubeForbidden;
-import io.luigioperator.job.Annotations;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.ObjectRecord;
 import io.luigioperator.ledger.Ledger.Recorded;

@@ -12,7 +12,7 @@ import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.ObjectRecord;
 import io.luigioperator.run.Abandonment;
-import io.luigioperator.run.Abandonment.Blame;
+import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Effect;
@@ -41,7 +41,7 @@ final class EffectRunner {
     record PodRefused(String words) implements Aftermath {}
 
     /** Read from the API server itself from now on. */
-    record LookLive() implements Aftermath {}
+    record ReadLive() implements Aftermath {}
 
     /** All is well, only slow: asking again at once would tell the same. */
     record Patience() implements Aftermath {}
@@ -67,13 +67,13 @@ final class EffectRunner {
 
   Aftermath run(Effect effect, RunSnapshot s) {
     switch (effect) {
-      case Effect.CheckPod e -> {
+      case Effect.DryRunPod e -> {
         return kube.dryRun(s.key(), e.request()) instanceof DryRunResult.Refused r && r.permanent()
             ? new Aftermath.PodRefused(r.message())
             : new Aftermath.PodAccepted();
       }
-      case Effect.LookLive() -> {
-        return new Aftermath.LookLive();
+      case Effect.ReadLive() -> {
+        return new Aftermath.ReadLive();
       }
       case Effect.Accept e -> {
         ledger.accept(e.run(), new ObjectRecord(clusterId, e.uid(), e.generation()));
@@ -99,7 +99,7 @@ final class EffectRunner {
       case Effect.CreateJob e -> {
         return createJob(e.attempt(), s);
       }
-      case Effect.Probe e -> {
+      case Effect.DiagnoseMissingPod e -> {
         return kube.dryRun(s.key(), run(s).origin().request()) instanceof DryRunResult.Refused r
             ? abandon(e.attempt(), refused(r.message()), s)
             : new Aftermath.Patience();
@@ -108,11 +108,12 @@ final class EffectRunner {
           ledger.recordObject(s.key(), new ObjectRecord(clusterId, e.uid(), 0));
       case Effect.Bind e -> ledger.bind(e.attempt(), e.jobUid(), e.podUid());
       case Effect.OpenGate e -> kube.openGate(e.pod());
-      case Effect.Locate e -> ledger.locate(e.attempt(), e.podUid(), e.node());
-      case Effect.Doom e -> ledger.doom(e.attempt(), e.podUid(), e.cause(), e.message());
+      case Effect.RecordNode e -> ledger.recordNode(e.attempt(), e.podUid(), e.node());
+      case Effect.MarkForStop e ->
+          ledger.markForStop(e.attempt(), e.podUid(), e.cause(), e.message());
       case Effect.StopPod e -> kube.deletePod(e.pod().namespace(), e.pod().name(), e.pod().uid());
-      case Effect.Suspect e -> ledger.suspect(e.attempt(), e.podUid());
-      case Effect.Reassure e -> ledger.reassure(e.attempt(), e.podUid());
+      case Effect.MarkPodMissing e -> ledger.markPodMissing(e.attempt(), e.podUid());
+      case Effect.ClearPodMissing e -> ledger.clearPodMissing(e.attempt(), e.podUid());
       case Effect.DeleteObject e -> kube.deleteRun(s.key(), e.uid());
     }
     return NOTHING;
@@ -128,7 +129,7 @@ final class EffectRunner {
   }
 
   private static Abandonment refused(String words) {
-    return new Abandonment(Reasons.LAUNCH_REFUSED, words, Blame.REFUSED);
+    return new Abandonment(Reasons.LAUNCH_REFUSED, words, BudgetCharge.INFRASTRUCTURE);
   }
 
   private Aftermath abandon(AttemptRef attempt, Abandonment why, RunSnapshot s) {

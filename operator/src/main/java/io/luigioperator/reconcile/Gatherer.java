@@ -9,9 +9,9 @@ import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
@@ -72,7 +72,7 @@ final class Gatherer {
     if (mine.isEmpty()) {
       return s;
     }
-    AttemptSeen seen = kube.attempt(mine.get(), freshness);
+    ObservedAttempt seen = kube.attempt(mine.get(), freshness);
     return new RunSnapshot(
         key,
         clusterId,
@@ -124,11 +124,11 @@ final class Gatherer {
   }
 
   /** A node is asked about only when the bound pod is missing, silent, or slow to go. */
-  private Optional<NodeSeen> nodeInDoubt(Attempt attempt, AttemptSeen seen) {
+  private Optional<ObservedNode> nodeInDoubt(Attempt attempt, ObservedAttempt seen) {
     if (attempt.binding().isEmpty() || attempt.node().isEmpty()) {
       return Optional.empty();
     }
-    Optional<PodSeen> pod = seen.pod(attempt.binding().get().podUid());
+    Optional<ObservedPod> pod = seen.pod(attempt.binding().get().podUid());
     boolean fine =
         pod.filter(p -> p.ending().isPresent() || !p.gone() && !p.terminal() && !p.terminating())
             .isPresent();

@@ -20,7 +20,7 @@ import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
 import io.luigioperator.run.StatusView;
-import io.luigioperator.run.Warnings;
+import io.luigioperator.run.WarningEvents;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -129,7 +129,7 @@ public final class RunDriver {
         if (!said(s, decision)) {
           continue; // somebody was faster, and may know more
         }
-        return decision.lookAgain().map(t -> positive(Duration.between(now, t)));
+        return decision.requeueAt().map(t -> positive(Duration.between(now, t)));
       }
       Effect effect = decision.effect().get();
       if (!done.add(effect)) {
@@ -140,7 +140,7 @@ public final class RunDriver {
         case Aftermath.Nothing() -> {}
         case Aftermath.PodAccepted() -> gatherer.remember(s);
         case Aftermath.PodRefused(String words) -> refusal = Optional.of(words);
-        case Aftermath.LookLive() -> freshness = Freshness.LIVE;
+        case Aftermath.ReadLive() -> freshness = Freshness.LIVE;
         case Aftermath.RoomChanged() -> roomChanged.run();
         case Aftermath.Patience() -> {
           if (said(s, decision)) {
@@ -174,7 +174,7 @@ public final class RunDriver {
     if (!kube.writeStatus(object, status)) {
       return false;
     }
-    for (Warnings.Warning w : Warnings.of(s, status)) {
+    for (WarningEvents.WarningEvent w : WarningEvents.of(s, status)) {
       kube.warn(object, w.reason(), w.message());
     }
     return true;

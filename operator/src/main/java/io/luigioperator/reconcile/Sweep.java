@@ -12,12 +12,12 @@ import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.Abandonment;
-import io.luigioperator.run.Abandonment.Blame;
+import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Run;
@@ -191,7 +191,7 @@ public final class Sweep {
         new Abandonment(
             Reasons.CLUSTER_SILENT,
             "cluster %s has not been heard of".formatted(a.clusterId()),
-            Blame.NOBODY),
+            BudgetCharge.NONE),
         RequestJson.read(run.origin().request()).retryPolicy());
   }
 
@@ -225,22 +225,23 @@ public final class Sweep {
    * compared with the ledger, never the other way round.
    */
   private Report sweepCluster(Instant now) {
-    List<PodSeen> pods = kube.pods();
-    List<JobSeen> jobs = kube.jobs();
+    List<ObservedPod> pods = kube.pods();
+    List<ObservedJob> jobs = kube.jobs();
     Map<String, Attempt> attempts =
         ledger.attemptsByToken(
-            Stream.concat(jobs.stream().map(JobSeen::token), pods.stream().map(PodSeen::token))
+            Stream.concat(
+                    jobs.stream().map(ObservedJob::token), pods.stream().map(ObservedPod::token))
                 .distinct()
                 .toList());
-    Set<String> jobUids = jobs.stream().map(JobSeen::uid).collect(Collectors.toSet());
+    Set<String> jobUids = jobs.stream().map(ObservedJob::uid).collect(Collectors.toSet());
     int strayJobs = 0;
-    for (JobSeen job : jobs) {
+    for (ObservedJob job : jobs) {
       strayJobs += sweepJob(job, Optional.ofNullable(attempts.get(job.token())), now);
     }
     int strayPods = 0;
     int unboundOpen = 0;
     Set<AdmitKey> barred = new HashSet<>();
-    for (PodSeen pod : pods) {
+    for (ObservedPod pod : pods) {
       if (pod.terminal()) {
         continue;
       }
@@ -279,7 +280,7 @@ public final class Sweep {
    * A pod that can never start. While its attempt lives it stays: losing it would fail the whole
    * Job.
    */
-  private int sweepGated(PodSeen pod, Optional<Attempt> attempt, Set<String> jobUids) {
+  private int sweepGated(ObservedPod pod, Optional<Attempt> attempt, Set<String> jobUids) {
     boolean ended = attempt.filter(a -> !a.isLive()).isPresent();
     boolean stays = pod.terminating() || !ended && jobUids.contains(pod.jobUid());
     return !stays && isAllowed(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid()))
@@ -288,7 +289,7 @@ public final class Sweep {
   }
 
   /** The list was made before the ledger was asked: its attempt may have ended between, with it. */
-  private boolean isStillThere(PodSeen pod, Optional<Attempt> attempt) {
+  private boolean isStillThere(ObservedPod pod, Optional<Attempt> attempt) {
     try {
       return attempt
           .map(a -> kube.attempt(a, Freshness.LIVE).pod(pod.uid()))
@@ -300,7 +301,7 @@ public final class Sweep {
     }
   }
 
-  private int stopUnbound(PodSeen pod) {
+  private int stopUnbound(ObservedPod pod) {
     if (pod.terminating()) {
       return 0; // was told before
     }
@@ -322,7 +323,7 @@ public final class Sweep {
     }
   }
 
-  private int sweepJob(JobSeen job, Optional<Attempt> attempt, Instant now) {
+  private int sweepJob(ObservedJob job, Optional<Attempt> attempt, Instant now) {
     boolean its =
         attempt.flatMap(Attempt::binding).filter(b -> b.jobUid().equals(job.uid())).isPresent();
     if (its) {
@@ -344,7 +345,7 @@ public final class Sweep {
     return !now.isBefore(end.endedAt().plus(stays));
   }
 
-  private static boolean isBoundAndLive(Attempt attempt, PodSeen pod) {
+  private static boolean isBoundAndLive(Attempt attempt, ObservedPod pod) {
     return attempt.isLive() && attempt.isBoundTo(pod.uid());
   }
 }

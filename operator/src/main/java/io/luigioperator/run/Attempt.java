@@ -13,8 +13,8 @@ import java.util.OptionalInt;
  *
  * @param token identifies the claim's commit, and the Job made for it
  * @param node where the bound pod was placed, once seen
- * @param doom why the operator is stopping its pod, decided before the pod was touched
- * @param uncleanSince since when its pod has been missing or silent without clean evidence
+ * @param stopReason why the operator is stopping its pod, decided before the pod was touched
+ * @param missingSince since when its pod has been missing or silent without clean evidence
  */
 public record Attempt(
     AttemptRef ref,
@@ -25,15 +25,15 @@ public record Attempt(
     Instant claimedAt,
     Optional<Binding> binding,
     Optional<String> node,
-    Optional<Doom> doom,
-    Optional<Instant> uncleanSince,
+    Optional<StopReason> stopReason,
+    Optional<Instant> missingSince,
     Optional<End> end) {
 
   /** The one pod whose gate may be opened, and the Job that made it. */
   public record Binding(String jobUid, String podUid, Instant boundAt) {}
 
   /** A stop of ours, so that what the pod says while it dies is not taken for the cause. */
-  public record Doom(FailureCause cause, String message) {}
+  public record StopReason(FailureCause cause, String message) {}
 
   /**
    * @param reason a verdict, a failure cause, or why it was abandoned
@@ -81,8 +81,8 @@ public record Attempt(
         claimedAt,
         Optional.of(b),
         node,
-        doom,
-        uncleanSince,
+        stopReason,
+        missingSince,
         end);
   }
 
@@ -96,12 +96,12 @@ public record Attempt(
         claimedAt,
         binding,
         Optional.of(where),
-        doom,
-        uncleanSince,
+        stopReason,
+        missingSince,
         end);
   }
 
-  Attempt doomed(Doom d) {
+  Attempt stopping(StopReason reason) {
     return new Attempt(
         ref,
         admitKey,
@@ -111,14 +111,14 @@ public record Attempt(
         claimedAt,
         binding,
         node,
-        Optional.of(d),
-        uncleanSince,
+        Optional.of(reason),
+        missingSince,
         end);
   }
 
   Attempt unclean(Optional<Instant> since) {
     return new Attempt(
-        ref, admitKey, clusterId, token, jobName, claimedAt, binding, node, doom, since, end);
+        ref, admitKey, clusterId, token, jobName, claimedAt, binding, node, stopReason, since, end);
   }
 
   Attempt ended(End e) {
@@ -131,8 +131,8 @@ public record Attempt(
         claimedAt,
         binding,
         node,
-        doom,
-        uncleanSince,
+        stopReason,
+        missingSince,
         Optional.of(e));
   }
 }

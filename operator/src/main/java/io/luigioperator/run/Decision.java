@@ -13,10 +13,10 @@ import java.util.Optional;
  * the status to show and when to look again.
  *
  * @param status what the PipelineRun should say; empty when it should stay as it is
- * @param lookAgain at the latest then; empty when only an event can change anything
+ * @param requeueAt at the latest then; empty when only an event can change anything
  */
 public record Decision(
-    Optional<Effect> effect, Optional<PipelineRunStatus> status, Optional<Instant> lookAgain) {
+    Optional<Effect> effect, Optional<PipelineRunStatus> status, Optional<Instant> requeueAt) {
 
   static Decision doing(Effect effect) {
     return new Decision(Optional.of(effect), Optional.empty(), Optional.empty());
@@ -31,11 +31,11 @@ public record Decision(
   }
 
   Decision showing(Optional<PipelineRunStatus> shown) {
-    return new Decision(effect, shown, lookAgain);
+    return new Decision(effect, shown, requeueAt);
   }
 
-  Decision lookingAt(Instant when) {
-    Instant sooner = lookAgain.filter(t -> t.isBefore(when)).orElse(when);
+  Decision requeueingAt(Instant when) {
+    Instant sooner = requeueAt.filter(t -> t.isBefore(when)).orElse(when);
     return new Decision(effect, status, Optional.of(sooner));
   }
 }

@@ -4,7 +4,7 @@
  */
 package io.luigioperator.run;
 
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 
 /**
  * One thing to do to the world. Each is safe to do twice, late, or not at all: between any two of
@@ -15,7 +15,7 @@ public sealed interface Effect {
   // ---- the run's row
 
   /** Asks the API server whether it would take the pod of this request. */
-  record CheckPod(String request) implements Effect {}
+  record DryRunPod(String request) implements Effect {}
 
   record Accept(NewRun run, String uid, long generation) implements Effect {}
 
@@ -33,31 +33,31 @@ public sealed interface Effect {
   // ---- the live attempt
 
   /** Looks at the API server itself: a cache says nothing about absence. */
-  record LookLive() implements Effect {}
+  record ReadLive() implements Effect {}
 
   record CreateJob(Attempt attempt) implements Effect {}
 
   record Bind(AttemptRef attempt, String jobUid, String podUid) implements Effect {}
 
-  record OpenGate(PodSeen pod) implements Effect {}
+  record OpenGate(ObservedPod pod) implements Effect {}
 
-  record Locate(AttemptRef attempt, String podUid, String node) implements Effect {}
+  record RecordNode(AttemptRef attempt, String podUid, String node) implements Effect {}
 
-  record Doom(AttemptRef attempt, String podUid, FailureCause cause, String message)
+  record MarkForStop(AttemptRef attempt, String podUid, FailureCause cause, String message)
       implements Effect {}
 
-  record StopPod(PodSeen pod) implements Effect {}
+  record StopPod(ObservedPod pod) implements Effect {}
 
-  record Suspect(AttemptRef attempt, String podUid) implements Effect {}
+  record MarkPodMissing(AttemptRef attempt, String podUid) implements Effect {}
 
-  record Reassure(AttemptRef attempt, String podUid) implements Effect {}
+  record ClearPodMissing(AttemptRef attempt, String podUid) implements Effect {}
 
   record Finish(AttemptRef attempt, String podUid, Ending ending) implements Effect {}
 
   record Abandon(AttemptRef attempt, Abandonment why) implements Effect {}
 
   /** Asks by dry run why no pod comes, and abandons the attempt if the answer is a refusal. */
-  record Probe(AttemptRef attempt) implements Effect {}
+  record DiagnoseMissingPod(AttemptRef attempt) implements Effect {}
 
   // ---- the object
 

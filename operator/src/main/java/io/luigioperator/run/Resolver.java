@@ -148,7 +148,7 @@ public final class Resolver {
   private static NewRun newRun(RunObject object, Request request, String json) {
     PipelineRunSpec spec = object.spec();
     PipelineSpec pipeline = request.pipeline();
-    Amendment wish = wish(object, request);
+    Amendment desired = desired(object, request);
     return new NewRun(
         object.key(),
         spec.client(),
@@ -157,11 +157,11 @@ public final class Resolver {
         pipeline.mutex().scope() == MutexScope.None
             ? AdmitKey.own(object.key())
             : AdmitKey.ofClient(object.key().namespace(), spec.client(), pipeline.mutex().group()),
-        wish.desired(),
-        wish.priority(),
-        wish.notBefore(),
-        wish.startDeadlineSeconds(),
-        wish.maxAttempts(),
+        desired.desired(),
+        desired.priority(),
+        desired.notBefore(),
+        desired.startDeadlineSeconds(),
+        desired.maxAttempts(),
         pipeline.retry().maxInfrastructureRetries(),
         json,
         RequestJson.hash(spec),
@@ -172,7 +172,7 @@ public final class Resolver {
    * The mutable fields of an object, with what it inherits from its request: of a run that was
    * accepted the stored one, because the schedule may have moved on.
    */
-  public static Amendment wish(RunObject object, Request request) {
+  public static Amendment desired(RunObject object, Request request) {
     PipelineRunSpec spec = object.spec();
     return new Amendment(
         spec.desiredState(),

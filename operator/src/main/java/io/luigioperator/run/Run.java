@@ -176,7 +176,7 @@ public record Run(
     return new Run(origin, standing, desired, priority, budget, t);
   }
 
-  Run wishing(DesiredState d, Priority p) {
+  Run withDesired(DesiredState d, Priority p) {
     return new Run(origin, standing, d, p, budget, times);
   }
 }

@@ -4,11 +4,11 @@
  */
 package io.luigioperator.run;
 
-import io.luigioperator.run.Abandonment.Blame;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.StartFailure;
-import io.luigioperator.run.NodeSeen.Health;
+import io.luigioperator.run.Abandonment.BudgetCharge;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedAttempt.StartFailure;
+import io.luigioperator.run.ObservedNode.Health;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.PodCheck;
 import io.luigioperator.run.RunSnapshot.Recorded;
@@ -53,7 +53,7 @@ public final class RunDecider {
           Decision.waiting().showing(Optional.of(StatusView.rejected(object, r, now)));
       case Resolution.Resolved r ->
           switch (s.podCheck()) {
-            case PodCheck.Unasked() -> Decision.doing(new Effect.CheckPod(r.run().request()));
+            case PodCheck.Unasked() -> Decision.doing(new Effect.DryRunPod(r.run().request()));
             case PodCheck.Refused(String words) ->
                 Decision.waiting()
                     .showing(
@@ -113,16 +113,16 @@ public final class RunDecider {
     if (shown.effect().isPresent()) {
       return shown;
     }
-    return Stream.of(timeToLive(s, row), row.run().lateFrom(), nextLookAtTheLine(row.run(), now))
+    return Stream.of(timeToLive(s, row), row.run().lateFrom(), nextStatusRefresh(row.run(), now))
         .flatMap(Optional::stream)
-        .reduce(shown, Decision::lookingAt, (a, b) -> a);
+        .reduce(shown, Decision::requeueingAt, (a, b) -> a);
   }
 
   /**
    * What a READY run waits for changes without an event of its own: its client is taken, or free
    * again. The longer it has waited, the less often it asks.
    */
-  private static Optional<Instant> nextLookAtTheLine(Run run, Instant now) {
+  private static Optional<Instant> nextStatusRefresh(Run run, Instant now) {
     if (run.state() != RunState.READY) {
       return Optional.empty();
     }
@@ -148,7 +148,8 @@ public final class RunDecider {
     }
     Recorded recorded = row.recorded().get();
     if (recorded.uid().equals(object.uid()) && recorded.appliedGeneration() < object.generation()) {
-      return Optional.of(new Effect.Amend(object.generation(), Resolver.wish(object, row.kept())));
+      return Optional.of(
+          new Effect.Amend(object.generation(), Resolver.desired(object, row.kept())));
     }
     // another UID under the same name: the sweep concludes a deletion, nobody else
     return Optional.empty();
@@ -175,13 +176,13 @@ public final class RunDecider {
   // ---- the attempt, claimed: nothing of it can run yet
 
   private Decision claimed(RunSnapshot s, Row row, Attempt attempt, Instant now) {
-    AttemptSeen seen = s.seen().orElseThrow();
+    ObservedAttempt seen = s.seen().orElseThrow();
     if (seen.pods().stream().anyMatch(RunDecider::mayRun)) {
       // Somebody else took its gate away. The sweep stops it; until its end the key stays taken.
       return Decision.waiting();
     }
     if (row.run().cancel()) {
-      return abandon(attempt, Reasons.CANCELED, "canceled before it started", Blame.NOBODY);
+      return abandon(attempt, Reasons.CANCELED, "canceled before it started", BudgetCharge.NONE);
     }
     Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
     if (seen.job().isEmpty()) {
@@ -191,17 +192,18 @@ public final class RunDecider {
       // without an owner there is no Job to make; the sweep finds out whether that is a deletion
       return now.isBefore(overdue)
           ? Decision.waitingUntil(overdue)
-          : abandon(attempt, Reasons.POD_GONE, "its PipelineRun is gone", Blame.NOBODY);
+          : abandon(attempt, Reasons.POD_GONE, "its PipelineRun is gone", BudgetCharge.NONE);
     }
-    JobSeen job = seen.job().get();
+    ObservedJob job = seen.job().get();
     if (!job.token().equals(attempt.token())) {
       return abandon(attempt, Abandonment.nameTaken(job.name()));
     }
-    List<PodSeen> pods = seen.pods().stream().filter(p -> p.jobUid().equals(job.uid())).toList();
-    Optional<PodSeen> chosen =
+    List<ObservedPod> pods =
+        seen.pods().stream().filter(p -> p.jobUid().equals(job.uid())).toList();
+    Optional<ObservedPod> chosen =
         pods.stream()
             .filter(p -> p.gated() && !p.terminating() && !p.gone())
-            .min(Comparator.comparing(PodSeen::uid));
+            .min(Comparator.comparing(ObservedPod::uid));
     if (chosen.isPresent()) {
       return Decision.doing(new Effect.Bind(attempt.ref(), job.uid(), chosen.get().uid()));
     }
@@ -210,24 +212,28 @@ public final class RunDecider {
           attempt,
           Reasons.POD_GONE,
           "its pod lost its scheduling gate to somebody else, and was stopped",
-          Blame.REFUSED);
+          BudgetCharge.INFRASTRUCTURE);
     }
     if (job.ended() || pods.stream().anyMatch(p -> p.terminating() || p.gone())) {
       return abandon(
-          attempt, Reasons.POD_GONE, "its pod was deleted before it could start", Blame.NOBODY);
+          attempt,
+          Reasons.POD_GONE,
+          "its pod was deleted before it could start",
+          BudgetCharge.NONE);
     }
     return now.isBefore(overdue)
         ? Decision.waitingUntil(overdue)
-        : Decision.doing(new Effect.Probe(attempt.ref()));
+        : Decision.doing(new Effect.DiagnoseMissingPod(attempt.ref()));
   }
 
   /** An unbound pod without a gate, of which nothing proves that it has ended. */
-  private static boolean mayRun(PodSeen pod) {
+  private static boolean mayRun(ObservedPod pod) {
     return !pod.gated() && !pod.gone() && !pod.terminal() && pod.ending().isEmpty();
   }
 
-  private static Decision abandon(Attempt attempt, String reason, String message, Blame blame) {
-    return abandon(attempt, new Abandonment(reason, message, blame));
+  private static Decision abandon(
+      Attempt attempt, String reason, String message, BudgetCharge charge) {
+    return abandon(attempt, new Abandonment(reason, message, charge));
   }
 
   private static Decision abandon(Attempt attempt, Abandonment why) {
@@ -237,10 +243,10 @@ public final class RunDecider {
   // ---- the attempt, bound: exactly one pod may run
 
   private Decision bound(RunSnapshot s, Row row, Attempt attempt, Instant now) {
-    AttemptSeen seen = s.seen().orElseThrow();
+    ObservedAttempt seen = s.seen().orElseThrow();
     Attempt.Binding binding = attempt.binding().orElseThrow();
-    Optional<PodSeen> pod = seen.pod(binding.podUid());
-    Optional<Ending> clean = pod.flatMap(PodSeen::ending);
+    Optional<ObservedPod> pod = seen.pod(binding.podUid());
+    Optional<Ending> clean = pod.flatMap(ObservedPod::ending);
     if (clean.isPresent()) {
       return Decision.doing(new Effect.Finish(attempt.ref(), binding.podUid(), clean.get()));
     }
@@ -251,18 +257,18 @@ public final class RunDecider {
   }
 
   private Decision present(
-      Row row, Attempt attempt, Attempt.Binding binding, PodSeen pod, Instant now) {
+      Row row, Attempt attempt, Attempt.Binding binding, ObservedPod pod, Instant now) {
     AttemptRef ref = attempt.ref();
-    if (attempt.uncleanSince().isPresent()) {
-      return Decision.doing(new Effect.Reassure(ref, pod.uid()));
+    if (attempt.missingSince().isPresent()) {
+      return Decision.doing(new Effect.ClearPodMissing(ref, pod.uid()));
     }
     if (pod.node().isPresent() && !pod.node().equals(attempt.node())) {
-      return Decision.doing(new Effect.Locate(ref, pod.uid(), pod.node().get()));
+      return Decision.doing(new Effect.RecordNode(ref, pod.uid(), pod.node().get()));
     }
     if (pod.terminating()) {
       return Decision.waiting(); // on a dead node for as long as it takes: nothing proves its end
     }
-    if (row.run().cancel() || attempt.doom().isPresent()) {
+    if (row.run().cancel() || attempt.stopReason().isPresent()) {
       return Decision.doing(new Effect.StopPod(pod));
     }
     if (pod.gated()) {
@@ -275,10 +281,13 @@ public final class RunDecider {
 
   /** Opened, and no container has started yet. */
   private static Decision opened(
-      Row row, Attempt attempt, Attempt.Binding binding, PodSeen pod, Instant now) {
+      Row row, Attempt attempt, Attempt.Binding binding, ObservedPod pod, Instant now) {
     Optional<StartFailure> startFailure = pod.startFailure();
-    if (startFailure.map(StartFailure::cause).filter(c -> c == FailureCause.IMAGE_USER).isPresent()) {
-      return doom(attempt, pod, startFailure.get().cause(), startFailure.get().message());
+    if (startFailure
+        .map(StartFailure::cause)
+        .filter(c -> c == FailureCause.IMAGE_USER)
+        .isPresent()) {
+      return markForStop(attempt, pod, startFailure.get().cause(), startFailure.get().message());
     }
     int startSeconds = row.pipeline().timeouts().startSeconds();
     Instant deadline = binding.boundAt().plusSeconds(startSeconds);
@@ -286,15 +295,16 @@ public final class RunDecider {
       return Decision.waitingUntil(deadline);
     }
     String words = startFailure.map(StartFailure::message).orElse("no container was started");
-    return doom(
+    return markForStop(
         attempt,
         pod,
         startFailure.map(StartFailure::cause).orElse(FailureCause.START_TIMEOUT),
         "not started within startSeconds (%d): %s".formatted(startSeconds, words));
   }
 
-  private static Decision doom(Attempt attempt, PodSeen pod, FailureCause cause, String message) {
-    return Decision.doing(new Effect.Doom(attempt.ref(), pod.uid(), cause, message));
+  private static Decision markForStop(
+      Attempt attempt, ObservedPod pod, FailureCause cause, String message) {
+    return Decision.doing(new Effect.MarkForStop(attempt.ref(), pod.uid(), cause, message));
   }
 
   /**
@@ -302,12 +312,16 @@ public final class RunDecider {
    * its node, and time can tell.
    */
   private Decision unclean(
-      RunSnapshot s, Attempt attempt, Attempt.Binding binding, Optional<PodSeen> pod, Instant now) {
+      RunSnapshot s,
+      Attempt attempt,
+      Attempt.Binding binding,
+      Optional<ObservedPod> pod,
+      Instant now) {
     if (!s.seen().orElseThrow().live()) {
-      return Decision.doing(new Effect.LookLive());
+      return Decision.doing(new Effect.ReadLive());
     }
     // a pod never seen on a node counts as one on a node that does not answer
-    NodeSeen node = s.node().orElse(new NodeSeen(Health.NOT_READY, Instant.EPOCH));
+    ObservedNode node = s.node().orElse(new ObservedNode(Health.NOT_READY, Instant.EPOCH));
     boolean terminal = pod.filter(p -> p.terminal() && !p.gone()).isPresent();
     if (terminal && node.is(Health.READY)) {
       return Decision.doing(
@@ -319,10 +333,10 @@ public final class RunDecider {
                   .map(t -> Ending.of(t.cause(), t.message()))
                   .orElse(Ending.of(FailureCause.KILLED, "its pod ended without an exit status"))));
     }
-    if (attempt.uncleanSince().isEmpty()) {
-      return Decision.doing(new Effect.Suspect(attempt.ref(), binding.podUid()));
+    if (attempt.missingSince().isEmpty()) {
+      return Decision.doing(new Effect.MarkPodMissing(attempt.ref(), binding.podUid()));
     }
-    Instant over = heldUntil(s, attempt.uncleanSince().get(), node);
+    Instant over = heldUntil(s, attempt.missingSince().get(), node);
     if (now.isBefore(over)) {
       return Decision.waitingUntil(over);
     }
@@ -334,16 +348,16 @@ public final class RunDecider {
   }
 
   /** Until when the mutex is kept for a pod whose end nothing proves. */
-  private Instant heldUntil(RunSnapshot s, Instant uncleanSince, NodeSeen node) {
+  private Instant heldUntil(RunSnapshot s, Instant missingSince, ObservedNode node) {
     return switch (node.health()) {
       case READY -> {
         // a kubelet that was away stops the pod only once it is back
-        Instant from = node.since().isAfter(uncleanSince) ? node.since() : uncleanSince;
+        Instant from = node.since().isAfter(missingSince) ? node.since() : missingSince;
         int grace = s.row().orElseThrow().pipeline().timeouts().graceSeconds();
         yield from.plus(limits.deletionMargin()).plusSeconds(grace);
       }
-      case OUT_OF_SERVICE -> uncleanSince;
-      case NOT_READY, GONE -> uncleanSince.plus(limits.nodeLossHold());
+      case OUT_OF_SERVICE -> missingSince;
+      case NOT_READY, GONE -> missingSince.plus(limits.nodeLossHold());
     };
   }
 

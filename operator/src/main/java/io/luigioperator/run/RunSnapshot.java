@@ -25,8 +25,8 @@ public record RunSnapshot(
     Optional<ScheduleObject> schedule,
     PodCheck podCheck,
     Optional<Row> row,
-    Optional<AttemptSeen> seen,
-    Optional<NodeSeen> node) {
+    Optional<ObservedAttempt> seen,
+    Optional<ObservedNode> node) {
 
   /**
    * @param request what the run computes; empty once its history was purged

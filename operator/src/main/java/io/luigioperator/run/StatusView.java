@@ -18,7 +18,7 @@ import io.luigioperator.api.AttemptStatus;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.ResolvedStatus;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.Row;
 import java.time.Duration;
@@ -126,7 +126,7 @@ public final class StatusView {
     String words;
     if (run.state() != RunState.READY) {
       reason = run.standing().reason();
-      words = waitingWords(run);
+      words = waitingMessage(run);
     } else if (row.holder().isPresent()) {
       reason = Reasons.WAITING_FOR_CLIENT;
       words =
@@ -148,7 +148,7 @@ public final class StatusView {
         full(object, row, phase, reason, c.message(QUEUED)).conditions(c.list()).build());
   }
 
-  private static String waitingWords(Run run) {
+  private static String waitingMessage(Run run) {
     String until = run.times().notBefore().map(t -> "until " + second(t)).orElse("until released");
     return switch (run.standing().reason()) {
       case Reasons.BACKING_OFF -> until + ", " + run.standing().message();
@@ -169,7 +169,7 @@ public final class StatusView {
       return Optional.empty(); // its Job and pod come within milliseconds
     }
     String reason = live.map(a -> activeReason(s, run, a)).orElse("Started");
-    String words = live.map(a -> activeWords(s, run, a)).orElse("an attempt is live");
+    String words = live.map(a -> activeMessage(s, run, a)).orElse("an attempt is live");
     Conditions c =
         acceptedConditions(s, object, row, now)
             .set(QUEUED, FALSE, "Started", "a slot and the client are taken")
@@ -185,19 +185,19 @@ public final class StatusView {
     if (attempt.state() == AttemptState.CLAIMED) {
       return "WaitingForPod";
     }
-    if (attempt.uncleanSince().isPresent() || stuckOnDeadNode(s, attempt)) {
+    if (attempt.missingSince().isPresent() || stuckOnDeadNode(s, attempt)) {
       return FailureCause.NODE_LOST.reason();
     }
-    if (run.cancel() || attempt.doom().isPresent()) {
+    if (run.cancel() || attempt.stopReason().isPresent()) {
       return "Stopping";
     }
     return startFailing(s, attempt)
-        .flatMap(PodSeen::startFailure)
+        .flatMap(ObservedPod::startFailure)
         .map(t -> t.cause().reason())
         .orElse("Started");
   }
 
-  private static String activeWords(RunSnapshot s, Run run, Attempt attempt) {
+  private static String activeMessage(RunSnapshot s, Run run, Attempt attempt) {
     String node = attempt.node().orElse("unknown");
     if (attempt.state() == AttemptState.CLAIMED) {
       return "attempt %d has a Job and no pod yet".formatted(attempt.number());
@@ -207,32 +207,35 @@ public final class StatusView {
               + " node, or taint it node.kubernetes.io/out-of-service, to let the run go on")
           .formatted(node);
     }
-    if (attempt.uncleanSince().isPresent()) {
+    if (attempt.missingSince().isPresent()) {
       return "the pod of attempt %d is lost (node %s) since %s; held until its end is certain"
-          .formatted(attempt.number(), node, second(attempt.uncleanSince().get()));
+          .formatted(attempt.number(), node, second(attempt.missingSince().get()));
     }
-    if (run.cancel() || attempt.doom().isPresent()) {
+    if (run.cancel() || attempt.stopReason().isPresent()) {
       return "stopping attempt %d: %s"
           .formatted(
               attempt.number(),
-              attempt.doom().map(Attempt.Doom::message).orElse(run.standing().message()));
+              attempt
+                  .stopReason()
+                  .map(Attempt.StopReason::message)
+                  .orElse(run.standing().message()));
     }
     return startFailing(s, attempt)
-        .flatMap(PodSeen::startFailure)
-        .map(AttemptSeen.StartFailure::message)
+        .flatMap(ObservedPod::startFailure)
+        .map(ObservedAttempt.StartFailure::message)
         .orElse("attempt %d runs".formatted(attempt.number()));
   }
 
-  private static Optional<PodSeen> startFailing(RunSnapshot s, Attempt attempt) {
+  private static Optional<ObservedPod> startFailing(RunSnapshot s, Attempt attempt) {
     return boundPod(s, attempt).filter(p -> p.startedAt().isEmpty() && !p.gated());
   }
 
   private static boolean stuckOnDeadNode(RunSnapshot s, Attempt attempt) {
-    boolean deadNode = s.node().filter(n -> n.is(NodeSeen.Health.NOT_READY)).isPresent();
+    boolean deadNode = s.node().filter(n -> n.is(ObservedNode.Health.NOT_READY)).isPresent();
     return deadNode && boundPod(s, attempt).filter(p -> p.terminating() && !p.gone()).isPresent();
   }
 
-  private static Optional<PodSeen> boundPod(RunSnapshot s, Attempt attempt) {
+  private static Optional<ObservedPod> boundPod(RunSnapshot s, Attempt attempt) {
     return attempt.binding().flatMap(b -> s.seen().flatMap(seen -> seen.pod(b.podUid())));
   }
 

@@ -25,7 +25,7 @@ public final class Transitions {
   public static final int MAX_UNCOUNTED = 20;
 
   /** A run and its attempt after one commit. */
-  public record Moved(Run run, Attempt attempt) {}
+  public record RunAndAttempt(Run run, Attempt attempt) {}
 
   private Transitions() {}
 
@@ -65,7 +65,7 @@ public final class Transitions {
    * Claims the head of a key, unless its time to start is over. The fence is the key's old one plus
    * one.
    */
-  public static Optional<Moved> claim(
+  public static Optional<RunAndAttempt> claim(
       Run run, long fence, String token, String clusterId, Instant now) {
     if (!run.isClaimable()
         || run.isLate(now)
@@ -87,11 +87,11 @@ public final class Transitions {
             Optional.empty(),
             Optional.empty(),
             Optional.empty());
-    return Optional.of(new Moved(claimed, attempt));
+    return Optional.of(new RunAndAttempt(claimed, attempt));
   }
 
   /** Chooses the one pod that may start: by UID, once, and never after a cancel. */
-  public static Optional<Moved> bind(
+  public static Optional<RunAndAttempt> bind(
       Run run, Attempt attempt, String jobUid, String podUid, Instant now) {
     if (run.state() != RunState.ACTIVE
         || run.cancel()
@@ -100,13 +100,13 @@ public final class Transitions {
       return Optional.empty();
     }
     return Optional.of(
-        new Moved(
+        new RunAndAttempt(
             run.with(run.times().started(now)),
             attempt.bound(new Attempt.Binding(jobUid, podUid, now))));
   }
 
   /** Notes where the bound pod was placed; needed to judge its absence. */
-  public static Optional<Attempt> locate(Attempt attempt, String podUid, String node) {
+  public static Optional<Attempt> recordNode(Attempt attempt, String podUid, String node) {
     if (attempt.state() != AttemptState.BOUND
         || !attempt.isBoundTo(podUid)
         || attempt.node().filter(node::equals).isPresent()) {
@@ -116,31 +116,31 @@ public final class Transitions {
   }
 
   /** Writes down why the pod is about to be stopped; the first reason stays. */
-  public static Optional<Attempt> doom(
+  public static Optional<Attempt> markForStop(
       Attempt attempt, String podUid, FailureCause cause, String message) {
     if (attempt.state() != AttemptState.BOUND
         || !attempt.isBoundTo(podUid)
-        || attempt.doom().isPresent()) {
+        || attempt.stopReason().isPresent()) {
       return Optional.empty();
     }
-    return Optional.of(attempt.doomed(new Attempt.Doom(cause, Message.bounded(message))));
+    return Optional.of(attempt.stopping(new Attempt.StopReason(cause, Message.bounded(message))));
   }
 
   /** Starts the clock of the hold; a restart of the operator does not begin it again. */
-  public static Optional<Attempt> suspect(Attempt attempt, String podUid, Instant now) {
+  public static Optional<Attempt> markPodMissing(Attempt attempt, String podUid, Instant now) {
     if (attempt.state() != AttemptState.BOUND
         || !attempt.isBoundTo(podUid)
-        || attempt.uncleanSince().isPresent()) {
+        || attempt.missingSince().isPresent()) {
       return Optional.empty();
     }
     return Optional.of(attempt.unclean(Optional.of(now)));
   }
 
   /** The pod was seen again after all. */
-  public static Optional<Attempt> reassure(Attempt attempt, String podUid) {
+  public static Optional<Attempt> clearPodMissing(Attempt attempt, String podUid) {
     if (attempt.state() != AttemptState.BOUND
         || !attempt.isBoundTo(podUid)
-        || attempt.uncleanSince().isEmpty()) {
+        || attempt.missingSince().isEmpty()) {
       return Optional.empty();
     }
     return Optional.of(attempt.unclean(Optional.empty()));
@@ -151,7 +151,7 @@ public final class Transitions {
    *
    * @param sameBefore how many earlier attempts of this run ended with the same reason
    */
-  public static Optional<Moved> finish(
+  public static Optional<RunAndAttempt> finish(
       Run run,
       Attempt attempt,
       String podUid,
@@ -175,7 +175,8 @@ public final class Transitions {
                 Message.bounded(ending.message()),
                 ending.exitCode(),
                 ending.report()));
-    return Optional.of(new Moved(settle(run, ending, policy, sameBefore, presence, now), ended));
+    return Optional.of(
+        new RunAndAttempt(settle(run, ending, policy, sameBefore, presence, now), ended));
   }
 
   /** A pod that we stopped for a reason of ours ended for that reason, unless it succeeded. */
@@ -183,7 +184,7 @@ public final class Transitions {
     return seen.cause().treatment() == Treatment.DONE
         ? seen
         : attempt
-            .doom()
+            .stopReason()
             .map(d -> new Ending(d.cause(), seen.exitCode(), d.message(), seen.report()))
             .orElse(seen);
   }
@@ -259,7 +260,7 @@ public final class Transitions {
   }
 
   /** Gives up a claim whose pod was never bound; always with backoff, never READY at once. */
-  public static Optional<Moved> abandon(
+  public static Optional<RunAndAttempt> abandon(
       Run run, Attempt attempt, Abandonment why, RetryPolicy policy, Instant now) {
     if (run.state() != RunState.ACTIVE
         || attempt.state() != AttemptState.CLAIMED
@@ -271,12 +272,13 @@ public final class Transitions {
             new Attempt.End(
                 now, why.reason(), Message.bounded(why.message()), OptionalInt.empty(), ""));
     if (run.cancel()) {
-      return Optional.of(new Moved(canceled(run.with(run.budget().givenBack()), now), ended));
+      return Optional.of(
+          new RunAndAttempt(canceled(run.with(run.budget().givenBack()), now), ended));
     }
     Run.Budget b = run.budget();
     Run next =
-        switch (why.blame()) {
-          case NOBODY ->
+        switch (why.charge()) {
+          case NONE ->
               retry(
                   run.with(b.givenBack()),
                   why.reason(),
@@ -284,7 +286,7 @@ public final class Transitions {
                   policy.delayAfter(1),
                   Presence.PRESENT,
                   now);
-          case REFUSED ->
+          case INFRASTRUCTURE ->
               b.infra() >= b.maxInfra()
                   ? end(run, RunState.FAILED, why.reason(), Message.bounded(why.message()), now)
                   : retry(
@@ -295,7 +297,7 @@ public final class Transitions {
                       Presence.PRESENT,
                       now);
         };
-    return Optional.of(new Moved(next, ended));
+    return Optional.of(new RunAndAttempt(next, ended));
   }
 
   /** A DELAYED run whose time has come. Retries keep their place in the order. */
@@ -363,7 +365,7 @@ public final class Transitions {
     }
     boolean started = run.times().startedAt().isPresent();
     Run next =
-        run.wishing(a.desired(), started ? run.priority() : a.priority())
+        run.withDesired(a.desired(), started ? run.priority() : a.priority())
             .with(run.budget().withMaxAttempts(a.maxAttempts()));
     if (!started) {
       // a backoff under way is ours, not the user's to shorten
@@ -410,7 +412,7 @@ public final class Transitions {
             && before.desired() == DesiredState.Held
             && next.desired() == DesiredState.Running;
     if (held && !lookedInto && !before.standing().reason().equals(Reasons.HELD)) {
-      return next; // held for a fact that a new wish does not change
+      return next; // held for a fact that a new desired does not change
     }
     if (held && next.desired() == DesiredState.Running) {
       return released(next, ageing, now);
@@ -432,7 +434,7 @@ public final class Transitions {
             now));
   }
 
-  /** Where a run without a live attempt belongs, by its wish and its time. */
+  /** Where a run without a live attempt belongs, by its desired and its time. */
   private static Run waiting(Run run, Instant now) {
     return switch (run.desired()) {
       case Canceled -> canceled(flagged(run), now);

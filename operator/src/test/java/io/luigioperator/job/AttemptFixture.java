@@ -67,8 +67,8 @@ record AttemptFixture(Run run, Request request, Attempt attempt, RunObject objec
         attempt.claimedAt(),
         Optional.of(new Attempt.Binding(jobUid, podUid, NOW)),
         attempt.node(),
-        attempt.doom(),
-        attempt.uncleanSince(),
+        attempt.stopReason(),
+        attempt.missingSince(),
         attempt.end());
   }
 

@@ -12,8 +12,8 @@ import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunKey;
 import java.time.Instant;
 import java.util.List;
@@ -74,7 +74,7 @@ class ClusterViewTest {
     other.getMetadata().getAnnotations().put(Annotations.TOKEN, "t-2");
     view.saw(other);
 
-    assertThat(cached().pods()).extracting(PodSeen::uid).containsExactly("mine");
+    assertThat(cached().pods()).extracting(ObservedPod::uid).containsExactly("mine");
     assertThat(cached().live()).isFalse();
   }
 
@@ -109,14 +109,15 @@ class ClusterViewTest {
     view.saw(ended(pod("ended", 1)));
     view.sawDeletionOf(leaving(open(pod("deleted", 1))));
     view.saw(ended(pod("there", 1)));
-    PodSeen there = Observation.pod(pod("there", 1));
+    ObservedPod there = Observation.pod(pod("there", 1));
 
-    AttemptSeen all =
-        view.completed(given.attempt(), new AttemptSeen(Optional.empty(), List.of(there), true));
+    ObservedAttempt all =
+        view.completed(
+            given.attempt(), new ObservedAttempt(Optional.empty(), List.of(there), true));
 
     assertThat(all.live()).isTrue();
     assertThat(all.pods())
-        .extracting(PodSeen::uid)
+        .extracting(ObservedPod::uid)
         .containsExactlyInAnyOrder("there", "ended", "deleted");
     assertThat(all.pod("there")).as("as it was read").contains(there);
     assertThat(all.pod("ended").orElseThrow().gone()).isTrue();
@@ -182,11 +183,11 @@ class ClusterViewTest {
     assertThat(store.size()).isZero();
   }
 
-  private AttemptSeen cached() {
+  private ObservedAttempt cached() {
     return view.attempt(given.attempt());
   }
 
-  private PodSeen only() {
+  private ObservedPod only() {
     assertThat(cached().pods()).hasSize(1);
     return cached().pods().getFirst();
   }

@@ -16,7 +16,7 @@ import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.job.ScriptedServer.Answer;
 import io.luigioperator.job.ScriptedServer.Request;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunObject;
 import java.io.IOException;
 import java.time.Instant;
@@ -297,7 +297,7 @@ class Fabric8KubeErrorsTest {
                 : ScriptedKube.list("", "u"));
 
     assertThat(kube.kube(kube.config, "a", "b").pods())
-        .extracting(PodSeen::uid)
+        .extracting(ObservedPod::uid)
         .containsExactly("u");
     assertThat(kube.kube(kube.config, "a", "b").jobs()).hasSize(1);
   }

@@ -23,9 +23,9 @@ import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -191,22 +191,22 @@ final class Fabric8KubeFixture
         .get();
   }
 
-  JobSeen created(AttemptFixture given, RunObject owner) {
+  ObservedJob created(AttemptFixture given, RunObject owner) {
     return ((JobCreation.Created) kube.createJob(given.run(), given.attempt(), owner)).job();
   }
 
-  AttemptSeen cached(AttemptFixture given) {
+  ObservedAttempt cached(AttemptFixture given) {
     return cached(kube, given);
   }
 
-  static AttemptSeen cached(Kube kube, AttemptFixture given) {
+  static ObservedAttempt cached(Kube kube, AttemptFixture given) {
     return kube.attempt(given.attempt(), Freshness.CACHED);
   }
 
   /** As the Job controller makes it, with its finalizer. */
-  PodSeen gatedPod(String run, String... gates) {
+  ObservedPod gatedPod(String run, String... gates) {
     AttemptFixture given = given(run);
-    JobSeen seen = created(given, present(run));
+    ObservedJob seen = created(given, present(run));
     Job job = client.batch().v1().jobs().inNamespace(namespace).withName(seen.name()).get();
     var template = job.getSpec().getTemplate();
     Pod pod =
@@ -232,7 +232,7 @@ final class Fabric8KubeFixture
     return Observation.pod(client.resource(pod).create());
   }
 
-  static Pod podOf(PodSeen pod) {
+  static Pod podOf(ObservedPod pod) {
     return new PodBuilder()
         .withNewMetadata()
         .withNamespace(pod.namespace())
@@ -241,13 +241,13 @@ final class Fabric8KubeFixture
         .build();
   }
 
-  List<String> gates(PodSeen pod) {
+  List<String> gates(ObservedPod pod) {
     return client.resource(podOf(pod)).get().getSpec().getSchedulingGates().stream()
         .map(PodSchedulingGate::getName)
         .toList();
   }
 
-  void bind(PodSeen pod, String node) {
+  void bind(ObservedPod pod, String node) {
     client
         .bindings()
         .inNamespace(namespace)
@@ -265,7 +265,7 @@ final class Fabric8KubeFixture
         .create();
   }
 
-  void end(PodSeen pod, String phase, int exitCode, String message) {
+  void end(ObservedPod pod, String phase, int exitCode, String message) {
     client
         .resource(
             new PodBuilder(client.resource(podOf(pod)).get())
@@ -290,7 +290,7 @@ final class Fabric8KubeFixture
   }
 
   /** As the Job controller does when it has counted the pod. */
-  void letGo(PodSeen pod) {
+  void letGo(ObservedPod pod) {
     client
         .pods()
         .inNamespace(namespace)
@@ -318,8 +318,8 @@ final class Fabric8KubeFixture
         a.claimedAt(),
         a.binding(),
         a.node(),
-        a.doom(),
-        a.uncleanSince(),
+        a.stopReason(),
+        a.missingSince(),
         a.end());
   }
 }

@@ -17,8 +17,8 @@ import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -39,7 +39,7 @@ class Fabric8KubeJobsIT {
     AttemptFixture given = kube.given("once");
     RunObject owner = kube.present("once");
 
-    JobSeen made = kube.created(given, owner);
+    ObservedJob made = kube.created(given, owner);
     assertThat(made.token()).isEqualTo("t-1");
     assertThat(kube.kube.createJob(given.run(), given.attempt(), owner))
         .isEqualTo(new JobCreation.Exists(made));
@@ -53,7 +53,8 @@ class Fabric8KubeJobsIT {
     assertThat(kube.kube.jobs()).contains(made);
 
     kube.kube.deleteJob(
-        new JobSeen(kube.namespace, "once-a1", "no-such-uid", "t-1", Fabric8KubeFixture.NOW, false));
+        new ObservedJob(
+            kube.namespace, "once-a1", "no-such-uid", "t-1", Fabric8KubeFixture.NOW, false));
     assertThat(kube.kube.jobs()).contains(made);
     kube.kube.deleteJob(made);
     assertThat(kube.kube.jobs()).doesNotContain(made);
@@ -91,7 +92,8 @@ class Fabric8KubeJobsIT {
                   assertThat(r.message())
                       .contains("User \"nobody\" cannot create resource \"jobs\""));
       assertThat(without.dryRun(given.run().key(), given.run().origin().request()))
-          .isInstanceOfSatisfying(DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
+          .isInstanceOfSatisfying(
+              DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
       assertThatThrownBy(without::jobs)
           .isInstanceOf(KubeForbidden.class)
           .hasMessageContaining("cannot list resource \"jobs\"");
@@ -108,7 +110,7 @@ class Fabric8KubeJobsIT {
 
   @Test
   void opensTheGateOfThisPodOnce() {
-    PodSeen pod = kube.gatedPod("gate");
+    ObservedPod pod = kube.gatedPod("gate");
     assertThat(pod.gated()).isTrue();
     assertThat(pod.jobUid()).isNotEmpty();
 
@@ -120,8 +122,8 @@ class Fabric8KubeJobsIT {
 
   @Test
   void opensNoGateOfAnotherPodOfTheSameName() {
-    PodSeen pod = kube.gatedPod("stale");
-    PodSeen stale =
+    ObservedPod pod = kube.gatedPod("stale");
+    ObservedPod stale =
         Pods.gated(
             pod.namespace(),
             pod.name(),
@@ -138,8 +140,9 @@ class Fabric8KubeJobsIT {
 
   @Test
   void leavesTheGatesOfOthersClosed() {
-    PodSeen before = kube.gatedPod("before", "example.com/a", SchedulingGate.NAME, "example.com/b");
-    PodSeen after = kube.gatedPod("after", SchedulingGate.NAME, "example.com/b");
+    ObservedPod before =
+        kube.gatedPod("before", "example.com/a", SchedulingGate.NAME, "example.com/b");
+    ObservedPod after = kube.gatedPod("after", SchedulingGate.NAME, "example.com/b");
 
     assertThat(kube.kube.openGate(before)).isTrue();
     assertThat(kube.kube.openGate(after)).isTrue();
@@ -151,7 +154,7 @@ class Fabric8KubeJobsIT {
 
   @Test
   void opensNoGateOfAPodThatIsGone() {
-    PodSeen pod = kube.gatedPod("gone");
+    ObservedPod pod = kube.gatedPod("gone");
     kube.kube.deletePod(pod.namespace(), pod.name(), pod.uid());
     kube.letGo(pod);
 
@@ -205,7 +208,8 @@ class Fabric8KubeJobsIT {
               assertThat(r.permanent()).isFalse();
             });
     assertThat(kube.dryRun("{spec: {runtimeClassName: none-such}}"))
-        .isInstanceOfSatisfying(DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
+        .isInstanceOfSatisfying(
+            DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
 
     var quota =
         kube.client
@@ -243,6 +247,7 @@ class Fabric8KubeJobsIT {
                         }));
     assertThat(
             kube.kube.dryRun(new RunKey("nowhere", "x"), kube.given("x").run().origin().request()))
-        .isInstanceOfSatisfying(DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
+        .isInstanceOfSatisfying(
+            DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
   }
 }

@@ -10,7 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.luigioperator.job.ScriptedServer.Answer;
 import io.luigioperator.job.ScriptedServer.Request;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
@@ -108,7 +108,8 @@ class Fabric8KubeRequestsTest {
         r ->
             r.method().equals("PATCH")
                 ? ScriptedKube.status(422, "Invalid", "the test failed")
-                : ScriptedKube.ok(ScriptedKube.pod("p", "u-1", "example.com/a", SchedulingGate.NAME)));
+                : ScriptedKube.ok(
+                    ScriptedKube.pod("p", "u-1", "example.com/a", SchedulingGate.NAME)));
 
     assertThatThrownBy(() -> kube.kube.openGate(ScriptedKube.POD))
         .isInstanceOf(KubeUnavailable.class);
@@ -165,7 +166,7 @@ class Fabric8KubeRequestsTest {
                 ? ScriptedKube.list("", "c")
                 : ScriptedKube.list("next", "a", "b"));
 
-    assertThat(kube.kube.pods()).extracting(PodSeen::uid).containsExactly("a", "b", "c");
+    assertThat(kube.kube.pods()).extracting(ObservedPod::uid).containsExactly("a", "b", "c");
     assertThat(kube.server.requests())
         .allSatisfy(
             r -> {
@@ -189,7 +190,7 @@ class Fabric8KubeRequestsTest {
             .iterator();
     kube.server.answer(r -> answers.next());
 
-    assertThat(kube.kube.pods()).extracting(PodSeen::uid).containsExactly("b", "c");
+    assertThat(kube.kube.pods()).extracting(ObservedPod::uid).containsExactly("b", "c");
     assertThat(kube.server.requests())
         .extracting(r -> r.query().replaceAll(".*continue=([a-z]*).*|.*", "$1"))
         .containsExactly("", "old", "", "new");

@@ -15,7 +15,7 @@ import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
-import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import java.time.Instant;
@@ -51,12 +51,12 @@ class Fabric8KubeRunsIT {
   @Test
   void tellsTheStatesOfANode() {
     String name = "node-" + kube.namespace;
-    assertThat(kube.kube.node(name)).isEqualTo(NodeSeen.gone());
+    assertThat(kube.kube.node(name)).isEqualTo(ObservedNode.gone());
     var node =
         kube.client
             .resource(new NodeBuilder().withNewMetadata().withName(name).endMetadata().build())
             .create();
-    assertThat(kube.kube.node(name).health()).isEqualTo(NodeSeen.Health.NOT_READY);
+    assertThat(kube.kube.node(name).health()).isEqualTo(ObservedNode.Health.NOT_READY);
     node =
         kube.client
             .resource(
@@ -71,7 +71,8 @@ class Fabric8KubeRunsIT {
                     .build())
             .updateStatus();
     assertThat(kube.kube.node(name))
-        .isEqualTo(new NodeSeen(NodeSeen.Health.READY, Instant.parse("2026-01-31T11:00:00Z")));
+        .isEqualTo(
+            new ObservedNode(ObservedNode.Health.READY, Instant.parse("2026-01-31T11:00:00Z")));
     kube.client
         .nodes()
         .withName(name)
@@ -83,7 +84,7 @@ class Fabric8KubeRunsIT {
                         "NoExecute", "node.kubernetes.io/out-of-service", null, "nodeshutdown")
                     .endSpec()
                     .build());
-    assertThat(kube.kube.node(name).health()).isEqualTo(NodeSeen.Health.OUT_OF_SERVICE);
+    assertThat(kube.kube.node(name).health()).isEqualTo(ObservedNode.Health.OUT_OF_SERVICE);
   }
 
   // ---- PipelineRuns
@@ -143,7 +144,8 @@ class Fabric8KubeRunsIT {
             .message("words")
             .conditions(
                 List.of(
-                    Fabric8KubeFixture.condition("Accepted", "True"), Fabric8KubeFixture.condition("Queued", "False")))
+                    Fabric8KubeFixture.condition("Accepted", "True"),
+                    Fabric8KubeFixture.condition("Queued", "False")))
             .startTime(Fabric8KubeFixture.NOW)
             .luigi(new LuigiStatus(4, 1, 0, 1, 2, "1/4", List.of("A")))
             .build();

@@ -12,9 +12,9 @@ import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.Verdict;
@@ -39,7 +39,7 @@ class InformersIT {
   void seesAndRemembersTheEndOfADeletedPod() throws IOException {
     kube.watch();
     AttemptFixture given = kube.given("ends");
-    PodSeen pod = kube.gatedPod("ends");
+    ObservedPod pod = kube.gatedPod("ends");
     kube.kube.openGate(pod);
     kube.bind(pod, "node-1");
     String message =
@@ -54,10 +54,12 @@ class InformersIT {
     kube.kube.deletePod(kube.namespace, pod.name(), pod.uid());
     kube.letGo(pod);
 
-    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.cached(given).pod(pod.uid()).get().gone());
-    for (AttemptSeen seen :
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> kube.cached(given).pod(pod.uid()).get().gone());
+    for (ObservedAttempt seen :
         List.of(kube.cached(given), kube.kube.attempt(given.attempt(), Freshness.LIVE))) {
-      PodSeen last = seen.pod(pod.uid()).orElseThrow();
+      ObservedPod last = seen.pod(pod.uid()).orElseThrow();
       assertThat(last.gone()).isTrue();
       assertThat(last.node()).contains("node-1");
       assertThat(last.ending().orElseThrow().cause()).isEqualTo(Verdict.SUCCEEDED);
@@ -67,14 +69,16 @@ class InformersIT {
     assertThat(kube.newKube(kube.operator).attempt(given.attempt(), Freshness.LIVE).pods())
         .as("who did not watch knows nothing of it")
         .isEmpty();
-    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.changes.contains(given.run().key()));
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> kube.changes.contains(given.run().key()));
   }
 
   @Test
   void aPodDeletedOnItsNodeIsNoCleanEnd() {
     kube.watch();
     AttemptFixture given = kube.given("forced");
-    PodSeen pod = kube.gatedPod("forced");
+    ObservedPod pod = kube.gatedPod("forced");
     kube.kube.openGate(pod);
     kube.bind(pod, "node-1");
     kube.client.resource(Fabric8KubeFixture.podOf(pod)).withGracePeriod(0).delete();
@@ -82,7 +86,7 @@ class InformersIT {
 
     await()
         .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.cached(given).pod(pod.uid()).filter(PodSeen::gone).isPresent());
+        .until(() -> kube.cached(given).pod(pod.uid()).filter(ObservedPod::gone).isPresent());
     assertThat(kube.cached(given).pod(pod.uid()).orElseThrow().ending()).isEmpty();
   }
 
@@ -90,14 +94,14 @@ class InformersIT {
   void aPodDeletedWithoutANodeIsACleanEnd() {
     kube.watch();
     AttemptFixture given = kube.given("never");
-    PodSeen pod = kube.gatedPod("never");
+    ObservedPod pod = kube.gatedPod("never");
     kube.kube.openGate(pod);
     kube.kube.deletePod(kube.namespace, pod.name(), pod.uid());
     kube.letGo(pod);
 
     await()
         .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.cached(given).pod(pod.uid()).filter(PodSeen::gone).isPresent());
+        .until(() -> kube.cached(given).pod(pod.uid()).filter(ObservedPod::gone).isPresent());
     assertThat(kube.cached(given).pod(pod.uid()).orElseThrow().ending().orElseThrow().cause())
         .isEqualTo(FailureCause.POD_DELETED);
   }
@@ -106,9 +110,11 @@ class InformersIT {
   void aPodThatLostItsLabelsIsStillThere() {
     kube.watch();
     AttemptFixture given = kube.given("bare");
-    PodSeen pod = kube.gatedPod("bare");
+    ObservedPod pod = kube.gatedPod("bare");
     kube.kube.openGate(pod);
-    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.cached(given).pod(pod.uid()).isPresent());
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> kube.cached(given).pod(pod.uid()).isPresent());
 
     kube.client
         .pods()
@@ -123,9 +129,11 @@ class InformersIT {
                     .endMetadata()
                     .build());
 
-    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.cached(given).pod(pod.uid()).isEmpty());
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> kube.cached(given).pod(pod.uid()).isEmpty());
     Attempt bound = given.bound(pod.jobUid(), pod.uid());
-    PodSeen seen = kube.kube.attempt(bound, Freshness.LIVE).pod(pod.uid()).orElseThrow();
+    ObservedPod seen = kube.kube.attempt(bound, Freshness.LIVE).pod(pod.uid()).orElseThrow();
     assertThat(seen.gone()).isFalse();
     assertThat(seen.ending()).isEmpty();
   }
@@ -134,8 +142,10 @@ class InformersIT {
   void knowsTheNewestOfWhatItDidItself() {
     kube.watch();
     AttemptFixture given = kube.given("own");
-    PodSeen pod = kube.gatedPod("own");
-    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.cached(given).pod(pod.uid()).isPresent());
+    ObservedPod pod = kube.gatedPod("own");
+    await()
+        .atMost(Fabric8KubeFixture.PATIENCE)
+        .until(() -> kube.cached(given).pod(pod.uid()).isPresent());
 
     kube.kube.openGate(pod);
     assertThat(kube.cached(given).pod(pod.uid()).orElseThrow().gated())

@@ -50,7 +50,9 @@ class JobBlueprintTest {
   @MethodSource("cases")
   void makesTheJobThatIsWrittenDown(Path folder) throws IOException {
     Path golden = folder.resolve("job.yaml");
-    String actual = HEADER + AttemptFixture.KUBERNETES.asYaml(job(AttemptFixture.read(folder.resolve("in.yaml"))));
+    String actual =
+        HEADER
+            + AttemptFixture.KUBERNETES.asYaml(job(AttemptFixture.read(folder.resolve("in.yaml"))));
 
     if (Boolean.getBoolean("golden.update")) {
       Files.writeString(golden, actual);
@@ -79,7 +81,8 @@ class JobBlueprintTest {
   void rendersTheContractsExample() throws IOException {
     JsonNode expected = JSON.readTree(IMAGE.resolve("tests/golden/spec.json").toFile());
 
-    assertThat(runSpec(job(AttemptFixture.read(CASES.resolve("contract/in.yaml"))))).isEqualTo(expected);
+    assertThat(runSpec(job(AttemptFixture.read(CASES.resolve("contract/in.yaml")))))
+        .isEqualTo(expected);
   }
 
   @ParameterizedTest

@@ -18,12 +18,12 @@ import com.networknt.schema.SpecVersion;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobStatusBuilder;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedAttempt.StartFailure;
 import io.luigioperator.run.Verdict;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -82,8 +82,8 @@ class ObservationTest {
   @ParameterizedTest
   @MethodSource("cases")
   void readsTheDeletedPod(Case c) {
-    PodSeen there = Observation.pod(c.pod());
-    PodSeen gone = Observation.gone(c.pod());
+    ObservedPod there = Observation.pod(c.pod());
+    ObservedPod gone = Observation.gone(c.pod());
 
     assertThat(gone.gone()).isTrue();
     assertThat(gone.terminating()).isTrue();
@@ -181,7 +181,7 @@ class ObservationTest {
 
     assertThat(Observation.job(job))
         .isEqualTo(
-            new JobSeen(
+            new ObservedJob(
                 "flights",
                 "ua-20130115-a1",
                 "job-uid",
@@ -221,7 +221,7 @@ class ObservationTest {
     return message.toString();
   }
 
-  private static Map<String, String> shown(PodSeen p) {
+  private static Map<String, String> shown(ObservedPod p) {
     Map<String, String> all = new TreeMap<>();
     all.put("token", p.token());
     all.put("job", p.jobUid());

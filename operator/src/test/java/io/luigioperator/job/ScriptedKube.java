@@ -16,8 +16,8 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.ScriptedServer.Answer;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunKey;
 import java.io.IOException;
 import java.time.Instant;
@@ -35,7 +35,7 @@ final class ScriptedKube implements AutoCloseable {
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
   static final AttemptFixture GIVEN = JobBlueprintTest.withPodTemplate("{}");
   static final RunKey KEY = GIVEN.run().key();
-  static final PodSeen POD =
+  static final ObservedPod POD =
       Observation.pod(
           new PodBuilder()
               .withNewMetadata()
@@ -47,7 +47,7 @@ final class ScriptedKube implements AutoCloseable {
               .addNewSchedulingGate(SchedulingGate.NAME)
               .endSpec()
               .build());
-  static final JobSeen JOB = new JobSeen("flights", "overlay-a1", "j-1", "t-1", NOW, false);
+  static final ObservedJob JOB = new ObservedJob("flights", "overlay-a1", "j-1", "t-1", NOW, false);
 
   final ScriptedServer server = new ScriptedServer();
   final Config config =

@@ -7,7 +7,7 @@ package io.luigioperator.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.run.Abandonment;
-import io.luigioperator.run.Abandonment.Blame;
+import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.AttemptState;
@@ -22,8 +22,9 @@ import org.junit.jupiter.api.Test;
 /** Giving up what was never bound, and therefore cannot run. */
 interface AbandonContract extends LedgerFixture {
 
-  Abandonment REFUSED = new Abandonment(Reasons.LAUNCH_REFUSED, "quota exceeded", Blame.REFUSED);
-  Abandonment NOBODYS = new Abandonment(Reasons.CLUSTER_SILENT, "no word", Blame.NOBODY);
+  Abandonment REFUSED =
+      new Abandonment(Reasons.LAUNCH_REFUSED, "quota exceeded", BudgetCharge.INFRASTRUCTURE);
+  Abandonment NOBODYS = new Abandonment(Reasons.CLUSTER_SILENT, "no word", BudgetCharge.NONE);
   RetryPolicy A_SECOND = new RetryPolicy(Duration.ofSeconds(1), Duration.ofSeconds(2));
 
   default Optional<Run> abandon(Attempt attempt, Abandonment why) {

@@ -107,39 +107,39 @@ interface BindContract extends LedgerFixture {
   @Test
   default void aPodIsLocatedOnANode() {
     Attempt bound = bound(accepted(Asking.named("r")));
-    ledger().locate(bound.ref(), "another", "node-9");
+    ledger().recordNode(bound.ref(), "another", "node-9");
     assertThat(reload(bound)).isEqualTo(bound);
-    ledger().locate(bound.ref(), podOf(bound), "node-1");
-    ledger().locate(bound.ref(), podOf(bound), "node-1");
+    ledger().recordNode(bound.ref(), podOf(bound), "node-1");
+    ledger().recordNode(bound.ref(), podOf(bound), "node-1");
     assertThat(reload(bound).node()).contains("node-1");
   }
 
   @Test
   default void aHoldBeginsOnceAndStopsWhenThePodIsBack() {
     Attempt bound = bound(accepted(Asking.named("r")));
-    ledger().suspect(bound.ref(), podOf(bound));
-    Instant since = reload(bound).uncleanSince().orElseThrow();
+    ledger().markPodMissing(bound.ref(), podOf(bound));
+    Instant since = reload(bound).missingSince().orElseThrow();
     pass(Duration.ofMillis(1));
-    ledger().suspect(bound.ref(), podOf(bound));
-    assertThat(reload(bound).uncleanSince()).contains(since);
-    ledger().reassure(bound.ref(), "another");
-    assertThat(reload(bound).uncleanSince()).contains(since);
-    ledger().reassure(bound.ref(), podOf(bound));
-    ledger().reassure(bound.ref(), podOf(bound));
-    assertThat(reload(bound).uncleanSince()).isEmpty();
-    ledger().suspect(bound.ref(), podOf(bound));
-    assertThat(reload(bound).uncleanSince().orElseThrow()).isAfter(since);
+    ledger().markPodMissing(bound.ref(), podOf(bound));
+    assertThat(reload(bound).missingSince()).contains(since);
+    ledger().clearPodMissing(bound.ref(), "another");
+    assertThat(reload(bound).missingSince()).contains(since);
+    ledger().clearPodMissing(bound.ref(), podOf(bound));
+    ledger().clearPodMissing(bound.ref(), podOf(bound));
+    assertThat(reload(bound).missingSince()).isEmpty();
+    ledger().markPodMissing(bound.ref(), podOf(bound));
+    assertThat(reload(bound).missingSince().orElseThrow()).isAfter(since);
   }
 
   @Test
   default void onlyTheBoundPodIsSuspected() {
     Attempt claimed = claimed(accepted(Asking.named("r")));
-    ledger().suspect(claimed.ref(), podOf(claimed));
+    ledger().markPodMissing(claimed.ref(), podOf(claimed));
     assertThat(reload(claimed)).isEqualTo(claimed);
     Attempt bound = bound(claimed);
-    ledger().suspect(bound.ref(), "another");
+    ledger().markPodMissing(bound.ref(), "another");
     AttemptRef wrong = new AttemptRef(bound.run(), bound.number(), bound.ref().fence() + 1);
-    ledger().suspect(wrong, podOf(bound));
+    ledger().markPodMissing(wrong, podOf(bound));
     assertThat(reload(bound)).isEqualTo(bound);
   }
 
@@ -147,12 +147,12 @@ interface BindContract extends LedgerFixture {
   default void theFirstReasonOfAStopStaysAndExplainsTheEnd() {
     Run run = accepted(Asking.named("r"));
     Attempt bound = bound(run);
-    ledger().doom(bound.ref(), "another", FailureCause.IMAGE_PULL, "not this pod");
+    ledger().markForStop(bound.ref(), "another", FailureCause.IMAGE_PULL, "not this pod");
     assertThat(reload(bound)).isEqualTo(bound);
-    ledger().doom(bound.ref(), podOf(bound), FailureCause.UNSCHEDULABLE, "no node has room");
-    ledger().doom(bound.ref(), podOf(bound), FailureCause.IMAGE_PULL, "too late");
-    assertThat(reload(bound).doom())
-        .contains(new Attempt.Doom(FailureCause.UNSCHEDULABLE, "no node has room"));
+    ledger().markForStop(bound.ref(), podOf(bound), FailureCause.UNSCHEDULABLE, "no node has room");
+    ledger().markForStop(bound.ref(), podOf(bound), FailureCause.IMAGE_PULL, "too late");
+    assertThat(reload(bound).stopReason())
+        .contains(new Attempt.StopReason(FailureCause.UNSCHEDULABLE, "no node has room"));
     finish(bound, FailureCause.POD_DELETED);
     Attempt.End end = reload(bound).end().orElseThrow();
     assertThat(end.reason()).isEqualTo(FailureCause.UNSCHEDULABLE.reason());
@@ -165,10 +165,10 @@ interface BindContract extends LedgerFixture {
     Attempt bound = bound(accepted(Asking.named("r")));
     finish(bound, Verdict.TASK_FAILED);
     Attempt ended = reload(bound);
-    ledger().locate(bound.ref(), podOf(bound), "node-1");
-    ledger().doom(bound.ref(), podOf(bound), FailureCause.IMAGE_PULL, "too late");
-    ledger().reassure(bound.ref(), podOf(bound));
-    ledger().suspect(bound.ref(), podOf(bound));
+    ledger().recordNode(bound.ref(), podOf(bound), "node-1");
+    ledger().markForStop(bound.ref(), podOf(bound), FailureCause.IMAGE_PULL, "too late");
+    ledger().clearPodMissing(bound.ref(), podOf(bound));
+    ledger().markPodMissing(bound.ref(), podOf(bound));
     assertThat(reload(bound)).isEqualTo(ended);
   }
 

@@ -74,17 +74,19 @@ interface BrokenCommitTests extends SqlFixture {
           Attempt claimed = claimed(accepted(Asking.named(n)));
           return l -> l.bind(claimed.ref(), "job of " + n, "pod of " + n);
         });
-    all.put("locate", n -> whileBound(n, (l, a) -> l.locate(a.ref(), podOf(a), "node-1")));
+    all.put("recordNode", n -> whileBound(n, (l, a) -> l.recordNode(a.ref(), podOf(a), "node-1")));
     all.put(
-        "doom",
-        n -> whileBound(n, (l, a) -> l.doom(a.ref(), podOf(a), FailureCause.KILLED, "it hung")));
-    all.put("suspect", n -> whileBound(n, (l, a) -> l.suspect(a.ref(), podOf(a))));
+        "markForStop",
+        n ->
+            whileBound(
+                n, (l, a) -> l.markForStop(a.ref(), podOf(a), FailureCause.KILLED, "it hung")));
+    all.put("markPodMissing", n -> whileBound(n, (l, a) -> l.markPodMissing(a.ref(), podOf(a))));
     all.put(
-        "reassure",
+        "clearPodMissing",
         n -> {
           Attempt bound = bound(accepted(Asking.named(n)));
-          ledger().suspect(bound.ref(), podOf(bound));
-          return then(l -> l.reassure(bound.ref(), podOf(bound)));
+          ledger().markPodMissing(bound.ref(), podOf(bound));
+          return then(l -> l.clearPodMissing(bound.ref(), podOf(bound)));
         });
     for (var cause : List.of(Verdict.SUCCEEDED, Verdict.INTERNAL_ERROR, FailureCause.EVICTED)) {
       all.put(
@@ -194,8 +196,8 @@ interface BrokenCommitTests extends SqlFixture {
               max_attempts, request, not_before IS NULL, finished_at IS NULL FROM run
             """,
             """
-            SELECT run_id, number, fence, state, bound_at IS NULL, node, doom_cause,
-              unclean_since IS NULL, reason, exit_code, report FROM attempt
+            SELECT run_id, number, fence, state, bound_at IS NULL, node, stop_cause,
+              missing_since IS NULL, reason, exit_code, report FROM attempt
             """,
             "SELECT admit_key, holder_run, fence, next_admit_at IS NULL FROM client_mutex",
             "SELECT run_id, cluster_id, uid, applied_generation FROM run_object",

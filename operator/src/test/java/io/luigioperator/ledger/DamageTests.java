@@ -51,10 +51,12 @@ interface DamageTests extends SqlFixture {
             Map.entry("amend", () -> ledger().amend(ready.key(), CLUSTER, 2, fresh.amendment())),
             Map.entry("claim", () -> claim(ready)),
             Map.entry("bind", () -> bound(claimed)),
-            Map.entry("locate", () -> ledger().locate(bound.ref(), pod, "node")),
-            Map.entry("doom", () -> ledger().doom(bound.ref(), pod, FailureCause.KILLED, "")),
-            Map.entry("suspect", () -> ledger().suspect(bound.ref(), pod)),
-            Map.entry("reassure", () -> ledger().reassure(bound.ref(), pod)),
+            Map.entry("recordNode", () -> ledger().recordNode(bound.ref(), pod, "node")),
+            Map.entry(
+                "markForStop",
+                () -> ledger().markForStop(bound.ref(), pod, FailureCause.KILLED, "")),
+            Map.entry("markPodMissing", () -> ledger().markPodMissing(bound.ref(), pod)),
+            Map.entry("clearPodMissing", () -> ledger().clearPodMissing(bound.ref(), pod)),
             Map.entry("finish", () -> finish(bound, Verdict.SUCCEEDED)),
             Map.entry(
                 "abandon", () -> ledger().abandon(claimed.ref(), AbandonContract.NOBODYS, AT_ONCE)),

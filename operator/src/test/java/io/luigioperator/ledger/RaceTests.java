@@ -236,11 +236,11 @@ interface RaceTests extends SqlFixture {
   /** Notes everything that can be noted, most likely while somebody else ends the attempt. */
   private void note(Ledger mine, Random random, Heard heard) {
     for (Attempt a : heard.newest.values()) {
-      mine.locate(a.ref(), podOf(a), "node-" + random.nextInt(100));
-      mine.suspect(a.ref(), podOf(a));
-      reload(a).uncleanSince().ifPresent(since -> heard.notes.incrementAndGet());
-      mine.reassure(a.ref(), podOf(a));
-      mine.doom(a.ref(), podOf(a), FailureCause.KILLED, "it hung");
+      mine.recordNode(a.ref(), podOf(a), "node-" + random.nextInt(100));
+      mine.markPodMissing(a.ref(), podOf(a));
+      reload(a).missingSince().ifPresent(since -> heard.notes.incrementAndGet());
+      mine.clearPodMissing(a.ref(), podOf(a));
+      mine.markForStop(a.ref(), podOf(a), FailureCause.KILLED, "it hung");
     }
   }
 

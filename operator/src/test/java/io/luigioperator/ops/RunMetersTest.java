@@ -24,7 +24,7 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Transitions;
-import io.luigioperator.run.Transitions.Moved;
+import io.luigioperator.run.Transitions.RunAndAttempt;
 import io.luigioperator.run.Verdict;
 import java.time.Duration;
 import java.time.Instant;
@@ -70,8 +70,9 @@ class RunMetersTest {
     return run;
   }
 
-  private Moved claim(Run run) {
-    Moved claimed = Transitions.claim(run, 1, "token-" + tokens++, "here", T0).orElseThrow();
+  private RunAndAttempt claim(Run run) {
+    RunAndAttempt claimed =
+        Transitions.claim(run, 1, "token-" + tokens++, "here", T0).orElseThrow();
     meters.done(
         "claim",
         new Object[] {run.admitKey()},
@@ -84,7 +85,7 @@ class RunMetersTest {
     meters.done("openGate", new Object[] {pod}, Boolean.TRUE);
   }
 
-  private Run finish(Moved m, Ending ending) {
+  private Run finish(RunAndAttempt m, Ending ending) {
     Attempt bound =
         Transitions.bind(m.run(), m.attempt(), "job", "uid", T0).orElseThrow().attempt();
     Run after =
@@ -106,7 +107,7 @@ class RunMetersTest {
   void aRunIsCountedFromAcceptanceToItsEnd() {
     Run run = accept("a", "acme");
     nanos += Duration.ofMillis(40).toNanos();
-    Moved claimed = claim(run);
+    RunAndAttempt claimed = claim(run);
     nanos += Duration.ofMillis(20).toNanos();
     open(claimed.attempt());
     finish(claimed, new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "", ""));
@@ -124,7 +125,7 @@ class RunMetersTest {
 
   @Test
   void aFailureThatIsTriedAgainIsARetryAndNotAnEnd() {
-    Moved claimed = claim(accept("a", "acme"));
+    RunAndAttempt claimed = claim(accept("a", "acme"));
     Run after = finish(claimed, Ending.of(FailureCause.EVICTED, "evicted"));
 
     assertThat(after.state()).isEqualTo(RunState.DELAYED);
@@ -136,21 +137,22 @@ class RunMetersTest {
 
   @Test
   void aClaimThatIsGivenUpIsCountedByItsReason() {
-    Moved claimed = claim(accept("a", "acme"));
-    Abandonment why = new Abandonment("LaunchRefused", "quota", Abandonment.Blame.REFUSED);
+    RunAndAttempt claimed = claim(accept("a", "acme"));
+    Abandonment why =
+        new Abandonment("LaunchRefused", "quota", Abandonment.BudgetCharge.INFRASTRUCTURE);
     Run after =
         Transitions.abandon(claimed.run(), claimed.attempt(), why, POLICY, T0).orElseThrow().run();
     meters.done("abandon", new Object[] {claimed.attempt().ref(), why, POLICY}, Optional.of(after));
 
     assertMetric(
-        "luigi_operator_claims_abandoned_total{blame=\"refused\",reason=\"LaunchRefused\"} 1.0");
+        "luigi_operator_claims_abandoned_total{charge=\"infrastructure\",reason=\"LaunchRefused\"} 1.0");
     assertMetric("luigi_operator_retries_total 1.0");
   }
 
   @Test
   void turnaroundIsFromTheEndOfOneToTheGateOfTheNextThatWaitedForIt() {
-    Moved first = claim(accept("first", "acme"));
-    Moved other = claim(accept("other", "globex"));
+    RunAndAttempt first = claim(accept("first", "acme"));
+    RunAndAttempt other = claim(accept("other", "globex"));
     Run second = accept("second", "acme");
     nanos += Duration.ofMillis(100).toNanos();
     finish(other, new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "", ""));
@@ -211,7 +213,7 @@ class RunMetersTest {
   @Test
   void noLabelNamesARunOrAClient() {
     for (int i = 0; i < 50; i++) {
-      Moved claimed = claim(accept("run-" + i, "client-" + i));
+      RunAndAttempt claimed = claim(accept("run-" + i, "client-" + i));
       open(claimed.attempt());
       finish(claimed, new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "", ""));
     }

@@ -14,10 +14,10 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.reconcile.EffectRunner.Aftermath;
-import io.luigioperator.run.AttemptSeen.JobSeen;
 import io.luigioperator.run.Effect;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.RunSnapshot;
 import io.luigioperator.run.Verdict;
 import java.util.Optional;
@@ -48,7 +48,8 @@ class EffectRunnerTest {
 
   private static final Function<Scene, Effect> CREATE_JOB =
       s -> new Effect.CreateJob(s.attempt("a"));
-  private static final Function<Scene, Effect> PROBE = s -> new Effect.Probe(s.attempt("a").ref());
+  private static final Function<Scene, Effect> PROBE =
+      s -> new Effect.DiagnoseMissingPod(s.attempt("a").ref());
 
   private static Consumer<Scene> creation(JobCreation answer) {
     return s -> s.kube.jobCreation = Optional.of(answer);
@@ -58,8 +59,8 @@ class EffectRunnerTest {
     return s -> s.kube.dryRun = answer;
   }
 
-  private static JobSeen job(String token) {
-    return new JobSeen("data", "a-a1", "job-a", token, Scene.T0, false);
+  private static ObservedJob job(String token) {
+    return new ObservedJob("data", "a-a1", "job-a", token, Scene.T0, false);
   }
 
   static Stream<Arguments> launches() {
@@ -212,7 +213,8 @@ class EffectRunnerTest {
         arguments(new DryRunResult.Allowed(), new Aftermath.PodAccepted()),
         arguments(new DryRunResult.Refused("quota", false), new Aftermath.PodAccepted()),
         arguments(
-            new DryRunResult.Refused("no nodeName", true), new Aftermath.PodRefused("no nodeName")));
+            new DryRunResult.Refused("no nodeName", true),
+            new Aftermath.PodRefused("no nodeName")));
   }
 
   @ParameterizedTest
@@ -220,7 +222,7 @@ class EffectRunnerTest {
   void aPodIsRefusedOnlyForGood(DryRunResult answer, Aftermath expected) {
     scene.kube.dryRun = answer;
     scene.accepted("a");
-    assertThat(run(new Effect.CheckPod(scene.run("a").origin().request()))).isEqualTo(expected);
+    assertThat(run(new Effect.DryRunPod(scene.run("a").origin().request()))).isEqualTo(expected);
   }
 
   static Stream<Arguments> requests() {
@@ -251,19 +253,19 @@ class EffectRunnerTest {
     scene.accepted("a").claimed("a").job("a", "token-a").pod("pod-a", "a");
     run(new Effect.Bind(scene.attempt("a").ref(), "job-a", "pod-a"));
     assertThat(scene.attempt("a").isBoundTo("pod-a")).isTrue();
-    run(new Effect.Locate(scene.attempt("a").ref(), "pod-a", "n1"));
+    run(new Effect.RecordNode(scene.attempt("a").ref(), "pod-a", "n1"));
     assertThat(scene.attempt("a").node()).contains("n1");
-    run(new Effect.Suspect(scene.attempt("a").ref(), "pod-a"));
-    assertThat(scene.attempt("a").uncleanSince()).contains(Scene.T0);
-    run(new Effect.Reassure(scene.attempt("a").ref(), "pod-a"));
-    assertThat(scene.attempt("a").uncleanSince()).isEmpty();
+    run(new Effect.MarkPodMissing(scene.attempt("a").ref(), "pod-a"));
+    assertThat(scene.attempt("a").missingSince()).contains(Scene.T0);
+    run(new Effect.ClearPodMissing(scene.attempt("a").ref(), "pod-a"));
+    assertThat(scene.attempt("a").missingSince()).isEmpty();
     run(
-        new Effect.Doom(
+        new Effect.MarkForStop(
             scene.attempt("a").ref(),
             "pod-a",
             FailureCause.UNSCHEDULABLE,
             "no node is large enough"));
-    assertThat(scene.attempt("a").doom().orElseThrow().cause())
+    assertThat(scene.attempt("a").stopReason().orElseThrow().cause())
         .isEqualTo(FailureCause.UNSCHEDULABLE);
   }
 }

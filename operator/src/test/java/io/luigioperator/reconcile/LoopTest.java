@@ -94,7 +94,8 @@ class LoopTest {
 
   @Test
   void noFailureEndsIt() {
-    AtomicReference<Throwable> startFailure = new AtomicReference<>(new LedgerUnavailable("away", null));
+    AtomicReference<Throwable> startFailure =
+        new AtomicReference<>(new LedgerUnavailable("away", null));
     loop =
         loop(
             Duration.ZERO,

@@ -12,7 +12,7 @@ import io.luigioperator.Scene;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.RunRecord;
-import io.luigioperator.run.AttemptSeen.JobSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
@@ -196,7 +196,7 @@ class SweepTest {
     given.accept(scene);
     passAt(secs(silence));
     assertThat(scene.standing("a")).isEqualTo(expected);
-    assertThat(scene.run("a").budget().infra()).describedAs("nobody is to blame").isZero();
+    assertThat(scene.run("a").budget().infra()).describedAs("nobody is to charge").isZero();
     assertThat(scene.attempt("a").end().map(e -> e.reason()))
         .isEqualTo(
             expected.startsWith("DELAYED") ? Optional.of("ClusterSilent") : Optional.empty());
@@ -242,9 +242,10 @@ class SweepTest {
             (Consumer<Scene>)
                 s -> {
                   s.accepted("a").bound("a").opened("a");
-                  JobSeen job = s.kube.jobs.getFirst();
+                  ObservedJob job = s.kube.jobs.getFirst();
                   s.kube.jobs.add(
-                      new JobSeen("data", "late", "job-2", job.token(), job.createdAt(), false));
+                      new ObservedJob(
+                          "data", "late", "job-2", job.token(), job.createdAt(), false));
                 },
             300,
             "delete Job job-2"),

@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.Scene;
 import io.luigioperator.run.Abandonment;
-import io.luigioperator.run.Abandonment.Blame;
+import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.Verdict;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,7 +29,8 @@ class UnboundPodsTest {
     scene.claimedBy("there", "a");
     scene
         .ledger
-        .abandon(scene.attempt("a").ref(), new Abandonment("x", "", Blame.NOBODY), Scene.POLICY)
+        .abandon(
+            scene.attempt("a").ref(), new Abandonment("x", "", BudgetCharge.NONE), Scene.POLICY)
         .orElseThrow();
     return scene;
   }

@@ -4,27 +4,27 @@
  */
 package io.luigioperator.run;
 
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.StartFailure;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedAttempt.StartFailure;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.function.Consumer;
 
 /** Pods as they look on their way, one change at a time. */
 public final class Pods {
-  private static final Instant T0 = Case.T0;
+  private static final Instant T0 = SnapshotBuilder.T0;
 
   private Pods() {}
 
   /** As the Job controller makes it. */
-  public static PodSeen gated(JobSeen job, String uid) {
+  public static ObservedPod gated(ObservedJob job, String uid) {
     return gated(job.namespace(), job.name() + "-" + uid, uid, job.token(), job.uid());
   }
 
-  public static PodSeen gated(
+  public static ObservedPod gated(
       String namespace, String name, String uid, String token, String jobUid) {
-    return new PodSeen(
+    return new ObservedPod(
         namespace,
         name,
         uid,
@@ -40,47 +40,47 @@ public final class Pods {
         Optional.empty());
   }
 
-  public static PodSeen opened(PodSeen p) {
+  public static ObservedPod opened(ObservedPod p) {
     return changed(p, q -> q.gated = false);
   }
 
-  public static PodSeen placed(PodSeen p, String node) {
+  public static ObservedPod placed(ObservedPod p, String node) {
     return changed(p, q -> q.node = Optional.of(node));
   }
 
-  public static PodSeen started(PodSeen p, Instant when) {
+  public static ObservedPod started(ObservedPod p, Instant when) {
     return changed(p.with(Optional.empty()), q -> q.startedAt = Optional.of(when));
   }
 
-  public static PodSeen terminating(PodSeen p) {
+  public static ObservedPod terminating(ObservedPod p) {
     return changed(p, q -> q.terminating = true);
   }
 
   /** It says how it ended, whether or not its phase does. */
-  public static PodSeen ended(PodSeen p, Ending ending) {
+  public static ObservedPod ended(ObservedPod p, Ending ending) {
     return changed(p.with(Optional.empty()), q -> q.ending = Optional.of(ending));
   }
 
   /** Its phase says that it has ended, whether or not it says how. */
-  public static PodSeen terminal(PodSeen p) {
+  public static ObservedPod terminal(ObservedPod p) {
     return changed(p, q -> q.terminal = true);
   }
 
-  // ---- those of the one attempt of a Case
+  // ---- those of the one attempt of a SnapshotBuilder
 
-  static PodSeen gated(String uid) {
+  static ObservedPod gated(String uid) {
     return gated("flights", "pod-of-job-1", uid, "token-1", "job-1");
   }
 
-  static PodSeen opened(String uid) {
+  static ObservedPod opened(String uid) {
     return opened(gated(uid));
   }
 
-  static PodSeen running(String uid, String node) {
+  static ObservedPod running(String uid, String node) {
     return started(placed(opened(uid), node), T0);
   }
 
-  static PodSeen startFailing(PodSeen p, FailureCause cause) {
+  static ObservedPod startFailing(ObservedPod p, FailureCause cause) {
     return p.with(Optional.of(new StartFailure(cause, "words of the kubelet", T0)));
   }
 
@@ -95,7 +95,7 @@ public final class Pods {
     boolean terminal;
     Optional<Ending> ending;
 
-    Changing(PodSeen p) {
+    Changing(ObservedPod p) {
       gated = p.gated();
       terminating = p.terminating();
       node = p.node();
@@ -105,10 +105,10 @@ public final class Pods {
     }
   }
 
-  private static PodSeen changed(PodSeen p, Consumer<Changing> change) {
+  private static ObservedPod changed(ObservedPod p, Consumer<Changing> change) {
     Changing now = new Changing(p);
     change.accept(now);
-    return new PodSeen(
+    return new ObservedPod(
         p.namespace(),
         p.name(),
         p.uid(),

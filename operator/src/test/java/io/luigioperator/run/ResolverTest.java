@@ -4,7 +4,7 @@
  */
 package io.luigioperator.run;
 
-import static io.luigioperator.run.Case.KEY;
+import static io.luigioperator.run.SnapshotBuilder.KEY;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -83,7 +83,7 @@ class ResolverTest {
 
     assertThat(r.run().priority()).isEqualTo(resolved);
     Request stored = RequestJson.read(r.run().request());
-    assertThat(Resolver.wish(object, stored).priority()).isEqualTo(resolved);
+    assertThat(Resolver.desired(object, stored).priority()).isEqualTo(resolved);
     assertThat(stored.asked().priority()).isEqualTo(ofRun);
   }
 
@@ -92,8 +92,8 @@ class ResolverTest {
     Resolution r = Resolver.resolve(object(Priority.Low, true, 1), of(Priority.High));
     Request stored = RequestJson.read(((Resolution.Resolved) r).run().request());
 
-    assertThat(Resolver.wish(object(null, true, 2), stored).priority()).isEqualTo(Priority.High);
-    assertThat(Resolver.wish(object(Priority.Critical, true, 3), stored).priority())
+    assertThat(Resolver.desired(object(null, true, 2), stored).priority()).isEqualTo(Priority.High);
+    assertThat(Resolver.desired(object(Priority.Critical, true, 3), stored).priority())
         .isEqualTo(Priority.Critical);
   }
 
@@ -232,7 +232,7 @@ class ResolverTest {
 
   private static Resolution resolve(String run) {
     return Resolver.resolve(
-        Case.object(spec(run), "uid-1", 1),
+        SnapshotBuilder.object(spec(run), "uid-1", 1),
         Optional.of(new ScheduleObject(KEY.namespace(), "nightly", 3, schedule()))
             .filter(s -> !run.contains("other")));
   }
@@ -241,7 +241,8 @@ class ResolverTest {
     String inline =
         "{pipeline: {image: i, task: {module: m, family: F}}, client: UA, date: '2013-01-15'";
     String priority = p == null ? "}" : ", priority: " + p + "}";
-    return Case.object(spec((byReference ? RUN : inline) + priority), "uid-1", generation);
+    return SnapshotBuilder.object(
+        spec((byReference ? RUN : inline) + priority), "uid-1", generation);
   }
 
   private static Optional<ScheduleObject> of(Priority p) {

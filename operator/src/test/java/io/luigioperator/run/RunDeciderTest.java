@@ -4,21 +4,21 @@
  */
 package io.luigioperator.run;
 
-import static io.luigioperator.run.Case.KEY;
-import static io.luigioperator.run.Case.PIPELINE;
-import static io.luigioperator.run.Case.T0;
-import static io.luigioperator.run.Case.bound;
-import static io.luigioperator.run.Case.claimed;
-import static io.luigioperator.run.Case.object;
-import static io.luigioperator.run.Case.ready;
-import static io.luigioperator.run.Case.spec;
 import static io.luigioperator.run.Pods.ended;
 import static io.luigioperator.run.Pods.gated;
 import static io.luigioperator.run.Pods.opened;
 import static io.luigioperator.run.Pods.running;
+import static io.luigioperator.run.Pods.startFailing;
 import static io.luigioperator.run.Pods.terminal;
 import static io.luigioperator.run.Pods.terminating;
-import static io.luigioperator.run.Pods.startFailing;
+import static io.luigioperator.run.SnapshotBuilder.KEY;
+import static io.luigioperator.run.SnapshotBuilder.PIPELINE;
+import static io.luigioperator.run.SnapshotBuilder.T0;
+import static io.luigioperator.run.SnapshotBuilder.bound;
+import static io.luigioperator.run.SnapshotBuilder.claimed;
+import static io.luigioperator.run.SnapshotBuilder.object;
+import static io.luigioperator.run.SnapshotBuilder.ready;
+import static io.luigioperator.run.SnapshotBuilder.spec;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
@@ -29,8 +29,8 @@ import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.api.ScheduleRef;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.NodeSeen.Health;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedNode.Health;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -49,9 +49,9 @@ class RunDeciderTest {
 
   private static final Ending SUCCESS =
       new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "done", "");
-  private static final NodeSeen READY = new NodeSeen(Health.READY, Instant.EPOCH);
-  private static final NodeSeen SILENT = new NodeSeen(Health.NOT_READY, T0);
-  private static final NodeSeen VOUCHED = new NodeSeen(Health.OUT_OF_SERVICE, T0);
+  private static final ObservedNode READY = new ObservedNode(Health.READY, Instant.EPOCH);
+  private static final ObservedNode SILENT = new ObservedNode(Health.NOT_READY, T0);
+  private static final ObservedNode VOUCHED = new ObservedNode(Health.OUT_OF_SERVICE, T0);
 
   static Stream<Arguments> effects() {
     return Stream.of(
@@ -61,7 +61,7 @@ class RunDeciderTest {
         arguments(
             "a stranger's Job of that name",
             claimed().job("x", "other"),
-            "Abandon JobNameTaken REFUSED"),
+            "Abandon JobNameTaken INFRASTRUCTURE"),
         arguments(
             "its pod, gated",
             claimed().job("job-1", "token-1").pod(gated("pod-1")),
@@ -69,29 +69,29 @@ class RunDeciderTest {
         arguments(
             "a gated pod on its way out",
             claimed().job("job-1", "token-1").pod(terminating(gated("pod-1"))),
-            "Abandon PodGoneBeforeStart NOBODY"),
+            "Abandon PodGoneBeforeStart NONE"),
         arguments(
             "a pod that a watch saw go",
             claimed().job("job-1", "token-1").pod(gated("pod-1").asGone()),
-            "Abandon PodGoneBeforeStart NOBODY"),
+            "Abandon PodGoneBeforeStart NONE"),
         arguments(
             "a Job that failed without a pod",
             claimed().job("job-1", "token-1").endedJob(),
-            "Abandon PodGoneBeforeStart NOBODY"),
+            "Abandon PodGoneBeforeStart NONE"),
         arguments(
             "no pod after the claim's time to live",
             claimed().job("job-1", "token-1").after(Duration.ofSeconds(60)),
-            "Probe"),
-        arguments("canceled before a Job", claimed().canceled(), "Abandon Canceled NOBODY"),
+            "DiagnoseMissingPod"),
+        arguments("canceled before a Job", claimed().canceled(), "Abandon Canceled NONE"),
         arguments(
             "canceled with a gated pod",
             claimed().canceled().job("job-1", "token-1").pod(gated("pod-1")),
-            "Abandon Canceled NOBODY"),
+            "Abandon Canceled NONE"),
         arguments("its object is gone", claimed().noObject(), "-"),
         arguments(
             "its object is gone for long",
             claimed().noObject().after(Duration.ofSeconds(60)),
-            "Abandon PodGoneBeforeStart NOBODY"),
+            "Abandon PodGoneBeforeStart NONE"),
 
         // bound: exactly one pod may run
         arguments("bound and gated", bound().pod(gated("pod-1")), "OpenGate pod-1"),
@@ -101,7 +101,7 @@ class RunDeciderTest {
             "-"),
         arguments("canceled while gated", bound().canceled().pod(gated("pod-1")), "StopPod pod-1"),
         arguments("opened, not placed", bound().pod(opened("pod-1")), "-"),
-        arguments("placed", bound().pod(running("pod-1", "n1")), "Locate pod-1 n1"),
+        arguments("placed", bound().pod(running("pod-1", "n1")), "RecordNode pod-1 n1"),
         arguments(
             "running where we know it", bound().onNode("n1").pod(running("pod-1", "n1")), "-"),
         arguments(
@@ -117,22 +117,22 @@ class RunDeciderTest {
             bound()
                 .pod(startFailing(opened("pod-1"), FailureCause.UNSCHEDULABLE))
                 .after(Duration.ofSeconds(900)),
-            "Doom pod-1 Unschedulable"),
+            "MarkForStop pod-1 Unschedulable"),
         arguments(
             "not started in time, and nobody says why",
             bound().pod(opened("pod-1")).after(Duration.ofSeconds(900)),
-            "Doom pod-1 StartTimeout"),
+            "MarkForStop pod-1 StartTimeout"),
         arguments(
             "an image whose user is a word",
             bound().pod(startFailing(opened("pod-1"), FailureCause.IMAGE_USER)),
-            "Doom pod-1 ImageUserNotNumeric"),
+            "MarkForStop pod-1 ImageUserNotNumeric"),
         arguments(
             "an image that cannot be pulled, with time left",
             bound().pod(startFailing(opened("pod-1"), FailureCause.IMAGE_PULL)),
             "-"),
         arguments(
-            "doomed",
-            bound().doomed(FailureCause.UNSCHEDULABLE).pod(opened("pod-1")),
+            "stopping",
+            bound().stopping(FailureCause.UNSCHEDULABLE).pod(opened("pod-1")),
             "StopPod pod-1"),
         arguments(
             "ended, cleanly",
@@ -144,42 +144,43 @@ class RunDeciderTest {
             "Finish pod-1 Succeeded"),
 
         // bound, and the pod is not to be seen: absence needs a live read, a node, and time
-        arguments("missing in the cache", bound().onNode("n1"), "LookLive"),
-        arguments("missing in truth", bound().onNode("n1").live().node(READY), "Suspect pod-1"),
+        arguments("missing in the cache", bound().onNode("n1"), "ReadLive"),
+        arguments(
+            "missing in truth", bound().onNode("n1").live().node(READY), "MarkPodMissing pod-1"),
         arguments(
             "missing for a while on a healthy node",
-            bound().onNode("n1").live().node(READY).uncleanSince(T0).after(secs(149)),
+            bound().onNode("n1").live().node(READY).missingSince(T0).after(secs(149)),
             "-"),
         arguments(
             "missing beyond the grace period on a healthy node",
-            bound().onNode("n1").live().node(READY).uncleanSince(T0).after(secs(150)),
+            bound().onNode("n1").live().node(READY).missingSince(T0).after(secs(150)),
             "Finish pod-1 PodDeleted"),
         arguments(
             "missing for long on a node that has only just come back",
             bound()
                 .onNode("n1")
                 .live()
-                .node(new NodeSeen(Health.READY, T0.plusSeconds(400)))
-                .uncleanSince(T0)
+                .node(new ObservedNode(Health.READY, T0.plusSeconds(400)))
+                .missingSince(T0)
                 .after(secs(500)),
             "-"),
         arguments(
             "missing with a node that does not answer",
-            bound().onNode("n1").live().node(SILENT).uncleanSince(T0).after(secs(599)),
+            bound().onNode("n1").live().node(SILENT).missingSince(T0).after(secs(599)),
             "-"),
         arguments(
             "missing with a silent node beyond the hold",
-            bound().onNode("n1").live().node(SILENT).uncleanSince(T0).after(secs(600)),
+            bound().onNode("n1").live().node(SILENT).missingSince(T0).after(secs(600)),
             "Finish pod-1 NodeLost"),
         arguments(
             "missing, and a person vouches for the node",
-            bound().onNode("n1").live().node(VOUCHED).uncleanSince(T0),
+            bound().onNode("n1").live().node(VOUCHED).missingSince(T0),
             "Finish pod-1 NodeLost"),
         arguments(
-            "missing, never seen on a node", bound().live().uncleanSince(T0).after(secs(599)), "-"),
+            "missing, never seen on a node", bound().live().missingSince(T0).after(secs(599)), "-"),
         arguments(
             "missing, never seen on a node, beyond the hold",
-            bound().live().uncleanSince(T0).after(secs(600)),
+            bound().live().missingSince(T0).after(secs(600)),
             "Finish pod-1 NodeLost"),
         arguments(
             "terminal without exit status on a healthy node",
@@ -188,11 +189,11 @@ class RunDeciderTest {
         arguments(
             "terminal without exit status, the node silent",
             bound().onNode("n1").live().node(SILENT).pod(terminal(running("pod-1", "n1"))),
-            "Suspect pod-1"),
+            "MarkPodMissing pod-1"),
         arguments(
             "back again after all",
-            bound().onNode("n1").uncleanSince(T0).pod(running("pod-1", "n1")),
-            "Reassure pod-1"),
+            bound().onNode("n1").missingSince(T0).pod(running("pod-1", "n1")),
+            "ClearPodMissing pod-1"),
         arguments(
             "terminating on a node that does not answer",
             bound()
@@ -243,7 +244,7 @@ class RunDeciderTest {
 
   @ParameterizedTest(name = "{0}: {2}")
   @MethodSource("effects")
-  void oneThingComesNext(String situation, Case c, String expected) {
+  void oneThingComesNext(String situation, SnapshotBuilder c, String expected) {
     assertThat(rendered(c.decide().effect())).isEqualTo(expected);
   }
 
@@ -255,33 +256,34 @@ class RunDeciderTest {
   private static String rendered(Effect effect) {
     return effect.getClass().getSimpleName()
         + switch (effect) {
-          case Effect.Abandon(var _, Abandonment why) -> " " + why.reason() + " " + why.blame();
+          case Effect.Abandon(var _, Abandonment why) -> " " + why.reason() + " " + why.charge();
           case Effect.Finish(var _, String pod, Ending e) -> " " + pod + " " + e.cause().reason();
-          case Effect.Doom(var _, String pod, FailureCause cause, var _) ->
+          case Effect.MarkForStop(var _, String pod, FailureCause cause, var _) ->
               " " + pod + " " + cause.reason();
           case Effect.Bind(var _, String job, String pod) -> " " + job + " " + pod;
-          case Effect.Locate(var _, String pod, String node) -> " " + pod + " " + node;
-          case Effect.OpenGate(PodSeen pod) -> " " + pod.uid();
-          case Effect.StopPod(PodSeen pod) -> " " + pod.uid();
-          case Effect.Suspect(var _, String pod) -> " " + pod;
-          case Effect.Reassure(var _, String pod) -> " " + pod;
+          case Effect.RecordNode(var _, String pod, String node) -> " " + pod + " " + node;
+          case Effect.OpenGate(ObservedPod pod) -> " " + pod.uid();
+          case Effect.StopPod(ObservedPod pod) -> " " + pod.uid();
+          case Effect.MarkPodMissing(var _, String pod) -> " " + pod;
+          case Effect.ClearPodMissing(var _, String pod) -> " " + pod;
           case Effect.CreateJob(Attempt attempt) -> " " + attempt.jobName();
           case Effect.RecordObject(String uid) -> " " + uid;
           case Effect.Amend(long generation, Amendment a) -> " " + generation + " " + a.desired();
           case Effect.DeleteObject(String uid) -> " " + uid;
           case Effect.Accept _,
-              Effect.CheckPod _,
+              Effect.DryRunPod _,
               Effect.Expire _,
-              Effect.LookLive _,
-              Effect.Probe _ ->
+              Effect.ReadLive _,
+              Effect.DiagnoseMissingPod _ ->
               "";
         };
   }
 
   @Test
   void ofTwoGatedPodsOneIsChosenWhateverTheOrder() {
-    Case one = claimed().job("job-1", "token-1").pod(gated("pod-1")).pod(gated("pod-2"));
-    Case other = claimed().job("job-1", "token-1").pod(gated("pod-2")).pod(gated("pod-1"));
+    SnapshotBuilder one = claimed().job("job-1", "token-1").pod(gated("pod-1")).pod(gated("pod-2"));
+    SnapshotBuilder other =
+        claimed().job("job-1", "token-1").pod(gated("pod-2")).pod(gated("pod-1"));
 
     assertThat(one.decide()).isEqualTo(other.decide());
     assertThat(one.decide().effect())
@@ -290,7 +292,7 @@ class RunDeciderTest {
 
   @Test
   void aPodOfAnotherJobIsNotChosen() {
-    Case c = claimed().job("job-2", "token-1").pod(gated("pod-1"));
+    SnapshotBuilder c = claimed().job("job-2", "token-1").pod(gated("pod-1"));
 
     assertThat(c.decide().effect()).isEmpty();
   }
@@ -304,7 +306,7 @@ class RunDeciderTest {
 
     assertThat(shownPriority(ready().accepted(own, then).schedule(today)))
         .isEqualTo(Priority.Normal);
-    Case c = ready().accepted(silent, then).schedule(today);
+    SnapshotBuilder c = ready().accepted(silent, then).schedule(today);
     assertThat(shownPriority(c)).isEqualTo(Priority.High);
 
     c.object(object(byReference(null, 60), "uid-1", 2));
@@ -314,7 +316,7 @@ class RunDeciderTest {
             amend -> assertThat(amend.amendment().priority()).isEqualTo(Priority.High));
   }
 
-  private static Priority shownPriority(Case c) {
+  private static Priority shownPriority(SnapshotBuilder c) {
     return c.decide().status().orElseThrow().resolved().priority();
   }
 
@@ -346,11 +348,11 @@ class RunDeciderTest {
 
   @Test
   void whenToLookAgainIsTheNextThingThatTimeAloneCanChange() {
-    assertThat(claimed().job("job-1", "token-1").decide().lookAgain()).contains(T0.plusSeconds(60));
-    assertThat(bound().pod(opened("pod-1")).decide().lookAgain()).contains(T0.plusSeconds(900));
-    assertThat(bound().onNode("n1").pod(running("pod-1", "n1")).decide().lookAgain()).isEmpty();
+    assertThat(claimed().job("job-1", "token-1").decide().requeueAt()).contains(T0.plusSeconds(60));
+    assertThat(bound().pod(opened("pod-1")).decide().requeueAt()).contains(T0.plusSeconds(900));
+    assertThat(bound().onNode("n1").pod(running("pod-1", "n1")).decide().requeueAt()).isEmpty();
     // claimed in time, and its pod takes longer: a time that is over would be looked at for ever
-    assertThat(claimed().startDeadline(30).job("job-1", "token-1").decide().lookAgain())
+    assertThat(claimed().startDeadline(30).job("job-1", "token-1").decide().requeueAt())
         .contains(T0.plusSeconds(60));
   }
 
@@ -359,7 +361,7 @@ class RunDeciderTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void theKeyStaysTakenWhileAPodThatIsNotOursToStartMayRun(boolean canceled) {
-    Case c = claimed().job("job-1", "token-1").pod(terminating(running("pod-1", "n1")));
+    SnapshotBuilder c = claimed().job("job-1", "token-1").pod(terminating(running("pod-1", "n1")));
     c.pod(gated("pod-2")).after(secs(100_000));
 
     assertThat((canceled ? c.canceled() : c).decide().effect()).isEmpty();
@@ -367,13 +369,13 @@ class RunDeciderTest {
 
   @Test
   void onceItHasEndedTheAttemptIsGivenUpAndPaidFor() {
-    Case c = claimed().job("job-1", "token-1").pod(running("pod-1", "n1").asGone());
+    SnapshotBuilder c = claimed().job("job-1", "token-1").pod(running("pod-1", "n1").asGone());
 
     assertThat(c.decide().effect().orElseThrow())
         .isInstanceOfSatisfying(
             Effect.Abandon.class,
             a -> {
-              assertThat(a.why().blame()).isEqualTo(Abandonment.Blame.REFUSED);
+              assertThat(a.why().charge()).isEqualTo(Abandonment.BudgetCharge.INFRASTRUCTURE);
               assertThat(a.why().message()).contains("scheduling gate");
             });
   }
@@ -382,7 +384,8 @@ class RunDeciderTest {
 
   @Test
   void whatAnObjectNotOnRecordWantsIsStillApplied() {
-    Case c = ready().notRecorded().object(object(spec(DesiredState.Canceled), "uid-2", 1));
+    SnapshotBuilder c =
+        ready().notRecorded().object(object(spec(DesiredState.Canceled), "uid-2", 1));
     assertThat(c.decide().effect()).contains(new Effect.RecordObject("uid-2"));
 
     c.recordedAs("uid-2", 0);
@@ -401,7 +404,7 @@ class RunDeciderTest {
             false,
             spec(DesiredState.Running, "15", 60),
             Optional.empty());
-    Case c = bound().finished(Verdict.SUCCEEDED).object(again);
+    SnapshotBuilder c = bound().finished(Verdict.SUCCEEDED).object(again);
 
     assertThat(c.after(secs(5059)).decide().effect()).isEmpty();
     assertThat(c.after(secs(5060)).decide().effect()).contains(new Effect.DeleteObject("uid-2"));
@@ -438,15 +441,15 @@ class RunDeciderTest {
 
     Decision early = decider.decide(s, T0.plusSeconds(4199));
     assertThat(early.status().orElseThrow().phase()).isEqualTo(Phase.Pending);
-    assertThat(early.lookAgain()).contains(T0.plusSeconds(4200));
+    assertThat(early.requeueAt()).contains(T0.plusSeconds(4200));
     Decision late = decider.decide(s, T0.plusSeconds(4200));
     assertThat(late.status().orElseThrow().phase()).isEqualTo(Phase.Rejected);
   }
 
   @Test
   void whatTheKubeletSaidOfAPodItRefusedIsKept() {
-    PodSeen refused = terminal(startFailing(running("pod-1", "n1"), FailureCause.EVICTED));
-    Case c = bound().onNode("n1").live().node(READY).pod(refused);
+    ObservedPod refused = terminal(startFailing(running("pod-1", "n1"), FailureCause.EVICTED));
+    SnapshotBuilder c = bound().onNode("n1").live().node(READY).pod(refused);
 
     assertThat(c.decide().effect().orElseThrow())
         .isInstanceOfSatisfying(

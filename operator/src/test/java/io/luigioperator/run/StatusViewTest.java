@@ -4,23 +4,23 @@
  */
 package io.luigioperator.run;
 
-import static io.luigioperator.run.Case.T0;
-import static io.luigioperator.run.Case.bound;
-import static io.luigioperator.run.Case.claimed;
-import static io.luigioperator.run.Case.object;
-import static io.luigioperator.run.Case.ready;
-import static io.luigioperator.run.Case.spec;
 import static io.luigioperator.run.Pods.opened;
 import static io.luigioperator.run.Pods.running;
-import static io.luigioperator.run.Pods.terminating;
 import static io.luigioperator.run.Pods.startFailing;
+import static io.luigioperator.run.Pods.terminating;
+import static io.luigioperator.run.SnapshotBuilder.T0;
+import static io.luigioperator.run.SnapshotBuilder.bound;
+import static io.luigioperator.run.SnapshotBuilder.claimed;
+import static io.luigioperator.run.SnapshotBuilder.object;
+import static io.luigioperator.run.SnapshotBuilder.ready;
+import static io.luigioperator.run.SnapshotBuilder.spec;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunStatus;
-import io.luigioperator.run.NodeSeen.Health;
+import io.luigioperator.run.ObservedNode.Health;
 import io.luigioperator.run.Resolver.Resolution;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,7 +35,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a PipelineRun says as a table: a situation, its status, and the events that is worth. */
 class StatusViewTest {
-  private static final NodeSeen SILENT = new NodeSeen(Health.NOT_READY, T0);
+  private static final ObservedNode SILENT = new ObservedNode(Health.NOT_READY, T0);
 
   private static final String WAITS = "Accepted !Finished Queued ?Succeeded";
   private static final String RUNS = "Accepted !Finished !Queued ?Succeeded";
@@ -98,13 +98,13 @@ class StatusViewTest {
         arguments("is being canceled", onNode().canceled(), "Running Stopping", RUNS, ""),
         arguments(
             "is being stopped by us",
-            onNode().doomed(FailureCause.UNSCHEDULABLE),
+            onNode().stopping(FailureCause.UNSCHEDULABLE),
             "Running Stopping",
             RUNS,
             ""),
         arguments(
             "is not to be seen",
-            bound().onNode("n1").uncleanSince(T0),
+            bound().onNode("n1").missingSince(T0),
             "Running NodeLost",
             RUNS,
             ""),
@@ -177,11 +177,11 @@ class StatusViewTest {
         arguments("has no object here", ready().noObject(), "-", "", ""));
   }
 
-  private static Case onNode() {
+  private static SnapshotBuilder onNode() {
     return bound().onNode("n1").pod(running("pod-1", "n1"));
   }
 
-  private static Case moved(Case c, UnaryOperator<Run> transition) {
+  private static SnapshotBuilder moved(SnapshotBuilder c, UnaryOperator<Run> transition) {
     return c.run(transition.apply(c.run()));
   }
 
@@ -191,7 +191,8 @@ class StatusViewTest {
 
   @ParameterizedTest(name = "{0}: {2}")
   @MethodSource("situations")
-  void whatItSays(String situation, Case c, String said, String conditions, String events) {
+  void whatItSays(
+      String situation, SnapshotBuilder c, String said, String conditions, String events) {
     Optional<PipelineRunStatus> status = shown(c);
     assertThat(status.map(s -> s.phase() + " " + s.reason()).orElse("-")).isEqualTo(said);
     assertThat(status.map(StatusViewTest::conditions).orElse("")).isEqualTo(conditions);
@@ -205,7 +206,7 @@ class StatusViewTest {
     }
   }
 
-  private static Optional<PipelineRunStatus> shown(Case c) {
+  private static Optional<PipelineRunStatus> shown(SnapshotBuilder c) {
     RunSnapshot s = c.snapshot();
     return StatusView.of(s, s.row().orElseThrow(), Limits.DEFAULT, c.now);
   }
@@ -224,9 +225,9 @@ class StatusViewTest {
         .collect(Collectors.joining(" "));
   }
 
-  private static String events(Case c, PipelineRunStatus after) {
-    return Warnings.of(c.snapshot(), after).stream()
-        .map(Warnings.Warning::reason)
+  private static String events(SnapshotBuilder c, PipelineRunStatus after) {
+    return WarningEvents.of(c.snapshot(), after).stream()
+        .map(WarningEvents.WarningEvent::reason)
         .collect(Collectors.joining(" "));
   }
 
@@ -266,7 +267,7 @@ class StatusViewTest {
 
   @Test
   void aLostNodeIsNamedWithTheCure() {
-    Case c = bound().onNode("n1").node(SILENT).pod(terminating(running("pod-1", "n1")));
+    SnapshotBuilder c = bound().onNode("n1").node(SILENT).pod(terminating(running("pod-1", "n1")));
 
     assertThat(words(c)).contains("node n1", "remove the node", "out-of-service");
   }
@@ -279,7 +280,7 @@ class StatusViewTest {
 
   @Test
   void whoeverWaitsInLineIsToldOfTheFirstHolderOnly() {
-    Case c = ready().heldBy(new RunKey("flights", "ua-20130114"));
+    SnapshotBuilder c = ready().heldBy(new RunKey("flights", "ua-20130114"));
     RunObject told = c.told();
 
     assertThat(words(c.object(told).heldBy(new RunKey("flights", "ua-20130113"))))
@@ -288,7 +289,7 @@ class StatusViewTest {
 
   @Test
   void theTimeOfTheNextAttemptMovesWithIt() {
-    Case c = bound().finished(Verdict.TASK_FAILED);
+    SnapshotBuilder c = bound().finished(Verdict.TASK_FAILED);
     RunObject told = c.told();
     Instant later = T0.plusSeconds(7777);
 
@@ -302,7 +303,7 @@ class StatusViewTest {
         .contains("another metadata.name");
   }
 
-  private static String words(Case c) {
+  private static String words(SnapshotBuilder c) {
     return shown(c).orElseThrow().message();
   }
 
@@ -313,7 +314,7 @@ class StatusViewTest {
     Limits hasty = new Limits(secs(5), secs(600), secs(30));
 
     RunDecider decider = new RunDecider(hasty);
-    Case c = claimed().job("job-1", "token-1").pod(opened("pod-1"));
+    SnapshotBuilder c = claimed().job("job-1", "token-1").pod(opened("pod-1"));
 
     assertThat(decider.decide(c.snapshot(), T0.plusSeconds(4)).status()).isEmpty();
     assertThat(decider.decide(c.snapshot(), T0.plusSeconds(5)).status()).isPresent();
@@ -321,7 +322,7 @@ class StatusViewTest {
 
   @Test
   void aTransitionTimeMovesOnlyWithItsCondition() {
-    Case c = ready().heldBy(new RunKey("flights", "ua-20130114"));
+    SnapshotBuilder c = ready().heldBy(new RunKey("flights", "ua-20130114"));
     RunObject told = c.told();
     PipelineRunStatus later =
         shown(bound().object(told).pod(opened("pod-1")).after(secs(100))).orElseThrow();

@@ -4,8 +4,8 @@
  */
 package io.luigioperator.run;
 
-import static io.luigioperator.run.Case.POLICY;
-import static io.luigioperator.run.Case.T0;
+import static io.luigioperator.run.SnapshotBuilder.POLICY;
+import static io.luigioperator.run.SnapshotBuilder.T0;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.DesiredState;
@@ -81,10 +81,10 @@ class TransitionsTest {
   void onlyWhatFailedWaitsLongerEachTime(Verdict verdict, long seconds) {
     Run once = finishedOnce(verdict);
     Instant now = once.times().notBefore().orElseThrow();
-    Transitions.Moved claimed =
+    Transitions.RunAndAttempt claimed =
         Transitions.claim(Transitions.due(once, now).orElseThrow(), 2, "t2", "main", now)
             .orElseThrow();
-    Transitions.Moved bound =
+    Transitions.RunAndAttempt bound =
         Transitions.bind(claimed.run(), claimed.attempt(), "job", "pod", now).orElseThrow();
 
     assertThat(finish(bound.run(), bound.attempt(), verdict).times().notBefore())
@@ -103,7 +103,7 @@ class TransitionsTest {
 
   @Test
   void aRetryIsParkedWhenTheObjectIsGone() {
-    Transitions.Moved m = bound();
+    Transitions.RunAndAttempt m = bound();
     Run next =
         Transitions.finish(
                 m.run(),
@@ -123,11 +123,12 @@ class TransitionsTest {
 
   @Test
   void aStopOfOursIsTheCauseWhateverTheDyingPodSays() {
-    Transitions.Moved m = bound();
-    Attempt doomed =
-        Transitions.doom(m.attempt(), "pod", FailureCause.IMAGE_USER, "a hint").orElseThrow();
+    Transitions.RunAndAttempt m = bound();
+    Attempt stopping =
+        Transitions.markForStop(m.attempt(), "pod", FailureCause.IMAGE_USER, "a hint")
+            .orElseThrow();
 
-    Run next = finish(m.run(), doomed, FailureCause.KILLED);
+    Run next = finish(m.run(), stopping, FailureCause.KILLED);
 
     assertThat(next.state()).isEqualTo(RunState.FAILED);
     assertThat(next.standing().reason()).isEqualTo("ImageUserNotNumeric");
@@ -136,7 +137,7 @@ class TransitionsTest {
 
   @Test
   void anotherPodThanTheBoundOneEndsNothing() {
-    Transitions.Moved m = bound();
+    Transitions.RunAndAttempt m = bound();
 
     assertThat(
             Transitions.finish(
@@ -172,7 +173,7 @@ class TransitionsTest {
 
   @Test
   void amendingThePriorityMovesAWaitingRunAndNotAStartedOne() {
-    Run waiting = Case.ready().run();
+    Run waiting = SnapshotBuilder.ready().run();
     Amendment high = amendment(DesiredState.Running, Priority.High, 3);
 
     Run moved = Transitions.amend(waiting, high, Ageing.DEFAULT, T0).orElseThrow();
@@ -182,7 +183,7 @@ class TransitionsTest {
 
   @Test
   void holdingAndLettingGoQueuesAnew() {
-    Run waiting = Case.ready().run();
+    Run waiting = SnapshotBuilder.ready().run();
     Run held =
         Transitions.amend(
                 waiting, amendment(DesiredState.Held, Priority.Normal, 3), Ageing.DEFAULT, T0)
@@ -207,7 +208,7 @@ class TransitionsTest {
   })
   void wordsOfARunThatWaitsAgain(
       String heldFor, String words, long seconds, RunState state, String reason, String message) {
-    Run ready = Case.ready().run();
+    Run ready = SnapshotBuilder.ready().run();
     Run later = ready.with(ready.times().withNotBefore(Optional.of(T0.plusSeconds(seconds))));
     Run held = Transitions.hold(later, heldFor, words).orElseThrow();
 
@@ -230,7 +231,7 @@ class TransitionsTest {
 
   @Test
   void aRunThatIsLateIsNotClaimedAnyMore() {
-    Run run = Case.ready().startDeadline(30).run();
+    Run run = SnapshotBuilder.ready().startDeadline(30).run();
 
     assertThat(Transitions.claim(run, 1, "t", "main", T0.plusSeconds(29))).isPresent();
     assertThat(Transitions.claim(run, 1, "t", "main", T0.plusSeconds(30))).isEmpty();
@@ -240,8 +241,8 @@ class TransitionsTest {
 
   @Test
   void whoCannotBeClaimedLeavesTheHeadOfTheLine() {
-    Run late = Case.ready().startDeadline(30).run();
-    Run spent = Case.ready().run().with(new Run.Budget(3, 3, 0, 0, 3, 5));
+    Run late = SnapshotBuilder.ready().startDeadline(30).run();
+    Run spent = SnapshotBuilder.ready().run().with(new Run.Budget(3, 3, 0, 0, 3, 5));
 
     Run expired = Transitions.park(late, T0.plusSeconds(30)).orElseThrow();
     assertThat(expired.state()).isEqualTo(RunState.FAILED);
@@ -269,19 +270,19 @@ class TransitionsTest {
   }
 
   private static Run finishedOnce(EndCause cause) {
-    Transitions.Moved m = bound();
+    Transitions.RunAndAttempt m = bound();
     return finish(m.run(), m.attempt(), cause);
   }
 
   private static int attemptsUntilTheEnd(EndCause cause) {
-    Run run = Case.ready().run();
+    Run run = SnapshotBuilder.ready().run();
     int attempts = 0;
     while (!run.state().isTerminal()) {
       Instant now = run.times().notBefore().orElse(T0);
       run = Transitions.due(run, now).orElse(run);
-      Transitions.Moved claimed =
+      Transitions.RunAndAttempt claimed =
           Transitions.claim(run, attempts + 1, "t" + attempts, "main", now).orElseThrow();
-      Transitions.Moved m =
+      Transitions.RunAndAttempt m =
           Transitions.bind(claimed.run(), claimed.attempt(), "job", "pod", now).orElseThrow();
       run =
           Transitions.finish(
@@ -306,8 +307,9 @@ class TransitionsTest {
         .run();
   }
 
-  private static Transitions.Moved bound() {
-    Transitions.Moved c = Transitions.claim(Case.ready().run(), 1, "t", "main", T0).orElseThrow();
+  private static Transitions.RunAndAttempt bound() {
+    Transitions.RunAndAttempt c =
+        Transitions.claim(SnapshotBuilder.ready().run(), 1, "t", "main", T0).orElseThrow();
     return Transitions.bind(c.run(), c.attempt(), "job", "pod", T0).orElseThrow();
   }
 

@@ -4,14 +4,14 @@
  */
 package io.luigioperator.sim;
 
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
-import io.luigioperator.run.NodeSeen;
-import io.luigioperator.run.NodeSeen.Health;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedAttempt.StartFailure;
+import io.luigioperator.run.ObservedNode;
+import io.luigioperator.run.ObservedNode.Health;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.Verdict;
 import java.time.Duration;
@@ -71,10 +71,10 @@ final class Controllers {
 
   private List<Runnable> moves() {
     List<Runnable> moves = new ArrayList<>();
-    for (JobSeen job : cluster.jobs.values()) {
+    for (ObservedJob job : cluster.jobs.values()) {
       moves.addAll(movesOf(job));
     }
-    for (PodSeen pod : cluster.pods.values()) {
+    for (ObservedPod pod : cluster.pods.values()) {
       if (!pod.terminating() && !cluster.jobs.containsKey(pod.jobUid())) {
         moves.add(() -> cluster.deletePod(pod.uid())); // a late one: its Job is gone
       }
@@ -85,7 +85,7 @@ final class Controllers {
 
   // ---- the Job controller and the garbage collector
 
-  private List<Runnable> movesOf(JobSeen job) {
+  private List<Runnable> movesOf(ObservedJob job) {
     if (job.token().isEmpty()) {
       return List.of();
     }
@@ -108,18 +108,18 @@ final class Controllers {
         .anyMatch(cluster.refusing::contains);
   }
 
-  private static JobSeen ended(JobSeen j) {
-    return new JobSeen(j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true);
+  private static ObservedJob ended(ObservedJob j) {
+    return new ObservedJob(j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true);
   }
 
   /** Also late, for a Job that is gone meanwhile. */
-  void makePod(JobSeen job) {
+  void makePod(ObservedJob job) {
     podsMade.merge(job.uid(), 1, Integer::sum);
     cluster.put(Pods.gated(job, cluster.newUid("pod")));
   }
 
   /** A Job that has one pod so far may get a second one. */
-  Optional<JobSeen> jobWithOnePod() {
+  Optional<ObservedJob> jobWithOnePod() {
     return cluster.jobs.values().stream()
         .filter(j -> !j.ended() && podsMade.getOrDefault(j.uid(), 0) == 1)
         .findFirst();
@@ -127,7 +127,7 @@ final class Controllers {
 
   // ---- scheduler and kubelets
 
-  private List<Runnable> movesOf(PodSeen pod) {
+  private List<Runnable> movesOf(ObservedPod pod) {
     if (pod.terminating() && (pod.node().isEmpty() || pod.terminal())) {
       return List.of(() -> cluster.remove(pod));
     }
@@ -153,7 +153,7 @@ final class Controllers {
         : List.of(() -> end(pod, randomEnding()));
   }
 
-  private void end(PodSeen pod, Ending ending) {
+  private void end(ObservedPod pod, Ending ending) {
     processes.end(pod.uid());
     cluster.put(Pods.terminal(Pods.ended(pod, ending)));
   }
@@ -175,7 +175,7 @@ final class Controllers {
   // ---- what befalls them
 
   /** Opened, and not started: the scheduler, or the kubelet, says why. */
-  void startFailure(PodSeen pod) {
+  void startFailure(ObservedPod pod) {
     FailureCause cause =
         pod.node().isEmpty()
             ? FailureCause.UNSCHEDULABLE
@@ -184,7 +184,7 @@ final class Controllers {
   }
 
   /** A forced delete: the API forgets the pod, the process lives on for a while. */
-  void tearAway(PodSeen pod) {
+  void tearAway(ObservedPod pod) {
     String node = pod.node().orElseThrow();
     Duration dies = cluster.isReady(node) ? cluster.grace() : PARTITION_KILL;
     processes.endAt(pod.uid(), node, clock.instant().plus(dies));
@@ -194,7 +194,7 @@ final class Controllers {
   /** A node falls silent; nothing on it ends, and nothing new starts. */
   void silence(String node) {
     if (cluster.isReady(node)) {
-      cluster.nodes.put(node, new NodeSeen(Health.NOT_READY, clock.instant()));
+      cluster.nodes.put(node, new ObservedNode(Health.NOT_READY, clock.instant()));
     }
   }
 
@@ -202,11 +202,12 @@ final class Controllers {
   void heal() {
     for (String node : cluster.nodeNames) {
       if (!cluster.isReady(node)) {
-        cluster.nodes.put(node, new NodeSeen(Health.READY, clock.instant()));
+        cluster.nodes.put(node, new ObservedNode(Health.READY, clock.instant()));
         processes.endAllOf(node, clock.instant().plus(cluster.grace()));
       }
     }
-    cluster.pods.replaceAll((uid, p) -> p.startFailure().isPresent() ? p.with(Optional.empty()) : p);
+    cluster.pods.replaceAll(
+        (uid, p) -> p.startFailure().isPresent() ? p.with(Optional.empty()) : p);
     cluster.refusing.clear();
     cluster.jobs.values().removeIf(j -> j.token().isEmpty());
   }

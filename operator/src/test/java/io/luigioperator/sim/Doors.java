@@ -11,7 +11,7 @@ import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.RunRecord;
 import io.luigioperator.ledger.LedgerUnavailable;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -65,7 +65,15 @@ final class Doors {
 
   /** Calls of which a story has few: one of them in ten is not survived. */
   private static final Set<String> SELDOM =
-      Set.of("cancel", "deleteJob", "deleteRun", "doom", "hold", "reassure", "release", "suspect");
+      Set.of(
+          "cancel",
+          "deleteJob",
+          "deleteRun",
+          "markForStop",
+          "hold",
+          "clearPodMissing",
+          "release",
+          "markPodMissing");
 
   private final World world;
   private final Runnable step;
@@ -116,7 +124,7 @@ final class Doors {
             new Class<?>[] {type},
             (proxy, method, args) -> {
               Set<String> canceled = interleaving ? life.canceledToo : life.canceled;
-              if (method.getName().equals("openGate") && args[0] instanceof PodSeen pod) {
+              if (method.getName().equals("openGate") && args[0] instanceof ObservedPod pod) {
                 require(
                     !canceled.contains(pod.token()),
                     () -> "I7: opens a gate after it read cancel: " + pod);

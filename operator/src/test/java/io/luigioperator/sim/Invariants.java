@@ -6,7 +6,7 @@ package io.luigioperator.sim;
 
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
@@ -68,7 +68,7 @@ final class Invariants {
   }
 
   /** The gate of this pod is being opened: from now on it may run. */
-  void opening(PodSeen pod) {
+  void opening(ObservedPod pod) {
     Attempt attempt = ledger.attemptByToken(pod.token()).orElseThrow();
     processes.begin(pod.uid(), attempt.admitKey());
     int starts = startsByToken.merge(pod.token(), 1, Integer::sum);
@@ -149,7 +149,7 @@ final class Invariants {
         .holders()
         .forEach((key, holder) -> require(holder.isEmpty(), () -> "I13: held mutex " + key));
     for (SimCluster c : clusters.values()) {
-      List<PodSeen> open =
+      List<ObservedPod> open =
           c.pods.values().stream().filter(p -> !p.gated() && !p.terminal()).toList();
       require(open.isEmpty(), () -> "I13: pods that run: " + open);
     }

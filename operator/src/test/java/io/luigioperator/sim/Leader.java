@@ -43,7 +43,7 @@ final class Leader {
   private final TreeSet<RunKey> woken = new TreeSet<>();
 
   /** When to look at a run again, if nothing happens to it before. */
-  private final Map<RunKey, Instant> lookAgain = new HashMap<>();
+  private final Map<RunKey, Instant> requeueAt = new HashMap<>();
 
   /** When the next DELAYED run is due, as of the last time pass. */
   private Optional<Instant> due = Optional.empty();
@@ -108,7 +108,7 @@ final class Leader {
     if (!hasName) {
       return ready;
     }
-    lookAgain.forEach(
+    requeueAt.forEach(
         (run, when) -> {
           if (isPast(when)) {
             woken.add(run);
@@ -131,7 +131,7 @@ final class Leader {
 
   /** When it wants to be asked again, if nothing happens before. */
   Stream<Instant> alarms() {
-    return Stream.of(lookAgain.values().stream(), due.stream(), deletions.stream())
+    return Stream.of(requeueAt.values().stream(), due.stream(), deletions.stream())
         .flatMap(alarm -> alarm);
   }
 
@@ -162,11 +162,11 @@ final class Leader {
 
   void drive(RunKey run) {
     woken.remove(run);
-    lookAgain.remove(run);
+    requeueAt.remove(run);
     if (rests && kube.run(run, Freshness.CACHED).isPresent()) {
-      lookAgain.put(run, world.now().plus(LONGEST_REST));
+      requeueAt.put(run, world.now().plus(LONGEST_REST));
     }
-    driver.drive(run).ifPresent(d -> lookAgain.put(run, world.now().plus(d)));
+    driver.drive(run).ifPresent(d -> requeueAt.put(run, world.now().plus(d)));
   }
 
   /** One pass at a time. */

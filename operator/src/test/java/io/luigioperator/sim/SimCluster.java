@@ -7,12 +7,12 @@ package io.luigioperator.sim;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
-import io.luigioperator.run.NodeSeen;
-import io.luigioperator.run.NodeSeen.Health;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedNode;
+import io.luigioperator.run.ObservedNode.Health;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -37,12 +37,12 @@ final class SimCluster {
   final List<String> nodeNames;
   final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
   final TreeMap<RunKey, ScheduleObject> schedules = new TreeMap<>();
-  final TreeMap<String, JobSeen> jobs = new TreeMap<>();
-  final TreeMap<String, PodSeen> pods = new TreeMap<>();
-  final TreeMap<String, NodeSeen> nodes = new TreeMap<>();
+  final TreeMap<String, ObservedJob> jobs = new TreeMap<>();
+  final TreeMap<String, ObservedPod> pods = new TreeMap<>();
+  final TreeMap<String, ObservedNode> nodes = new TreeMap<>();
 
   /** How pods looked when they were deleted. */
-  final Map<String, PodSeen> lastStates = new HashMap<>();
+  final Map<String, ObservedPod> lastStates = new HashMap<>();
 
   /** UIDs of the PipelineRuns that own the Jobs. */
   final Map<String, String> owners = new HashMap<>();
@@ -56,7 +56,7 @@ final class SimCluster {
   private final Random random;
   private final InstantSource clock;
   private final Processes processes;
-  private final Consumer<PodSeen> opened;
+  private final Consumer<ObservedPod> opened;
   private String identity;
   private boolean rebuilt;
   private long uids;
@@ -69,7 +69,7 @@ final class SimCluster {
       Random random,
       InstantSource clock,
       Processes processes,
-      Consumer<PodSeen> opened) {
+      Consumer<ObservedPod> opened) {
     this.name = name;
     this.random = random;
     this.clock = clock;
@@ -77,7 +77,7 @@ final class SimCluster {
     this.opened = opened;
     this.nodeNames = List.of(name + "-a", name + "-b");
     this.identity = newUid("kube-system");
-    nodeNames.forEach(n -> nodes.put(n, new NodeSeen(Health.READY, clock.instant())));
+    nodeNames.forEach(n -> nodes.put(n, new ObservedNode(Health.READY, clock.instant())));
   }
 
   String newUid(String kind) {
@@ -122,23 +122,24 @@ final class SimCluster {
   // ---- Jobs
 
   /** Empty: made; else the Job that has the name already. */
-  Optional<JobSeen> createJob(Attempt attempt, String ownerUid) {
-    Optional<JobSeen> there = job(attempt.run().namespace(), attempt.jobName());
+  Optional<ObservedJob> createJob(Attempt attempt, String ownerUid) {
+    Optional<ObservedJob> there = job(attempt.run().namespace(), attempt.jobName());
     if (there.isEmpty()) {
-      JobSeen job = putJob(attempt.run().namespace(), attempt.jobName(), attempt.token());
+      ObservedJob job = putJob(attempt.run().namespace(), attempt.jobName(), attempt.token());
       owners.put(job.uid(), ownerUid);
     }
     return there;
   }
 
   /** With an empty token it is a stranger's. */
-  JobSeen putJob(String namespace, String jobName, String token) {
-    JobSeen job = new JobSeen(namespace, jobName, newUid("job"), token, clock.instant(), false);
+  ObservedJob putJob(String namespace, String jobName, String token) {
+    ObservedJob job =
+        new ObservedJob(namespace, jobName, newUid("job"), token, clock.instant(), false);
     jobs.put(job.uid(), job);
     return job;
   }
 
-  Optional<JobSeen> job(String namespace, String jobName) {
+  Optional<ObservedJob> job(String namespace, String jobName) {
     return jobs.values().stream()
         .filter(j -> j.namespace().equals(namespace) && j.name().equals(jobName))
         .findFirst();
@@ -156,7 +157,7 @@ final class SimCluster {
   // ---- pods
 
   boolean openGate(String uid) {
-    PodSeen pod = pods.get(uid);
+    ObservedPod pod = pods.get(uid);
     if (pod == null || !pod.gated() || pod.terminating()) {
       return false;
     }
@@ -166,7 +167,7 @@ final class SimCluster {
   }
 
   void deletePod(String uid) {
-    PodSeen pod = pods.get(uid);
+    ObservedPod pod = pods.get(uid);
     if (pod == null || pod.terminating()) {
       return;
     }
@@ -189,17 +190,17 @@ final class SimCluster {
     return Duration.ofSeconds(random.nextInt(120));
   }
 
-  void put(PodSeen pod) {
+  void put(ObservedPod pod) {
     pods.put(pod.uid(), pod);
   }
 
-  void remove(PodSeen pod) {
+  void remove(ObservedPod pod) {
     processes.end(pod.uid());
     forget(pod);
   }
 
   /** The API server no longer knows it; whether it still runs is another question. */
-  void forget(PodSeen pod) {
+  void forget(ObservedPod pod) {
     pods.remove(pod.uid());
     lastStates.put(pod.uid(), pod);
   }
@@ -214,6 +215,6 @@ final class SimCluster {
     runs.clear();
     identity = newUid("kube-system");
     nodeNames.forEach(n -> processes.endAllOf(n, clock.instant()));
-    nodeNames.forEach(n -> nodes.put(n, new NodeSeen(Health.READY, clock.instant())));
+    nodeNames.forEach(n -> nodes.put(n, new ObservedNode(Health.READY, clock.instant())));
   }
 }

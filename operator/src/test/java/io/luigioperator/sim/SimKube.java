@@ -8,13 +8,13 @@ import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
-import io.luigioperator.run.AttemptSeen.StartFailure;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
-import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedAttempt.StartFailure;
+import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
@@ -42,8 +42,8 @@ final class SimKube implements Kube {
   private final SimCluster cluster;
   private final Mutant mutant;
   private final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
-  private final TreeMap<String, JobSeen> jobs = new TreeMap<>();
-  private final TreeMap<String, PodSeen> pods = new TreeMap<>();
+  private final TreeMap<String, ObservedJob> jobs = new TreeMap<>();
+  private final TreeMap<String, ObservedPod> pods = new TreeMap<>();
 
   /** Its caches are filled, as at a start. */
   SimKube(SimCluster cluster, Mutant mutant) {
@@ -74,8 +74,8 @@ final class SimKube implements Kube {
     }
     return Optional.of(
         switch (news.get(random.nextInt(news.size()))) {
-          case PodSeen p -> hearOfPod(p, missedOneIn > 0 && random.nextInt(missedOneIn) == 0);
-          case JobSeen j -> {
+          case ObservedPod p -> hearOfPod(p, missedOneIn > 0 && random.nextInt(missedOneIn) == 0);
+          case ObservedJob j -> {
             copy(j.uid(), cluster.jobs, jobs);
             yield new Heard(runOf(j.namespace(), j.name()), false, true);
           }
@@ -102,7 +102,7 @@ final class SimKube implements Kube {
     }
   }
 
-  private Heard hearOfPod(PodSeen p, boolean missed) {
+  private Heard hearOfPod(ObservedPod p, boolean missed) {
     if (cluster.pods.containsKey(p.uid())) {
       pods.put(p.uid(), p);
     } else if (missed) {
@@ -163,8 +163,8 @@ final class SimKube implements Kube {
   }
 
   @Override
-  public NodeSeen node(String name) {
-    return cluster.nodes.getOrDefault(name, NodeSeen.gone());
+  public ObservedNode node(String name) {
+    return cluster.nodes.getOrDefault(name, ObservedNode.gone());
   }
 
   @Override
@@ -233,16 +233,16 @@ final class SimKube implements Kube {
   // ---- Jobs and pods
 
   @Override
-  public AttemptSeen attempt(Attempt attempt, Freshness freshness) {
+  public ObservedAttempt attempt(Attempt attempt, Freshness freshness) {
     boolean live = freshness == Freshness.LIVE;
-    Optional<JobSeen> job =
+    Optional<ObservedJob> job =
         live
             ? cluster.job(attempt.run().namespace(), attempt.jobName())
             : jobs.values().stream()
                 .filter(j -> j.name().equals(attempt.jobName()))
                 .filter(j -> j.namespace().equals(attempt.run().namespace()))
                 .findFirst();
-    List<PodSeen> seen = new ArrayList<>();
+    List<ObservedPod> seen = new ArrayList<>();
     if (live) {
       pods.values().stream()
           .filter(p -> p.gone() && !cluster.pods.containsKey(p.uid()))
@@ -251,13 +251,13 @@ final class SimKube implements Kube {
     } else {
       seen.addAll(pods.values());
     }
-    return new AttemptSeen(
+    return new ObservedAttempt(
         job,
         seen.stream().filter(p -> p.token().equals(attempt.token())).map(this::misread).toList(),
         live);
   }
 
-  private PodSeen misread(PodSeen p) {
+  private ObservedPod misread(ObservedPod p) {
     boolean fooled = mutant == Mutant.ENDS_EARLY && p.terminating() && p.ending().isEmpty();
     return fooled
         ? Pods.terminal(Pods.ended(p, Ending.of(FailureCause.POD_DELETED, "deleted")))
@@ -289,7 +289,7 @@ final class SimKube implements Kube {
   }
 
   @Override
-  public boolean openGate(PodSeen pod) {
+  public boolean openGate(ObservedPod pod) {
     if (mutant == Mutant.OPENS_BY_NAME) {
       return cluster.pods.values().stream()
           .filter(p -> p.token().equals(pod.token()) && p.gated())
@@ -307,17 +307,17 @@ final class SimKube implements Kube {
   }
 
   @Override
-  public void deleteJob(JobSeen job) {
+  public void deleteJob(ObservedJob job) {
     cluster.deleteJob(job.uid());
   }
 
   @Override
-  public List<JobSeen> jobs() {
+  public List<ObservedJob> jobs() {
     return cluster.jobs.values().stream().filter(j -> !j.token().isEmpty()).toList();
   }
 
   @Override
-  public List<PodSeen> pods() {
+  public List<ObservedPod> pods() {
     return List.copyOf(cluster.pods.values());
   }
 }

@@ -21,7 +21,7 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Transitions;
-import io.luigioperator.run.Transitions.Moved;
+import io.luigioperator.run.Transitions.RunAndAttempt;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -191,7 +191,7 @@ public final class SimLedger implements Ledger {
         || !headOf(key).map(Run::key).equals(Optional.of(expected))) {
       return Optional.empty();
     }
-    Optional<Moved> moved =
+    Optional<RunAndAttempt> moved =
         Transitions.claim(runs.get(expected), mutex.fence + 1, token, clusterId, now());
     moved.ifPresent(
         m -> {
@@ -232,7 +232,7 @@ public final class SimLedger implements Ledger {
               attempt.claimedAt(),
               Optional.of(new Attempt.Binding(jobUid, podUid, now())),
               Optional.empty(),
-              attempt.doom(),
+              attempt.stopReason(),
               Optional.empty(),
               attempt.end());
       replace(rebound);
@@ -240,27 +240,31 @@ public final class SimLedger implements Ledger {
     }
     return Transitions.bind(run, attempt, jobUid, podUid, now())
         .map(this::store)
-        .map(Moved::attempt);
+        .map(RunAndAttempt::attempt);
   }
 
   @Override
-  public void locate(AttemptRef ref, String podUid, String node) {
-    attempt(ref).flatMap(a -> Transitions.locate(a, podUid, node)).ifPresent(this::replace);
+  public void recordNode(AttemptRef ref, String podUid, String node) {
+    attempt(ref).flatMap(a -> Transitions.recordNode(a, podUid, node)).ifPresent(this::replace);
   }
 
   @Override
-  public void doom(AttemptRef ref, String podUid, FailureCause cause, String message) {
-    attempt(ref).flatMap(a -> Transitions.doom(a, podUid, cause, message)).ifPresent(this::replace);
+  public void markForStop(AttemptRef ref, String podUid, FailureCause cause, String message) {
+    attempt(ref)
+        .flatMap(a -> Transitions.markForStop(a, podUid, cause, message))
+        .ifPresent(this::replace);
   }
 
   @Override
-  public void suspect(AttemptRef ref, String podUid) {
-    attempt(ref).flatMap(a -> Transitions.suspect(a, podUid, now())).ifPresent(this::replace);
+  public void markPodMissing(AttemptRef ref, String podUid) {
+    attempt(ref)
+        .flatMap(a -> Transitions.markPodMissing(a, podUid, now()))
+        .ifPresent(this::replace);
   }
 
   @Override
-  public void reassure(AttemptRef ref, String podUid) {
-    attempt(ref).flatMap(a -> Transitions.reassure(a, podUid)).ifPresent(this::replace);
+  public void clearPodMissing(AttemptRef ref, String podUid) {
+    attempt(ref).flatMap(a -> Transitions.clearPodMissing(a, podUid)).ifPresent(this::replace);
   }
 
   @Override
@@ -287,7 +291,7 @@ public final class SimLedger implements Ledger {
         .map(this::settle);
   }
 
-  private Run settle(Moved m) {
+  private Run settle(RunAndAttempt m) {
     Mutex mutex = mutexes.get(m.attempt().admitKey());
     if (mutex.holder.equals(Optional.of(m.run().key()))
         && mutex.fence == m.attempt().ref().fence()) {
@@ -528,7 +532,7 @@ public final class SimLedger implements Ledger {
     return next;
   }
 
-  private Moved store(Moved m) {
+  private RunAndAttempt store(RunAndAttempt m) {
     replace(m.attempt());
     store(m.run());
     return m;

@@ -40,7 +40,7 @@ class SimulationTest {
 
   /** Effects that a story without faults has no cause for. */
   private static final Set<String> ONLY_IN_STORMS =
-      Set.of("LookLive", "Suspect", "Reassure", "RecordObject");
+      Set.of("ReadLive", "MarkPodMissing", "ClearPodMissing", "RecordObject");
 
   private static SimLog log;
 

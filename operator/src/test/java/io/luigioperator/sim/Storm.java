@@ -6,7 +6,7 @@ package io.luigioperator.sim;
 
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.LedgerUnavailable;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import java.time.Duration;
 import java.util.List;
 
@@ -111,7 +111,7 @@ final class Storm implements Story {
 
   private void befall(SimCluster c) {
     Controllers controllers = world.controllers.get(c.name);
-    List<PodSeen> alive = c.pods.values().stream().filter(p -> !p.terminal()).toList();
+    List<ObservedPod> alive = c.pods.values().stream().filter(p -> !p.terminal()).toList();
     switch (world.random.nextInt(18)) {
       case 0 ->
           world.any(alive).ifPresent(p -> count(Fault.POD_DELETED, () -> c.deletePod(p.uid())));

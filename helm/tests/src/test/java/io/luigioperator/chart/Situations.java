@@ -20,14 +20,14 @@ import io.luigioperator.job.PodTemplateInvalid;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
-import io.luigioperator.run.AttemptSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Decision;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.NewRun;
-import io.luigioperator.run.NodeSeen;
+import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Request;
@@ -46,7 +46,7 @@ import io.luigioperator.run.RunState;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.StatusView;
 import io.luigioperator.run.Transitions;
-import io.luigioperator.run.Transitions.Moved;
+import io.luigioperator.run.Transitions.RunAndAttempt;
 import io.luigioperator.run.Verdict;
 import java.io.UncheckedIOException;
 import java.time.Instant;
@@ -171,18 +171,18 @@ final class Situations {
   }
 
   private void describeDecisions(String name, Lines lines) {
-    Moved bound = bound(0);
+    RunAndAttempt bound = bound(0);
     Attempt lost =
-        Transitions.suspect(Transitions.locate(bound.attempt(), POD, NODE).orElseThrow(), POD, T0)
+        Transitions.markPodMissing(Transitions.recordNode(bound.attempt(), POD, NODE).orElseThrow(), POD, T0)
             .orElseThrow();
     lines
-        .with(name + ".notStarted", decided(bound, List.of(pod(Optional.empty()))).lookAgain())
-        .with(name + ".podGone", decided(new Moved(bound.run(), lost), List.of()).lookAgain())
+        .with(name + ".notStarted", decided(bound, List.of(pod(Optional.empty()))).requeueAt())
+        .with(name + ".podGone", decided(new RunAndAttempt(bound.run(), lost), List.of()).requeueAt())
         .with(name + ".failedOnce", ended(bound, Verdict.TASK_FAILED).run().times().notBefore())
         .with(
             name + ".drainedOften",
             ended(bound(Transitions.MAX_UNCOUNTED - 1), Verdict.DRAINED).run().times().notBefore())
-        .with(name + ".succeeded", decided(ended(bound, Verdict.SUCCEEDED), List.of()).lookAgain());
+        .with(name + ".succeeded", decided(ended(bound, Verdict.SUCCEEDED), List.of()).requeueAt());
   }
 
   // ---- a run on its way
@@ -215,7 +215,7 @@ final class Situations {
   }
 
   /** With its first attempt bound, whatever it waits for, and attempts to spare. */
-  private Moved bound(int uncounted) {
+  private RunAndAttempt bound(int uncounted) {
     Run run = accepted();
     Run active =
         new Run(
@@ -228,7 +228,7 @@ final class Situations {
     return Transitions.bind(active, claimed(active), "job-1", POD, T0).orElseThrow();
   }
 
-  private static Moved ended(Moved bound, EndCause cause) {
+  private static RunAndAttempt ended(RunAndAttempt bound, EndCause cause) {
     return Transitions.finish(
             bound.run(),
             bound.attempt(),
@@ -241,8 +241,8 @@ final class Situations {
         .orElseThrow();
   }
 
-  private static PodSeen pod(Optional<Instant> startedAt) {
-    return new PodSeen(
+  private static ObservedPod pod(Optional<Instant> startedAt) {
+    return new ObservedPod(
         KEY.namespace(),
         "a-run-a1-x",
         POD,
@@ -258,7 +258,7 @@ final class Situations {
         Optional.empty());
   }
 
-  private Decision decided(Moved moved, List<PodSeen> pods) {
+  private Decision decided(RunAndAttempt moved, List<ObservedPod> pods) {
     return decided(Optional.of(row(moved.run(), List.of(moved.attempt()))), pods);
   }
 
@@ -271,7 +271,7 @@ final class Situations {
         Optional.empty());
   }
 
-  private Decision decided(Optional<Row> row, List<PodSeen> pods) {
+  private Decision decided(Optional<Row> row, List<ObservedPod> pods) {
     return new RunDecider(Limits.DEFAULT)
         .decide(
             new RunSnapshot(
@@ -281,8 +281,8 @@ final class Situations {
                 schedule,
                 new PodCheck.Passed(),
                 row,
-                Optional.of(new AttemptSeen(Optional.empty(), pods, true)),
-                Optional.of(new NodeSeen(NodeSeen.Health.READY, Instant.EPOCH))),
+                Optional.of(new ObservedAttempt(Optional.empty(), pods, true)),
+                Optional.of(new ObservedNode(ObservedNode.Health.READY, Instant.EPOCH))),
             NOW);
   }
 
@@ -295,7 +295,7 @@ final class Situations {
     ((ObjectNode) undated.get("spec")).put("date", "2013-02-30");
     Run accepted = complete.accepted();
     Run canceled = Transitions.cancel(accepted, Reasons.CANCELED, "words", T0).orElseThrow();
-    Moved bound = complete.bound(0);
+    RunAndAttempt bound = complete.bound(0);
     var statuses = new LinkedHashMap<String, Optional<PipelineRunStatus>>();
     statuses.put("the ledger is away", StatusView.storeUnavailable(complete.object, NOW));
     statuses.put(

@@ -10,8 +10,8 @@ import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.api.TaskRef;
-import io.luigioperator.run.AttemptSeen.JobSeen;
-import io.luigioperator.run.AttemptSeen.PodSeen;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.PodCheck;
 import io.luigioperator.run.RunSnapshot.Recorded;
@@ -24,7 +24,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /** One situation of a run, put together a fact at a time: the row of a decision table. */
-final class Case {
+final class SnapshotBuilder {
 
   static final Instant T0 = Instant.parse("2026-01-31T12:00:00Z");
   static final RunKey KEY = new RunKey("flights", "ua-20130115");
@@ -39,61 +39,61 @@ final class Case {
   private Optional<Recorded> recorded = Optional.of(new Recorded("uid-1", 1));
   private Optional<RunKey> holder = Optional.empty();
   private Optional<ScheduleObject> schedule = Optional.empty();
-  private Optional<JobSeen> job = Optional.empty();
-  private final List<PodSeen> pods = new ArrayList<>();
+  private Optional<ObservedJob> job = Optional.empty();
+  private final List<ObservedPod> pods = new ArrayList<>();
   private boolean live;
-  private Optional<NodeSeen> node = Optional.empty();
+  private Optional<ObservedNode> node = Optional.empty();
   Instant now = T0.plusSeconds(5);
 
-  static Case ready() {
-    return new Case();
+  static SnapshotBuilder ready() {
+    return new SnapshotBuilder();
   }
 
-  static Case claimed() {
-    Case c = new Case();
-    Transitions.Moved m = Transitions.claim(c.run, 7, "token-1", "main", T0).orElseThrow();
+  static SnapshotBuilder claimed() {
+    SnapshotBuilder c = new SnapshotBuilder();
+    Transitions.RunAndAttempt m = Transitions.claim(c.run, 7, "token-1", "main", T0).orElseThrow();
     c.run = m.run();
     c.attempt = Optional.of(m.attempt());
     return c;
   }
 
   /** Bound to pod-1 of job-1. */
-  static Case bound() {
-    Case c = claimed().job("job-1", "token-1");
-    Transitions.Moved m =
+  static SnapshotBuilder bound() {
+    SnapshotBuilder c = claimed().job("job-1", "token-1");
+    Transitions.RunAndAttempt m =
         Transitions.bind(c.run, c.attempt.orElseThrow(), "job-1", "pod-1", T0).orElseThrow();
     c.run = m.run();
     c.attempt = Optional.of(m.attempt());
     return c;
   }
 
-  Case onNode(String name) {
+  SnapshotBuilder onNode(String name) {
     attempt = attempt.map(a -> a.located(name));
     return this;
   }
 
-  Case doomed(FailureCause cause) {
-    attempt = attempt.map(a -> a.doomed(new Attempt.Doom(cause, "words")));
+  SnapshotBuilder stopping(FailureCause cause) {
+    attempt = attempt.map(a -> a.stopping(new Attempt.StopReason(cause, "words")));
     return this;
   }
 
-  Case uncleanSince(Instant t) {
+  SnapshotBuilder missingSince(Instant t) {
     attempt = attempt.map(a -> a.unclean(Optional.of(t)));
     return this;
   }
 
-  Case startDeadline(long seconds) {
+  SnapshotBuilder startDeadline(long seconds) {
     run = run.with(run.times().withStartDeadline(Optional.of(T0.plusSeconds(seconds))));
     return this;
   }
 
-  Case canceled() {
+  SnapshotBuilder canceled() {
     run = Transitions.cancel(run, Reasons.CANCELED, "canceled", T0).orElseThrow();
     return this;
   }
 
-  Case finished(EndCause cause) {
-    Transitions.Moved m =
+  SnapshotBuilder finished(EndCause cause) {
+    Transitions.RunAndAttempt m =
         Transitions.finish(
                 run,
                 attempt.orElseThrow(),
@@ -109,35 +109,35 @@ final class Case {
     return this;
   }
 
-  Case object(RunObject o) {
+  SnapshotBuilder object(RunObject o) {
     object = o;
     return this;
   }
 
   /** Accepted as the schedule stood then. */
-  Case accepted(RunObject o, ScheduleObject schedule) {
+  SnapshotBuilder accepted(RunObject o, ScheduleObject schedule) {
     object = o;
     Resolution r = Resolver.resolve(o, Optional.of(schedule));
     run = Transitions.accept(((Resolution.Resolved) r).run(), Ageing.DEFAULT, T0);
     return this;
   }
 
-  Case schedule(ScheduleObject s) {
+  SnapshotBuilder schedule(ScheduleObject s) {
     schedule = Optional.of(s);
     return this;
   }
 
-  Case noObject() {
+  SnapshotBuilder noObject() {
     objectThere = false;
     return this;
   }
 
-  Case notRecorded() {
+  SnapshotBuilder notRecorded() {
     recorded = Optional.empty();
     return this;
   }
 
-  Case recordedAs(String uid, long generation) {
+  SnapshotBuilder recordedAs(String uid, long generation) {
     recorded = Optional.of(new Recorded(uid, generation));
     return this;
   }
@@ -148,43 +148,44 @@ final class Case {
         KEY, object.uid(), object.generation(), T0, false, false, object.spec(), decide().status());
   }
 
-  Case run(Run r) {
+  SnapshotBuilder run(Run r) {
     run = r;
     return this;
   }
 
-  Case heldBy(RunKey other) {
+  SnapshotBuilder heldBy(RunKey other) {
     holder = Optional.of(other);
     return this;
   }
 
-  Case job(String uid, String token) {
-    job = Optional.of(new JobSeen("flights", "ua-20130115-a1", uid, token, T0, false));
+  SnapshotBuilder job(String uid, String token) {
+    job = Optional.of(new ObservedJob("flights", "ua-20130115-a1", uid, token, T0, false));
     return this;
   }
 
-  Case endedJob() {
+  SnapshotBuilder endedJob() {
     job =
-        job.map(j -> new JobSeen(j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true));
+        job.map(
+            j -> new ObservedJob(j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true));
     return this;
   }
 
-  Case pod(PodSeen p) {
+  SnapshotBuilder pod(ObservedPod p) {
     pods.add(p);
     return this;
   }
 
-  Case live() {
+  SnapshotBuilder live() {
     live = true;
     return this;
   }
 
-  Case node(NodeSeen n) {
+  SnapshotBuilder node(ObservedNode n) {
     node = Optional.of(n);
     return this;
   }
 
-  Case after(Duration since) {
+  SnapshotBuilder after(Duration since) {
     now = T0.plus(since);
     return this;
   }
@@ -207,7 +208,7 @@ final class Case {
                 attempt.stream().toList(),
                 recorded,
                 holder)),
-        attempt.map(a -> new AttemptSeen(job, pods, live)),
+        attempt.map(a -> new ObservedAttempt(job, pods, live)),
         node);
   }
 

@@ -12,7 +12,7 @@ import java.time.Instant;
  * @param since when its Ready condition last changed; a kubelet that has just come back may still
  *     be stopping pods that were deleted while it was away
  */
-public record NodeSeen(Health health, Instant since) {
+public record ObservedNode(Health health, Instant since) {
 
   /** What the API server knows about it. */
   public enum Health {
@@ -25,8 +25,8 @@ public record NodeSeen(Health health, Instant since) {
   }
 
   /** No such node. */
-  public static NodeSeen gone() {
-    return new NodeSeen(Health.GONE, Instant.EPOCH);
+  public static ObservedNode gone() {
+    return new ObservedNode(Health.GONE, Instant.EPOCH);
   }
 
   boolean is(Health h) {

@@ -11,15 +11,15 @@ import java.util.List;
 import java.util.Optional;
 
 /** The events a change of status is worth: failures and surprises only. */
-public final class Warnings {
+public final class WarningEvents {
 
   /** One event, by its reason. */
-  public record Warning(String reason, String message) {}
+  public record WarningEvent(String reason, String message) {}
 
-  private Warnings() {}
+  private WarningEvents() {}
 
   /** What the object's new status is worth. */
-  public static List<Warning> of(RunSnapshot s, PipelineRunStatus after) {
+  public static List<WarningEvent> of(RunSnapshot s, PipelineRunStatus after) {
     RunObject object = s.object().orElseThrow();
     boolean replay =
         s.row()
@@ -30,31 +30,31 @@ public final class Warnings {
   }
 
   /** Applied again after its end, or in another cluster: nothing runs, and nothing fails anew. */
-  private static List<Warning> skipped(
+  private static List<WarningEvent> skipped(
       Optional<PipelineRunStatus> before, PipelineRunStatus after) {
     return before.filter(b -> b.completionTime() != null).isPresent()
         ? List.of()
-        : List.of(new Warning("RunReplaySkipped", message(after)));
+        : List.of(new WarningEvent("RunReplaySkipped", message(after)));
   }
 
-  private static List<Warning> between(
+  private static List<WarningEvent> between(
       Optional<PipelineRunStatus> before, PipelineRunStatus after) {
     Phase was = before.map(PipelineRunStatus::phase).orElse(Phase.Pending);
     String message = message(after);
-    List<Warning> warnings = new ArrayList<>();
+    List<WarningEvent> warnings = new ArrayList<>();
     if (attemptFailed(before, after)) {
-      warnings.add(new Warning("AttemptFailed", lastAttempt(after)));
+      warnings.add(new WarningEvent("AttemptFailed", lastAttempt(after)));
     }
     if (was == after.phase()) {
       return warnings;
     }
     switch (after.phase()) {
-      case Rejected -> warnings.add(new Warning("RunRejected", message));
-      case Retrying -> warnings.add(new Warning("RetryScheduled", message));
-      case Canceled -> warnings.add(new Warning("RunCanceled", message));
+      case Rejected -> warnings.add(new WarningEvent("RunRejected", message));
+      case Retrying -> warnings.add(new WarningEvent("RetryScheduled", message));
+      case Canceled -> warnings.add(new WarningEvent("RunCanceled", message));
       case Failed ->
           warnings.add(
-              new Warning(
+              new WarningEvent(
                   Reasons.START_DEADLINE_EXCEEDED.equals(after.reason())
                       ? "RunDeadlineExceeded"
                       : "RunFailed",
@@ -72,7 +72,7 @@ public final class Warnings {
       Optional<PipelineRunStatus> before, PipelineRunStatus after) {
     // of an attempt that was stopped for a cancel, the cancel is told
     boolean asWished = after.phase() == Phase.Succeeded || after.phase() == Phase.Canceled;
-    return !asWished && ended(after) > before.map(Warnings::ended).orElse(0);
+    return !asWished && ended(after) > before.map(WarningEvents::ended).orElse(0);
   }
 
   /** Number of the newest attempt that has ended, 0 for none. */

@@ -13,13 +13,13 @@ import java.util.Optional;
  *
  * @param live it was read from the API server just now; only then does an absence say anything
  */
-public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean live) {
+public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods, boolean live) {
 
-  public AttemptSeen {
+  public ObservedAttempt {
     pods = List.copyOf(pods);
   }
 
-  public Optional<PodSeen> pod(String uid) {
+  public Optional<ObservedPod> pod(String uid) {
     return pods.stream().filter(p -> p.uid().equals(uid)).findFirst();
   }
 
@@ -27,7 +27,7 @@ public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean liv
    * @param token the claim it was made for; another token is a stranger's Job of the same name
    * @param ended it is Complete or Failed and will make no pod any more
    */
-  public record JobSeen(
+  public record ObservedJob(
       String namespace, String name, String uid, String token, Instant createdAt, boolean ended) {}
 
   /**
@@ -42,9 +42,10 @@ public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean liv
    * @param ending present once it is terminal with an exit status for every container, or terminal
    *     without ever having had a node
    * @param terminal its phase is Succeeded or Failed, with or without exit statuses
-   * @param startFailure why it does not start, while it does not, or why it ended without having started
+   * @param startFailure why it does not start, while it does not, or why it ended without having
+   *     started
    */
-  public record PodSeen(
+  public record ObservedPod(
       String namespace,
       String name,
       String uid,
@@ -60,16 +61,17 @@ public record AttemptSeen(Optional<JobSeen> job, List<PodSeen> pods, boolean liv
       Optional<StartFailure> startFailure) {
 
     /** As it is remembered when it is there no more. */
-    public PodSeen asGone() {
+    public ObservedPod asGone() {
       return with(true, true, startFailure);
     }
 
-    public PodSeen with(Optional<StartFailure> otherTrouble) {
+    public ObservedPod with(Optional<StartFailure> otherTrouble) {
       return with(terminating, gone, otherTrouble);
     }
 
-    private PodSeen with(boolean isTerminating, boolean isGone, Optional<StartFailure> itsTrouble) {
-      return new PodSeen(
+    private ObservedPod with(
+        boolean isTerminating, boolean isGone, Optional<StartFailure> itsTrouble) {
+      return new ObservedPod(
           namespace,
           name,
           uid,
