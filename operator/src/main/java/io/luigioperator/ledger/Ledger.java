@@ -12,11 +12,11 @@ import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
-import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunState;
 import java.time.Duration;
 import java.time.Instant;
@@ -154,7 +154,7 @@ public interface Ledger {
   Map<String, Attempt> attemptsByToken(Collection<String> tokens);
 
   /** Objects noted for a cluster whose runs are not terminal, by key, after {@code after}. */
-  List<Recorded> recordedObjects(String clusterId, Optional<RunKey> after, int limit);
+  List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit);
 
   /** Runs held for a reason, oldest first. */
   List<Run> heldFor(String reason, int limit);
@@ -192,30 +192,11 @@ public interface Ledger {
   record Audit(List<AdmitKey> corrected, Optional<AdmitKey> next) {}
 
   /**
-   * A PipelineRun as a cluster has it.
-   *
-   * @param appliedGeneration the newest generation whose mutable fields the row has
-   */
-  record ObjectRecord(String clusterId, String uid, long appliedGeneration) {
-
-    /** Nothing of what the object says has been applied. */
-    private static final long UNREAD = 0;
-
-    /** What the operator itself wrote, and nobody has changed. */
-    private static final long AS_MADE = 1;
-
-    /** Of an object whose run was accepted without it. */
-    public static ObjectRecord of(String clusterId, RunObject object) {
-      return new ObjectRecord(clusterId, object.uid(), object.ours() ? AS_MADE : UNREAD);
-    }
-  }
-
-  /**
    * A recorded object.
    *
    * @param reason of its run's standing: what it is held for, if it is
    */
-  record Recorded(RunKey run, String reason, ObjectRecord object) {}
+  record RecordedObject(RunKey run, String reason, ObjectRecord object) {}
 
   /**
    * All that the ledger knows about a run.

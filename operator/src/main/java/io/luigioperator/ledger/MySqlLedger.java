@@ -14,6 +14,7 @@ import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
@@ -336,7 +337,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   }
 
   @Override
-  public List<Recorded> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
+  public List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
     return reads.recordedObjects(clusterId, after, limit);
   }
 

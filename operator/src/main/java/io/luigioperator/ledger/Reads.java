@@ -5,11 +5,11 @@
 package io.luigioperator.ledger;
 
 import io.luigioperator.ledger.Ledger.Head;
-import io.luigioperator.ledger.Ledger.ObjectRecord;
-import io.luigioperator.ledger.Ledger.Recorded;
+import io.luigioperator.ledger.Ledger.RecordedObject;
 import io.luigioperator.ledger.Ledger.RunRecord;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
@@ -248,7 +248,7 @@ final class Reads {
    * By way of the runs that have not ended, which are few; objects stay as long as runs. The order,
    * by id, means nothing to anybody.
    */
-  List<Recorded> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
+  List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
     return transactions.read(
         "which objects are recorded",
         h ->
@@ -258,7 +258,7 @@ final class Reads {
                 .bind("limit", limit)
                 .map(
                     (rs, ctx) ->
-                        new Recorded(
+                        new RecordedObject(
                             key(rs),
                             rs.getString("reason"),
                             new ObjectRecord(

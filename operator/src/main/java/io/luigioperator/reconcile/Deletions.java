@@ -10,10 +10,10 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.Ledger.ObjectRecord;
-import io.luigioperator.ledger.Ledger.Recorded;
+import io.luigioperator.ledger.Ledger.RecordedObject;
 import io.luigioperator.ledger.Ledger.RunRecord;
 import io.luigioperator.run.DeletionRule;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Run;
@@ -94,7 +94,7 @@ final class Deletions {
     }
 
     /** Whether it is gone, as far as can be told; where it cannot it counts as there. */
-    boolean isGone(Recorded r) {
+    boolean isGone(RecordedObject r) {
       if (isThere(kube.run(r.run(), Freshness.CACHED), r)
           || states.computeIfAbsent(r.run().namespace(), kube::namespace)
               != NamespaceState.ACTIVE) {
@@ -122,15 +122,15 @@ final class Deletions {
     }
   }
 
-  private static boolean isThere(Optional<RunObject> object, Recorded recorded) {
+  private static boolean isThere(Optional<RunObject> object, RecordedObject recorded) {
     return object.filter(o -> o.uid().equals(recorded.object().uid()) && !o.deleting()).isPresent();
   }
 
   /** One pass; one at a time. */
   synchronized void conclude() {
-    List<Recorded> held = new ArrayList<>();
-    List<Recorded> rest = new ArrayList<>();
-    for (Recorded r : recorded()) {
+    List<RecordedObject> held = new ArrayList<>();
+    List<RecordedObject> rest = new ArrayList<>();
+    for (RecordedObject r : recorded()) {
       if (!isUnconfirmed(r.reason()) || !isBack(r.run(), r.reason())) {
         (r.reason().equals(Reasons.MASS_DELETION) ? held : rest).add(r);
       }
@@ -139,7 +139,7 @@ final class Deletions {
     Look look = new Look(ledger.now());
     List<RunKey> confirmed = new ArrayList<>();
     List<RunKey> doubtful = new ArrayList<>();
-    for (Recorded r : rest) {
+    for (RecordedObject r : rest) {
       if (confirmed.size() >= CONFIRMED_AT_ONCE
           || DeletionRule.isMass(rest.size(), doubtful.size())) {
         break; // enough is known; each look costs a request
@@ -148,7 +148,7 @@ final class Deletions {
         (look.isConfirmed(r.run()) ? confirmed : doubtful).add(r.run());
       }
     }
-    for (Recorded r : held) {
+    for (RecordedObject r : held) {
       if (confirmed.size() < CONFIRMED_AT_ONCE && look.isConfirmed(r.run()) && look.isGone(r)) {
         confirmed.add(r.run());
       }
@@ -232,9 +232,9 @@ final class Deletions {
     canceled.ifPresent(r -> driver.driveOrThrow(r.key()));
   }
 
-  private List<Recorded> recorded() {
-    List<Recorded> all = new ArrayList<>();
-    List<Recorded> page;
+  private List<RecordedObject> recorded() {
+    List<RecordedObject> all = new ArrayList<>();
+    List<RecordedObject> page;
     do {
       Optional<RunKey> last = all.isEmpty() ? Optional.empty() : Optional.of(all.getLast().run());
       page = ledger.recordedObjects(clusterId, last, BATCH);

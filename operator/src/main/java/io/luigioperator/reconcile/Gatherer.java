@@ -115,12 +115,7 @@ final class Gatherer {
   }
 
   private RunSnapshot.Row row(Ledger.RunRecord r) {
-    return new RunSnapshot.Row(
-        r.run(),
-        requests.of(r.run()),
-        r.attempts(),
-        r.object().map(o -> new RunSnapshot.Recorded(o.uid(), o.appliedGeneration())),
-        r.holder());
+    return new RunSnapshot.Row(r.run(), requests.of(r.run()), r.attempts(), r.object(), r.holder());
   }
 
   /** A node is asked about only when the bound pod is missing, silent, or slow to go. */

@@ -11,7 +11,6 @@ import io.luigioperator.run.ObservedAttempt.StartFailure;
 import io.luigioperator.run.ObservedNode.Health;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.PodCheck;
-import io.luigioperator.run.RunSnapshot.Recorded;
 import io.luigioperator.run.RunSnapshot.Row;
 import java.time.Duration;
 import java.time.Instant;
@@ -146,7 +145,7 @@ public final class RunDecider {
     if (row.recorded().isEmpty()) {
       return Optional.of(new Effect.RecordObject(object.uid()));
     }
-    Recorded recorded = row.recorded().get();
+    ObjectRecord recorded = row.recorded().get();
     if (recorded.uid().equals(object.uid()) && recorded.appliedGeneration() < object.generation()) {
       return Optional.of(
           new Effect.Amend(object.generation(), Resolver.desired(object, row.kept())));

@@ -38,7 +38,7 @@ public record RunSnapshot(
       Run run,
       Optional<Request> request,
       List<Attempt> attempts,
-      Optional<Recorded> recorded,
+      Optional<ObjectRecord> recorded,
       Optional<RunKey> holder) {
 
     public Row {
@@ -68,9 +68,6 @@ public record RunSnapshot(
       return attempts.stream().filter(Attempt::isLive).findFirst();
     }
   }
-
-  /** The UID of an object, and the newest generation whose mutable fields the row has. */
-  public record Recorded(String uid, long appliedGeneration) {}
 
   /** What the API server would say to a pod of the request. */
   public sealed interface PodCheck {

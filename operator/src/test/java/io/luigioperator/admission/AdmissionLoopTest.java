@@ -10,7 +10,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.luigioperator.Scene;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
-import io.luigioperator.ledger.Ledger.ObjectRecord;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.Verdict;
 import java.util.ArrayList;

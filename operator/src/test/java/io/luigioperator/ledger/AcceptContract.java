@@ -8,9 +8,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.ledger.Ledger.Acceptance;
-import io.luigioperator.ledger.Ledger.ObjectRecord;
-import io.luigioperator.ledger.Ledger.Recorded;
+import io.luigioperator.ledger.Ledger.RecordedObject;
 import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
@@ -141,16 +141,16 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void recordedObjectsComeInPagesAndWithoutThoseOfEndedRuns() {
-    List<Recorded> expected = new ArrayList<>();
+    List<RecordedObject> expected = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
       Run run = accepted(Asking.named("r" + i).client("c" + i));
       ledger().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
-      expected.add(new Recorded(run.key(), "", object(run.key())));
+      expected.add(new RecordedObject(run.key(), "", object(run.key())));
     }
     ledger().cancel(expected.getFirst().run(), Reasons.CANCELED, "");
     expected.removeFirst();
-    List<Recorded> seen = new ArrayList<>();
-    List<Recorded> page = ledger().recordedObjects(CLUSTER, Optional.empty(), 3);
+    List<RecordedObject> seen = new ArrayList<>();
+    List<RecordedObject> page = ledger().recordedObjects(CLUSTER, Optional.empty(), 3);
     while (!page.isEmpty()) {
       assertThat(page).hasSizeLessThanOrEqualTo(3);
       seen.addAll(page);

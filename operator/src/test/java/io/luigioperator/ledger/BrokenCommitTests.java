@@ -7,9 +7,9 @@ package io.luigioperator.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.luigioperator.ledger.Ledger.ObjectRecord;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.Verdict;

@@ -6,7 +6,7 @@ package io.luigioperator.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.luigioperator.ledger.Ledger.ObjectRecord;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Run;
 import java.time.Duration;
 import java.time.Instant;

@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.Scene;
 import io.luigioperator.job.KubeForbidden;
-import io.luigioperator.ledger.Ledger.ObjectRecord;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
 import java.util.List;
 import java.util.stream.IntStream;

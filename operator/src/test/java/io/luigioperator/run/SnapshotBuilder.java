@@ -14,7 +14,6 @@ import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.PodCheck;
-import io.luigioperator.run.RunSnapshot.Recorded;
 import io.luigioperator.run.RunSnapshot.Row;
 import java.time.Duration;
 import java.time.Instant;
@@ -36,7 +35,7 @@ final class SnapshotBuilder {
   private boolean objectThere = true;
   private Run run = Transitions.accept(newRun(object), Ageing.DEFAULT, T0);
   private Optional<Attempt> attempt = Optional.empty();
-  private Optional<Recorded> recorded = Optional.of(new Recorded("uid-1", 1));
+  private Optional<ObjectRecord> recorded = Optional.of(new ObjectRecord("main", "uid-1", 1));
   private Optional<RunKey> holder = Optional.empty();
   private Optional<ScheduleObject> schedule = Optional.empty();
   private Optional<ObservedJob> job = Optional.empty();
@@ -138,7 +137,7 @@ final class SnapshotBuilder {
   }
 
   SnapshotBuilder recordedAs(String uid, long generation) {
-    recorded = Optional.of(new Recorded(uid, generation));
+    recorded = Optional.of(new ObjectRecord("main", uid, generation));
     return this;
   }
 

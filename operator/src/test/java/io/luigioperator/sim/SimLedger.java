@@ -15,6 +15,7 @@ import io.luigioperator.run.AttemptState;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
@@ -459,14 +460,14 @@ public final class SimLedger implements Ledger {
   }
 
   @Override
-  public List<Recorded> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
+  public List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
     return runs.values().stream()
         .filter(r -> !r.state().isTerminal())
         .filter(r -> after.isEmpty() || r.key().compareTo(after.get()) > 0)
         .flatMap(
             r ->
                 Optional.ofNullable(objects.getOrDefault(r.key(), Map.of()).get(clusterId)).stream()
-                    .map(o -> new Recorded(r.key(), r.standing().reason(), o)))
+                    .map(o -> new RecordedObject(r.key(), r.standing().reason(), o)))
         .limit(limit)
         .toList();
   }

@@ -1,0 +1,25 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+/**
+ * The ledger's record that a cluster holds a PipelineRun for a run.
+ *
+ * @param uid of the PipelineRun
+ * @param appliedGeneration the newest generation whose mutable fields have been applied to the run
+ */
+public record ObjectRecord(String clusterId, String uid, long appliedGeneration) {
+
+  /** No generation has been applied. */
+  private static final long NONE_APPLIED = 0;
+
+  /** Generation of an object that the operator created and that has not been edited since. */
+  private static final long AS_CREATED = 1;
+
+  /** The record of an object that was found after its run had been accepted without it. */
+  public static ObjectRecord of(String clusterId, RunObject object) {
+    return new ObjectRecord(clusterId, object.uid(), object.ours() ? AS_CREATED : NONE_APPLIED);
+  }
+}
