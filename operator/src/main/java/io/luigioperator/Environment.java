@@ -17,7 +17,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Reads typed values from environment variables and collects every problem instead of stopping at
+ * Queries typed values from environment variables and collects every problem instead of stopping at
  * the first. Empty means unset. Messages name the variable and the cure, never a required value,
  * which may be a secret.
  */

@@ -12,18 +12,18 @@ import io.luigioperator.job.Kube;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.MySqlLedger;
-import io.luigioperator.ops.Build;
+import io.luigioperator.ops.BuildInfo;
+import io.luigioperator.ops.LedgerHealthCheck;
 import io.luigioperator.ops.Metered;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.ops.OpsServer;
 import io.luigioperator.ops.OpsServer.Check;
-import io.luigioperator.ops.Reach;
-import io.luigioperator.ops.RunMeters;
-import io.luigioperator.reconcile.ClusterName;
-import io.luigioperator.reconcile.Duty;
-import io.luigioperator.reconcile.Edge;
+import io.luigioperator.ops.RunMetrics;
+import io.luigioperator.reconcile.ClusterRegistration;
+import io.luigioperator.reconcile.Controllers;
+import io.luigioperator.reconcile.LeaderGate;
 import io.luigioperator.reconcile.Loops;
-import io.luigioperator.reconcile.RunDriver;
+import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.reconcile.Sweep;
 import java.io.IOException;
 import java.time.Clock;
@@ -46,7 +46,7 @@ import org.slf4j.LoggerFactory;
 /**
  * The whole, wired by hand. It starts with health, so that a slow start can be watched, and with
  * the election last; it stops in the opposite order: no new work and what is under way, the Lease,
- * so that another replica takes over at once, the edge, the caches, the pool, health.
+ * so that another replica takes over at once, the controllers, the caches, the pool, health.
  */
 final class LuigiOperator {
   private static final Logger LOG = LoggerFactory.getLogger(LuigiOperator.class);
@@ -88,7 +88,7 @@ final class LuigiOperator {
    * @throws LedgerUnavailable when MySQL does not answer for two minutes
    * @throws InterruptedException when a stop was requested meanwhile
    */
-  void start(KubernetesClient client, Build build) throws IOException, InterruptedException {
+  void start(KubernetesClient client, BuildInfo build) throws IOException, InterruptedException {
     long start = System.nanoTime();
     LOG.atInfo()
         .addKeyValue("version", build.version())
@@ -110,31 +110,31 @@ final class LuigiOperator {
             metrics::scrape);
     step("health and metrics", ops);
 
-    Metered metered = new Metered(metrics, new RunMeters(metrics, System::nanoTime));
+    Metered metered = new Metered(metrics, new RunMetrics(metrics, System::nanoTime));
     MySqlLedger mySql = openLedger(metrics);
     step("ledger", mySql);
     Ledger ledger = metered.ledger(mySql);
-    checks.put("ledger", new Reach(ledger, System::nanoTime)::problem);
+    checks.put("ledger", new LedgerHealthCheck(ledger, System::nanoTime)::problem);
 
     Fabric8Kube fabric8 =
         new Fabric8Kube(client, new JobBlueprint(build.version()), config.namespaces(), clock);
     step("caches", fabric8);
     Kube kube = metered.kube(fabric8);
-    ClusterName name = new ClusterName(ledger, config.clusterId(), kube.identity());
+    ClusterRegistration name = new ClusterRegistration(ledger, config.clusterId(), kube.identity());
     take(name);
 
-    Duty duty = new Duty();
+    LeaderGate leaderGate = new LeaderGate();
     Loops.Signals signals = Loops.Signals.create();
-    RunDriver driver =
-        new RunDriver(
-            ledger, kube, config.clusterId(), config.limits(), clock, signals::roomChanged);
-    Edge edge =
-        new Edge(
+    RunReconciler runReconciler =
+        new RunReconciler(
+            ledger, kube, config.clusterId(), config.limits(), clock, signals::admissionNeeded);
+    Controllers controllers =
+        new Controllers(
             client,
             config.namespaces(),
-            driver,
+            runReconciler,
             kube,
-            duty,
+            leaderGate,
             clock,
             signals.deletion(),
             e -> fail("a watch has ended for good: " + e));
@@ -145,9 +145,10 @@ final class LuigiOperator {
             config.clusterId(),
             config.capacity(),
             () -> UUID.randomUUID().toString(),
-            edge::wake);
+            controllers::wake);
     Sweep sweep =
-        new Sweep(ledger, kube, config.clusterId(), config.retention(), driver, edge::wake);
+        new Sweep(
+            ledger, kube, config.clusterId(), config.retention(), runReconciler, controllers::wake);
     Loops loops =
         new Loops(
             ledger,
@@ -160,34 +161,34 @@ final class LuigiOperator {
             RandomGenerator.getDefault());
     checks.put("loops", loops::stuck);
 
-    fabric8.onChange(edge::wake);
+    fabric8.onChange(controllers::wake);
     fabric8.start(CACHE_PATIENCE);
     checks.put("watches", fabric8::brokenInformers);
-    step("edge", edge::stop);
-    edge.start();
-    Leadership leadership =
-        new Leadership(
+    step("controllers", controllers::stop);
+    controllers.start();
+    LeaderElection leaderElection =
+        new LeaderElection(
             client,
             config.leaseNamespace(),
             config.leaseName(),
             config.podName(),
-            Leadership.Pace.NORMAL,
+            LeaderElection.Pace.NORMAL,
             clock,
             () -> {
-              duty.begin();
+              leaderGate.open();
               metrics.leads();
               loops.start();
-              edge.wakeAll();
+              controllers.wakeAll();
             },
             () -> {
               metrics.follows();
-              duty.end();
+              leaderGate.close();
               loops.stop();
             });
-    step("leadership", () -> handOver(leadership, duty, loops));
-    leadership.start();
-    checks.put("election", leadership::problem);
-    checks.put("lease", leadership::silence);
+    step("leaderElection", () -> handOver(leaderElection, leaderGate, loops));
+    leaderElection.start();
+    checks.put("election", leaderElection::problem);
+    checks.put("lease", leaderElection::silence);
     checks.put("start", Optional::empty);
     LOG.atInfo().addKeyValue("millis", millisSince(start)).log("ready");
   }
@@ -215,7 +216,7 @@ final class LuigiOperator {
   }
 
   /** Nothing is begun under a name that another cluster has: each would undo the other's work. */
-  private void take(ClusterName name) throws InterruptedException {
+  private void take(ClusterRegistration name) throws InterruptedException {
     while (!name.keep()) {
       checks.put("start", () -> Optional.of(name.advice()));
       LOG.atError()
@@ -228,17 +229,18 @@ final class LuigiOperator {
   }
 
   /** Effects under way are finished, but another replica does not wait for a slow one. */
-  private void handOver(Leadership leadership, Duty duty, Loops loops) throws InterruptedException {
+  private void handOver(LeaderElection leaderElection, LeaderGate leaderGate, Loops loops)
+      throws InterruptedException {
     checks.put("start", () -> Optional.of("stopping"));
     checks.remove("election");
     loops.stop();
-    duty.end();
+    leaderGate.close();
     long handOver = System.nanoTime() + HANDOVER.toNanos();
     long end = System.nanoTime() + UNDER_WAY.toNanos();
-    duty.awaitIdle(HANDOVER);
+    leaderGate.awaitIdle(HANDOVER);
     loops.awaitStopped(until(handOver));
-    leadership.release();
-    int left = duty.awaitIdle(until(end));
+    leaderElection.release();
+    int left = leaderGate.awaitIdle(until(end));
     boolean stopped = loops.awaitStopped(until(end));
     if (left > 0 || !stopped) {
       LOG.atWarn()

@@ -8,8 +8,8 @@ import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.luigioperator.job.Fabric8Kube;
-import io.luigioperator.ops.Build;
-import io.luigioperator.ops.Probe;
+import io.luigioperator.ops.BuildInfo;
+import io.luigioperator.ops.HttpProbe;
 import java.io.PrintStream;
 import java.time.Clock;
 import java.time.Duration;
@@ -47,11 +47,11 @@ public final class Main {
     return switch (String.join(" ", args).strip().split(" ", -1)) {
       case String[] words when words.length == 1 && words[0].isEmpty() -> operate(environment, err);
       case String[] words when words.length == 1 && words[0].equals("--version") -> {
-        out.println(Build.current());
+        out.println(BuildInfo.current());
         yield OK;
       }
       case String[] words when words.length == 2 && words[0].equals("probe") -> {
-        Probe.Result result = Probe.get(words[1]);
+        HttpProbe.Result result = HttpProbe.get(words[1]);
         (result.ok() ? out : err).println(result.words());
         yield result.ok() ? OK : FAILED;
       }
@@ -76,7 +76,7 @@ public final class Main {
     CountDownLatch ended = new CountDownLatch(1);
     Runtime.getRuntime().addShutdownHook(new Thread(() -> onSignal(operator, ended, code)));
     try {
-      operator.start(client(), Build.current());
+      operator.start(client(), BuildInfo.current());
       code.set(operator.awaitStopRequest().isEmpty() ? OK : FAILED);
     } catch (Exception e) {
       LOG.atError().setCause(e).log("the operator cannot start");

@@ -84,7 +84,7 @@ public record OperatorConfig(
     namespaces = List.copyOf(namespaces);
   }
 
-  /** Reads the environment of the process. */
+  /** Queries the environment of the process. */
   public static OperatorConfig from(Map<String, String> environment) throws Invalid {
     Environment env = new Environment(PREFIX, environment);
     OperatorConfig config = read(env);

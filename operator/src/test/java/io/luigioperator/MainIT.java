@@ -13,7 +13,7 @@ import io.fabric8.kubernetes.client.dsl.Resource;
 import io.luigioperator.ledger.LedgerConfig;
 import io.luigioperator.ledger.MySqlLedger;
 import io.luigioperator.ledger.TestDatabase;
-import io.luigioperator.ops.Probe;
+import io.luigioperator.ops.HttpProbe;
 import io.luigioperator.run.Ageing;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
@@ -138,8 +138,8 @@ class MainIT {
       return "http://127.0.0.1:" + port + path;
     }
 
-    Probe.Result get(String path) {
-      return Probe.get(url(path));
+    HttpProbe.Result get(String path) {
+      return HttpProbe.get(url(path));
     }
 
     void awaitReady() throws IOException {
@@ -176,7 +176,7 @@ class MainIT {
         .containsSubsequence(
             "\"formattedMessage\":\"ready\"",
             "\"formattedMessage\":\"lease given back\"",
-            "{\"what\":\"leadership\"}",
+            "{\"what\":\"leaderElection\"}",
             "{\"what\":\"edge\"}",
             "{\"what\":\"caches\"}",
             "{\"what\":\"ledger\"}",
@@ -237,11 +237,11 @@ class MainIT {
       assertThat(replica.get("/livez").ok()).isTrue();
       assertThat(lease().get()).as("nobody leads").isNull();
 
-      stranger.adopt("shared", ours, Duration.ZERO);
+      stranger.takeOver("shared", ours, Duration.ZERO);
       replica.awaitReady();
       await().atMost(LONG).until(replica::leads);
 
-      stranger.adopt("shared", "stranger", Duration.ZERO);
+      stranger.takeOver("shared", "stranger", Duration.ZERO);
       assertThat(replica.awaitExit()).isEqualTo(1);
       assertThat(replica.log()).containsSubsequence("\"ready\"", words, "cannot go on");
     }

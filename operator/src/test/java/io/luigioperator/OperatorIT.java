@@ -18,8 +18,8 @@ import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.ledger.LedgerConfig;
 import io.luigioperator.ledger.TestDatabase;
-import io.luigioperator.ops.Build;
-import io.luigioperator.ops.Probe;
+import io.luigioperator.ops.BuildInfo;
+import io.luigioperator.ops.HttpProbe;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -46,7 +46,7 @@ import org.junit.jupiter.api.Test;
  */
 class OperatorIT {
   private static final Duration LONG = Duration.ofSeconds(60);
-  private static final Build BUILD = new Build("0.0.1", "abc");
+  private static final BuildInfo BUILD = new BuildInfo("0.0.1", "abc");
 
   private static KubernetesClient admin;
   private static int rounds;
@@ -137,8 +137,8 @@ class OperatorIT {
       operator.start(ApiServer.clientOf(user), BUILD);
     }
 
-    Probe.Result get(String path) {
-      return Probe.get("http://127.0.0.1:" + port + path);
+    HttpProbe.Result get(String path) {
+      return HttpProbe.get("http://127.0.0.1:" + port + path);
     }
 
     boolean leads() {

@@ -234,7 +234,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   /**
-   * Reads in a namespace. The rights there are gone with it, so that for one that was deleted the
+   * Queries in a namespace. The rights there are gone with it, so that for one that was deleted the
    * server answers "forbidden" and not "not found"; and in it there is nothing.
    */
   private <T> T in(String namespace, Supplier<T> read, T nothing) {

@@ -8,7 +8,7 @@ import io.luigioperator.ledger.Ledger.Claimed;
 import io.luigioperator.ledger.Locks.LockedAttempt;
 import io.luigioperator.ledger.Locks.LockedRun;
 import io.luigioperator.ledger.Locks.Mutex;
-import io.luigioperator.ledger.Moves.Locked;
+import io.luigioperator.ledger.RunTransactions.Locked;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
@@ -39,12 +39,12 @@ final class Attempts {
   private static final Logger LOG = LoggerFactory.getLogger(Attempts.class);
 
   private final Transactions transactions;
-  private final Moves moves;
+  private final RunTransactions runTransactions;
   private final Invariants invariants;
 
-  Attempts(Transactions transactions, Moves moves, Invariants invariants) {
+  Attempts(Transactions transactions, RunTransactions runTransactions, Invariants invariants) {
     this.transactions = transactions;
-    this.moves = moves;
+    this.runTransactions = runTransactions;
     this.invariants = invariants;
   }
 
@@ -56,7 +56,7 @@ final class Attempts {
       if (e.isDuplicate()) {
         invariants.broken("I1", key, e.getMessage());
       } else {
-        setAside(expected, e);
+        holdUnclaimable(expected, e);
       }
       return Optional.empty();
     }
@@ -70,16 +70,17 @@ final class Attempts {
       return Outcome.unchanged(Optional.empty());
     }
     Optional<LockedRun> head =
-        Reads.headOf(h, key).filter(expected.id()::equals).flatMap(id -> Locks.run(h, id));
+        Queries.headOf(h, key).filter(expected.id()::equals).flatMap(id -> Locks.run(h, id));
     if (head.isEmpty()) {
-      Moves.refresh(h, key); // the cache has misled the caller, or the head has just changed
+      RunTransactions.refresh(
+          h, key); // the cache has misled the caller, or the head has just changed
       return Outcome.repeatable(Optional.empty());
     }
     Run run = head.get().run();
     Optional<RunAndAttempt> moved =
         Transitions.claim(run, mutex.get().fence() + 1, token, clusterId, head.get().now());
     if (moved.isEmpty()) {
-      Transitions.park(run, head.get().now()).ifPresent(parked -> Moves.store(h, parked));
+      Transitions.park(run, head.get().now()).ifPresent(parked -> RunTransactions.store(h, parked));
       return Outcome.repeatable(Optional.empty());
     }
     Run active = moved.get().run();
@@ -92,16 +93,17 @@ final class Attempts {
         .bind("fence", attempt.ref().fence())
         .bind("key", key.value())
         .execute();
-    Moves.refresh(h, key);
-    return Outcome.changed(Optional.of(new Claimed(active, attempt)), Moves.wrote(attempt));
+    RunTransactions.refresh(h, key);
+    return Outcome.changed(
+        Optional.of(new Claimed(active, attempt)), RunTransactions.wrote(attempt));
   }
 
-  private void setAside(RunKey run, StatementRefused why) {
+  private void holdUnclaimable(RunKey run, StatementRefused why) {
     LOG.atError()
         .addKeyValue("run", run)
         .setCause(why)
         .log("a run cannot be claimed for good and is held, so that it blocks nobody");
-    moves.change(
+    runTransactions.updateRun(
         "setting aside",
         run,
         l -> Transitions.hold(l.run(), Reasons.INTERNAL_ERROR, why.getMessage()));
@@ -109,7 +111,8 @@ final class Attempts {
 
   Optional<Attempt> bind(AttemptRef ref, String jobUid, String podUid) {
     try {
-      return moves.move("bind", ref.run(), Optional.empty(), l -> bind(l, ref, jobUid, podUid));
+      return runTransactions.update(
+          "bind", ref.run(), Optional.empty(), l -> bind(l, ref, jobUid, podUid));
     } catch (StatementRefused e) {
       if (!e.isDuplicate()) {
         throw e;
@@ -130,8 +133,9 @@ final class Attempts {
               a -> a.state() == AttemptState.BOUND && a.isBoundTo(podUid) && !l.run().cancel()));
     }
     Rows.update(l.h(), moved.get().attempt());
-    Moves.store(l.h(), moved.get().run());
-    return Outcome.changed(Optional.of(moved.get().attempt()), Moves.wrote(moved.get().attempt()));
+    RunTransactions.store(l.h(), moved.get().run());
+    return Outcome.changed(
+        Optional.of(moved.get().attempt()), RunTransactions.wrote(moved.get().attempt()));
   }
 
   void recordNode(AttemptRef ref, String podUid, String node) {
@@ -162,7 +166,7 @@ final class Attempts {
             return Outcome.unchanged(false);
           }
           Rows.update(h, next.get());
-          return Outcome.changed(true, Moves.wrote(next.get()));
+          return Outcome.changed(true, RunTransactions.wrote(next.get()));
         });
   }
 
@@ -178,7 +182,7 @@ final class Attempts {
                 podUid,
                 ending,
                 policy,
-                Reads.endedWith(l.h(), attempt, ending.cause().reason()),
+                Queries.endedWith(l.h(), attempt, ending.cause().reason()),
                 presence,
                 l.now()));
   }
@@ -196,7 +200,7 @@ final class Attempts {
   }
 
   private Optional<Run> end(String what, AttemptRef ref, End end) {
-    return moves.move(
+    return runTransactions.update(
         what,
         ref.run(),
         Optional.empty(),
@@ -206,9 +210,9 @@ final class Attempts {
           if (moved.isEmpty()) {
             return Outcome.unchanged(Optional.empty());
           }
-          moves.storeEnd(l.h(), moved.get().run(), moved.get().attempt());
+          runTransactions.storeEnd(l.h(), moved.get().run(), moved.get().attempt());
           return Outcome.changed(
-              Optional.of(moved.get().run()), Moves.wrote(moved.get().attempt()));
+              Optional.of(moved.get().run()), RunTransactions.wrote(moved.get().attempt()));
         });
   }
 }

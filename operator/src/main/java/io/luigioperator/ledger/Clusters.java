@@ -38,7 +38,7 @@ final class Clusters {
   }
 
   /** A repetition finds the identity there and leaves the objects recorded since alone. */
-  boolean adopt(String clusterId, String identity, Duration silence) {
+  boolean takeOver(String clusterId, String identity, Duration silence) {
     return transactions.write(
         "adoption of cluster " + clusterId,
         h -> {

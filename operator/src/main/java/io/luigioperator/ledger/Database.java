@@ -126,7 +126,7 @@ final class Database implements AutoCloseable {
 
   /** Says where and how, and what to do when it is TLS that fails. */
   LedgerUnavailable unavailable(String what, Throwable cause) {
-    String words = SqlFault.words(cause);
+    String words = SqlFault.message(cause);
     String cure =
         aboutTls(cause)
             ? "; the ledger is never used in plain text, and sslMode is %s: switch TLS on in the server, with a certificate that fits"
@@ -179,7 +179,7 @@ final class Database implements AutoCloseable {
   /** The format wants one; certificates are no secret. */
   private static final String TRUST_STORE_PASSWORD = "certificates";
 
-  /** The driver reads key stores only, people have PEM files. */
+  /** The runReconciler reads key stores only, people have PEM files. */
   private static Path trustStore(Path pem) {
     try (InputStream in = Files.newInputStream(pem)) {
       KeyStore store = KeyStore.getInstance("PKCS12");

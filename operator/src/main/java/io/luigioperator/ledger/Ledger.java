@@ -55,7 +55,7 @@ public interface Ledger {
    *
    * @return whether the name is this cluster's now
    */
-  boolean adopt(String clusterId, String identity, Duration silence);
+  boolean takeOver(String clusterId, String identity, Duration silence);
 
   // ---- a run's way in
 
@@ -113,7 +113,7 @@ public interface Ledger {
   /** Lets a run go that was held for exactly this reason. */
   Optional<Run> release(RunKey run, String reason);
 
-  /** Moves up to {@code limit} DELAYED runs whose time has come; returns what moved. */
+  /** RunTransactions up to {@code limit} DELAYED runs whose time has come; returns what moved. */
   List<Run> due(int limit);
 
   /** Fails up to {@code limit} waiting runs whose start deadline has passed; returns them. */
@@ -122,7 +122,7 @@ public interface Ledger {
   /** Removes attempts and requests of up to {@code limit} runs that finished before; how many. */
   int purge(Instant finishedBefore, int limit);
 
-  // ---- repairs of the sweep; each returns what it had to mend, which should be nothing
+  // ---- repairs of the sweep; each returns what it had to repair, which should be nothing
 
   /** Frees up to {@code limit} keys whose holder has no live attempt. */
   List<AdmitKey> freeStaleHolders(int limit);
@@ -144,7 +144,7 @@ public interface Ledger {
   List<Attempt> liveAttempts(String clusterId);
 
   /** Claimed but unbound attempts of clusters not heard of for {@code silence}. */
-  List<Attempt> abandonedClaims(Duration silence, int limit);
+  List<Attempt> claimsOfSilentClusters(Duration silence, int limit);
 
   /**
    * The attempts of these claims, by their tokens, in statements of bounded length; what is missing
@@ -160,7 +160,7 @@ public interface Ledger {
   List<Run> heldFor(String reason, int limit);
 
   /** How many runs are in each non-terminal state. */
-  Map<RunState, Long> census();
+  Map<RunState, Long> countByState();
 
   // ---- shapes
 

@@ -32,16 +32,19 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 import org.jdbi.v3.core.Handle;
 
-/** The ledger in MySQL 9 or MariaDB 11.4: see {@link Moves} for the shape of its transactions. */
+/**
+ * The ledger in MySQL 9 or MariaDB 11.4: see {@link RunTransactions} for the shape of its
+ * transactions.
+ */
 public final class MySqlLedger implements Ledger, AutoCloseable {
 
   private final Database database;
   private final Transactions transactions;
   private final Clusters clusters;
-  private final Moves moves;
+  private final RunTransactions runTransactions;
   private final Attempts attempts;
-  private final Batches batches;
-  private final Reads reads;
+  private final BatchTransactions batches;
+  private final Queries queries;
   private final Ageing ageing;
 
   private MySqlLedger(
@@ -55,10 +58,10 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
     Invariants invariants = new Invariants(metrics);
     this.transactions = new Transactions(database, random, pause, metrics);
     this.clusters = new Clusters(transactions);
-    this.moves = new Moves(transactions, invariants);
-    this.attempts = new Attempts(transactions, moves, invariants);
-    this.batches = new Batches(transactions, invariants);
-    this.reads = new Reads(transactions);
+    this.runTransactions = new RunTransactions(transactions, invariants);
+    this.attempts = new Attempts(transactions, runTransactions, invariants);
+    this.batches = new BatchTransactions(transactions, invariants);
+    this.queries = new Queries(transactions);
   }
 
   /**
@@ -92,7 +95,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
 
   @Override
   public Instant now() {
-    return reads.now();
+    return queries.now();
   }
 
   @Override
@@ -101,8 +104,8 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   }
 
   @Override
-  public boolean adopt(String clusterId, String identity, Duration silence) {
-    return clusters.adopt(clusterId, identity, silence);
+  public boolean takeOver(String clusterId, String identity, Duration silence) {
+    return clusters.takeOver(clusterId, identity, silence);
   }
 
   // ---- a run's way in
@@ -114,13 +117,13 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
       return transactions.write("accept of run " + run.key(), h -> accept(h, rounded, object));
     } catch (StatementRefused e) {
       // accepted a moment ago under another key: two keys' locks do not exclude each other
-      Optional<Run> winner = e.isDuplicate() ? reads.run(run.key()) : Optional.empty();
+      Optional<Run> winner = e.isDuplicate() ? queries.run(run.key()) : Optional.empty();
       return winner.map(w -> compared(w, run)).orElseThrow(() -> e);
     }
   }
 
   private Outcome<Acceptance> accept(Handle h, NewRun run, ObjectRecord object) {
-    Optional<Run> known = Reads.run(h, run.key());
+    Optional<Run> known = Queries.run(h, run.key());
     if (known.isPresent()) {
       return Outcome.unchanged(compared(known.get(), run));
     }
@@ -132,15 +135,15 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
             """)
         .bind("key", run.admitKey().value())
         .execute(); // leaves the row locked, new or not
-    Optional<Run> meanwhile = Reads.run(h, run.key());
+    Optional<Run> meanwhile = Queries.run(h, run.key());
     if (meanwhile.isPresent()) {
       return Outcome.unchanged(compared(meanwhile.get(), run));
     }
-    Run accepted = Transitions.accept(run, ageing, Reads.now(h));
+    Run accepted = Transitions.accept(run, ageing, Queries.now(h));
     Rows.insert(h, accepted);
     record(h, run.key(), object);
-    Moves.settleKey(h, accepted);
-    return Outcome.changed(new Acceptance.Accepted(accepted), Moves.wrote(accepted));
+    RunTransactions.settleKey(h, accepted);
+    return Outcome.changed(new Acceptance.Accepted(accepted), RunTransactions.wrote(accepted));
   }
 
   private static Acceptance compared(Run known, NewRun asked) {
@@ -151,7 +154,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
 
   @Override
   public void recordObject(RunKey run, ObjectRecord object) {
-    moves.move(
+    runTransactions.update(
         "object record",
         run,
         false,
@@ -178,7 +181,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   @Override
   public Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment) {
     Amendment rounded = withMicros(amendment);
-    return moves.move(
+    return runTransactions.update(
         "amendment",
         run,
         Optional.empty(),
@@ -200,7 +203,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
           }
           // also of a run that it does not change: the generation is applied all the same
           Run next = Transitions.amend(l.run(), rounded, ageing, l.now()).orElse(l.run());
-          Moves.store(l.h(), next);
+          RunTransactions.store(l.h(), next);
           return Outcome.changed(Optional.of(next), h -> hasApplied(h, run, clusterId, generation));
         });
   }
@@ -266,17 +269,19 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
 
   @Override
   public Optional<Run> cancel(RunKey run, String reason, String message) {
-    return moves.change("cancel", run, l -> Transitions.cancel(l.run(), reason, message, l.now()));
+    return runTransactions.updateRun(
+        "cancel", run, l -> Transitions.cancel(l.run(), reason, message, l.now()));
   }
 
   @Override
   public Optional<Run> hold(RunKey run, String reason, String message) {
-    return moves.change("hold", run, l -> Transitions.hold(l.run(), reason, message));
+    return runTransactions.updateRun("hold", run, l -> Transitions.hold(l.run(), reason, message));
   }
 
   @Override
   public Optional<Run> release(RunKey run, String reason) {
-    return moves.change("release", run, l -> Transitions.release(l.run(), reason, ageing, l.now()));
+    return runTransactions.updateRun(
+        "release", run, l -> Transitions.release(l.run(), reason, ageing, l.now()));
   }
 
   @Override
@@ -304,51 +309,51 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
     return batches.auditHeads(after, limit);
   }
 
-  // ---- reads
+  // ---- queries
 
   @Override
   public Optional<RunRecord> load(RunKey run, String clusterId) {
-    return reads.load(run, clusterId);
+    return queries.load(run, clusterId);
   }
 
   @Override
   public List<Head> openHeads(Optional<Head> after, int limit) {
-    return reads.openHeads(after, limit);
+    return queries.openHeads(after, limit);
   }
 
   @Override
   public Optional<Instant> nextDue() {
-    return reads.nextDue();
+    return queries.nextDue();
   }
 
   @Override
   public List<Attempt> liveAttempts(String clusterId) {
-    return reads.liveAttempts(clusterId);
+    return queries.liveAttempts(clusterId);
   }
 
   @Override
-  public List<Attempt> abandonedClaims(Duration silence, int limit) {
-    return reads.abandonedClaims(silence, limit);
+  public List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
+    return queries.claimsOfSilentClusters(silence, limit);
   }
 
   @Override
   public Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
-    return reads.attemptsByToken(tokens);
+    return queries.attemptsByToken(tokens);
   }
 
   @Override
   public List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
-    return reads.recordedObjects(clusterId, after, limit);
+    return queries.recordedObjects(clusterId, after, limit);
   }
 
   @Override
   public List<Run> heldFor(String reason, int limit) {
-    return reads.heldFor(reason, limit);
+    return queries.heldFor(reason, limit);
   }
 
   @Override
-  public Map<RunState, Long> census() {
-    return reads.census();
+  public Map<RunState, Long> countByState() {
+    return queries.countByState();
   }
 
   // ---- the database keeps microseconds, so a row equals what was written

@@ -50,8 +50,8 @@ enum SqlFault {
     return sql(failure).isPresent();
   }
 
-  /** The words of server or driver in one line, with the reason below them. */
-  static String words(Throwable failure) {
+  /** The words of server or runReconciler in one line, with the reason below them. */
+  static String message(Throwable failure) {
     Throwable top = sql(failure).map(Throwable.class::cast).orElse(failure);
     Throwable root = top;
     while (root.getCause() != null) {
@@ -66,7 +66,7 @@ enum SqlFault {
     return Objects.requireNonNullElse(t.getMessage(), t.toString()).lines().findFirst().orElse("");
   }
 
-  /** The deepest SQLException: the pool and JDBI wrap that of the driver. */
+  /** The deepest SQLException: the pool and JDBI wrap that of the runReconciler. */
   private static Optional<SQLException> sql(Throwable failure) {
     Optional<SQLException> found = Optional.empty();
     for (Throwable t = failure; t != null; t = t.getCause()) {

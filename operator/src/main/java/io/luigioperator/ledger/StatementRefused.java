@@ -11,7 +11,7 @@ final class StatementRefused extends RuntimeException {
   private final SqlFault fault;
 
   StatementRefused(String transaction, SqlFault fault, Throwable cause) {
-    super("the ledger refuses " + transaction + ": " + SqlFault.words(cause), cause);
+    super("the ledger refuses " + transaction + ": " + SqlFault.message(cause), cause);
     this.fault = fault;
   }
 

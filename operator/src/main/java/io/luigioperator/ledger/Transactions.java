@@ -25,15 +25,15 @@ final class Transactions {
   private static final Duration LONGEST_PAUSE = Duration.ofMillis(50);
 
   /** What a transaction found or wrote. */
-  record Outcome<T>(T value, Optional<Witness> witness) {
+  record Outcome<T>(T value, Optional<CommitCheck> commitCheck) {
 
     /** Nothing was written; there is nothing to commit. */
     static <T> Outcome<T> unchanged(T value) {
       return new Outcome<>(value, Optional.empty());
     }
 
-    static <T> Outcome<T> changed(T value, Witness witness) {
-      return new Outcome<>(value, Optional.of(witness));
+    static <T> Outcome<T> changed(T value, CommitCheck commitCheck) {
+      return new Outcome<>(value, Optional.of(commitCheck));
     }
 
     /** For changes that may simply be made again. */
@@ -44,7 +44,7 @@ final class Transactions {
 
   /** Tells by locking reads whether the commit of exactly this transaction happened. */
   @FunctionalInterface
-  interface Witness {
+  interface CommitCheck {
     boolean sees(Handle h);
   }
 
@@ -93,7 +93,7 @@ final class Transactions {
     boolean reusable = false;
     try {
       Outcome<T> outcome = body(h, work);
-      if (outcome.witness().isEmpty()) {
+      if (outcome.commitCheck().isEmpty()) {
         h.rollback();
         reusable = true;
         return Optional.of(new Done<>(outcome.value()));
@@ -102,7 +102,7 @@ final class Transactions {
         h.commit();
         reusable = true;
       } catch (RuntimeException e) {
-        if (!happened(what, outcome.witness().get(), e)) {
+        if (!happened(what, outcome.commitCheck().get(), e)) {
           return again(what, round, e);
         }
       }
@@ -143,11 +143,11 @@ final class Transactions {
    * A plain read would miss a commit that is still under way; a locking one waits for it, because
    * the old session keeps its row locks until it has committed or rolled back.
    */
-  private boolean happened(String what, Witness witness, RuntimeException broken) {
+  private boolean happened(String what, CommitCheck commitCheck, RuntimeException broken) {
     try (Handle h = database.openFresh()) {
       h.begin();
       h.execute("SET innodb_lock_wait_timeout = 2");
-      boolean seen = witness.sees(h);
+      boolean seen = commitCheck.sees(h);
       h.rollback();
       count(seen ? "committed" : "not_committed");
       LOG.atInfo()

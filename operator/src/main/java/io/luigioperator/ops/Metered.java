@@ -19,14 +19,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The two doors to the stores, with a stopwatch: every call is timed by its name, and what it did
- * to a run is told to {@link RunMeters}. The callers and the stores know nothing of it.
+ * to a run is told to {@link RunMetrics}. The callers and the stores know nothing of it.
  */
 public final class Metered {
   private final Metrics metrics;
-  private final RunMeters runs;
+  private final RunMetrics runs;
   private final Map<String, Timer> timers = new ConcurrentHashMap<>();
 
-  public Metered(Metrics metrics, RunMeters runs) {
+  public Metered(Metrics metrics, RunMetrics runs) {
     this.metrics = metrics;
     this.runs = runs;
   }

@@ -58,7 +58,7 @@ public final class Metrics implements AutoCloseable {
     }
   }
 
-  public Metrics(Build build) {
+  public Metrics(BuildInfo build) {
     Gauge.builder(P + "info", () -> 1)
         .description("Always 1; the labels say what is running")
         .tag("version", build.version())
@@ -120,7 +120,7 @@ public final class Metrics implements AutoCloseable {
     unconfirmedDeletions.value = held;
   }
 
-  public void census(Map<RunState, Long> counts) {
+  public void countByState(Map<RunState, Long> counts) {
     runs.forEach((state, gauge) -> gauge.value = counts.getOrDefault(state, 0L));
   }
 

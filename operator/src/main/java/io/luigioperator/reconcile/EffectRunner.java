@@ -31,27 +31,27 @@ import java.util.Optional;
 final class EffectRunner {
 
   /** What the next look must know. */
-  sealed interface Aftermath {
-    record Nothing() implements Aftermath {}
+  sealed interface EffectResult {
+    record Done() implements EffectResult {}
 
     /** A dry run took the pod of the pipeline, or refused it only for now. */
-    record PodAccepted() implements Aftermath {}
+    record PodAccepted() implements EffectResult {}
 
     /** A dry run found that the pipeline can never become a pod. */
-    record PodRefused(String words) implements Aftermath {}
+    record PodRefused(String words) implements EffectResult {}
 
     /** Read from the API server itself from now on. */
-    record ReadLive() implements Aftermath {}
+    record ReadLive() implements EffectResult {}
 
     /** All is well, only slow: asking again at once would tell the same. */
-    record Patience() implements Aftermath {}
+    record StillWaiting() implements EffectResult {}
 
     /** A key or a slot may have come free, or a run become READY. */
-    record RoomChanged() implements Aftermath {}
+    record AdmissionNeeded() implements EffectResult {}
   }
 
-  private static final Aftermath NOTHING = new Aftermath.Nothing();
-  private static final Aftermath ROOM_CHANGED = new Aftermath.RoomChanged();
+  private static final EffectResult NOTHING = new EffectResult.Done();
+  private static final EffectResult ADMISSION_NEEDED = new EffectResult.AdmissionNeeded();
 
   private static final int EXPIRED_AT_ONCE = 50;
 
@@ -65,33 +65,33 @@ final class EffectRunner {
     this.clusterId = clusterId;
   }
 
-  Aftermath run(Effect effect, RunSnapshot s) {
+  EffectResult run(Effect effect, RunSnapshot s) {
     switch (effect) {
       case Effect.DryRunPod e -> {
         return kube.dryRun(s.key(), e.request()) instanceof DryRunResult.Refused r && r.permanent()
-            ? new Aftermath.PodRefused(r.message())
-            : new Aftermath.PodAccepted();
+            ? new EffectResult.PodRefused(r.message())
+            : new EffectResult.PodAccepted();
       }
       case Effect.ReadLive() -> {
-        return new Aftermath.ReadLive();
+        return new EffectResult.ReadLive();
       }
       case Effect.Accept e -> {
         ledger.accept(e.run(), new ObjectRecord(clusterId, e.uid(), e.generation()));
-        return ROOM_CHANGED;
+        return ADMISSION_NEEDED;
       }
       case Effect.Amend e -> {
         ledger.amend(s.key(), clusterId, e.generation(), e.amendment());
-        return ROOM_CHANGED;
+        return ADMISSION_NEEDED;
       }
       case Effect.Expire() -> {
         ledger.expire(EXPIRED_AT_ONCE);
-        return ROOM_CHANGED;
+        return ADMISSION_NEEDED;
       }
       case Effect.Finish e -> {
         // the ledger attributes it again, under lock; here for whoever only watches the call
         Ending ending = s.mine().map(a -> Transitions.attributed(a, e.ending())).orElse(e.ending());
         ledger.finish(e.attempt(), e.podUid(), ending, policy(s), presence(ending, s));
-        return ROOM_CHANGED;
+        return ADMISSION_NEEDED;
       }
       case Effect.Abandon e -> {
         return abandon(e.attempt(), e.why(), s);
@@ -102,7 +102,7 @@ final class EffectRunner {
       case Effect.DiagnoseMissingPod e -> {
         return kube.dryRun(s.key(), run(s).origin().request()) instanceof DryRunResult.Refused r
             ? abandon(e.attempt(), refused(r.message()), s)
-            : new Aftermath.Patience();
+            : new EffectResult.StillWaiting();
       }
       case Effect.RecordObject e ->
           ledger.recordObject(s.key(), new ObjectRecord(clusterId, e.uid(), 0));
@@ -119,7 +119,7 @@ final class EffectRunner {
     return NOTHING;
   }
 
-  private Aftermath createJob(Attempt attempt, RunSnapshot s) {
+  private EffectResult createJob(Attempt attempt, RunSnapshot s) {
     return switch (kube.createJob(run(s), attempt, s.object().orElseThrow())) {
       case JobCreation.Created _ -> NOTHING;
       case JobCreation.Exists e when e.job().token().equals(attempt.token()) -> NOTHING;
@@ -132,9 +132,9 @@ final class EffectRunner {
     return new Abandonment(Reasons.LAUNCH_REFUSED, words, BudgetCharge.INFRASTRUCTURE);
   }
 
-  private Aftermath abandon(AttemptRef attempt, Abandonment why, RunSnapshot s) {
+  private EffectResult abandon(AttemptRef attempt, Abandonment why, RunSnapshot s) {
     ledger.abandon(attempt, why, policy(s));
-    return ROOM_CHANGED;
+    return ADMISSION_NEEDED;
   }
 
   /** Looked up before anything that may lead to a retry: a deletion must not be undone by it. */

@@ -25,7 +25,7 @@ public final class Loops {
     }
 
     /** A key or a slot may have come free, or a run become READY or DELAYED. */
-    public void roomChanged() {
+    public void admissionNeeded() {
       room.raise();
       time.raise();
     }
@@ -41,7 +41,7 @@ public final class Loops {
   private static final Duration SHORTEST_TIMER = Duration.ofMillis(10);
   private static final Duration DELETIONS_SETTLE = Duration.ofSeconds(2);
 
-  /** Deletions are concluded by each sweep as well. */
+  /** ObjectDeletions are concluded by each sweep as well. */
   private static final Duration DELETIONS = Duration.ofHours(1);
 
   /** The stores' own timeouts come long before; a pass of so long hangs for good. */
@@ -66,7 +66,7 @@ public final class Loops {
       Sweep sweep,
       AdmissionLoop admission,
       Signals signals,
-      ClusterName name,
+      ClusterRegistration name,
       Runnable nameLost,
       Metrics metrics,
       RandomGenerator random) {
@@ -167,7 +167,7 @@ public final class Loops {
     metrics.repaired("heads", report.heads());
     metrics.unconfirmedDeletions(report.unconfirmedDeletions());
     admission.bar(report.barred());
-    metrics.census(ledger.census());
+    metrics.countByState(ledger.countByState());
     signals.room().raise();
     // so that two clusters that started together do not go on sweeping together
     return SWEEP.plusMillis(random.nextLong(-SWEEP.toMillis() / 10, SWEEP.toMillis() / 10));

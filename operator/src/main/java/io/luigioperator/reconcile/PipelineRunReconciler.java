@@ -14,22 +14,26 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
-/** Drives a run, and says when to come back. Everything it needs is read anew by the driver. */
+/**
+ * Drives a run, and says when to come back. Everything it needs is read anew by the runReconciler.
+ */
 final class PipelineRunReconciler implements Reconciler<PipelineRun> {
-  private final RunDriver driver;
-  private final Duty duty;
-  private final RunEvents events;
+  private final RunReconciler runReconciler;
+  private final LeaderGate leaderGate;
+  private final RunEventSource events;
 
-  PipelineRunReconciler(RunDriver driver, Duty duty, RunEvents events) {
-    this.driver = driver;
-    this.duty = duty;
+  PipelineRunReconciler(RunReconciler runReconciler, LeaderGate leaderGate, RunEventSource events) {
+    this.runReconciler = runReconciler;
+    this.leaderGate = leaderGate;
     this.events = events;
   }
 
   @Override
   public UpdateControl<PipelineRun> reconcile(PipelineRun run, Context<PipelineRun> context) {
     Optional<Duration> again =
-        duty.whileOn(() -> driver.drive(RunEvents.key(run))).flatMap(drive -> drive);
+        leaderGate
+            .ifLeading(() -> runReconciler.reconcile(RunEventSource.key(run)))
+            .flatMap(drive -> drive);
     UpdateControl<PipelineRun> done = UpdateControl.noUpdate();
     return again.map(done::rescheduleAfter).orElse(done);
   }

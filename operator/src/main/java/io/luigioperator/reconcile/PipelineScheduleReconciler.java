@@ -23,21 +23,21 @@ import java.util.Optional;
 
 /** Says how a schedule stands. The runs that wait for it are woken by the watch of their cache. */
 final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
-  private final Duty duty;
+  private final LeaderGate leaderGate;
   private final InstantSource clock;
   private final SimpleInboundEventSource<PipelineSchedule> wakes =
       new SimpleInboundEventSource<>("schedules");
   private volatile Optional<Cache<PipelineSchedule>> known = Optional.empty();
 
-  PipelineScheduleReconciler(Duty duty, InstantSource clock) {
-    this.duty = duty;
+  PipelineScheduleReconciler(LeaderGate leaderGate, InstantSource clock) {
+    this.leaderGate = leaderGate;
     this.clock = clock;
   }
 
   @Override
   public UpdateControl<PipelineSchedule> reconcile(
       PipelineSchedule schedule, Context<PipelineSchedule> context) {
-    duty.whileOn(() -> say(schedule, context));
+    leaderGate.ifLeading(() -> say(schedule, context));
     return UpdateControl.noUpdate();
   }
 

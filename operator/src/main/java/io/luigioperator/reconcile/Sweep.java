@@ -84,9 +84,9 @@ public final class Sweep {
   private final Kube kube;
   private final String clusterId;
   private final Retention retention;
-  private final RunDriver driver;
+  private final RunReconciler runReconciler;
   private final Consumer<RunKey> wake;
-  private final Deletions deletions;
+  private final ObjectDeletions objectDeletions;
   private Optional<AdmitKey> auditCursor = Optional.empty();
 
   /**
@@ -97,15 +97,15 @@ public final class Sweep {
       Kube kube,
       String clusterId,
       Retention retention,
-      RunDriver driver,
+      RunReconciler runReconciler,
       Consumer<RunKey> wake) {
     this.ledger = ledger;
     this.kube = kube;
     this.clusterId = clusterId;
     this.retention = retention;
-    this.driver = driver;
+    this.runReconciler = runReconciler;
     this.wake = wake;
-    this.deletions = new Deletions(ledger, kube, clusterId, driver, wake);
+    this.objectDeletions = new ObjectDeletions(ledger, kube, clusterId, runReconciler, wake);
   }
 
   /** One pass over everything; one at a time. */
@@ -134,7 +134,7 @@ public final class Sweep {
     int silences = 0;
     for (Attempt a : ledger.liveAttempts(clusterId)) {
       try {
-        driver.driveOrThrow(a.run());
+        runReconciler.reconcileOrThrow(a.run());
         silences = 0;
       } catch (LedgerUnavailable | KubeUnavailable e) {
         if (++silences == SILENCES) {
@@ -148,7 +148,7 @@ public final class Sweep {
     }
   }
 
-  /** Moves the runs whose time has come. */
+  /** RunTransactions the runs whose time has come. */
   public void due() {
     List<Run> moved;
     do {
@@ -157,9 +157,9 @@ public final class Sweep {
     } while (moved.size() == BATCH);
   }
 
-  // ---- deletions
+  // ---- objectDeletions
 
-  /** Cancels the runs whose objects users deleted; see {@link Deletions}. */
+  /** Cancels the runs whose objects users deleted; see {@link ObjectDeletions}. */
   public void concludeDeletions() {
     String identity = kube.identity();
     if (!ledger.heartbeat(clusterId, identity).equals(identity)) {
@@ -168,13 +168,13 @@ public final class Sweep {
           .log("another cluster has this name in the ledger: nothing is concluded from absence");
       return;
     }
-    deletions.conclude();
+    objectDeletions.conclude();
   }
 
   // ---- runs that wait for a fact
 
   private void abandonSilentClaims() {
-    for (Attempt a : ledger.abandonedClaims(ClusterName.SILENCE, BATCH)) {
+    for (Attempt a : ledger.claimsOfSilentClusters(ClusterRegistration.SILENCE, BATCH)) {
       try {
         ledger.load(a.run(), clusterId).ifPresent(r -> abandon(a, r.run()));
       } catch (LedgerUnavailable e) {
@@ -202,7 +202,7 @@ public final class Sweep {
         ledger.release(run.key(), Reasons.NAMESPACE_MISSING).ifPresent(r -> wake.accept(r.key()));
       }
     }
-    deletions.releaseUnrecorded();
+    objectDeletions.releaseUnrecorded();
   }
 
   /** Whether the namespace of this run is there, and its PipelineRuns may be read. */
@@ -272,7 +272,7 @@ public final class Sweep {
         unboundOpen,
         freed.size(),
         corrected.size(),
-        deletions.unconfirmed(),
+        objectDeletions.unconfirmed(),
         barred);
   }
 

@@ -7,7 +7,7 @@ package io.luigioperator.admission;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
-import io.luigioperator.Scene;
+import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.run.ObjectRecord;
@@ -28,14 +28,15 @@ import org.junit.jupiter.params.provider.MethodSource;
 class AdmissionLoopTest {
   private static final int SLOTS = 2;
 
-  private final Scene scene = new Scene();
+  private final OperatorFixture scene = new OperatorFixture();
   private final List<RunKey> launched = new ArrayList<>();
 
   private int pass(int slots) {
     return scene.admission(slots, launched::add).pass();
   }
 
-  private static Arguments row(String situation, Consumer<Scene> given, String... launched) {
+  private static Arguments row(
+      String situation, Consumer<OperatorFixture> given, String... launched) {
     return arguments(situation, given, List.of(launched));
   }
 
@@ -88,7 +89,7 @@ class AdmissionLoopTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("passes")
-  void whoIsLaunched(String situation, Consumer<Scene> given, List<String> expected) {
+  void whoIsLaunched(String situation, Consumer<OperatorFixture> given, List<String> expected) {
     given.accept(scene);
     pass(SLOTS);
     assertThat(launched).extracting(RunKey::name).isEqualTo(expected);
@@ -99,35 +100,42 @@ class AdmissionLoopTest {
 
   static Stream<Arguments> strangers() {
     return Stream.of(
-        arguments("is made", (Consumer<Scene>) s -> {}, "ACTIVE", "made-a"),
+        arguments("is made", (Consumer<OperatorFixture>) s -> {}, "ACTIVE", "made-a"),
         arguments(
-            "is there already", (Consumer<Scene>) s -> s.present("a", "uid-2"), "ACTIVE", "uid-2"),
-        arguments("is there and going", (Consumer<Scene>) s -> s.deleting("a"), "READY", "uid-a"),
+            "is there already",
+            (Consumer<OperatorFixture>) s -> s.present("a", "uid-2"),
+            "ACTIVE",
+            "uid-2"),
+        arguments(
+            "is there and going",
+            (Consumer<OperatorFixture>) s -> s.deleting("a"),
+            "READY",
+            "uid-a"),
         arguments(
             "is refused",
-            (Consumer<Scene>)
+            (Consumer<OperatorFixture>)
                 s -> s.kube.runCreation = Optional.of(new RunCreation.Refused("no such luck")),
             "HELD InternalError",
             "none"),
         arguments(
             "is refused for now",
-            (Consumer<Scene>)
+            (Consumer<OperatorFixture>)
                 s -> s.kube.runCreation = Optional.of(new RunCreation.NotNow("exceeded quota")),
             "READY",
             "none"),
         arguments(
             "would be in a namespace on its way out",
-            (Consumer<Scene>) s -> s.kube.namespace = NamespaceState.TERMINATING,
+            (Consumer<OperatorFixture>) s -> s.kube.namespace = NamespaceState.TERMINATING,
             "HELD NamespaceMissing",
             "none"),
         arguments(
             "would be in a namespace that is not there",
-            (Consumer<Scene>) s -> s.kube.namespace = NamespaceState.ABSENT,
+            (Consumer<OperatorFixture>) s -> s.kube.namespace = NamespaceState.ABSENT,
             "HELD NamespaceMissing",
             "none"),
         arguments(
             "has no definition",
-            (Consumer<Scene>) s -> s.kube.crdEstablished = false,
+            (Consumer<OperatorFixture>) s -> s.kube.crdEstablished = false,
             "HELD NamespaceMissing",
             "none"));
   }
@@ -135,7 +143,7 @@ class AdmissionLoopTest {
   @ParameterizedTest(name = "its object {0}")
   @MethodSource("strangers")
   void aRunOfAnotherClusterNeedsAnObjectHere(
-      String what, Consumer<Scene> given, String standing, String recorded) {
+      String what, Consumer<OperatorFixture> given, String standing, String recorded) {
     scene.acceptedElsewhere("a");
     given.accept(scene);
     pass(SLOTS);
@@ -144,7 +152,7 @@ class AdmissionLoopTest {
     assertThat(
             scene
                 .ledger
-                .load(Scene.key("a"), Scene.HERE)
+                .load(OperatorFixture.key("a"), OperatorFixture.HERE)
                 .orElseThrow()
                 .object()
                 .map(ObjectRecord::uid)

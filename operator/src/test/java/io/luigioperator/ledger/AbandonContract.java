@@ -33,7 +33,7 @@ interface AbandonContract extends LedgerFixture {
 
   @Test
   default void aRefusedLaunchIsInfrastructure() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     Run after = ledger().abandon(claimed.ref(), REFUSED, A_SECOND).orElseThrow();
     Attempt ended = reload(claimed);
@@ -52,7 +52,7 @@ interface AbandonContract extends LedgerFixture {
 
   @Test
   default void nobodysFaultCostsNothingButTime() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Run after = ledger().abandon(claimed(run).ref(), NOBODYS, A_SECOND).orElseThrow();
     assertThat(after.state()).isEqualTo(RunState.DELAYED);
     assertThat(after.budget()).isEqualTo(new Run.Budget(1, 0, 0, 0, 3, 3));
@@ -62,7 +62,7 @@ interface AbandonContract extends LedgerFixture {
 
   @Test
   default void refusalsRunOut() {
-    Run run = accepted(Asking.named("r").maxInfra(1));
+    Run run = accepted(RunBuilder.named("r").maxInfra(1));
     abandon(claimed(run), REFUSED);
     ledger().due(10);
     Run failed = abandon(claimed(run), REFUSED).orElseThrow();
@@ -74,7 +74,7 @@ interface AbandonContract extends LedgerFixture {
 
   @Test
   default void aBoundAttemptIsNeverAbandoned() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     assertThat(abandon(bound, NOBODYS)).isEmpty();
     assertThat(reload(bound)).isEqualTo(bound);
@@ -83,7 +83,7 @@ interface AbandonContract extends LedgerFixture {
 
   @Test
   default void anAttemptIsAbandonedOnceAndByItsFence() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     AttemptRef wrong = new AttemptRef(run.key(), 1, claimed.ref().fence() + 1);
     assertThat(ledger().abandon(wrong, NOBODYS, AT_ONCE)).isEmpty();
@@ -98,7 +98,7 @@ interface AbandonContract extends LedgerFixture {
 
   @Test
   default void anAbandonedClaimOfACanceledRunEndsIt() {
-    Run run = accepted(Asking.named("r").withoutMutex());
+    Run run = accepted(RunBuilder.named("r").withoutMutex());
     Attempt claimed = claimed(run);
     ledger().cancel(run.key(), Reasons.CANCELED, "enough");
     Run after = abandon(claimed, NOBODYS).orElseThrow();
@@ -110,7 +110,7 @@ interface AbandonContract extends LedgerFixture {
 
   @Test
   default void anAbandonedPodIsNotBoundLater() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     abandon(claimed, NOBODYS);
     assertThat(ledger().bind(claimed.ref(), "job", "pod")).isEmpty();

@@ -29,7 +29,7 @@ interface AcceptContract extends LedgerFixture {
   @Test
   default void aNewRunIsReadyAndComesBackAsItWas() {
     Instant before = ledger().now();
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     assertThat(run.state()).isEqualTo(RunState.READY);
     assertThat(run.times().acceptedAt()).isBetween(before, ledger().now());
@@ -45,7 +45,7 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void theSameRequestAgainChangesNothing() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     pass(Duration.ofMillis(1));
     Acceptance again = ledger().accept(asking.run(), new ObjectRecord(CLUSTER, "another uid", 7));
@@ -56,8 +56,8 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void anotherRequestUnderAUsedNameIsRefused() {
-    Run run = accepted(Asking.named("r"));
-    Asking another = Asking.named("r").client("zeta").another();
+    Run run = accepted(RunBuilder.named("r"));
+    RunBuilder another = RunBuilder.named("r").client("zeta").another();
     assertThat(ledger().accept(another.run(), object(run.key())))
         .isEqualTo(new Acceptance.NameTaken(run));
     assertThat(record(run).run()).isEqualTo(run);
@@ -66,7 +66,7 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void aNameStaysUsedWhenItsRunHasEnded() {
-    Asking asking = Asking.named("r").withoutMutex();
+    RunBuilder asking = RunBuilder.named("r").withoutMutex();
     Run done = finish(bound(accepted(asking)), Verdict.SUCCEEDED).orElseThrow();
     assertThat(ledger().accept(asking.run(), object(done.key())))
         .isEqualTo(new Acceptance.Same(done));
@@ -77,7 +77,7 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void namespaceAndNameTogetherIdentifyARun() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     assertThat(ledger().load(new RunKey("team-b", "r"), CLUSTER)).isEmpty();
     assertThat(ledger().load(new RunKey("team-a", "R"), CLUSTER)).isEmpty();
     assertThat(ledger().load(run.key(), CLUSTER)).isPresent();
@@ -85,7 +85,7 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void aRunThatIsToBeHeldIsHeld() {
-    Run run = accepted(Asking.named("r").desired(DesiredState.Held));
+    Run run = accepted(RunBuilder.named("r").desired(DesiredState.Held));
     assertThat(run.state()).isEqualTo(RunState.HELD);
     assertThat(run.standing().reason()).isEqualTo(Reasons.HELD);
     assertThat(heads()).isEmpty();
@@ -93,7 +93,8 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void aRunThatIsCanceledFromTheStartNeverWaits() {
-    for (Asking asking : List.of(Asking.named("r"), Asking.named("own").withoutMutex())) {
+    for (RunBuilder asking :
+        List.of(RunBuilder.named("r"), RunBuilder.named("own").withoutMutex())) {
       Run run = accepted(asking.desired(DesiredState.Canceled));
       assertThat(run.state()).isEqualTo(RunState.CANCELED);
       assertThat(run.times().finishedAt()).isPresent();
@@ -105,7 +106,7 @@ interface AcceptContract extends LedgerFixture {
   @Test
   default void aRunForLaterIsDelayedAndQueuesFromThen() {
     Instant later = ledger().now().plusSeconds(3600);
-    Run run = accepted(Asking.named("r").notBefore(later).startDeadline(60));
+    Run run = accepted(RunBuilder.named("r").notBefore(later).startDeadline(60));
     assertThat(run.state()).isEqualTo(RunState.DELAYED);
     assertThat(run.standing().reason()).isEqualTo(Reasons.WAITING_FOR_TIME);
     assertThat(run.times().admitAt()).isEqualTo(AGEING.admitAt(run.priority(), later));
@@ -116,14 +117,15 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void aTimeThatHasPassedDelaysNobody() {
-    Run run = accepted(Asking.named("r").notBefore(Instant.EPOCH.plusSeconds(1)).startDeadline(60));
+    Run run =
+        accepted(RunBuilder.named("r").notBefore(Instant.EPOCH.plusSeconds(1)).startDeadline(60));
     assertThat(run.state()).isEqualTo(RunState.READY);
     assertThat(run.times().startDeadline()).contains(run.times().acceptedAt().plusSeconds(60));
   }
 
   @Test
   default void anObjectRecordIsReplaced() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     ObjectRecord anew = new ObjectRecord(CLUSTER, "anew", 4);
     ledger().recordObject(run.key(), anew);
     ledger().recordObject(run.key(), anew);
@@ -143,7 +145,7 @@ interface AcceptContract extends LedgerFixture {
   default void recordedObjectsComeInPagesAndWithoutThoseOfEndedRuns() {
     List<RecordedObject> expected = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
-      Run run = accepted(Asking.named("r" + i).client("c" + i));
+      Run run = accepted(RunBuilder.named("r" + i).client("c" + i));
       ledger().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
       expected.add(new RecordedObject(run.key(), "", object(run.key())));
     }
@@ -161,8 +163,8 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void clientsThatDifferInCaseDoNotExcludeEachOther() {
-    Run small = accepted(Asking.named("r1").client("acme"));
-    Run large = accepted(Asking.named("r2").client("Acme"));
+    Run small = accepted(RunBuilder.named("r1").client("acme"));
+    Run large = accepted(RunBuilder.named("r2").client("Acme"));
     assertThat(heads()).containsExactlyInAnyOrder(small.key(), large.key());
     claimed(small);
     assertThat(claimed(large).state()).isEqualTo(AttemptState.CLAIMED);
@@ -170,13 +172,13 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void theCensusCountsWhatHasNotEnded() {
-    accepted(Asking.named("ready").client("a"));
-    accepted(Asking.named("held").client("b").desired(DesiredState.Held));
-    accepted(Asking.named("delayed").client("c").notBefore(ledger().now().plusSeconds(99)));
-    claimed(accepted(Asking.named("active").client("d")));
-    accepted(Asking.named("canceled").client("e").desired(DesiredState.Canceled));
-    claimed(accepted(Asking.named("active2").client("f")));
-    assertThat(ledger().census())
+    accepted(RunBuilder.named("ready").client("a"));
+    accepted(RunBuilder.named("held").client("b").desired(DesiredState.Held));
+    accepted(RunBuilder.named("delayed").client("c").notBefore(ledger().now().plusSeconds(99)));
+    claimed(accepted(RunBuilder.named("active").client("d")));
+    accepted(RunBuilder.named("canceled").client("e").desired(DesiredState.Canceled));
+    claimed(accepted(RunBuilder.named("active2").client("f")));
+    assertThat(ledger().countByState())
         .containsOnly(
             java.util.Map.entry(RunState.READY, 1L),
             java.util.Map.entry(RunState.HELD, 1L),
@@ -186,7 +188,7 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void anEmptyLedgerSaysSo() {
-    assertThat(ledger().census().values()).hasSize(4).containsOnly(0L);
+    assertThat(ledger().countByState().values()).hasSize(4).containsOnly(0L);
     assertThat(heads()).isEmpty();
     assertThat(ledger().nextDue()).isEmpty();
     assertThat(ledger().due(10)).isEmpty();

@@ -22,13 +22,13 @@ import org.junit.jupiter.api.Test;
 /** The mutable fields of a PipelineRun. */
 interface AmendContract extends LedgerFixture {
 
-  default Optional<Run> amend(Run run, long generation, Asking asking) {
+  default Optional<Run> amend(Run run, long generation, RunBuilder asking) {
     return ledger().amend(run.key(), CLUSTER, generation, asking.amendment());
   }
 
   @Test
   default void eachGenerationIsAppliedOnce() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     Run held = amend(run, 3, asking.desired(DesiredState.Held)).orElseThrow();
     assertThat(held.state()).isEqualTo(RunState.HELD);
@@ -41,7 +41,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void theAcceptedGenerationIsAppliedAlready() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     assertThat(amend(run, 1, asking.desired(DesiredState.Held))).isEmpty();
     assertThat(load(run)).isEqualTo(run);
@@ -49,7 +49,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void withoutARecordedObjectNothingIsApplied() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     assertThat(
             ledger()
@@ -62,7 +62,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void aGenerationThatChangesNothingIsAppliedToo() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     assertThat(amend(run, 2, asking)).contains(run);
     assertThat(amend(run, 2, asking)).isEmpty();
@@ -75,21 +75,21 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void anotherPriorityIsAnotherPlace() {
-    Run first = accepted(Asking.named("r1"));
+    Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
-    Run second = accepted(Asking.named("r2"));
+    Run second = accepted(RunBuilder.named("r2"));
     assertThat(heads()).containsExactly(first.key());
-    Run raised = amend(second, 2, Asking.named("r2").priority(Priority.High)).orElseThrow();
+    Run raised = amend(second, 2, RunBuilder.named("r2").priority(Priority.High)).orElseThrow();
     assertThat(raised.times().admitAt())
         .isEqualTo(AGEING.admitAt(Priority.High, second.times().acceptedAt()));
     assertThat(heads()).containsExactly(second.key());
-    amend(second, 3, Asking.named("r2").priority(Priority.Low));
+    amend(second, 3, RunBuilder.named("r2").priority(Priority.Low));
     assertThat(heads()).containsExactly(first.key());
   }
 
   @Test
   default void heldAndReleasedByWish() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     amend(run, 2, asking.desired(DesiredState.Held));
     assertThat(heads()).isEmpty();
@@ -102,7 +102,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void heldForAFactIsNotReleasedByAWish() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
     assertThat(amend(run, 2, asking.priority(Priority.High)).orElseThrow().state())
@@ -112,7 +112,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void aWishToHoldMeetsAFactThatIsOver() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
     amend(run, 2, asking.desired(DesiredState.Held));
@@ -123,12 +123,12 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void canceledByWish() {
-    Asking waiting = Asking.named("r1").client("a");
+    RunBuilder waiting = RunBuilder.named("r1").client("a");
     Run run = accepted(waiting);
     Run canceled = amend(run, 2, waiting.desired(DesiredState.Canceled)).orElseThrow();
     assertThat(canceled.state()).isEqualTo(RunState.CANCELED);
     assertThat(heads()).isEmpty();
-    Asking running = Asking.named("r2").client("b");
+    RunBuilder running = RunBuilder.named("r2").client("b");
     Run active = accepted(running);
     Attempt bound = bound(active);
     Run flagged = amend(active, 2, running.desired(DesiredState.Canceled)).orElseThrow();
@@ -141,7 +141,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void fewerAttemptsThanMadeEndTheRun() {
-    Asking asking = Asking.named("r").maxAttempts(5);
+    RunBuilder asking = RunBuilder.named("r").maxAttempts(5);
     Run run = accepted(asking);
     tried(run, Verdict.TASK_FAILED);
     tried(run, Verdict.TASK_FAILED);
@@ -154,7 +154,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void fewerAttemptsLetTheLiveOneBeTheLast() {
-    Asking asking = Asking.named("r").maxAttempts(5);
+    RunBuilder asking = RunBuilder.named("r").maxAttempts(5);
     Run run = accepted(asking);
     tried(run, Verdict.TASK_FAILED);
     Attempt bound = bound(run);
@@ -165,7 +165,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void moreAttemptsAreMade() {
-    Asking asking = Asking.named("r").maxAttempts(1);
+    RunBuilder asking = RunBuilder.named("r").maxAttempts(1);
     Run run = accepted(asking);
     Attempt bound = bound(run);
     amend(run, 2, asking.maxAttempts(2));
@@ -175,7 +175,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void aLaterTimeDelaysAndAnEarlierOneFrees() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     Instant later = ledger().now().plusSeconds(3600);
     Run delayed = amend(run, 2, asking.notBefore(later)).orElseThrow();
@@ -190,7 +190,7 @@ interface AmendContract extends LedgerFixture {
 
   @Test
   default void aBackoffIsNotShortenedByAnAmendment() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     Run delayed =
         ledger()

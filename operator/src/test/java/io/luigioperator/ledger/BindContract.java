@@ -23,7 +23,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void bindingChoosesAPod() {
-    Attempt claimed = claimed(accepted(Asking.named("r")));
+    Attempt claimed = claimed(accepted(RunBuilder.named("r")));
     Attempt bound = ledger().bind(claimed.ref(), "job", "pod").orElseThrow();
     assertThat(bound.state()).isEqualTo(AttemptState.BOUND);
     assertThat(bound.binding().orElseThrow().jobUid()).isEqualTo("job");
@@ -33,7 +33,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void theStartIsTheFirstBinding() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt first = bound(run);
     Instant started = load(run).times().startedAt().orElseThrow();
     assertThat(started).isEqualTo(first.binding().orElseThrow().boundAt());
@@ -46,7 +46,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void bindingTheSamePodAgainGivesTheSameAttempt() {
-    Attempt claimed = claimed(accepted(Asking.named("r")));
+    Attempt claimed = claimed(accepted(RunBuilder.named("r")));
     Attempt bound = bound(claimed);
     pass(Duration.ofMillis(1));
     assertThat(bound(claimed)).isEqualTo(bound);
@@ -54,14 +54,14 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void aSecondPodIsNotBound() {
-    Attempt bound = bound(accepted(Asking.named("r")));
+    Attempt bound = bound(accepted(RunBuilder.named("r")));
     assertThat(ledger().bind(bound.ref(), "job", "another")).isEmpty();
     assertThat(reload(bound)).isEqualTo(bound);
   }
 
   @Test
   default void anotherFenceOrNumberIsAnotherAttempt() {
-    Attempt claimed = claimed(accepted(Asking.named("r")));
+    Attempt claimed = claimed(accepted(RunBuilder.named("r")));
     AttemptRef ref = claimed.ref();
     assertThat(ledger().bind(new AttemptRef(ref.run(), 1, ref.fence() + 1), "j", "p")).isEmpty();
     assertThat(ledger().bind(new AttemptRef(ref.run(), 2, ref.fence()), "j", "p")).isEmpty();
@@ -70,7 +70,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void noPodIsBoundAfterACancel() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     ledger().cancel(run.key(), Reasons.CANCELED, "enough");
     assertThat(ledger().bind(claimed.ref(), "j", "p")).isEmpty();
@@ -79,7 +79,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void aBoundPodIsNotConfirmedAfterACancel() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     ledger().cancel(run.key(), Reasons.CANCELED, "enough");
     assertThat(ledger().bind(bound.ref(), "job-" + bound.token(), podOf(bound))).isEmpty();
@@ -88,7 +88,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void anEndedAttemptIsNotBound() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     finish(bound, Verdict.TASK_FAILED);
     Attempt ended = reload(bound);
@@ -98,15 +98,15 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void aPodIsBoundToOneAttemptOnly() {
-    Attempt bound = bound(accepted(Asking.named("r1").client("a")));
-    Attempt claimed = claimed(accepted(Asking.named("r2").client("b")));
+    Attempt bound = bound(accepted(RunBuilder.named("r1").client("a")));
+    Attempt claimed = claimed(accepted(RunBuilder.named("r2").client("b")));
     assertThat(ledger().bind(claimed.ref(), "job", podOf(bound))).isEmpty();
     assertThat(reload(claimed)).isEqualTo(claimed);
   }
 
   @Test
   default void aPodIsLocatedOnANode() {
-    Attempt bound = bound(accepted(Asking.named("r")));
+    Attempt bound = bound(accepted(RunBuilder.named("r")));
     ledger().recordNode(bound.ref(), "another", "node-9");
     assertThat(reload(bound)).isEqualTo(bound);
     ledger().recordNode(bound.ref(), podOf(bound), "node-1");
@@ -116,7 +116,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void aHoldBeginsOnceAndStopsWhenThePodIsBack() {
-    Attempt bound = bound(accepted(Asking.named("r")));
+    Attempt bound = bound(accepted(RunBuilder.named("r")));
     ledger().markPodMissing(bound.ref(), podOf(bound));
     Instant since = reload(bound).missingSince().orElseThrow();
     pass(Duration.ofMillis(1));
@@ -133,7 +133,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void onlyTheBoundPodIsSuspected() {
-    Attempt claimed = claimed(accepted(Asking.named("r")));
+    Attempt claimed = claimed(accepted(RunBuilder.named("r")));
     ledger().markPodMissing(claimed.ref(), podOf(claimed));
     assertThat(reload(claimed)).isEqualTo(claimed);
     Attempt bound = bound(claimed);
@@ -145,7 +145,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void theFirstReasonOfAStopStaysAndExplainsTheEnd() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     ledger().markForStop(bound.ref(), "another", FailureCause.IMAGE_PULL, "not this pod");
     assertThat(reload(bound)).isEqualTo(bound);
@@ -162,7 +162,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void nothingIsNotedAboutAnEndedAttempt() {
-    Attempt bound = bound(accepted(Asking.named("r")));
+    Attempt bound = bound(accepted(RunBuilder.named("r")));
     finish(bound, Verdict.TASK_FAILED);
     Attempt ended = reload(bound);
     ledger().recordNode(bound.ref(), podOf(bound), "node-1");
@@ -174,7 +174,7 @@ interface BindContract extends LedgerFixture {
 
   @Test
   default void bindingTellsTheRunThatItStarted() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     isLateFromNowOn(run);
     Attempt bound = bound(claimed);

@@ -43,35 +43,37 @@ interface BrokenCommitTests extends SqlFixture {
     Map<String, Function<String, Change>> all = new LinkedHashMap<>();
     all.put("heartbeat", n -> l -> l.heartbeat(n, "first"));
     all.put(
-        "adopt",
+        "takeOver",
         n -> {
           ledger().heartbeat(CLUSTER, "first");
-          accepted(Asking.named(n));
-          return l -> l.adopt(CLUSTER, "rebuilt", Duration.ZERO);
+          accepted(RunBuilder.named(n));
+          return l -> l.takeOver(CLUSTER, "rebuilt", Duration.ZERO);
         });
-    all.put("accept", n -> l -> l.accept(Asking.named(n).run(), object(Asking.named(n).key())));
+    all.put(
+        "accept", n -> l -> l.accept(RunBuilder.named(n).run(), object(RunBuilder.named(n).key())));
     all.put(
         "recordObject",
         n -> {
-          Run run = accepted(Asking.named(n));
+          Run run = accepted(RunBuilder.named(n));
           return then(l -> l.recordObject(run.key(), new ObjectRecord(CLUSTER, "anew", 5)));
         });
     all.put(
         "amend",
         n -> {
-          Run run = accepted(Asking.named(n));
-          return l -> l.amend(run.key(), CLUSTER, 2, Asking.named(n).maxAttempts(7).amendment());
+          Run run = accepted(RunBuilder.named(n));
+          return l ->
+              l.amend(run.key(), CLUSTER, 2, RunBuilder.named(n).maxAttempts(7).amendment());
         });
     all.put(
         "claim",
         n -> {
-          Run run = accepted(Asking.named(n));
+          Run run = accepted(RunBuilder.named(n));
           return l -> l.claim(run.admitKey(), run.key(), "token of " + n, CLUSTER);
         });
     all.put(
         "bind",
         n -> {
-          Attempt claimed = claimed(accepted(Asking.named(n)));
+          Attempt claimed = claimed(accepted(RunBuilder.named(n)));
           return l -> l.bind(claimed.ref(), "job of " + n, "pod of " + n);
         });
     all.put("recordNode", n -> whileBound(n, (l, a) -> l.recordNode(a.ref(), podOf(a), "node-1")));
@@ -84,7 +86,7 @@ interface BrokenCommitTests extends SqlFixture {
     all.put(
         "clearPodMissing",
         n -> {
-          Attempt bound = bound(accepted(Asking.named(n)));
+          Attempt bound = bound(accepted(RunBuilder.named(n)));
           ledger().markPodMissing(bound.ref(), podOf(bound));
           return then(l -> l.clearPodMissing(bound.ref(), podOf(bound)));
         });
@@ -92,7 +94,7 @@ interface BrokenCommitTests extends SqlFixture {
       all.put(
           "finish " + cause,
           n -> {
-            Attempt bound = bound(accepted(Asking.named(n).withoutMutex()));
+            Attempt bound = bound(accepted(RunBuilder.named(n).withoutMutex()));
             return l ->
                 l.finish(
                     bound.ref(),
@@ -105,58 +107,58 @@ interface BrokenCommitTests extends SqlFixture {
     all.put(
         "abandon",
         n -> {
-          Attempt claimed = claimed(accepted(Asking.named(n)));
+          Attempt claimed = claimed(accepted(RunBuilder.named(n)));
           return l -> l.abandon(claimed.ref(), AbandonContract.REFUSED, AT_ONCE);
         });
     all.put(
         "cancel",
         n -> {
-          Run run = accepted(Asking.named(n).withoutMutex());
+          Run run = accepted(RunBuilder.named(n).withoutMutex());
           return l -> l.cancel(run.key(), Reasons.CANCELED, "enough");
         });
     all.put(
         "hold",
         n -> {
-          Run run = accepted(Asking.named(n));
+          Run run = accepted(RunBuilder.named(n));
           return l -> l.hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
         });
     all.put(
         "release",
         n -> {
-          Run run = accepted(Asking.named(n));
+          Run run = accepted(RunBuilder.named(n));
           ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
           return l -> l.release(run.key(), Reasons.NAMESPACE_MISSING);
         });
     all.put(
         "due",
         n -> {
-          finish(bound(accepted(Asking.named(n))), Verdict.TASK_FAILED);
+          finish(bound(accepted(RunBuilder.named(n))), Verdict.TASK_FAILED);
           return l -> l.due(10);
         });
     all.put(
         "expire",
         n -> {
-          accepted(Asking.named(n).startDeadline(0));
+          accepted(RunBuilder.named(n).startDeadline(0));
           return l -> l.expire(10);
         });
     all.put(
         "purge",
         n -> {
-          finish(bound(accepted(Asking.named(n))), Verdict.SUCCEEDED);
+          finish(bound(accepted(RunBuilder.named(n))), Verdict.SUCCEEDED);
           pass(Duration.ofMillis(1));
           return l -> l.purge(ledger().now(), 10);
         });
     all.put(
         "freeStaleHolders",
         n -> {
-          accepted(Asking.named(n));
+          accepted(RunBuilder.named(n));
           sql().handle().execute("UPDATE client_mutex SET holder_run = 'nobody'");
           return l -> l.freeStaleHolders(10);
         });
     all.put(
         "auditHeads",
         n -> {
-          accepted(Asking.named(n));
+          accepted(RunBuilder.named(n));
           sql().handle().execute("UPDATE client_mutex SET next_admit_at = NULL");
           return l -> l.auditHeads(Optional.empty(), 10);
         });
@@ -164,7 +166,7 @@ interface BrokenCommitTests extends SqlFixture {
   }
 
   default Change whileBound(String name, java.util.function.BiConsumer<Ledger, Attempt> change) {
-    Attempt bound = bound(accepted(Asking.named(name)));
+    Attempt bound = bound(accepted(RunBuilder.named(name)));
     return then(l -> change.accept(l, bound));
   }
 
@@ -219,7 +221,7 @@ interface BrokenCommitTests extends SqlFixture {
     changes()
         .forEach(
             (name, change) -> {
-              for (Cable.Cut cut : Cable.Cut.values()) {
+              for (TcpProxy.Cut cut : TcpProxy.Cut.values()) {
                 tests.add(
                     DynamicTest.dynamicTest(name + ", cut " + cut, () -> breakCommit(change, cut)));
               }
@@ -227,7 +229,7 @@ interface BrokenCommitTests extends SqlFixture {
     return tests;
   }
 
-  private void breakCommit(Function<String, Change> change, Cable.Cut cut) {
+  private void breakCommit(Function<String, Change> change, TcpProxy.Cut cut) {
     sql().empty();
     metrics().clear();
     String expected = told(change.apply("r").by(ledger()));
@@ -237,10 +239,10 @@ interface BrokenCommitTests extends SqlFixture {
     sql().empty();
     Change prepared = change.apply("r");
     SimpleMeterRegistry metrics = new SimpleMeterRegistry();
-    try (Cable cable = Cable.to(server());
+    try (TcpProxy cable = TcpProxy.to(server());
         MySqlLedger ledger = open(sql().through(cable.port()), metrics)) {
       cable.cutNextCommit(cut);
-      if (cut == Cable.Cut.FOR_LONG) {
+      if (cut == TcpProxy.Cut.FOR_LONG) {
         assertThatThrownBy(() -> prepared.by(ledger))
             .isInstanceOf(LedgerUnavailable.class)
             .hasMessageContaining("not known");

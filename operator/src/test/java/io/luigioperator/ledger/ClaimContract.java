@@ -33,7 +33,7 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void aClaimMakesTheFirstAttempt() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     String token = token();
     Claimed claimed = ledger().claim(run.admitKey(), run.key(), token, CLUSTER).orElseThrow();
     Attempt attempt = claimed.attempt();
@@ -54,9 +54,9 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void aKeyHasOneLiveAttempt() {
-    Run first = accepted(Asking.named("r1"));
+    Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
-    Run second = accepted(Asking.named("r2"));
+    Run second = accepted(RunBuilder.named("r2"));
     claimed(first);
     assertThat(claim(first)).isEmpty();
     assertThat(claim(second)).isEmpty();
@@ -67,9 +67,9 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void onlyTheHeadIsClaimed() {
-    Run first = accepted(Asking.named("r1"));
+    Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
-    Run second = accepted(Asking.named("r2"));
+    Run second = accepted(RunBuilder.named("r2"));
     assertThat(heads()).containsExactly(first.key());
     assertThat(claim(second)).isEmpty();
     assertThat(load(second)).isEqualTo(second);
@@ -79,7 +79,7 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void nobodyClaimsWhatIsNotThere() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     AdmitKey unknown = AdmitKey.ofClient("team-a", "unknown", "default");
     assertThat(ledger().claim(unknown, run.key(), token(), CLUSTER)).isEmpty();
     RunKey nobody = new RunKey("team-a", "nobody");
@@ -90,7 +90,7 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void aTokenClaimsOnce() {
-    Run run = accepted(Asking.named("r").withoutMutex());
+    Run run = accepted(RunBuilder.named("r").withoutMutex());
     String token = token();
     Attempt first =
         ledger().claim(run.admitKey(), run.key(), token, CLUSTER).orElseThrow().attempt();
@@ -103,11 +103,11 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void waitingRunsAreNotClaimed() {
-    Run held = accepted(Asking.named("held").desired(DesiredState.Held));
-    Run delayed = accepted(Asking.named("delayed").notBefore(ledger().now().plusSeconds(99)));
+    Run held = accepted(RunBuilder.named("held").desired(DesiredState.Held));
+    Run delayed = accepted(RunBuilder.named("delayed").notBefore(ledger().now().plusSeconds(99)));
     assertThat(claim(held)).isEmpty();
     assertThat(claim(delayed)).isEmpty();
-    Run ready = accepted(Asking.named("ready"));
+    Run ready = accepted(RunBuilder.named("ready"));
     assertThat(heads()).containsExactly(ready.key());
     ledger().cancel(ready.key(), Reasons.CANCELED, "");
     assertThat(heads()).isEmpty();
@@ -118,10 +118,10 @@ interface ClaimContract extends LedgerFixture {
   default void clientsAndRunsWithoutMutexDoNotWaitForEachOther() {
     List<Run> runs =
         List.of(
-            accepted(Asking.named("a").client("a")),
-            accepted(Asking.named("b").client("b")),
-            accepted(Asking.named("own1").withoutMutex()),
-            accepted(Asking.named("own2").withoutMutex()));
+            accepted(RunBuilder.named("a").client("a")),
+            accepted(RunBuilder.named("b").client("b")),
+            accepted(RunBuilder.named("own1").withoutMutex()),
+            accepted(RunBuilder.named("own2").withoutMutex()));
     assertThat(heads()).hasSize(4);
     runs.forEach(this::bound);
     assertThat(ledger().liveAttempts(CLUSTER))
@@ -132,9 +132,9 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void fencesOfAKeyGrowWithEveryClaim() {
-    Run first = accepted(Asking.named("r1"));
+    Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
-    Run second = accepted(Asking.named("r2"));
+    Run second = accepted(RunBuilder.named("r2"));
     List<Attempt> attempts = new ArrayList<>();
     for (Run run : List.of(first, first, second)) {
       Attempt attempt = claimed(run);
@@ -148,7 +148,7 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void retriesOfARunWithoutMutexGetHigherFencesToo() {
-    Run run = accepted(Asking.named("own").withoutMutex());
+    Run run = accepted(RunBuilder.named("own").withoutMutex());
     tried(run, FailureCause.EVICTED);
     Attempt second = claimed(run);
     assertThat(second.ref()).isEqualTo(new AttemptRef(run.key(), 2, 2));
@@ -160,20 +160,20 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void higherPriorityGoesFirstAndAgeingBoundsIt() {
-    Run low = accepted(Asking.named("low").client("a").priority(Priority.Low));
+    Run low = accepted(RunBuilder.named("low").client("a").priority(Priority.Low));
     pass(Duration.ofMillis(300));
     // came later than the head start of Normal over Low
-    Run normal = accepted(Asking.named("normal").client("b").priority(Priority.Normal));
-    Run high = accepted(Asking.named("high").client("c").priority(Priority.High));
-    Run critical = accepted(Asking.named("critical").client("d").priority(Priority.Critical));
+    Run normal = accepted(RunBuilder.named("normal").client("b").priority(Priority.Normal));
+    Run high = accepted(RunBuilder.named("high").client("c").priority(Priority.High));
+    Run critical = accepted(RunBuilder.named("critical").client("d").priority(Priority.Critical));
     assertThat(heads()).containsExactly(critical.key(), high.key(), low.key(), normal.key());
   }
 
   @Test
   default void withinAKeyTheOrderIsTheSame() {
-    Run low = accepted(Asking.named("low").priority(Priority.Low));
+    Run low = accepted(RunBuilder.named("low").priority(Priority.Low));
     pass(Duration.ofMillis(1));
-    Run high = accepted(Asking.named("high").priority(Priority.High));
+    Run high = accepted(RunBuilder.named("high").priority(Priority.High));
     assertThat(heads()).containsExactly(high.key());
     assertThat(claim(low)).isEmpty();
     finish(bound(high), Verdict.SUCCEEDED);
@@ -182,9 +182,9 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void retriesKeepTheirPlace() {
-    Run first = accepted(Asking.named("r1"));
+    Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
-    accepted(Asking.named("r2"));
+    accepted(RunBuilder.named("r2"));
     Run retried = tried(first, Verdict.TASK_FAILED);
     assertThat(retried.times().admitAt()).isEqualTo(first.times().admitAt());
     assertThat(heads()).containsExactly(first.key());
@@ -194,7 +194,7 @@ interface ClaimContract extends LedgerFixture {
   default void headsComeInPagesWithoutGapsOrDoubles() {
     List<Run> runs = new ArrayList<>();
     for (int i = 0; i < 7; i++) {
-      runs.add(accepted(Asking.named("r" + i).client("c" + i % 4).withoutMutex()));
+      runs.add(accepted(RunBuilder.named("r" + i).client("c" + i % 4).withoutMutex()));
     }
     List<Head> expected =
         runs.stream()
@@ -210,9 +210,9 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void aHealthyLedgerHasNothingToMend() {
-    Run run = accepted(Asking.named("r1").client("a"));
-    accepted(Asking.named("r2").client("b"));
-    accepted(Asking.named("r3").client("c"));
+    Run run = accepted(RunBuilder.named("r1").client("a"));
+    accepted(RunBuilder.named("r2").client("b"));
+    accepted(RunBuilder.named("r3").client("c"));
     bound(run);
     assertThat(ledger().freeStaleHolders(10)).isEmpty();
     Optional<AdmitKey> cursor = Optional.empty();
@@ -228,7 +228,7 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void aRecordShowsTheTenNewestAttempts() {
-    Run run = accepted(Asking.named("r").maxAttempts(20).withoutMutex());
+    Run run = accepted(RunBuilder.named("r").maxAttempts(20).withoutMutex());
     for (int i = 0; i < 12; i++) {
       tried(run, Verdict.TASK_FAILED);
     }
@@ -241,10 +241,10 @@ interface ClaimContract extends LedgerFixture {
 
   @Test
   default void whatBecameOfManyClaimsIsAskedAtOnce() {
-    Attempt ended = bound(accepted(Asking.named("r1").client("a")));
+    Attempt ended = bound(accepted(RunBuilder.named("r1").client("a")));
     finish(ended, Verdict.SUCCEEDED);
-    Attempt live = bound(accepted(Asking.named("r2").client("b")));
-    claimed(accepted(Asking.named("r3").client("c")));
+    Attempt live = bound(accepted(RunBuilder.named("r2").client("b")));
+    claimed(accepted(RunBuilder.named("r3").client("c")));
     List<String> tokens = new ArrayList<>(List.of(ended.token(), ended.token()));
     for (int i = 0; i < 600; i++) {
       tokens.add("nobody's " + i);

@@ -35,17 +35,17 @@ interface ClusterContract extends LedgerFixture {
   @Test
   default void aNameIsTakenOnlyFromAClusterThatIsSilent() {
     ledger().heartbeat(CLUSTER, "first");
-    assertThat(ledger().adopt(CLUSTER, "second", Duration.ofHours(1))).isFalse();
-    assertThat(ledger().adopt(CLUSTER, "first", Duration.ofHours(1))).isTrue();
+    assertThat(ledger().takeOver(CLUSTER, "second", Duration.ofHours(1))).isFalse();
+    assertThat(ledger().takeOver(CLUSTER, "first", Duration.ofHours(1))).isTrue();
     pass(Duration.ofMillis(500));
     ledger().heartbeat(CLUSTER, "first");
-    assertThat(ledger().adopt(CLUSTER, "second", Duration.ofMillis(500))).isFalse();
+    assertThat(ledger().takeOver(CLUSTER, "second", Duration.ofMillis(500))).isFalse();
     pass(Duration.ofMillis(500));
     assertThat(ledger().heartbeat(CLUSTER, "second"))
         .as("another one's word does not end the silence")
         .isEqualTo("first");
-    assertThat(ledger().adopt(CLUSTER, "second", Duration.ofMillis(500))).isTrue();
-    assertThat(ledger().adopt(CLUSTER, "first", Duration.ofMillis(500)))
+    assertThat(ledger().takeOver(CLUSTER, "second", Duration.ofMillis(500))).isTrue();
+    assertThat(ledger().takeOver(CLUSTER, "first", Duration.ofMillis(500)))
         .as("who takes a name is heard of")
         .isFalse();
     assertThat(ledger().heartbeat(CLUSTER, "first")).isEqualTo("second");
@@ -55,9 +55,9 @@ interface ClusterContract extends LedgerFixture {
   default void aRebuiltClusterIsAdoptedWithoutItsOldObjects() {
     ledger().heartbeat(CLUSTER, "first");
     ledger().heartbeat(OTHER_CLUSTER, "second");
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     ledger().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
-    ledger().adopt(CLUSTER, "rebuilt", Duration.ZERO);
+    ledger().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
     assertThat(ledger().heartbeat(CLUSTER, "rebuilt")).isEqualTo("rebuilt");
     assertThat(record(run).object()).isEmpty();
     assertThat(ledger().load(run.key(), OTHER_CLUSTER).orElseThrow().object()).isPresent();
@@ -66,41 +66,41 @@ interface ClusterContract extends LedgerFixture {
   @Test
   default void aRepeatedAdoptionLeavesTheNewObjectsAlone() {
     ledger().heartbeat(CLUSTER, "first");
-    Run run = accepted(Asking.named("r"));
-    ledger().adopt(CLUSTER, "rebuilt", Duration.ZERO);
+    Run run = accepted(RunBuilder.named("r"));
+    ledger().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
     ObjectRecord anew = new ObjectRecord(CLUSTER, "anew", 3);
     ledger().recordObject(run.key(), anew);
-    ledger().adopt(CLUSTER, "rebuilt", Duration.ZERO);
+    ledger().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
     assertThat(record(run).object()).contains(anew);
   }
 
   @Test
   default void anUnknownClusterIsNotAdopted() {
-    assertThat(ledger().adopt(CLUSTER, "nobody", Duration.ZERO)).isFalse();
+    assertThat(ledger().takeOver(CLUSTER, "nobody", Duration.ZERO)).isFalse();
     assertThat(ledger().heartbeat(CLUSTER, "first")).isEqualTo("first");
   }
 
   @Test
   default void onlyClaimsOfSilentClustersAreAbandoned() {
     ledger().heartbeat(CLUSTER, "first");
-    Run run = accepted(Asking.named("r"));
-    assertThat(ledger().abandonedClaims(Duration.ZERO, 10)).isEmpty();
+    Run run = accepted(RunBuilder.named("r"));
+    assertThat(ledger().claimsOfSilentClusters(Duration.ZERO, 10)).isEmpty();
     var attempt = claimed(run);
-    assertThat(ledger().abandonedClaims(Duration.ofHours(1), 10)).isEmpty();
+    assertThat(ledger().claimsOfSilentClusters(Duration.ofHours(1), 10)).isEmpty();
     pass(Duration.ofMillis(1));
-    assertThat(ledger().abandonedClaims(Duration.ZERO, 10)).containsExactly(attempt);
-    assertThat(ledger().abandonedClaims(Duration.ZERO, 0)).isEmpty();
+    assertThat(ledger().claimsOfSilentClusters(Duration.ZERO, 10)).containsExactly(attempt);
+    assertThat(ledger().claimsOfSilentClusters(Duration.ZERO, 0)).isEmpty();
     bound(attempt);
-    assertThat(ledger().abandonedClaims(Duration.ZERO, 10)).isEmpty();
+    assertThat(ledger().claimsOfSilentClusters(Duration.ZERO, 10)).isEmpty();
   }
 
   @Test
   default void aHeartbeatEndsTheSilence() {
     ledger().heartbeat(CLUSTER, "first");
-    claimed(accepted(Asking.named("r")));
+    claimed(accepted(RunBuilder.named("r")));
     pass(Duration.ofMillis(500));
-    assertThat(ledger().abandonedClaims(Duration.ofMillis(500), 10)).hasSize(1);
+    assertThat(ledger().claimsOfSilentClusters(Duration.ofMillis(500), 10)).hasSize(1);
     ledger().heartbeat(CLUSTER, "first");
-    assertThat(ledger().abandonedClaims(Duration.ofMinutes(1), 10)).isEmpty();
+    assertThat(ledger().claimsOfSilentClusters(Duration.ofMinutes(1), 10)).isEmpty();
   }
 }

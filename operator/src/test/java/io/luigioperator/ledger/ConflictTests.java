@@ -53,7 +53,7 @@ interface ConflictTests extends SqlFixture {
   @Test
   default void aBarrierWaitsForTheChangeUnderWay() throws Exception {
     String raise = "SELECT barrier FROM meta WHERE id = 1 FOR UPDATE NOWAIT";
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Handle stranger = sql().handle();
     stranger.begin();
     lockMutexOf(run, stranger);
@@ -79,9 +79,9 @@ interface ConflictTests extends SqlFixture {
    */
   @Test
   default void aDeadlockIsTriedAgain() throws Exception {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     for (int i = 0; i < 20; i++) {
-      accepted(Asking.named("other" + i).client("c" + i));
+      accepted(RunBuilder.named("other" + i).client("c" + i));
     }
     int deadlocks = deadlocks();
     Handle stranger = sql().handle();
@@ -103,7 +103,7 @@ interface ConflictTests extends SqlFixture {
 
   @Test
   default void aLockThatIsNeverGivenBackIsAnOutage() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     List<Duration> pauses = new CopyOnWriteArrayList<>();
     Handle stranger = sql().handle();
     try (MySqlLedger patient =

@@ -43,7 +43,7 @@ interface ConstraintTests extends SqlFixture {
 
   @Test
   default void aSecondLiveAttemptOfAKeyIsRefused() {
-    Attempt live = claimed(accepted(Asking.named("r")));
+    Attempt live = claimed(accepted(RunBuilder.named("r")));
     assertThat(errorOf(insertAttempt(live, 2, 2, "another"))).isEqualTo(DUPLICATE);
     sql().handle().execute("UPDATE attempt SET state = 'ENDED'");
     sql().handle().execute(insertAttempt(live, 2, 2, "another"));
@@ -53,7 +53,7 @@ interface ConstraintTests extends SqlFixture {
 
   @Test
   default void aFenceATokenAndAPodAreUsedOnce() {
-    Attempt live = bound(accepted(Asking.named("r")));
+    Attempt live = bound(accepted(RunBuilder.named("r")));
     sql().handle().execute("UPDATE attempt SET state = 'ENDED'");
     assertThat(errorOf(insertAttempt(live, 2, live.ref().fence(), "another"))).isEqualTo(DUPLICATE);
     assertThat(errorOf(insertAttempt(live, 2, 9, live.token()))).isEqualTo(DUPLICATE);
@@ -65,7 +65,7 @@ interface ConstraintTests extends SqlFixture {
 
   @Test
   default void moreThanThePolicyAllowsIsRefused() {
-    accepted(Asking.named("r").maxAttempts(2).maxInfra(1));
+    accepted(RunBuilder.named("r").maxAttempts(2).maxInfra(1));
     sql().handle().execute("UPDATE run SET counted = 2, infra = 1");
     for (String change : List.of("counted = 3", "infra = 2", "max_attempts = 1", "counted = -1")) {
       assertThat(errorOf("UPDATE run SET " + change)).isIn(CHECK_VIOLATED);
@@ -103,7 +103,7 @@ interface ConstraintTests extends SqlFixture {
 
   @Test
   default void aRequestThatDoesNotFitIsRefusedInWords() {
-    Asking wrong = Asking.named("r").client("ä");
+    RunBuilder wrong = RunBuilder.named("r").client("ä");
     assertThatThrownBy(() -> ledger().accept(wrong.run(), object(wrong.key())))
         .hasMessageContaining("accept of run team-a/r")
         .hasMessageNotContaining("\n");
@@ -115,7 +115,7 @@ interface ConstraintTests extends SqlFixture {
   default void theZoneOfTheJvmChangesNoTime() {
     // a wall time that New York skips
     Instant gap = Instant.parse("2030-03-10T02:30:00.123456Z");
-    Asking asking = Asking.named("r").notBefore(gap);
+    RunBuilder asking = RunBuilder.named("r").notBefore(gap);
     TimeZone before = TimeZone.getDefault();
     TimeZone.setDefault(TimeZone.getTimeZone("America/New_York"));
     try (MySqlLedger there = open(sql().config(), new SimpleMeterRegistry())) {
@@ -134,15 +134,15 @@ interface ConstraintTests extends SqlFixture {
 
   @Test
   default void theKeyOfARunGoesWithItAndThatOfAClientStays() {
-    Run own = accepted(Asking.named("own").withoutMutex());
-    Run client = accepted(Asking.named("r"));
+    Run own = accepted(RunBuilder.named("own").withoutMutex());
+    Run client = accepted(RunBuilder.named("r"));
     for (Run run : List.of(own, client)) {
       tried(run, io.luigioperator.run.Verdict.SUCCEEDED);
     }
     assertThat(sql().count("SELECT COUNT(*) FROM client_mutex WHERE admit_key LIKE '~%'")).isZero();
     assertThat(sql().count("SELECT fence FROM client_mutex")).isEqualTo(1);
-    Asking canceled =
-        Asking.named("c").withoutMutex().desired(io.luigioperator.api.DesiredState.Canceled);
+    RunBuilder canceled =
+        RunBuilder.named("c").withoutMutex().desired(io.luigioperator.api.DesiredState.Canceled);
     accepted(canceled);
     ledger().accept(canceled.run(), object(canceled.key()));
     assertThat(sql().count("SELECT COUNT(*) FROM client_mutex")).isEqualTo(1);

@@ -27,27 +27,27 @@ interface DamageTests extends SqlFixture {
 
   @Test
   default void aRaisedBarrierStopsEveryChangeButTheHeartbeat() {
-    Run ready = accepted(Asking.named("ready").client("a"));
-    Run held = accepted(Asking.named("held").client("b"));
+    Run ready = accepted(RunBuilder.named("ready").client("a"));
+    Run held = accepted(RunBuilder.named("held").client("b"));
     ledger().hold(held.key(), Reasons.NAMESPACE_MISSING, "");
-    Attempt claimed = claimed(accepted(Asking.named("claimed").client("c")));
-    Attempt bound = bound(accepted(Asking.named("bound").client("d")));
-    Run done = tried(accepted(Asking.named("done").client("e")), Verdict.SUCCEEDED);
-    finish(bound(accepted(Asking.named("delayed").client("f"))), Verdict.TASK_FAILED);
-    accepted(Asking.named("late").client("g").startDeadline(0));
+    Attempt claimed = claimed(accepted(RunBuilder.named("claimed").client("c")));
+    Attempt bound = bound(accepted(RunBuilder.named("bound").client("d")));
+    Run done = tried(accepted(RunBuilder.named("done").client("e")), Verdict.SUCCEEDED);
+    finish(bound(accepted(RunBuilder.named("delayed").client("f"))), Verdict.TASK_FAILED);
+    accepted(RunBuilder.named("late").client("g").startDeadline(0));
     ledger().heartbeat(CLUSTER, "first");
-    damageHolderOf(accepted(Asking.named("stale").client("h")));
-    damagePlaceOf(accepted(Asking.named("wrong").client("i")), "NULL");
+    damageHolderOf(accepted(RunBuilder.named("stale").client("h")));
+    damagePlaceOf(accepted(RunBuilder.named("wrong").client("i")), "NULL");
     pass(Duration.ofMillis(1));
     sql().handle().execute("UPDATE meta SET barrier = 1");
     String pod = podOf(bound);
-    Asking fresh = Asking.named("fresh");
+    RunBuilder fresh = RunBuilder.named("fresh");
     Map<String, ThrowingCallable> changes =
         Map.ofEntries(
             Map.entry("accept", () -> ledger().accept(fresh.run(), object(fresh.key()))),
             Map.entry(
                 "recordObject", () -> ledger().recordObject(ready.key(), object(ready.key()))),
-            Map.entry("adopt", () -> ledger().adopt(CLUSTER, "second", Duration.ZERO)),
+            Map.entry("takeOver", () -> ledger().takeOver(CLUSTER, "second", Duration.ZERO)),
             Map.entry("amend", () -> ledger().amend(ready.key(), CLUSTER, 2, fresh.amendment())),
             Map.entry("claim", () -> claim(ready)),
             Map.entry("bind", () -> bound(claimed)),
@@ -107,8 +107,8 @@ interface DamageTests extends SqlFixture {
 
   @Test
   default void aHeldKeyIsNotTried() {
-    Run first = accepted(Asking.named("r1"));
-    Run second = accepted(Asking.named("r2"));
+    Run first = accepted(RunBuilder.named("r1"));
+    Run second = accepted(RunBuilder.named("r2"));
     claimed(first);
     assertThat(claim(second)).isEmpty();
     assertThat(brokenInvariants(metrics())).as("left to the unique key").isZero();
@@ -116,9 +116,9 @@ interface DamageTests extends SqlFixture {
 
   @Test
   default void aHiddenLiveAttemptStopsTheClaimAndIsTold() {
-    Run first = accepted(Asking.named("r1"));
+    Run first = accepted(RunBuilder.named("r1"));
     Attempt live = bound(first);
-    Run second = accepted(Asking.named("r2"));
+    Run second = accepted(RunBuilder.named("r2"));
     sql()
         .handle()
         .execute("UPDATE client_mutex SET holder_run = NULL, next_admit_at = UTC_TIMESTAMP(6)");
@@ -133,7 +133,7 @@ interface DamageTests extends SqlFixture {
 
   @Test
   default void anEndFreesNoMutexOfAnotherFence() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt live = bound(run);
     sql().handle().execute("UPDATE client_mutex SET fence = fence + 1");
     assertThat(finish(live, Verdict.SUCCEEDED)).isPresent();
@@ -143,9 +143,9 @@ interface DamageTests extends SqlFixture {
 
   @Test
   default void aPoisonedHeadIsSetAsideWithWords() {
-    Run poison = accepted(Asking.named("poison"));
+    Run poison = accepted(RunBuilder.named("poison"));
     pass(Duration.ofMillis(1));
-    Run next = accepted(Asking.named("next"));
+    Run next = accepted(RunBuilder.named("next"));
     sql()
         .handle()
         .execute("ALTER TABLE attempt ADD CONSTRAINT no_poison CHECK (job_name <> 'poison-a1')");
@@ -167,7 +167,7 @@ interface DamageTests extends SqlFixture {
 
   @Test
   default void aReadyRunWithoutAttemptsLeftIsSetAside() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     sql().handle().execute("UPDATE run SET counted = max_attempts");
     assertThat(claim(run)).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.HELD);
@@ -177,9 +177,9 @@ interface DamageTests extends SqlFixture {
 
   @Test
   default void aHolderWithoutALiveAttemptIsFreed() {
-    Run healthy = accepted(Asking.named("healthy").client("a"));
+    Run healthy = accepted(RunBuilder.named("healthy").client("a"));
     bound(healthy);
-    Run run = accepted(Asking.named("r").client("b"));
+    Run run = accepted(RunBuilder.named("r").client("b"));
     damageHolderOf(run);
     assertThat(heads()).isEmpty();
     assertThat(ledger().freeStaleHolders(10)).containsExactly(run.admitKey());
@@ -191,8 +191,8 @@ interface DamageTests extends SqlFixture {
 
   @Test
   default void aWrongPlaceInTheLineIsMended() {
-    Run run = accepted(Asking.named("r").client("a"));
-    accepted(Asking.named("right").client("b"));
+    Run run = accepted(RunBuilder.named("r").client("a"));
+    accepted(RunBuilder.named("right").client("b"));
     for (String wrong : List.of("NULL", "'2001-01-01'")) {
       damagePlaceOf(run, wrong);
       Ledger.Audit audit = ledger().auditHeads(Optional.empty(), 10);
@@ -204,7 +204,7 @@ interface DamageTests extends SqlFixture {
 
   @Test
   default void aClaimMendsAKeyThatOnlySeemsOpen() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "");
     sql().handle().execute("UPDATE client_mutex SET next_admit_at = UTC_TIMESTAMP(6)");
     assertThat(claim(run)).isEmpty();

@@ -38,7 +38,7 @@ interface FinishContract extends LedgerFixture {
   @ParameterizedTest
   @MethodSource("io.luigioperator.ledger.FinishContract#causes")
   default void everyCauseIsTreatedAsItSays(EndCause cause) {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     Run after = finish(bound, cause).orElseThrow();
     RunState expected =
@@ -70,7 +70,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void onlyTheBoundPodFinishesAndOnlyOnce() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     assertThat(finish(claimed, Verdict.SUCCEEDED)).isEmpty();
     Attempt bound = bound(claimed);
@@ -92,7 +92,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void aLateFinishOfAnEarlierAttemptChangesNothing() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt first = bound(run);
     finish(first, Verdict.TASK_FAILED);
     ledger().due(10);
@@ -106,9 +106,9 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void theNextRunOfTheClientFollows() {
-    Run first = accepted(Asking.named("r1"));
+    Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
-    Run second = accepted(Asking.named("r2"));
+    Run second = accepted(RunBuilder.named("r2"));
     Attempt bound = bound(first);
     assertThat(heads()).isEmpty();
     finish(bound, Verdict.SUCCEEDED);
@@ -119,7 +119,7 @@ interface FinishContract extends LedgerFixture {
   @Test
   default void theBackoffDoublesUpToItsBound() {
     RetryPolicy policy = new RetryPolicy(Duration.ofMillis(4), Duration.ofMillis(10));
-    Run run = accepted(Asking.named("r").maxAttempts(9));
+    Run run = accepted(RunBuilder.named("r").maxAttempts(9));
     for (Duration expected :
         List.of(Duration.ofMillis(4), Duration.ofMillis(8), Duration.ofMillis(10))) {
       Attempt bound = bound(run);
@@ -136,7 +136,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void countedAttemptsRunOut() {
-    Run run = accepted(Asking.named("r").maxAttempts(2));
+    Run run = accepted(RunBuilder.named("r").maxAttempts(2));
     assertThat(tried(run, Verdict.TASK_FAILED).state()).isEqualTo(RunState.READY);
     Run failed = tried(run, Verdict.MISSING_DATA);
     assertThat(failed.state()).isEqualTo(RunState.FAILED);
@@ -146,7 +146,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void infrastructureHasItsOwnBudget() {
-    Run run = accepted(Asking.named("r").maxAttempts(1).maxInfra(2));
+    Run run = accepted(RunBuilder.named("r").maxAttempts(1).maxInfra(2));
     assertThat(tried(run, FailureCause.EVICTED).state()).isEqualTo(RunState.READY);
     assertThat(tried(run, FailureCause.NODE_LOST).state()).isEqualTo(RunState.READY);
     Run failed = tried(run, FailureCause.DISRUPTED);
@@ -157,7 +157,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void infrastructureFaultsLeaveTheCountedAttempts() {
-    Run run = accepted(Asking.named("r").maxAttempts(2));
+    Run run = accepted(RunBuilder.named("r").maxAttempts(2));
     tried(run, FailureCause.EVICTED);
     assertThat(tried(run, Verdict.TASK_FAILED).state()).isEqualTo(RunState.READY);
     assertThat(tried(run, Verdict.SUCCEEDED).state()).isEqualTo(RunState.SUCCEEDED);
@@ -165,7 +165,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void uncountedVerdictsAreBounded() {
-    Run run = accepted(Asking.named("r").maxAttempts(1));
+    Run run = accepted(RunBuilder.named("r").maxAttempts(1));
     for (int i = 0; i < Transitions.MAX_UNCOUNTED; i++) {
       assertThat(tried(run, Verdict.DRAINED).state()).isEqualTo(RunState.READY);
     }
@@ -176,7 +176,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void anInternalErrorIsRetriedOnceInTheWholeRun() {
-    Run run = accepted(Asking.named("r").maxAttempts(9));
+    Run run = accepted(RunBuilder.named("r").maxAttempts(9));
     assertThat(tried(run, Verdict.INTERNAL_ERROR).state()).isEqualTo(RunState.READY);
     assertThat(tried(run, Verdict.TASK_FAILED).state()).isEqualTo(RunState.READY);
     Run failed = tried(run, Verdict.INTERNAL_ERROR);
@@ -186,14 +186,14 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void internalErrorsOfOtherRunsDoNotCount() {
-    tried(accepted(Asking.named("r1").client("a")), Verdict.INTERNAL_ERROR);
-    Run run = accepted(Asking.named("r2").client("b"));
+    tried(accepted(RunBuilder.named("r1").client("a")), Verdict.INTERNAL_ERROR);
+    Run run = accepted(RunBuilder.named("r2").client("b"));
     assertThat(tried(run, Verdict.INTERNAL_ERROR).state()).isEqualTo(RunState.READY);
   }
 
   @Test
   default void aCanceledAttemptIsNotRetried() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     ledger().cancel(run.key(), Reasons.DELETED, "the object was deleted");
     Run canceled = finish(bound, FailureCause.POD_DELETED).orElseThrow();
@@ -204,7 +204,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void aSuccessBeatsACancelThatCameTooLate() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     ledger().cancel(run.key(), Reasons.CANCELED, "too late");
     Run done = finish(bound, Verdict.SUCCEEDED).orElseThrow();
@@ -214,7 +214,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void withoutItsObjectNothingIsRetriedUnasked() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     Run held =
         ledger()
@@ -235,7 +235,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void anEndIsAnEndWithoutItsObjectToo() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     assertThat(
             ledger()
@@ -252,9 +252,10 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void aWishToHoldOutlivesTheAttempt() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
-    ledger().amend(run.key(), CLUSTER, 2, Asking.named("r").desired(DesiredState.Held).amendment());
+    ledger()
+        .amend(run.key(), CLUSTER, 2, RunBuilder.named("r").desired(DesiredState.Held).amendment());
     assertThat(load(run).state()).isEqualTo(RunState.ACTIVE);
     Run held = finish(bound, Verdict.TASK_FAILED).orElseThrow();
     assertThat(held.state()).isEqualTo(RunState.HELD);
@@ -264,7 +265,7 @@ interface FinishContract extends LedgerFixture {
 
   @Test
   default void longWordsAreCut() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     ledger()
         .finish(

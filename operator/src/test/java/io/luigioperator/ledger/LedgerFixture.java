@@ -53,7 +53,7 @@ public interface LedgerFixture {
   /** Returns when at least so much database time has passed. */
   void pass(Duration duration);
 
-  default Run accepted(Asking asking) {
+  default Run accepted(RunBuilder asking) {
     Acceptance a = ledger().accept(asking.run(), object(asking.key()));
     assertThat(a).isInstanceOf(Acceptance.Accepted.class);
     return a.run();
@@ -108,7 +108,7 @@ public interface LedgerFixture {
 
   /** Its start deadline is over; of a run that was accepted without one and never amended. */
   default void isLateFromNowOn(Run run) {
-    Asking late = Asking.named(run.key().name()).startDeadline(0);
+    RunBuilder late = RunBuilder.named(run.key().name()).startDeadline(0);
     Run amended = ledger().amend(run.key(), CLUSTER, 2, late.amendment()).orElseThrow();
     assertThat(amended.times().startDeadline()).contains(run.times().acceptedAt());
   }

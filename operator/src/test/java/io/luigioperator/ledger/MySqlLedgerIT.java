@@ -73,14 +73,14 @@ class MySqlLedgerIT extends SqlContract {
     Awaitility.await()
         .atMost(Duration.ofSeconds(30))
         .ignoreExceptionsInstanceOf(LedgerUnavailable.class)
-        .until(() -> ledger().census() != null);
+        .until(() -> ledger().countByState() != null);
     heard.forEach(
         (run, step) -> assertThat(found(run)).as(run.toString()).isGreaterThanOrEqualTo(step));
     assertThat(heard.values()).contains(Step.FINISHED);
   }
 
   private void runOne(String name, Map<RunKey, Step> heard, AtomicInteger answers) {
-    Asking asking = Asking.named(name).client(name);
+    RunBuilder asking = RunBuilder.named(name).client(name);
     Run run = accepted(asking);
     heard.put(run.key(), Step.ACCEPTED);
     Attempt claimed = claimed(run);

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 /** The sweeps and the admission scan stay on their indexes when the tables have grown. */
 interface PlanTests extends SqlFixture {
 
-  /** Reads as many rows of an index as it has to, and never the whole table or index. */
+  /** Queries as many rows of an index as it has to, and never the whole table or index. */
   Set<String> BOUNDED = Set.of("const", "eq_ref", "ref", "range");
 
   /** Index used for each table of a query, by the name the query gives it. */
@@ -45,7 +45,7 @@ interface PlanTests extends SqlFixture {
 
   /** 4096 runs of as many clients, most of them long ended, a few of each other state. */
   default void fill() {
-    claimed(accepted(Asking.named("r")));
+    claimed(accepted(RunBuilder.named("r")));
     for (int i = 0; i < 12; i++) {
       sql()
           .handle()
@@ -110,38 +110,40 @@ interface PlanTests extends SqlFixture {
   default void everySweepReadsARangeOfItsIndex() {
     fill();
     Map<String, String> heads =
-        indexes(Reads.OPEN_HEADS, Map.of("openAt", "1970-01-01", "key", "", "limit", 50));
+        indexes(Queries.OPEN_HEADS, Map.of("openAt", "1970-01-01", "key", "", "limit", 50));
     assertThat(heads)
         .containsEntry("m", "client_mutex_open_at")
         .containsEntry("head", "run_heads")
         .containsEntry("r", "PRIMARY");
-    assertThat(indexes(Batches.DUE, Map.of("limit", 50))).containsEntry("run", "run_due");
-    assertThat(indexes(Batches.EXPIRED, Map.of("limit", 50))).containsEntry("run", "run_expiring");
-    assertThat(indexes(Batches.PURGEABLE, Map.of("before", "2001-01-01", "limit", 50)))
+    assertThat(indexes(BatchTransactions.DUE, Map.of("limit", 50))).containsEntry("run", "run_due");
+    assertThat(indexes(BatchTransactions.EXPIRED, Map.of("limit", 50)))
+        .containsEntry("run", "run_expiring");
+    assertThat(indexes(BatchTransactions.PURGEABLE, Map.of("before", "2001-01-01", "limit", 50)))
         .containsEntry("run", "run_purgeable");
-    assertThat(indexes(Reads.LIVE_ATTEMPTS, Map.of("cluster", "one")))
+    assertThat(indexes(Queries.LIVE_ATTEMPTS, Map.of("cluster", "one")))
         .containsEntry("a", "attempt_live_key")
         .containsEntry("r", "PRIMARY");
-    assertThat(indexes(Batches.STALE_HOLDERS, Map.of("limit", 50)))
+    assertThat(indexes(BatchTransactions.STALE_HOLDERS, Map.of("limit", 50)))
         .containsEntry("m", "client_mutex_holder_run")
         .containsEntry("a", "attempt_live_key");
-    assertThat(indexes(Batches.HEADS, Map.of("after", "", "limit", 50)))
+    assertThat(indexes(BatchTransactions.HEADS, Map.of("after", "", "limit", 50)))
         .containsEntry("m", "PRIMARY")
         .containsEntry("r", "run_heads");
-    assertThat(indexes(Reads.ABANDONED_CLAIMS, Map.of("silence", 60_000_000, "limit", 50)))
+    assertThat(indexes(Queries.ABANDONED_CLAIMS, Map.of("silence", 60_000_000, "limit", 50)))
         .containsEntry("a", "attempt_live_key")
         .containsEntry("r", "PRIMARY")
         .containsEntry("c", "PRIMARY");
     String tokens = IntStream.range(0, 50).mapToObj(i -> "'t" + i + "'").collect(joining(","));
-    assertThat(indexes(Reads.ATTEMPTS_BY_TOKEN.replace("<tokens>", tokens), Map.of()))
+    assertThat(indexes(Queries.ATTEMPTS_BY_TOKEN.replace("<tokens>", tokens), Map.of()))
         .containsEntry("a", "attempt_token")
         .containsEntry("r", "PRIMARY");
-    assertThat(indexes(Reads.RECORDED_OBJECTS, Map.of("cluster", "one", "after", "", "limit", 50)))
+    assertThat(
+            indexes(Queries.RECORDED_OBJECTS, Map.of("cluster", "one", "after", "", "limit", 50)))
         .containsEntry("r", "run_due")
         .containsEntry("o", "PRIMARY");
-    assertThat(indexes(Reads.HELD_FOR, Map.of("reason", Reasons.HELD, "limit", 50)))
+    assertThat(indexes(Queries.HELD_FOR, Map.of("reason", Reasons.HELD, "limit", 50)))
         .containsEntry("r", "run_due");
-    assertThat(sql().handle().createQuery("EXPLAIN " + Reads.NEXT_DUE).mapToMap().one())
+    assertThat(sql().handle().createQuery("EXPLAIN " + Queries.NEXT_DUE).mapToMap().one())
         .as("answered by one look at one end of the index")
         .containsEntry("extra", "Select tables optimized away");
   }

@@ -87,7 +87,7 @@ interface RaceTests extends SqlFixture {
       Function<Integer, Ledger> operator = i -> i % 2 == 0 ? ledger() : other;
       for (int n = 0; n < 15; n++) {
         int round = n;
-        Asking asking = Asking.named("r" + round).client("c" + round % 2);
+        RunBuilder asking = RunBuilder.named("r" + round).client("c" + round % 2);
         List<Acceptance> acceptances =
             together(
                 4,
@@ -165,7 +165,7 @@ interface RaceTests extends SqlFixture {
     SimpleMeterRegistry metrics = new SimpleMeterRegistry();
     Heard heard = new Heard();
     for (int i = 0; i < RUNS; i++) {
-      heard.runs.add(accepted(Asking.named("r" + i).client("c" + i % CLIENTS).maxAttempts(9)));
+      heard.runs.add(accepted(RunBuilder.named("r" + i).client("c" + i % CLIENTS).maxAttempts(9)));
     }
     int deadlocks = deadlocks();
     try (MySqlLedger other = open(sql().config(), metrics)) {
@@ -184,7 +184,7 @@ interface RaceTests extends SqlFixture {
       assertThat(heard.notes.get()).as("suspicions of a bound pod").isPositive();
       assertThat(heard.terminal).isNotEmpty();
       drain(heard);
-      assertThat(ledger().census().values()).containsOnly(0L);
+      assertThat(ledger().countByState().values()).containsOnly(0L);
       assertThat(heard.terminal.values())
           .hasSize(RUNS)
           .allSatisfy(run -> assertThat(load(run)).isEqualTo(run));
@@ -268,7 +268,7 @@ interface RaceTests extends SqlFixture {
   private void drain(Heard heard) {
     Random random = new Random(7);
     for (int i = 0;
-        i < 20 * RUNS && !ledger().census().values().stream().allMatch(n -> n == 0);
+        i < 20 * RUNS && !ledger().countByState().values().stream().allMatch(n -> n == 0);
         i++) {
       ledger()
           .heldFor(Reasons.NAMESPACE_MISSING, 100)
@@ -290,7 +290,7 @@ interface RaceTests extends SqlFixture {
       for (int round = 0; round < 10; round++) {
         List<Run> runs = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
-          Run run = accepted(Asking.named("r" + round + "-" + i).client("c" + i));
+          Run run = accepted(RunBuilder.named("r" + round + "-" + i).client("c" + i));
           sql()
               .handle()
               .execute(

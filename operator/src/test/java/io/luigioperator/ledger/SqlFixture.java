@@ -24,11 +24,11 @@ interface SqlFixture extends LedgerFixture {
           "openHeads",
           "nextDue",
           "liveAttempts",
-          "abandonedClaims",
+          "claimsOfSilentClusters",
           "attemptsByToken",
           "recordedObjects",
           "heldFor",
-          "census");
+          "countByState");
 
   Sql sql();
 

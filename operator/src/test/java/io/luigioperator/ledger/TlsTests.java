@@ -44,14 +44,14 @@ interface TlsTests extends SqlFixture {
 
   @Test
   default void aServerWithoutTlsIsRefusedInWords() {
-    try (Cable cable = Cable.hidingTls(server())) {
+    try (TcpProxy cable = TcpProxy.hidingTls(server())) {
       assertThatThrownBy(() -> open(sql().through(cable.port())))
           .isInstanceOf(LedgerUnavailable.class)
           .hasMessageContaining("MySQL at 127.0.0.1:" + cable.port())
           .hasMessageContaining(
               "never used in plain text, and sslMode is REQUIRED: switch TLS on in the server");
     }
-    try (Cable cable = Cable.to(server())) {
+    try (TcpProxy cable = TcpProxy.to(server())) {
       open(sql().through(cable.port()));
     }
   }

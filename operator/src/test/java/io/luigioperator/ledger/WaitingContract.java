@@ -26,11 +26,11 @@ interface WaitingContract extends LedgerFixture {
 
   @Test
   default void aWaitingRunIsCanceledAtOnce() {
-    Run ready = accepted(Asking.named("ready").client("a"));
-    Run own = accepted(Asking.named("own").withoutMutex());
-    Run held = accepted(Asking.named("held").client("b").desired(DesiredState.Held));
+    Run ready = accepted(RunBuilder.named("ready").client("a"));
+    Run own = accepted(RunBuilder.named("own").withoutMutex());
+    Run held = accepted(RunBuilder.named("held").client("b").desired(DesiredState.Held));
     Run delayed =
-        accepted(Asking.named("delayed").client("c").notBefore(ledger().now().plusSeconds(99)));
+        accepted(RunBuilder.named("delayed").client("c").notBefore(ledger().now().plusSeconds(99)));
     for (Run run : List.of(ready, own, held, delayed)) {
       Run canceled = ledger().cancel(run.key(), Reasons.DELETED, "gone").orElseThrow();
       assertThat(canceled.state()).isEqualTo(RunState.CANCELED);
@@ -47,7 +47,7 @@ interface WaitingContract extends LedgerFixture {
 
   @Test
   default void aLiveRunIsOnlyFlagged() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     Run flagged = ledger().cancel(run.key(), Reasons.CANCELED, "stop").orElseThrow();
     assertThat(flagged.state()).isEqualTo(RunState.ACTIVE);
@@ -60,7 +60,7 @@ interface WaitingContract extends LedgerFixture {
 
   @Test
   default void whatHasEndedOrIsUnknownStaysAsItIs() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Run done = finish(bound(run), Verdict.SUCCEEDED).orElseThrow();
     RunKey unknown = new RunKey("team-a", "unknown");
     for (RunKey key : List.of(run.key(), unknown)) {
@@ -73,9 +73,9 @@ interface WaitingContract extends LedgerFixture {
 
   @Test
   default void aHeldRunLeavesTheLineAndComesBackAtItsEnd() {
-    Run first = accepted(Asking.named("r1"));
+    Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
-    Run second = accepted(Asking.named("r2"));
+    Run second = accepted(RunBuilder.named("r2"));
     Run held = ledger().hold(first.key(), Reasons.NAMESPACE_MISSING, "gone").orElseThrow();
     assertThat(held.state()).isEqualTo(RunState.HELD);
     assertThat(held.standing().message()).isEqualTo("gone");
@@ -92,7 +92,7 @@ interface WaitingContract extends LedgerFixture {
 
   @Test
   default void aLiveRunIsNotHeld() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     claimed(run);
     assertThat(ledger().hold(run.key(), Reasons.INTERNAL_ERROR, "")).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.ACTIVE);
@@ -101,7 +101,7 @@ interface WaitingContract extends LedgerFixture {
   @Test
   default void releasedBeforeItsTimeItIsDelayed() {
     Instant later = ledger().now().plusSeconds(99);
-    Run run = accepted(Asking.named("r").notBefore(later));
+    Run run = accepted(RunBuilder.named("r").notBefore(later));
     ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
     assertThat(ledger().nextDue()).isEmpty();
     Run released = ledger().release(run.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
@@ -115,11 +115,11 @@ interface WaitingContract extends LedgerFixture {
   default void heldRunsAreListedByReasonOldestFirst() {
     List<Run> held = new ArrayList<>();
     for (String name : List.of("r1", "r2", "r3")) {
-      Run run = accepted(Asking.named(name));
+      Run run = accepted(RunBuilder.named(name));
       held.add(ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone").orElseThrow());
       pass(Duration.ofMillis(1));
     }
-    accepted(Asking.named("other").desired(DesiredState.Held));
+    accepted(RunBuilder.named("other").desired(DesiredState.Held));
     assertThat(ledger().heldFor(Reasons.NAMESPACE_MISSING, 10)).isEqualTo(held);
     assertThat(ledger().heldFor(Reasons.NAMESPACE_MISSING, 2)).isEqualTo(held.subList(0, 2));
     assertThat(ledger().heldFor(Reasons.INTERNAL_ERROR, 10)).isEmpty();
@@ -128,10 +128,10 @@ interface WaitingContract extends LedgerFixture {
   @Test
   default void aDelayedRunBecomesReadyWhenItsTimeHasCome() {
     Duration wait = Duration.ofMillis(300);
-    Attempt bound = bound(accepted(Asking.named("r")));
+    Attempt bound = bound(accepted(RunBuilder.named("r")));
     Run run = finish(bound, Verdict.TASK_FAILED, new RetryPolicy(wait, wait)).orElseThrow();
     Instant soon = run.times().notBefore().orElseThrow();
-    accepted(Asking.named("late").notBefore(soon.plusSeconds(999)));
+    accepted(RunBuilder.named("late").notBefore(soon.plusSeconds(999)));
     assertThat(run.state()).isEqualTo(RunState.DELAYED);
     List<Run> early = ledger().due(10);
     assertThat(early.isEmpty() || !ledger().now().isBefore(soon)).isTrue();
@@ -148,38 +148,39 @@ interface WaitingContract extends LedgerFixture {
   @Test
   default void aBatchOfDueRunsIsBounded() {
     for (int i = 0; i < 70; i++) {
-      Run run = accepted(Asking.named("r" + i).client("c" + i % 30));
+      Run run = accepted(RunBuilder.named("r" + i).client("c" + i % 30));
       finish(bound(run), Verdict.TASK_FAILED);
     }
-    assertThat(ledger().census().get(RunState.DELAYED)).isEqualTo(70);
+    assertThat(ledger().countByState().get(RunState.DELAYED)).isEqualTo(70);
     assertThat(ledger().due(3)).hasSize(3);
     assertThat(ledger().due(100)).hasSize(67);
-    assertThat(ledger().census().get(RunState.READY)).isEqualTo(70);
+    assertThat(ledger().countByState().get(RunState.READY)).isEqualTo(70);
     assertThat(heads()).hasSize(30);
   }
 
   @Test
   default void aWishToHoldIsKeptWhenTimeComes() {
-    Run run = accepted(Asking.named("r"));
+    Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     finish(bound, Verdict.TASK_FAILED);
-    ledger().amend(run.key(), CLUSTER, 2, Asking.named("r").desired(DesiredState.Held).amendment());
+    ledger()
+        .amend(run.key(), CLUSTER, 2, RunBuilder.named("r").desired(DesiredState.Held).amendment());
     assertThat(ledger().due(10)).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.HELD);
   }
 
   @Test
   default void whatDidNotStartInTimeFails() {
-    Run ready = accepted(Asking.named("ready").client("a").startDeadline(0));
+    Run ready = accepted(RunBuilder.named("ready").client("a").startDeadline(0));
     Run held =
-        accepted(Asking.named("held").client("b").startDeadline(0).desired(DesiredState.Held));
-    Run own = accepted(Asking.named("own").withoutMutex().startDeadline(0));
-    Run inTime = accepted(Asking.named("inTime").client("c").startDeadline(3600));
-    Run patient = accepted(Asking.named("patient").client("d"));
-    Run claimed = accepted(Asking.named("claimed").client("e"));
+        accepted(RunBuilder.named("held").client("b").startDeadline(0).desired(DesiredState.Held));
+    Run own = accepted(RunBuilder.named("own").withoutMutex().startDeadline(0));
+    Run inTime = accepted(RunBuilder.named("inTime").client("c").startDeadline(3600));
+    Run patient = accepted(RunBuilder.named("patient").client("d"));
+    Run claimed = accepted(RunBuilder.named("claimed").client("e"));
     claimed(claimed);
     isLateFromNowOn(claimed);
-    Run retried = accepted(Asking.named("retried").client("f"));
+    Run retried = accepted(RunBuilder.named("retried").client("f"));
     Attempt once = claimed(retried);
     isLateFromNowOn(retried);
     finish(bound(once), Verdict.DEADLINE);
@@ -206,7 +207,7 @@ interface WaitingContract extends LedgerFixture {
 
   @Test
   default void aPurgedRunKeepsNameHashAndOutcome() {
-    Asking asking = Asking.named("r");
+    RunBuilder asking = RunBuilder.named("r");
     Run done = finish(bound(accepted(asking)), Verdict.SUCCEEDED).orElseThrow();
     pass(Duration.ofMillis(1));
     assertThat(ledger().purge(done.times().finishedAt().orElseThrow(), 10)).isZero();
@@ -226,11 +227,11 @@ interface WaitingContract extends LedgerFixture {
 
   @Test
   default void onlyWhatHasEndedIsPurgedAndNotMoreThanAsked() {
-    Run live = accepted(Asking.named("live").client("live"));
+    Run live = accepted(RunBuilder.named("live").client("live"));
     Attempt bound = bound(live);
-    Run ready = accepted(Asking.named("ready").client("ready"));
+    Run ready = accepted(RunBuilder.named("ready").client("ready"));
     for (int i = 0; i < 3; i++) {
-      Run run = accepted(Asking.named("r" + i).client("c" + i));
+      Run run = accepted(RunBuilder.named("r" + i).client("c" + i));
       ledger().cancel(run.key(), Reasons.CANCELED, "");
     }
     pass(Duration.ofMillis(1));
@@ -243,11 +244,11 @@ interface WaitingContract extends LedgerFixture {
 
   @Test
   default void fencesGrowOverAPurge() {
-    Attempt before = bound(accepted(Asking.named("r1")));
+    Attempt before = bound(accepted(RunBuilder.named("r1")));
     finish(before, Verdict.SUCCEEDED);
     pass(Duration.ofMillis(1));
     assertThat(ledger().purge(ledger().now(), 10)).isEqualTo(1);
-    assertThat(claimed(accepted(Asking.named("r2"))).ref().fence())
+    assertThat(claimed(accepted(RunBuilder.named("r2"))).ref().fence())
         .isGreaterThan(before.ref().fence());
   }
 }

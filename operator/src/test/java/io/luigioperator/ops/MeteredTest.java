@@ -26,9 +26,9 @@ class MeteredTest {
             return Instant.EPOCH;
           },
           Ageing.DEFAULT);
-  private final Metrics metrics = new Metrics(new Build("1", "c"));
+  private final Metrics metrics = new Metrics(new BuildInfo("1", "c"));
   private final Ledger ledger =
-      new Metered(metrics, new RunMeters(metrics, () -> 0L)).ledger(store);
+      new Metered(metrics, new RunMetrics(metrics, () -> 0L)).ledger(store);
 
   private void assertCalls(String call, String outcome, int count) {
     assertThat(metrics.scrape().lines())

@@ -27,19 +27,19 @@ class OpsServerTest {
         () -> "luigi_operator_leader 1\n");
   }
 
-  private static Probe.Result get(OpsServer server, String path) {
-    return Probe.get("http://127.0.0.1:" + server.port() + path);
+  private static HttpProbe.Result get(OpsServer server, String path) {
+    return HttpProbe.get("http://127.0.0.1:" + server.port() + path);
   }
 
   @Test
   void readinessAndLivenessNameWhatIsNotInOrder() throws IOException {
     try (OpsServer server = server()) {
-      assertThat(get(server, "/readyz")).isEqualTo(new Probe.Result(true, "HTTP 200: ok"));
+      assertThat(get(server, "/readyz")).isEqualTo(new HttpProbe.Result(true, "HTTP 200: ok"));
       assertThat(get(server, "/livez").ok()).isTrue();
 
       ledger.set(Optional.of("MySQL does not answer"));
       assertThat(get(server, "/readyz"))
-          .isEqualTo(new Probe.Result(false, "HTTP 503: ledger: MySQL does not answer"));
+          .isEqualTo(new HttpProbe.Result(false, "HTTP 503: ledger: MySQL does not answer"));
       assertThat(get(server, "/livez").ok()).isTrue();
 
       sweep.set(Optional.of("last came round 200 s ago"));
@@ -96,8 +96,8 @@ class OpsServerTest {
     OpsServer server = server();
     int port = server.port();
     server.close();
-    assertThat(Probe.get("http://127.0.0.1:" + port + "/livez").ok()).isFalse();
-    assertThat(Probe.get("not a url").ok()).isFalse();
+    assertThat(HttpProbe.get("http://127.0.0.1:" + port + "/livez").ok()).isFalse();
+    assertThat(HttpProbe.get("not a url").ok()).isFalse();
     try (ServerSocket again = new ServerSocket(port)) {
       assertThat(again.isBound()).isTrue();
     }

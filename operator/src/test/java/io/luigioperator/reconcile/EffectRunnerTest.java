@@ -8,12 +8,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
-import io.luigioperator.Scene;
+import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.KubeUnavailable;
-import io.luigioperator.reconcile.EffectRunner.Aftermath;
+import io.luigioperator.reconcile.EffectRunner.EffectResult;
 import io.luigioperator.run.Effect;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.FailureCause;
@@ -31,41 +31,47 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** One effect as a table: what the API server answers, and what the ledger says afterwards. */
 class EffectRunnerTest {
-  private static final Aftermath NOTHING = new Aftermath.Nothing();
-  private static final Aftermath ROOM_CHANGED = new Aftermath.RoomChanged();
-  private static final Aftermath PATIENCE = new Aftermath.Patience();
+  private static final EffectResult NOTHING = new EffectResult.Done();
+  private static final EffectResult ADMISSION_NEEDED = new EffectResult.AdmissionNeeded();
+  private static final EffectResult PATIENCE = new EffectResult.StillWaiting();
 
-  private final Scene scene = new Scene();
+  private final OperatorFixture scene = new OperatorFixture();
 
-  private Aftermath run(Effect effect) {
+  private EffectResult run(Effect effect) {
     RunSnapshot s =
-        new Gatherer(scene.ledger, scene.kube, Scene.HERE)
-            .gather(Scene.key("a"), Freshness.CACHED, Optional.empty());
-    return new EffectRunner(scene.ledger, scene.kube, Scene.HERE).run(effect, s);
+        new SnapshotReader(scene.ledger, scene.kube, OperatorFixture.HERE)
+            .read(OperatorFixture.key("a"), Freshness.CACHED, Optional.empty());
+    return new EffectRunner(scene.ledger, scene.kube, OperatorFixture.HERE).run(effect, s);
   }
 
   // ---- the Job, and the pod that does not come
 
-  private static final Function<Scene, Effect> CREATE_JOB =
+  private static final Function<OperatorFixture, Effect> CREATE_JOB =
       s -> new Effect.CreateJob(s.attempt("a"));
-  private static final Function<Scene, Effect> PROBE =
+  private static final Function<OperatorFixture, Effect> PROBE =
       s -> new Effect.DiagnoseMissingPod(s.attempt("a").ref());
 
-  private static Consumer<Scene> creation(JobCreation answer) {
+  private static Consumer<OperatorFixture> creation(JobCreation answer) {
     return s -> s.kube.jobCreation = Optional.of(answer);
   }
 
-  private static Consumer<Scene> dryRun(DryRunResult answer) {
+  private static Consumer<OperatorFixture> dryRun(DryRunResult answer) {
     return s -> s.kube.dryRun = answer;
   }
 
   private static ObservedJob job(String token) {
-    return new ObservedJob("data", "a-a1", "job-a", token, Scene.T0, false);
+    return new ObservedJob("data", "a-a1", "job-a", token, OperatorFixture.T0, false);
   }
 
   static Stream<Arguments> launches() {
     return Stream.of(
-        arguments("a Job is made", (Consumer<Scene>) s -> {}, CREATE_JOB, "ACTIVE", "", NOTHING),
+        arguments(
+            "a Job is made",
+            (Consumer<OperatorFixture>) s -> {},
+            CREATE_JOB,
+            "ACTIVE",
+            "",
+            NOTHING),
         arguments(
             "our Job is there already",
             creation(new JobCreation.Exists(job("token-a"))),
@@ -79,14 +85,14 @@ class EffectRunnerTest {
             CREATE_JOB,
             "DELAYED BackingOff",
             "JobNameTaken: a Job a-a1 that is not this attempt's is in the way; delete it",
-            ROOM_CHANGED),
+            ADMISSION_NEEDED),
         arguments(
             "a Job is refused",
             creation(new JobCreation.Refused("jobs.batch is forbidden")),
             CREATE_JOB,
             "DELAYED BackingOff",
             "LaunchRefused: jobs.batch is forbidden",
-            ROOM_CHANGED),
+            ADMISSION_NEEDED),
         arguments(
             "no pod, and it would be allowed",
             dryRun(new DryRunResult.Allowed()),
@@ -100,28 +106,28 @@ class EffectRunnerTest {
             PROBE,
             "DELAYED BackingOff",
             "LaunchRefused: exceeded quota: pods",
-            ROOM_CHANGED),
+            ADMISSION_NEEDED),
         arguments(
             "no pod, and it is refused for good",
             dryRun(new DryRunResult.Refused("violates PodSecurity", true)),
             PROBE,
             "DELAYED BackingOff",
             "LaunchRefused: violates PodSecurity",
-            ROOM_CHANGED));
+            ADMISSION_NEEDED));
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("launches")
   void aClaimIsGivenUpOnlyWhenTheServerRefuses(
       String situation,
-      Consumer<Scene> given,
-      Function<Scene, Effect> effect,
+      Consumer<OperatorFixture> given,
+      Function<OperatorFixture, Effect> effect,
       String standing,
       String words,
-      Aftermath expected) {
+      EffectResult expected) {
     scene.accepted("a").claimed("a");
     given.accept(scene);
-    Aftermath aftermath = run(effect.apply(scene));
+    EffectResult aftermath = run(effect.apply(scene));
     assertThat(scene.standing("a")).isEqualTo(standing);
     assertThat(scene.attempt("a").end().map(e -> e.reason() + ": " + e.message()).orElse(""))
         .isEqualTo(words);
@@ -171,38 +177,43 @@ class EffectRunnerTest {
   }
 
   private static Arguments end(
-      String situation, Consumer<Scene> given, EndCause cause, String standing) {
+      String situation, Consumer<OperatorFixture> given, EndCause cause, String standing) {
     return arguments(situation, given, cause, standing);
   }
 
   @ParameterizedTest(name = "{0}: {2}")
   @MethodSource("ends")
   void theObjectIsLookedAtBeforeARetry(
-      String situation, Consumer<Scene> given, EndCause cause, String standing) {
+      String situation, Consumer<OperatorFixture> given, EndCause cause, String standing) {
     scene.accepted("a").bound("a").opened("a");
     given.accept(scene);
-    Aftermath aftermath =
-        run(new Effect.Finish(scene.attempt("a").ref(), "pod-a", Scene.ending(cause)));
+    EffectResult aftermath =
+        run(new Effect.Finish(scene.attempt("a").ref(), "pod-a", OperatorFixture.ending(cause)));
     assertThat(scene.standing("a")).isEqualTo(standing);
-    assertThat(aftermath).isEqualTo(ROOM_CHANGED);
+    assertThat(aftermath).isEqualTo(ADMISSION_NEEDED);
   }
 
   @Test
   void whoHasNoObjectHereIsTriedAgainWithoutALook() {
     scene.acceptedElsewhere("a").bound("a").opened("a");
-    run(new Effect.Finish(scene.attempt("a").ref(), "pod-a", Scene.ending(Verdict.TASK_FAILED)));
+    run(
+        new Effect.Finish(
+            scene.attempt("a").ref(), "pod-a", OperatorFixture.ending(Verdict.TASK_FAILED)));
     assertThat(scene.standing("a")).isEqualTo("DELAYED BackingOff");
   }
 
   @Test
   void whatCannotBeLookedAtEndsNothingButASuccess() {
     scene.accepted("a").bound("a").opened("a");
-    scene.kube.unreadable.put(Scene.key("a"), new KubeUnavailable("no answer"));
+    scene.kube.unreadable.put(OperatorFixture.key("a"), new KubeUnavailable("no answer"));
     Effect.Finish failed =
-        new Effect.Finish(scene.attempt("a").ref(), "pod-a", Scene.ending(Verdict.TASK_FAILED));
+        new Effect.Finish(
+            scene.attempt("a").ref(), "pod-a", OperatorFixture.ending(Verdict.TASK_FAILED));
     assertThatThrownBy(() -> run(failed)).isInstanceOf(KubeUnavailable.class);
     assertThat(scene.standing("a")).isEqualTo("ACTIVE");
-    run(new Effect.Finish(scene.attempt("a").ref(), "pod-a", Scene.ending(Verdict.SUCCEEDED)));
+    run(
+        new Effect.Finish(
+            scene.attempt("a").ref(), "pod-a", OperatorFixture.ending(Verdict.SUCCEEDED)));
     assertThat(scene.standing("a")).isEqualTo("SUCCEEDED Completed");
   }
 
@@ -210,16 +221,16 @@ class EffectRunnerTest {
 
   static Stream<Arguments> answers() {
     return Stream.of(
-        arguments(new DryRunResult.Allowed(), new Aftermath.PodAccepted()),
-        arguments(new DryRunResult.Refused("quota", false), new Aftermath.PodAccepted()),
+        arguments(new DryRunResult.Allowed(), new EffectResult.PodAccepted()),
+        arguments(new DryRunResult.Refused("quota", false), new EffectResult.PodAccepted()),
         arguments(
             new DryRunResult.Refused("no nodeName", true),
-            new Aftermath.PodRefused("no nodeName")));
+            new EffectResult.PodRefused("no nodeName")));
   }
 
   @ParameterizedTest
   @MethodSource("answers")
-  void aPodIsRefusedOnlyForGood(DryRunResult answer, Aftermath expected) {
+  void aPodIsRefusedOnlyForGood(DryRunResult answer, EffectResult expected) {
     scene.kube.dryRun = answer;
     scene.accepted("a");
     assertThat(run(new Effect.DryRunPod(scene.run("a").origin().request()))).isEqualTo(expected);
@@ -228,19 +239,19 @@ class EffectRunnerTest {
   static Stream<Arguments> requests() {
     return Stream.of(
         arguments(
-            (Function<Scene, Effect>) s -> new Effect.OpenGate(s.kube.pods.getFirst()),
+            (Function<OperatorFixture, Effect>) s -> new Effect.OpenGate(s.kube.pods.getFirst()),
             "open pod-a"),
         arguments(
-            (Function<Scene, Effect>) s -> new Effect.StopPod(s.kube.pods.getFirst()),
+            (Function<OperatorFixture, Effect>) s -> new Effect.StopPod(s.kube.pods.getFirst()),
             "delete pod pod-a"),
         arguments(
-            (Function<Scene, Effect>) s -> new Effect.DeleteObject("uid-a"),
+            (Function<OperatorFixture, Effect>) s -> new Effect.DeleteObject("uid-a"),
             "delete PipelineRun a uid-a"));
   }
 
   @ParameterizedTest(name = "{1}")
   @MethodSource("requests")
-  void requestsNameTheUid(Function<Scene, Effect> effect, String expected) {
+  void requestsNameTheUid(Function<OperatorFixture, Effect> effect, String expected) {
     scene.accepted("a").bound("a");
     assertThat(run(effect.apply(scene))).isEqualTo(NOTHING);
     assertThat(scene.kube.changes).containsExactly(expected);
@@ -256,7 +267,7 @@ class EffectRunnerTest {
     run(new Effect.RecordNode(scene.attempt("a").ref(), "pod-a", "n1"));
     assertThat(scene.attempt("a").node()).contains("n1");
     run(new Effect.MarkPodMissing(scene.attempt("a").ref(), "pod-a"));
-    assertThat(scene.attempt("a").missingSince()).contains(Scene.T0);
+    assertThat(scene.attempt("a").missingSince()).contains(OperatorFixture.T0);
     run(new Effect.ClearPodMissing(scene.attempt("a").ref(), "pod-a"));
     assertThat(scene.attempt("a").missingSince()).isEmpty();
     run(

@@ -4,11 +4,11 @@
  */
 package io.luigioperator.reconcile;
 
-import static io.luigioperator.Scene.RETENTION;
+import static io.luigioperator.OperatorFixture.RETENTION;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
-import io.luigioperator.Scene;
+import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.RunRecord;
@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** One pass as a table: what was left behind, and what becomes of it. */
 class SweepTest {
-  private final Scene scene = new Scene();
+  private final OperatorFixture scene = new OperatorFixture();
   private final List<RunKey> woken = new ArrayList<>();
   private final Sweep sweep = scene.sweep(woken::add);
 
@@ -43,7 +43,7 @@ class SweepTest {
     return sweep.pass();
   }
 
-  private static Arguments row(String situation, Consumer<Scene> given, String expected) {
+  private static Arguments row(String situation, Consumer<OperatorFixture> given, String expected) {
     return arguments(situation, given, expected);
   }
 
@@ -115,25 +115,25 @@ class SweepTest {
         row("held by a person", s -> held(s, Reasons.HELD), "HELD Held"));
   }
 
-  private static void rebuilt(Scene s) {
-    s.ledger.heartbeat(Scene.HERE, s.kube.identity);
+  private static void rebuilt(OperatorFixture s) {
+    s.ledger.heartbeat(OperatorFixture.HERE, s.kube.identity);
     s.kube.identity = "uid-of-another";
   }
 
-  private static Scene held(Scene s, String reason) {
-    s.ledger.hold(Scene.key("a"), reason, "as the test wants").orElseThrow();
+  private static OperatorFixture held(OperatorFixture s, String reason) {
+    s.ledger.hold(OperatorFixture.key("a"), reason, "as the test wants").orElseThrow();
     return s;
   }
 
   /** So many objects are gone that nobody believes it. */
-  private static Scene massacre(Scene s) {
+  private static OperatorFixture massacre(OperatorFixture s) {
     IntStream.range(0, 11).forEach(i -> s.accepted("b" + i).gone("b" + i));
     return s;
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("runs")
-  void whatBecomesOfARun(String situation, Consumer<Scene> given, String expected) {
+  void whatBecomesOfARun(String situation, Consumer<OperatorFixture> given, String expected) {
     scene.accepted("a");
     given.accept(scene);
     passAt(secs(30));
@@ -164,9 +164,13 @@ class SweepTest {
   void theObjectThatCameBackIsTheOneOnRecord() {
     held(massacre(scene.accepted("a")).present("a", "uid-2"), Reasons.DELETION_UNCONFIRMED);
     passAt(secs(30));
-    assertThat(scene.ledger.load(Scene.key("a"), Scene.HERE).flatMap(RunRecord::object))
+    assertThat(
+            scene
+                .ledger
+                .load(OperatorFixture.key("a"), OperatorFixture.HERE)
+                .flatMap(RunRecord::object))
         .hasValueSatisfying(o -> assertThat(o.uid()).isEqualTo("uid-2"));
-    assertThat(woken).containsExactly(Scene.key("a"));
+    assertThat(woken).containsExactly(OperatorFixture.key("a"));
   }
 
   // ---- other clusters
@@ -175,22 +179,25 @@ class SweepTest {
     return Stream.of(
         arguments(
             "claimed, heard of lately",
-            (Consumer<Scene>) s -> s.claimedBy("there", "a"),
+            (Consumer<OperatorFixture>) s -> s.claimedBy("there", "a"),
             59,
             "ACTIVE"),
         arguments(
             "claimed, silent",
-            (Consumer<Scene>) s -> s.claimedBy("there", "a"),
+            (Consumer<OperatorFixture>) s -> s.claimedBy("there", "a"),
             60,
             "DELAYED BackingOff"),
         arguments(
-            "bound, silent", (Consumer<Scene>) s -> s.boundBy("there", "a"), 100_000, "ACTIVE"));
+            "bound, silent",
+            (Consumer<OperatorFixture>) s -> s.boundBy("there", "a"),
+            100_000,
+            "ACTIVE"));
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("claimsOfAnother")
   void claimsOfASilentClusterAreGivenUp(
-      String situation, Consumer<Scene> given, long silence, String expected) {
+      String situation, Consumer<OperatorFixture> given, long silence, String expected) {
     scene.accepted("a");
     scene.ledger.heartbeat("there", "uid-of-there");
     given.accept(scene);
@@ -212,7 +219,7 @@ class SweepTest {
     passAt(secs(60));
     assertThat(scene.standing("due")).isEqualTo("READY");
     assertThat(scene.standing("late")).isEqualTo("FAILED StartDeadlineExceeded");
-    assertThat(woken).containsExactly(Scene.key("due"), Scene.key("late"));
+    assertThat(woken).containsExactly(OperatorFixture.key("due"), OperatorFixture.key("late"));
   }
 
   @Test
@@ -228,18 +235,22 @@ class SweepTest {
     return Stream.of(
         arguments(
             "a Job of nobody",
-            (Consumer<Scene>) s -> s.job("x", "token-x"),
+            (Consumer<OperatorFixture>) s -> s.job("x", "token-x"),
             300,
             "delete Job job-x"),
-        arguments("a young Job of nobody", (Consumer<Scene>) s -> s.job("x", "token-x"), 299, ""),
+        arguments(
+            "a young Job of nobody",
+            (Consumer<OperatorFixture>) s -> s.job("x", "token-x"),
+            299,
+            ""),
         arguments(
             "a Job without a token",
-            (Consumer<Scene>) s -> s.job("x", ""),
+            (Consumer<OperatorFixture>) s -> s.job("x", ""),
             300,
             "delete Job job-x"),
         arguments(
             "a second Job of a bound attempt",
-            (Consumer<Scene>)
+            (Consumer<OperatorFixture>)
                 s -> {
                   s.accepted("a").bound("a").opened("a");
                   ObservedJob job = s.kube.jobs.getFirst();
@@ -251,35 +262,39 @@ class SweepTest {
             "delete Job job-2"),
         arguments(
             "the Job of a claimed attempt",
-            (Consumer<Scene>) s -> s.accepted("a").claimed("a").job("a", "token-a"),
+            (Consumer<OperatorFixture>) s -> s.accepted("a").claimed("a").job("a", "token-a"),
             301,
             ""),
         arguments(
-            "a gated pod without a Job", (Consumer<Scene>) s -> s.pod("p", "x"), 0, "delete pod p"),
+            "a gated pod without a Job",
+            (Consumer<OperatorFixture>) s -> s.pod("p", "x"),
+            0,
+            "delete pod p"),
         arguments(
             "a gated pod whose attempt has ended",
-            (Consumer<Scene>) s -> s.accepted("a").ended("a", Verdict.TASK_FAILED).pod("p", "a"),
+            (Consumer<OperatorFixture>)
+                s -> s.accepted("a").ended("a", Verdict.TASK_FAILED).pod("p", "a"),
             0,
             "delete pod pod-a, delete pod p"),
         arguments(
             "a second gated pod of a live attempt",
-            (Consumer<Scene>) s -> s.accepted("a").bound("a").opened("a").pod("p", "a"),
+            (Consumer<OperatorFixture>) s -> s.accepted("a").bound("a").opened("a").pod("p", "a"),
             0,
             ""),
         arguments(
             "an open pod of nobody",
-            (Consumer<Scene>) s -> s.job("x", "token-x").pod("pod-x", "x").opened("x"),
+            (Consumer<OperatorFixture>) s -> s.job("x", "token-x").pod("pod-x", "x").opened("x"),
             0,
             "delete pod pod-x"),
         arguments(
             "an open pod of nobody, on its way out",
-            (Consumer<Scene>)
+            (Consumer<OperatorFixture>)
                 s -> s.job("x", "token-x").pod("pod-x", "x").opened("x").terminating("x"),
             0,
             ""),
         arguments(
             "an open pod of nobody that has ended",
-            (Consumer<Scene>)
+            (Consumer<OperatorFixture>)
                 s -> s.job("x", "token-x").pod("pod-x", "x").terminal("x", Verdict.SUCCEEDED),
             0,
             ""));
@@ -287,7 +302,8 @@ class SweepTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("leftovers")
-  void whatBelongsToNobodyGoes(String what, Consumer<Scene> given, long age, String expected) {
+  void whatBelongsToNobodyGoes(
+      String what, Consumer<OperatorFixture> given, long age, String expected) {
     given.accept(scene);
     passAt(secs(age));
     assertThat(String.join(", ", scene.kube.changes)).isEqualTo(expected);
@@ -314,12 +330,12 @@ class SweepTest {
   @Test
   void requestsStayAsLongAsTheHistoryAndTheOutcomeForEver() {
     scene.accepted("good").ended("good", Verdict.SUCCEEDED);
-    RunKey key = Scene.key("good");
+    RunKey key = OperatorFixture.key("good");
 
     passAt(RETENTION.history().minusSeconds(1));
-    assertThat(scene.ledger.load(key, Scene.HERE).orElseThrow().attempts()).hasSize(1);
+    assertThat(scene.ledger.load(key, OperatorFixture.HERE).orElseThrow().attempts()).hasSize(1);
     passAt(RETENTION.history().plusSeconds(1));
-    assertThat(scene.ledger.load(key, Scene.HERE).orElseThrow().attempts()).isEmpty();
+    assertThat(scene.ledger.load(key, OperatorFixture.HERE).orElseThrow().attempts()).isEmpty();
     assertThat(scene.standing("good")).isEqualTo("SUCCEEDED Completed");
   }
 

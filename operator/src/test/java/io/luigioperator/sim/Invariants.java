@@ -34,7 +34,8 @@ import java.util.function.Supplier;
  *   <li>capacity: no more attempts than slots
  * </ul>
  *
- * I10, no hot loop, is an alarm of the product ({@link SimLog}) and a bound in {@link Peace}.
+ * I10, no hot loop, is an alarm of the product ({@link SimLog}) and a bound in {@link
+ * CalmScenario}.
  */
 final class Invariants {
 

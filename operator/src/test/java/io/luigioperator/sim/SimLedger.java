@@ -135,7 +135,7 @@ public final class SimLedger implements Ledger {
   }
 
   @Override
-  public boolean adopt(String clusterId, String identity, Duration silence) {
+  public boolean takeOver(String clusterId, String identity, Duration silence) {
     Cluster known = clusters.get(clusterId);
     if (known == null || now().isBefore(known.seenAt().plus(silence))) {
       return known != null && known.identity().equals(identity);
@@ -440,7 +440,7 @@ public final class SimLedger implements Ledger {
   }
 
   @Override
-  public List<Attempt> abandonedClaims(Duration silence, int limit) {
+  public List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
     return allAttempts().stream()
         .filter(a -> a.state() == AttemptState.CLAIMED)
         .filter(
@@ -482,7 +482,7 @@ public final class SimLedger implements Ledger {
   }
 
   @Override
-  public Map<RunState, Long> census() {
+  public Map<RunState, Long> countByState() {
     Map<RunState, Long> census = new EnumMap<>(RunState.class);
     for (RunState state : RunState.values()) {
       if (!state.isTerminal()) {

@@ -8,7 +8,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.UnsynchronizedAppenderBase;
-import io.luigioperator.reconcile.RunDriver;
+import io.luigioperator.reconcile.RunReconciler;
 import java.util.Set;
 import org.slf4j.LoggerFactory;
 
@@ -20,12 +20,12 @@ import org.slf4j.LoggerFactory;
 final class SimLog extends UnsynchronizedAppenderBase<ILoggingEvent> {
 
   private static final Logger PRODUCT = (Logger) LoggerFactory.getLogger("io.luigioperator");
-  private static final Logger DRIVER = (Logger) LoggerFactory.getLogger(RunDriver.class);
+  private static final Logger DRIVER = (Logger) LoggerFactory.getLogger(RunReconciler.class);
 
   /** Alarms about what the stories do on purpose. */
   private static final Set<String> DESERVED = Set.of("object refused");
 
-  private final ThreadLocal<Tally> tally = new ThreadLocal<>();
+  private final ThreadLocal<FaultCounts> tally = new ThreadLocal<>();
 
   /** From now on nothing of the product is printed: every fault of every story would be told. */
   static SimLog listening() {
@@ -47,7 +47,7 @@ final class SimLog extends UnsynchronizedAppenderBase<ILoggingEvent> {
   }
 
   /** What is said on this thread is about the story with this tally. */
-  void listenFor(Tally story) {
+  void listenFor(FaultCounts story) {
     tally.set(story);
   }
 

@@ -35,8 +35,9 @@ class SimulationTest {
   /** One of so many seeds must notice a mutant. */
   private static final int MOST_SEEDS_OF_A_MUTANT = 5000;
 
-  /** Methods of the doors that no story calls, and why. */
-  private static final Map<String, String> NEVER_CALLED = Map.of("census", "only metrics ask");
+  /** Methods of the clients that no story calls, and why. */
+  private static final Map<String, String> NEVER_CALLED =
+      Map.of("countByState", "only metrics ask");
 
   /** Effects that a story without faults has no cause for. */
   private static final Set<String> ONLY_IN_STORMS =
@@ -56,7 +57,7 @@ class SimulationTest {
 
   @Test
   void noStormBreaksAnInvariant() {
-    Tally all = told(SEEDS, seed -> new Storm(seed, Mutant.NONE));
+    FaultCounts all = told(SEEDS, seed -> new FaultScenario(seed, Mutant.NONE));
 
     System.out.printf("%d storms%n%s%n", SEEDS, all);
     if (SEEDS >= ENOUGH_TO_HOLD_EVERYTHING) {
@@ -73,7 +74,7 @@ class SimulationTest {
   @Test
   void withoutFaultsNothingWaitsForASweep() {
     int seeds = Math.max(1, SEEDS / 5);
-    Tally all = told(seeds, seed -> Peace.undisturbed(seed, Mutant.NONE));
+    FaultCounts all = told(seeds, seed -> CalmScenario.undisturbed(seed, Mutant.NONE));
 
     System.out.printf("%d times peace%n%s%n", seeds, all);
     if (SEEDS >= ENOUGH_TO_HOLD_EVERYTHING) {
@@ -87,45 +88,45 @@ class SimulationTest {
 
   @Test
   void aMutexFreedWhileThePodStillTerminatesIsCaught() {
-    caught(Mutant.ENDS_EARLY, "I1: ", Storm::new);
+    caught(Mutant.ENDS_EARLY, "I1: ", FaultScenario::new);
   }
 
   @Test
   void aGateOpenedByNameIsCaught() {
-    caught(Mutant.OPENS_BY_NAME, "I2: ", Storm::new);
+    caught(Mutant.OPENS_BY_NAME, "I2: ", FaultScenario::new);
   }
 
   @Test
   void aBindWithoutCompareAndSetIsCaught() {
-    caught(Mutant.BINDS_BLINDLY, "I2: ", Storm::new);
+    caught(Mutant.BINDS_BLINDLY, "I2: ", FaultScenario::new);
   }
 
   @Test
   void aSilentNodeTakenForADeadOneIsCaught() {
-    caught(Mutant.HOLDS_NOTHING, "I1: ", Storm::new);
+    caught(Mutant.HOLDS_NOTHING, "I1: ", FaultScenario::new);
   }
 
   @Test
   void moreAttemptsThanSlotsAreCaught() {
-    caught(Mutant.OVERBOOKS, "capacity: ", Storm::new);
-    caught(Mutant.OVERBOOKS, "capacity: ", Peace::undisturbed);
+    caught(Mutant.OVERBOOKS, "capacity: ", FaultScenario::new);
+    caught(Mutant.OVERBOOKS, "capacity: ", CalmScenario::undisturbed);
   }
 
   @Test
   void aSignalThatNobodyHearsIsCaught() {
-    caught(Mutant.DEAF_TO_ROOM, "left undone: claim", Peace::undisturbed);
+    caught(Mutant.DEAF_TO_ROOM, "left undone: claim", CalmScenario::undisturbed);
   }
 
   // ---- telling stories
 
-  private static Tally told(int seeds, LongFunction<Story> story) {
+  private static FaultCounts told(int seeds, LongFunction<Scenario> story) {
     return LongStream.range(FIRST, FIRST + seeds)
         .parallel()
         .mapToObj(seed -> told(seed, story.apply(seed)))
-        .collect(Tally::new, Tally::add, Tally::add);
+        .collect(FaultCounts::new, FaultCounts::add, FaultCounts::add);
   }
 
-  private static Tally told(long seed, Story story) {
+  private static FaultCounts told(long seed, Scenario story) {
     try {
       play(story);
     } catch (AssertionError | RuntimeException e) {
@@ -135,13 +136,13 @@ class SimulationTest {
     return story.tally();
   }
 
-  private static void play(Story story) {
+  private static void play(Scenario story) {
     log.listenFor(story.tally());
     story.play();
   }
 
   private interface Teller {
-    Story story(long seed, Mutant mutant);
+    Scenario story(long seed, Mutant mutant);
   }
 
   /** Some seed must be caught by this very invariant; others may be caught by others before. */
@@ -156,7 +157,7 @@ class SimulationTest {
     assertThat(verdict).startsWith(invariant);
   }
 
-  private static String verdictOn(Story story) {
+  private static String verdictOn(Scenario story) {
     try {
       play(story);
       return "";

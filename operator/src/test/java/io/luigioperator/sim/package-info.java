@@ -4,9 +4,9 @@
  */
 /**
  * The launch protocol against an adversary, one thread and one seed a story. {@link
- * io.luigioperator.sim.Storm}: operators that are killed at any call, requests that are lost, late
- * or doubled, all that befalls clusters. {@link io.luigioperator.sim.Peace}: no fault and no sweep.
- * What must hold is in {@link io.luigioperator.sim.Invariants}.
+ * io.luigioperator.sim.FaultScenario}: operators that are killed at any call, requests that are
+ * lost, late or doubled, all that befalls clusters. {@link io.luigioperator.sim.CalmScenario}: no
+ * fault and no sweep. What must hold is in {@link io.luigioperator.sim.Invariants}.
  */
 @NullMarked
 package io.luigioperator.sim;

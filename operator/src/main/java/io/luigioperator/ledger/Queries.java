@@ -1,0 +1,323 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import io.luigioperator.ledger.Ledger.Head;
+import io.luigioperator.ledger.Ledger.RecordedObject;
+import io.luigioperator.ledger.Ledger.RunRecord;
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Gatherers;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * What only looks; each is one statement, so that what it shows was true together, but for a list
+ * of tokens that is too long for one.
+ */
+final class Queries {
+
+  private static final int ATTEMPTS_SHOWN = 10;
+  private static final int TOKENS_AT_ONCE = 500;
+
+  private final Transactions transactions;
+
+  Queries(Transactions transactions) {
+    this.transactions = transactions;
+  }
+
+  Instant now() {
+    return transactions.read("what time it is", Queries::now);
+  }
+
+  static Instant now(Handle h) {
+    return h.createQuery("SELECT UTC_TIMESTAMP(6)").mapTo(Instant.class).one();
+  }
+
+  Optional<Run> run(RunKey key) {
+    return transactions.read("what run %s is".formatted(key), h -> run(h, key));
+  }
+
+  static Optional<Run> run(Handle h, RunKey key) {
+    return h.createQuery("SELECT " + Rows.RUN_COLUMNS + " FROM run r WHERE r.run_id = :id")
+        .bind("id", key.id())
+        .map((rs, ctx) -> Rows.run(rs))
+        .findOne();
+  }
+
+  /** Id of the READY run of a key that is next. */
+  static Optional<String> headOf(Handle h, AdmitKey key) {
+    return h.createQuery(
+            """
+            SELECT run_id FROM run WHERE admit_key = :key AND state = 'READY'
+            ORDER BY admit_at, run_id LIMIT 1
+            """)
+        .bind("key", key.value())
+        .mapTo(String.class)
+        .findOne();
+  }
+
+  /** How many other attempts of the run have ended with this reason. */
+  static int endedWith(Handle h, Attempt attempt, String reason) {
+    return h.createQuery(
+            """
+            SELECT COUNT(*) FROM attempt
+            WHERE run_id = :id AND number <> :number AND state = 'ENDED' AND reason = :reason
+            """)
+        .bind("id", attempt.run().id())
+        .bind("number", attempt.number())
+        .bind("reason", reason)
+        .mapTo(Integer.class)
+        .one();
+  }
+
+  Optional<RunRecord> load(RunKey key, String clusterId) {
+    return transactions.read(
+        "what run %s is".formatted(key),
+        h ->
+            h.createQuery(LOAD)
+                .bind("id", key.id())
+                .bind("cluster", clusterId)
+                .bind("shown", ATTEMPTS_SHOWN)
+                .reduceResultSet(
+                    Optional.<RunRecord>empty(),
+                    (seen, rs, ctx) ->
+                        Optional.of(
+                            withAttempt(
+                                seen.isPresent() ? seen.get() : record(rs, clusterId), rs))));
+  }
+
+  /** The request comes with the first row only. */
+  private static final String LOAD =
+      "SELECT "
+          + Rows.SLIM_RUN_COLUMNS
+          + ", IF(a.number IS NULL OR a.number = r.claims, r.request, NULL) AS request, "
+          + Rows.ATTEMPT_COLUMNS
+          + """
+          , o.uid AS object_uid, o.applied_generation,
+            w.namespace AS holder_namespace, w.name AS holder_name
+          FROM run r
+          LEFT JOIN attempt a ON a.run_id = r.run_id AND a.number > r.claims - :shown
+          LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
+          LEFT JOIN client_mutex m ON m.admit_key = r.admit_key
+          LEFT JOIN run w ON w.run_id = m.holder_run
+          WHERE r.run_id = :id
+          ORDER BY a.number DESC
+          """;
+
+  private static RunRecord record(ResultSet rs, String clusterId) throws SQLException {
+    Optional<String> uid = Optional.ofNullable(rs.getString("object_uid"));
+    long generation = rs.getLong("applied_generation");
+    Optional<String> holder = Optional.ofNullable(rs.getString("holder_name"));
+    String holderNamespace = rs.getString("holder_namespace");
+    return new RunRecord(
+        Rows.run(rs),
+        List.of(),
+        uid.map(u -> new ObjectRecord(clusterId, u, generation)),
+        holder.map(name -> new RunKey(holderNamespace, name)));
+  }
+
+  private static RunRecord withAttempt(RunRecord record, ResultSet rs) throws SQLException {
+    rs.getInt("a_number");
+    if (rs.wasNull()) {
+      return record;
+    }
+    List<Attempt> attempts = new ArrayList<>(record.attempts());
+    attempts.add(Rows.attempt(rs));
+    return new RunRecord(record.run(), List.copyOf(attempts), record.object(), record.holder());
+  }
+
+  /** One range scan over open_at: its cost does not depend on how many runs wait. */
+  List<Head> openHeads(Optional<Head> after, int limit) {
+    return transactions.read(
+        "which heads are open",
+        h ->
+            h.createQuery(OPEN_HEADS)
+                .bind("openAt", after.map(Head::openAt).orElse(Instant.EPOCH))
+                .bind("key", after.map(head -> head.key().value()).orElse(""))
+                .bind("limit", limit)
+                .map(
+                    (rs, ctx) ->
+                        new Head(
+                            new AdmitKey(rs.getString("admit_key")),
+                            key(rs),
+                            Rows.time(rs, "open_at").orElseThrow()))
+                .list());
+  }
+
+  static final String OPEN_HEADS =
+      """
+      SELECT STRAIGHT_JOIN m.admit_key, m.open_at, r.namespace, r.name
+      FROM client_mutex m FORCE INDEX (client_mutex_open_at)
+      JOIN run r ON r.run_id =
+        (SELECT head.run_id FROM run head
+         WHERE head.admit_key = m.admit_key AND head.state = 'READY'
+         ORDER BY head.admit_at, head.run_id LIMIT 1)
+      WHERE m.open_at >= :openAt AND (m.open_at > :openAt OR m.admit_key > :key)
+      ORDER BY m.open_at, m.admit_key LIMIT :limit
+      """;
+
+  Optional<Instant> nextDue() {
+    return transactions.read(
+        "when a run becomes due",
+        h -> h.createQuery(NEXT_DUE).map((rs, ctx) -> Rows.time(rs, "next_due")).one());
+  }
+
+  static final String NEXT_DUE =
+      "SELECT MIN(not_before) AS next_due FROM run WHERE state = 'DELAYED'";
+
+  List<Attempt> liveAttempts(String clusterId) {
+    return transactions.read(
+        "which attempts are live",
+        h ->
+            h.createQuery(LIVE_ATTEMPTS)
+                .bind("cluster", clusterId)
+                .map((rs, ctx) -> Rows.attempt(rs))
+                .list());
+  }
+
+  private static final String ATTEMPTS =
+      "SELECT r.namespace, r.name, "
+          + Rows.ATTEMPT_COLUMNS
+          + " FROM attempt a JOIN run r ON r.run_id = a.run_id ";
+
+  /** As many rows as attempts are live, in all clusters. */
+  static final String LIVE_ATTEMPTS =
+      ATTEMPTS
+          + "WHERE a.live_key IS NOT NULL AND a.cluster_id = :cluster ORDER BY a.claimed_at, a.token";
+
+  static final String ABANDONED_CLAIMS =
+      ATTEMPTS
+          + """
+          LEFT JOIN cluster c ON c.cluster_id = a.cluster_id
+          WHERE a.live_key IS NOT NULL AND a.state = 'CLAIMED'
+            AND COALESCE(c.seen_at, a.claimed_at)
+              <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
+          ORDER BY a.claimed_at, a.token LIMIT :limit
+          """;
+
+  /** A cluster that has never said a word is silent since its claim. */
+  List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
+    return transactions.read(
+        "which claims are abandoned",
+        h ->
+            h.createQuery(ABANDONED_CLAIMS)
+                .bind("silence", silence.toNanos() / 1000)
+                .bind("limit", limit)
+                .map((rs, ctx) -> Rows.attempt(rs))
+                .list());
+  }
+
+  static final String ATTEMPTS_BY_TOKEN = ATTEMPTS + "WHERE a.token IN (<tokens>)";
+
+  Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
+    return transactions.read(
+        "what became of claims",
+        h -> {
+          Map<String, Attempt> found = new HashMap<>();
+          tokens.stream()
+              .distinct()
+              .gather(Gatherers.windowFixed(TOKENS_AT_ONCE))
+              .forEach(
+                  some ->
+                      h.createQuery(ATTEMPTS_BY_TOKEN)
+                          .bindList("tokens", some)
+                          .map((rs, ctx) -> Rows.attempt(rs))
+                          .forEach(a -> found.put(a.token(), a)));
+          return found;
+        });
+  }
+
+  /**
+   * By way of the runs that have not ended, which are few; objects stay as long as runs. The order,
+   * by id, means nothing to anybody.
+   */
+  List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
+    return transactions.read(
+        "which objects are recorded",
+        h ->
+            h.createQuery(RECORDED_OBJECTS)
+                .bind("cluster", clusterId)
+                .bind("after", after.map(RunKey::id).orElse(""))
+                .bind("limit", limit)
+                .map(
+                    (rs, ctx) ->
+                        new RecordedObject(
+                            key(rs),
+                            rs.getString("reason"),
+                            new ObjectRecord(
+                                clusterId, rs.getString("uid"), rs.getLong("applied_generation"))))
+                .list());
+  }
+
+  static final String RECORDED_OBJECTS =
+      """
+      SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, o.uid, o.applied_generation
+      FROM run r FORCE INDEX (run_due)
+      JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
+      WHERE r.state IN ('READY', 'DELAYED', 'HELD', 'ACTIVE') AND r.run_id > :after
+      ORDER BY r.run_id LIMIT :limit
+      """;
+
+  List<Run> heldFor(String reason, int limit) {
+    return transactions.read(
+        "which runs are held",
+        h ->
+            h.createQuery(HELD_FOR)
+                .bind("reason", reason)
+                .bind("limit", limit)
+                .map((rs, ctx) -> Rows.run(rs))
+                .list());
+  }
+
+  static final String HELD_FOR =
+      "SELECT "
+          + Rows.RUN_COLUMNS
+          + """
+             FROM run r WHERE r.state = 'HELD' AND r.reason = :reason
+            ORDER BY r.accepted_at, r.run_id LIMIT :limit
+            """;
+
+  Map<RunState, Long> countByState() {
+    return transactions.read(
+        "how many runs there are",
+        h -> {
+          Map<RunState, Long> counts = new EnumMap<>(RunState.class);
+          for (RunState state : RunState.values()) {
+            if (!state.isTerminal()) {
+              counts.put(state, 0L);
+            }
+          }
+          h.createQuery(
+                  """
+                  SELECT state, COUNT(*) AS runs FROM run
+                  WHERE state IN ('READY', 'DELAYED', 'HELD', 'ACTIVE') GROUP BY state
+                  """)
+              .map(
+                  (rs, ctx) ->
+                      Map.entry(RunState.valueOf(rs.getString("state")), rs.getLong("runs")))
+              .forEach(e -> counts.put(e.getKey(), e.getValue()));
+          return counts;
+        });
+  }
+
+  private static RunKey key(ResultSet rs) throws SQLException {
+    return new RunKey(rs.getString("namespace"), rs.getString("name"));
+  }
+}

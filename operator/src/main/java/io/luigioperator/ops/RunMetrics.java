@@ -1,0 +1,183 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ops;
+
+import io.luigioperator.ledger.Ledger.Acceptance.Accepted;
+import io.luigioperator.ledger.Ledger.Claimed;
+import io.luigioperator.run.Abandonment;
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Ending;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.LongSupplier;
+
+/**
+ * Counts what happens to runs, as told by the answers of the two stores. Times are of this process:
+ * what began in another one is counted but not timed. What is remembered is bounded.
+ */
+public final class RunMetrics {
+  private static final int REMEMBERED = 10_000;
+
+  /** A slot and a key that came free. */
+  private record Freed(AdmitKey key, long at) {}
+
+  /** A first attempt on its way to its gate. */
+  private record Opening(long acceptedAt, OptionalLong freedAt) {}
+
+  private final Metrics metrics;
+  private final LongSupplier nanoTime;
+  private final Counter accepted;
+  private final Counter claims;
+  private final Counter retries;
+  private final Timer acceptToGate;
+  private final Timer turnaround;
+
+  private final Map<RunKey, Long> acceptedAt = new Bounded<>();
+  private final Map<String, Opening> openings = new Bounded<>();
+  private final Deque<Freed> freed = new ArrayDeque<>();
+
+  public RunMetrics(Metrics metrics, LongSupplier nanoTime) {
+    this.metrics = metrics;
+    this.nanoTime = nanoTime;
+    accepted = metrics.counter("runs.accepted", "Runs that got a row in the ledger");
+    claims = metrics.counter("claims", "Attempts begun");
+    retries = metrics.counter("retries", "Attempts after which the run is to be tried again");
+    acceptToGate =
+        metrics.timer(
+            "accept.to.gate", "From the acceptance of a run until its first pod may start");
+    turnaround =
+        metrics.timer(
+            "turnaround",
+            "From the end of an attempt until the pod of a run that waited may start");
+  }
+
+  /**
+   * @param call name of a method of Ledger or Kube that has returned
+   */
+  synchronized void done(String call, Object[] args, Object result) {
+    switch (result) {
+      case Accepted a -> accepted(a.run());
+      case Optional<?> o when o.isPresent() -> done(call, args, o.get());
+      case Claimed c -> claimed(c);
+      case Run run -> moved(call, args, run);
+      case List<?> list when call.equals("expire") -> list.forEach(r -> done(call, args, r));
+      case Boolean opened when call.equals("openGate") && opened -> opened((ObservedPod) args[0]);
+      default -> {}
+    }
+  }
+
+  private void accepted(Run run) {
+    accepted.increment();
+    acceptedAt.put(run.key(), nanoTime.getAsLong());
+    ended(run);
+  }
+
+  private void claimed(Claimed c) {
+    claims.increment();
+    Long since = acceptedAt.remove(c.run().key());
+    if (since != null) {
+      openings.put(c.attempt().token(), new Opening(since, freedFor(c.run().admitKey(), since)));
+    }
+  }
+
+  /** What the run waited for: the end of another of its key, else the longest free slot. */
+  private OptionalLong freedFor(AdmitKey key, long since) {
+    while (!freed.isEmpty() && freed.getFirst().at() - since < 0) {
+      freed.removeFirst(); // nothing that is admitted in order can have waited for it
+    }
+    Optional<Freed> found =
+        freed.stream()
+            .filter(f -> f.at() - since >= 0 && f.key().equals(key))
+            .findFirst()
+            .or(() -> freed.stream().filter(f -> f.at() - since >= 0).findFirst());
+    found.ifPresent(freed::remove);
+    return found.map(f -> OptionalLong.of(f.at())).orElseGet(OptionalLong::empty);
+  }
+
+  private void moved(String call, Object[] args, Run run) {
+    for (Object arg : args) {
+      switch (arg) {
+        case Ending e when call.equals("finish") -> {
+          metrics
+              .counter(
+                  "attempts.ended",
+                  "Attempts that ended, by verdict or cause and by what the retry rule does with it",
+                  "reason",
+                  e.cause().reason(),
+                  "treatment",
+                  lower(e.cause().treatment()))
+              .increment();
+          freed(run);
+        }
+        case Abandonment a -> {
+          metrics
+              .counter(
+                  "claims.abandoned",
+                  "Attempts given up before a pod was chosen",
+                  "reason",
+                  a.reason(),
+                  "charge",
+                  lower(a.charge()))
+              .increment();
+          freed(run);
+        }
+        default -> {}
+      }
+    }
+    ended(run);
+  }
+
+  private void freed(Run run) {
+    if (!run.state().isTerminal()) {
+      retries.increment();
+    }
+    if (freed.size() >= REMEMBERED) {
+      freed.removeFirst();
+    }
+    freed.addLast(new Freed(run.admitKey(), nanoTime.getAsLong()));
+  }
+
+  private void ended(Run run) {
+    if (run.state().isTerminal()) {
+      acceptedAt.remove(run.key());
+      metrics.counter("runs.finished", "Runs that ended", "state", lower(run.state())).increment();
+    }
+  }
+
+  private void opened(ObservedPod pod) {
+    Opening opening = openings.remove(pod.token());
+    if (opening != null) {
+      long now = nanoTime.getAsLong();
+      acceptToGate.record(Duration.ofNanos(now - opening.acceptedAt()));
+      opening.freedAt().ifPresent(at -> turnaround.record(Duration.ofNanos(now - at)));
+    }
+  }
+
+  private static String lower(Enum<?> e) {
+    return e.name().toLowerCase(Locale.ROOT);
+  }
+
+  /** Forgets the oldest. */
+  private static final class Bounded<K, V> extends LinkedHashMap<K, V> {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<K, V> eldest) {
+      return size() > REMEMBERED;
+    }
+  }
+}

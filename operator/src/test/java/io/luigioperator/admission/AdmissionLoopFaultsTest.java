@@ -1,0 +1,184 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.admission;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.luigioperator.OperatorFixture;
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Priority;
+import io.luigioperator.job.Kube.NamespaceState;
+import io.luigioperator.job.Kube.RunCreation;
+import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.run.Amendment;
+import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.Reasons;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+/** What is wrong with one head is that head's affair; each has its turn in the order of names. */
+class AdmissionLoopFaultsTest {
+  private final OperatorFixture scene = new OperatorFixture();
+  private final AdmissionLoop loop = scene.admission(10, run -> {});
+
+  private void fails(String run, RuntimeException fault) {
+    scene.kube.unreadable.put(OperatorFixture.key(run), fault);
+  }
+
+  private void assertHeld(String run, String reason, String words) {
+    assertThat(scene.standing(run)).isEqualTo("HELD " + reason);
+    assertThat(scene.run(run).standing().message()).contains(words);
+  }
+
+  private void assertClaimed(String run) {
+    assertThat(scene.standing(run)).isEqualTo("ACTIVE");
+  }
+
+  private void assertWaits(String run) {
+    assertThat(scene.standing(run)).isEqualTo("READY");
+  }
+
+  private Optional<ObjectRecord> recorded(String run) {
+    return scene.ledger.load(OperatorFixture.key(run), OperatorFixture.HERE).orElseThrow().object();
+  }
+
+  @Test
+  void aHeadThatMayNotBeReadIsHeldAndTheNextOneClaimed() {
+    scene.accepted("first").accepted("second");
+    fails("first", new KubeForbidden("403: no rights there", new IllegalStateException()));
+
+    loop.pass();
+
+    assertHeld("first", Reasons.NAMESPACE_MISSING, "no rights there");
+    assertClaimed("second");
+  }
+
+  @Test
+  void aRecordedHeadOfANamespaceThatIsGoneIsHeld() {
+    scene.accepted("head").gone("head").kube.namespace = NamespaceState.TERMINATING;
+
+    loop.pass();
+
+    assertHeld("head", Reasons.NAMESPACE_MISSING, "namespace data");
+  }
+
+  @Test
+  void aHeadWhoseObjectIsGoneIsPassedOver() {
+    scene.accepted("head").gone("head");
+
+    loop.pass();
+
+    assertWaits("head");
+  }
+
+  @Test
+  void aPoisonedHeadIsHeldAndBlocksNobody() {
+    scene.accepted("poisoned").accepted("waiting");
+    fails("poisoned", new IllegalStateException("a fault of our own"));
+
+    loop.pass();
+
+    assertHeld("poisoned", Reasons.INTERNAL_ERROR, "a fault of our own");
+    assertClaimed("waiting");
+  }
+
+  @Test
+  void oneLostAnswerPassesOneHeadOverAndTwoInARowEndThePass() {
+    List<String> heads = List.of("a", "b", "c", "d", "e", "f", "g");
+    heads.forEach(scene::accepted);
+    RuntimeException silence = new KubeUnavailable("no answer");
+    List.of("a", "c", "e", "f").forEach(head -> fails(head, silence));
+
+    assertThatThrownBy(loop::pass).isSameAs(silence);
+
+    assertThat(heads)
+        .extracting(scene::standing)
+        .containsExactly("READY", "ACTIVE", "READY", "ACTIVE", "READY", "READY", "READY");
+  }
+
+  @Test
+  void anObjectOfTheSameNameThatAsksForSomethingElseIsNotTakenForTheRuns() {
+    scene.acceptedElsewhere("head").presentForSomethingElse("head", "uid-head");
+
+    loop.pass();
+
+    assertHeld("head", Reasons.INTERNAL_ERROR, "asks for something else");
+    assertThat(recorded("head")).isEmpty();
+  }
+
+  @Test
+  void whatSomebodyWroteIntoAnAdoptedObjectIsStillToBeApplied() {
+    scene.acceptedElsewhere("head").present("head", "uid-head");
+
+    loop.pass();
+
+    assertClaimed("head");
+    assertThat(recorded("head")).contains(new ObjectRecord(OperatorFixture.HERE, "uid-head", 0));
+  }
+
+  @Test
+  void aRefusalThatMayPassHoldsNobody() {
+    scene.acceptedElsewhere("head");
+    scene.kube.runCreation = Optional.of(new RunCreation.NotNow("exceeded quota: q"));
+
+    loop.pass();
+    assertWaits("head");
+
+    scene.kube.runCreation = Optional.of(new RunCreation.Refused("strict decoding error"));
+    loop.pass();
+    assertHeld("head", Reasons.INTERNAL_ERROR, "strict decoding error");
+  }
+
+  @Test
+  void whoHoldsAndLetsGoAPoisonedRunHasLookedIntoIt() {
+    scene.accepted("head").ledger.hold(OperatorFixture.key("head"), Reasons.INTERNAL_ERROR, "");
+
+    amended(2, DesiredState.Running);
+    assertHeld("head", Reasons.INTERNAL_ERROR, "");
+    amended(3, DesiredState.Held);
+    assertHeld("head", Reasons.INTERNAL_ERROR, "");
+    amended(4, DesiredState.Running);
+    assertWaits("head");
+  }
+
+  private void amended(long generation, DesiredState desired) {
+    scene.ledger.amend(
+        OperatorFixture.key("head"),
+        OperatorFixture.HERE,
+        generation,
+        new Amendment(desired, Priority.Normal, Optional.empty(), OptionalLong.empty(), 3));
+  }
+
+  @Test
+  void aPodThatAWatchSawVanishUsesNoSlot() {
+    AdmissionLoop ofOneSlot = scene.admission(1, run -> {});
+    scene.accepted("first").bound("first").opened("first").accepted("second");
+
+    assertThat(ofOneSlot.pass()).isZero();
+    assertWaits("second");
+    scene.vanished("first");
+    ofOneSlot.pass();
+    assertClaimed("second");
+  }
+
+  @Test
+  void aBarredKeyWaitsAndTheOthersDoNot() {
+    scene.accepted("first").accepted("second");
+    loop.bar(Set.of(scene.run("first").admitKey()));
+
+    loop.pass();
+    assertWaits("first");
+    assertClaimed("second");
+
+    loop.bar(Set.of());
+    loop.pass();
+    assertClaimed("first");
+  }
+}

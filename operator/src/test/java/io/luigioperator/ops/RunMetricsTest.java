@@ -1,0 +1,222 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ops;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Priority;
+import io.luigioperator.ledger.Ledger.Acceptance;
+import io.luigioperator.ledger.Ledger.Claimed;
+import io.luigioperator.run.Abandonment;
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Ageing;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.Ending;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.NewRun;
+import io.luigioperator.run.Pods;
+import io.luigioperator.run.Presence;
+import io.luigioperator.run.RetryPolicy;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
+import io.luigioperator.run.Transitions;
+import io.luigioperator.run.Transitions.RunAndAttempt;
+import io.luigioperator.run.Verdict;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
+
+class RunMetricsTest {
+  private static final Instant T0 = Instant.parse("2026-03-01T10:00:00Z");
+  private static final RetryPolicy POLICY =
+      new RetryPolicy(Duration.ofSeconds(5), Duration.ofSeconds(60));
+
+  private final Metrics metrics = new Metrics(new BuildInfo("1.2.3", "abc"));
+  private long nanos;
+  private final RunMetrics meters = new RunMetrics(metrics, () -> nanos);
+  private int tokens;
+
+  private Run accept(String name, String client) {
+    RunKey key = new RunKey("data", name);
+    Run run =
+        Transitions.accept(
+            new NewRun(
+                key,
+                client,
+                "2026-02-28",
+                "",
+                AdmitKey.ofClient("data", client, "default"),
+                DesiredState.Running,
+                Priority.Normal,
+                Optional.empty(),
+                OptionalLong.empty(),
+                2,
+                10,
+                "{}",
+                "sha",
+                1),
+            Ageing.DEFAULT,
+            T0);
+    meters.done("accept", new Object[] {key}, new Acceptance.Accepted(run));
+    return run;
+  }
+
+  private RunAndAttempt claim(Run run) {
+    RunAndAttempt claimed =
+        Transitions.claim(run, 1, "token-" + tokens++, "here", T0).orElseThrow();
+    meters.done(
+        "claim",
+        new Object[] {run.admitKey()},
+        Optional.of(new Claimed(claimed.run(), claimed.attempt())));
+    return claimed;
+  }
+
+  private void open(Attempt attempt) {
+    Object pod = Pods.gated("data", "pod", "uid", attempt.token(), "job");
+    meters.done("openGate", new Object[] {pod}, Boolean.TRUE);
+  }
+
+  private Run finish(RunAndAttempt m, Ending ending) {
+    Attempt bound =
+        Transitions.bind(m.run(), m.attempt(), "job", "uid", T0).orElseThrow().attempt();
+    Run after =
+        Transitions.finish(m.run(), bound, "uid", ending, POLICY, 0, Presence.PRESENT, T0)
+            .orElseThrow()
+            .run();
+    meters.done(
+        "finish",
+        new Object[] {bound.ref(), "uid", ending, POLICY, Presence.PRESENT},
+        Optional.of(after));
+    return after;
+  }
+
+  private void assertMetric(String line) {
+    assertThat(metrics.scrape().lines()).contains(line);
+  }
+
+  @Test
+  void aRunIsCountedFromAcceptanceToItsEnd() {
+    Run run = accept("a", "acme");
+    nanos += Duration.ofMillis(40).toNanos();
+    RunAndAttempt claimed = claim(run);
+    nanos += Duration.ofMillis(20).toNanos();
+    open(claimed.attempt());
+    finish(claimed, new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "", ""));
+
+    assertMetric("luigi_operator_runs_accepted_total 1.0");
+    assertMetric("luigi_operator_claims_total 1.0");
+    assertMetric("luigi_operator_accept_to_gate_seconds_count 1");
+    assertMetric("luigi_operator_accept_to_gate_seconds_sum 0.06");
+    assertMetric(
+        "luigi_operator_attempts_ended_total{reason=\"Succeeded\",treatment=\"done\"} 1.0");
+    assertMetric("luigi_operator_runs_finished_total{state=\"succeeded\"} 1.0");
+    assertMetric("luigi_operator_retries_total 0.0");
+    assertMetric("luigi_operator_turnaround_seconds_count 0");
+  }
+
+  @Test
+  void aFailureThatIsTriedAgainIsARetryAndNotAnEnd() {
+    RunAndAttempt claimed = claim(accept("a", "acme"));
+    Run after = finish(claimed, Ending.of(FailureCause.EVICTED, "evicted"));
+
+    assertThat(after.state()).isEqualTo(RunState.DELAYED);
+    assertMetric("luigi_operator_retries_total 1.0");
+    assertMetric(
+        "luigi_operator_attempts_ended_total{reason=\"Evicted\",treatment=\"infrastructure\"} 1.0");
+    assertThat(metrics.scrape()).doesNotContain("luigi_operator_runs_finished_total");
+  }
+
+  @Test
+  void aClaimThatIsGivenUpIsCountedByItsReason() {
+    RunAndAttempt claimed = claim(accept("a", "acme"));
+    Abandonment why =
+        new Abandonment("LaunchRefused", "quota", Abandonment.BudgetCharge.INFRASTRUCTURE);
+    Run after =
+        Transitions.abandon(claimed.run(), claimed.attempt(), why, POLICY, T0).orElseThrow().run();
+    meters.done("abandon", new Object[] {claimed.attempt().ref(), why, POLICY}, Optional.of(after));
+
+    assertMetric(
+        "luigi_operator_claims_abandoned_total{charge=\"infrastructure\",reason=\"LaunchRefused\"} 1.0");
+    assertMetric("luigi_operator_retries_total 1.0");
+  }
+
+  @Test
+  void turnaroundIsFromTheEndOfOneToTheGateOfTheNextThatWaitedForIt() {
+    RunAndAttempt first = claim(accept("first", "acme"));
+    RunAndAttempt other = claim(accept("other", "globex"));
+    Run second = accept("second", "acme");
+    nanos += Duration.ofMillis(100).toNanos();
+    finish(other, new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "", ""));
+    nanos += Duration.ofMillis(100).toNanos();
+    finish(first, new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "", ""));
+    nanos += Duration.ofMillis(30).toNanos();
+    open(claim(second).attempt());
+
+    assertMetric("luigi_operator_turnaround_seconds_count 1");
+    assertMetric("luigi_operator_turnaround_seconds_sum 0.03");
+  }
+
+  @Test
+  void aRunThatFoundRoomOnArrivalHasNoTurnaround() {
+    finish(claim(accept("a", "acme")), new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "", ""));
+    nanos += Duration.ofMinutes(5).toNanos();
+    open(claim(accept("b", "acme")).attempt());
+
+    assertMetric("luigi_operator_turnaround_seconds_count 0");
+    assertMetric("luigi_operator_accept_to_gate_seconds_count 1");
+  }
+
+  @Test
+  void runsThatEndWhileTheyWaitAreCountedToo() {
+    Run run = accept("a", "acme");
+    Run canceled = Transitions.cancel(run, "Canceled", "", T0).orElseThrow();
+    meters.done("cancel", new Object[] {run.key(), "Canceled", ""}, Optional.of(canceled));
+    meters.done("expire", new Object[] {10}, List.of(canceled));
+    meters.done("due", new Object[] {10}, List.of(run));
+
+    assertMetric("luigi_operator_runs_finished_total{state=\"canceled\"} 2.0");
+  }
+
+  @Test
+  void whatIsRunningAndHowManyWaitIsShown() {
+    metrics.leads();
+    metrics.freeSlots(7);
+    metrics.countByState(Map.of(RunState.READY, 3L));
+    metrics.repaired("heads", 2);
+    metrics.unconfirmedDeletions(12);
+
+    assertMetric("luigi_operator_info{commit=\"abc\",version=\"1.2.3\"} 1");
+    assertMetric("luigi_operator_leader 1.0");
+    assertMetric("luigi_operator_free_slots 7.0");
+    assertMetric("luigi_operator_runs{state=\"READY\"} 3.0");
+    assertMetric("luigi_operator_runs{state=\"HELD\"} 0.0");
+    assertMetric("luigi_operator_sweep_repairs_total{kind=\"heads\"} 2.0");
+    assertMetric("luigi_operator_deletions_unconfirmed 12.0");
+    metrics.follows();
+    assertMetric("luigi_operator_leader 0.0");
+    metrics.freeSlots(3); // a pass that was under way
+    assertMetric("luigi_operator_free_slots NaN");
+    assertMetric("luigi_operator_runs{state=\"READY\"} NaN");
+    metrics.leads();
+    assertMetric("luigi_operator_free_slots NaN");
+  }
+
+  @Test
+  void noLabelNamesARunOrAClient() {
+    for (int i = 0; i < 50; i++) {
+      RunAndAttempt claimed = claim(accept("run-" + i, "client-" + i));
+      open(claimed.attempt());
+      finish(claimed, new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "", ""));
+    }
+    assertThat(metrics.scrape()).doesNotContain("run-", "client-", "data/");
+  }
+}

@@ -1,0 +1,104 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.sim;
+
+import io.luigioperator.run.Ageing;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.TreeMap;
+
+/** One installation: a ledger, two clusters that share it, what runs there, and a clock. */
+final class SimEnvironment {
+
+  static final String MAIN = "main";
+  static final String OTHER = "other";
+
+  final Random random;
+  final Mutant mutant;
+  final FaultCounts tally = new FaultCounts();
+  final SimLedger ledger;
+  final Processes processes = new Processes(this::now);
+  final SimCluster main;
+  final SimCluster other;
+  final Map<String, SimControllers> controllers;
+  final Map<String, Integer> slots;
+  final Invariants invariants;
+  private Instant now = Instant.parse("2026-01-01T00:00:00Z");
+  private int tokens;
+
+  /**
+   * @param leaders how many operators at once may take themselves for the leader of the main
+   *     cluster; each may fill the slots once more
+   */
+  SimEnvironment(long seed, Mutant mutant, int leaders) {
+    this.random = new Random(seed);
+    this.mutant = mutant;
+    this.ledger = new SimLedger(this::now, Ageing.DEFAULT, mutant != Mutant.BINDS_BLINDLY);
+    this.main = cluster(MAIN);
+    this.other = cluster(OTHER);
+    this.controllers = each(controllersOf(main), controllersOf(other));
+    this.slots = each(1 + random.nextInt(3), 1);
+    this.invariants =
+        new Invariants(
+            ledger,
+            processes,
+            each(main, other),
+            each(leaders * slots.get(MAIN), slots.get(OTHER)));
+  }
+
+  /** In an order that is always the same: a seed must tell the same story each time. */
+  private static <T> Map<String, T> each(T ofMain, T ofOther) {
+    Map<String, T> map = new TreeMap<>();
+    map.put(MAIN, ofMain);
+    map.put(OTHER, ofOther);
+    return map;
+  }
+
+  private SimCluster cluster(String name) {
+    return new SimCluster(name, random, this::now, processes, p -> invariants().opening(p));
+  }
+
+  private Invariants invariants() {
+    return invariants;
+  }
+
+  private SimControllers controllersOf(SimCluster cluster) {
+    return new SimControllers(cluster, random, this::now, processes);
+  }
+
+  List<SimCluster> clusters() {
+    return List.of(main, other);
+  }
+
+  Instant now() {
+    return now;
+  }
+
+  void pass(Duration time) {
+    now = now.plus(time);
+  }
+
+  void passUntil(Instant time) {
+    if (time.isAfter(now)) {
+      now = time;
+    }
+  }
+
+  String newToken() {
+    return "token-" + ++tokens;
+  }
+
+  boolean oneIn(int n) {
+    return random.nextInt(n) == 0;
+  }
+
+  <T> Optional<T> any(List<T> of) {
+    return of.isEmpty() ? Optional.empty() : Optional.of(of.get(random.nextInt(of.size())));
+  }
+}

@@ -1,0 +1,260 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.sim;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.MutexScope;
+import io.luigioperator.api.MutexSpec;
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineScheduleSpec;
+import io.luigioperator.api.PipelineSpec;
+import io.luigioperator.api.Priority;
+import io.luigioperator.api.ScheduleClient;
+import io.luigioperator.api.ScheduleRef;
+import io.luigioperator.api.TaskRef;
+import io.luigioperator.api.TimeoutsSpec;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
+import io.luigioperator.run.RunState;
+import io.luigioperator.run.ScheduleObject;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/** What people ask for, each run with a trait of its own, and how they change their minds. */
+final class UserActions {
+
+  static final int RUNS = 10;
+  private static final String NAMESPACE = "ns";
+  private static final List<String> CLIENTS = List.of("acme", "globex", "acme", "initech");
+  private static final PipelineSpec PIPELINE =
+      PipelineSpec.ofDefaults("image:1", new TaskRef("m", "F"));
+  private static final ScheduleObject NIGHTLY =
+      new ScheduleObject(
+          NAMESPACE,
+          "nightly",
+          1,
+          new PipelineScheduleSpec(
+              PIPELINE, Priority.Low, List.of(new ScheduleClient(client(1), List.of()))));
+
+  private final SimEnvironment world;
+
+  UserActions(SimEnvironment world) {
+    this.world = world;
+    world.clusters().forEach(c -> c.schedules.put(new RunKey(NAMESPACE, NIGHTLY.name()), NIGHTLY));
+  }
+
+  static RunKey key(int i) {
+    return new RunKey(NAMESPACE, "run-" + i);
+  }
+
+  RunKey anyRun() {
+    return key(world.random.nextInt(RUNS));
+  }
+
+  private static String client(int i) {
+    return CLIENTS.get(i % CLIENTS.size());
+  }
+
+  // ---- what they ask for
+
+  void create(int i) {
+    PipelineRunSpec spec = specOf(i);
+    world.main.createRun(key(i), spec, false);
+    if (i == 6) {
+      world.other.createRun(key(i), spec, false);
+    }
+  }
+
+  private PipelineRunSpec specOf(int i) {
+    boolean byReference = i == 1;
+    return new PipelineRunSpec(
+        byReference ? new ScheduleRef(NIGHTLY.name()) : null,
+        byReference ? null : pipelineOf(i),
+        client(i),
+        "2013-01-15",
+        List.of(),
+        null,
+        i == 3 ? Priority.High : null,
+        DesiredState.Running,
+        i == 7 ? world.now().plusSeconds(240) : null,
+        i == 2 ? 60 : null,
+        null,
+        i == 8 ? 2 : null,
+        i == 4 ? 600 : null);
+  }
+
+  private static PipelineSpec pipelineOf(int i) {
+    return switch (i) {
+      // does not wait long for a pod to start
+      case 0, 5 -> pipeline(null, new TimeoutsSpec(null, 30, null, null));
+      // excludes nobody
+      case 9 -> pipeline(new MutexSpec(MutexScope.None, null), null);
+      default -> PIPELINE;
+    };
+  }
+
+  private static PipelineSpec pipeline(MutexSpec mutex, TimeoutsSpec timeouts) {
+    return new PipelineSpec(
+        PIPELINE.image(),
+        PIPELINE.task(),
+        null,
+        null,
+        null,
+        null,
+        null,
+        mutex,
+        null,
+        timeouts,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null);
+  }
+
+  // ---- how they change their minds
+
+  void changeTheirMinds() {
+    SimCluster where = world.oneIn(4) ? world.other : world.main;
+    world.any(List.copyOf(where.runs.values())).ifPresent(o -> changeTheirMindsAbout(o, where));
+  }
+
+  private void changeTheirMindsAbout(RunObject o, SimCluster where) {
+    switch (world.random.nextInt(10)) {
+      case 0 -> delete(o, where);
+      case 1 -> markDeleting(o, where);
+      case 2 -> {
+        delete(o, where);
+        world.tally.count(Fault.RUN_RECREATED);
+        where.createRun(o.key(), o.spec(), false);
+      }
+      case 3 -> {
+        world.tally.count(Fault.RUN_CANCELED);
+        wish(o, where, DesiredState.Canceled);
+      }
+      case 4, 5 -> {
+        world.tally.count(Fault.RUN_HELD);
+        wish(o, where, DesiredState.Held);
+      }
+      case 6, 7 -> {
+        world.tally.count(Fault.RUN_CHANGED);
+        Priority priority = world.oneIn(2) ? Priority.Critical : Priority.Low;
+        Instant notBefore = world.oneIn(2) ? world.now().plusSeconds(60) : null;
+        edit(o, where, o.spec().desiredState(), priority, notBefore, world.random.nextInt(1, 5));
+      }
+      default -> wish(o, where, DesiredState.Running);
+    }
+  }
+
+  void delete(RunObject o, SimCluster where) {
+    world.tally.count(Fault.RUN_DELETED);
+    where.deleteRun(o.key(), o.uid());
+  }
+
+  /** In the foreground, or with a finalizer of the user's own: it goes only later. */
+  private void markDeleting(RunObject o, SimCluster where) {
+    world.tally.count(Fault.RUN_DELETED);
+    where.runs.put(
+        o.key(),
+        new RunObject(
+            o.key(), o.uid(), o.generation(), o.createdAt(), true, o.ours(), o.spec(), o.status()));
+  }
+
+  /** What is going is gone. */
+  void finishDeletions() {
+    for (SimCluster c : world.clusters()) {
+      c.runs.values().removeIf(RunObject::deleting);
+    }
+  }
+
+  void wish(RunObject o, SimCluster where, DesiredState desired) {
+    PipelineRunSpec s = o.spec();
+    edit(o, where, desired, s.priority(), s.notBeforeTime(), s.maxAttempts());
+  }
+
+  private static void edit(
+      RunObject o,
+      SimCluster where,
+      DesiredState desired,
+      Priority priority,
+      Instant notBefore,
+      Integer maxAttempts) {
+    PipelineRunSpec s = o.spec();
+    if (s.desiredState() == DesiredState.Canceled) {
+      return; // the API server does not allow it
+    }
+    PipelineRunSpec edited =
+        new PipelineRunSpec(
+            s.scheduleRef(),
+            s.pipeline(),
+            s.client(),
+            s.date(),
+            s.parameters(),
+            s.rerun(),
+            priority,
+            desired,
+            notBefore,
+            s.startDeadlineSeconds(),
+            s.activeDeadlineSeconds(),
+            maxAttempts,
+            s.ttlSecondsAfterFinished());
+    where.runs.put(
+        o.key(),
+        new RunObject(
+            o.key(),
+            o.uid(),
+            o.generation() + 1,
+            o.createdAt(),
+            o.deleting(),
+            o.ours(),
+            edited,
+            o.status()));
+  }
+
+  /** Nothing that only a person can end is left waiting for one. */
+  void letGo() {
+    boolean rebuilt = world.clusters().stream().anyMatch(SimCluster::isRebuilt);
+    for (int i = 0; i < RUNS; i++) {
+      if (rebuilt && isUnderWay(key(i)) && !world.main.runs.containsKey(key(i))) {
+        world.main.createRun(key(i), specOf(i), false); // their objects are kept in Git
+      }
+    }
+    for (SimCluster c : world.clusters()) {
+      for (RunObject o : List.copyOf(c.runs.values())) {
+        if (isHeldAsADefect(o.key())) {
+          wish(o, c, DesiredState.Canceled);
+        } else if (isToBeHeld(o.key()) || o.spec().desiredState() == DesiredState.Held) {
+          wish(o, c, DesiredState.Running);
+        }
+      }
+    }
+  }
+
+  private boolean isUnderWay(RunKey key) {
+    return row(key).filter(r -> !r.state().isTerminal()).isPresent();
+  }
+
+  private boolean isToBeHeld(RunKey key) {
+    return row(key).filter(r -> r.desired() == DesiredState.Held).isPresent();
+  }
+
+  private boolean isHeldAsADefect(RunKey key) {
+    return row(key)
+        .filter(r -> r.state() == RunState.HELD)
+        .filter(r -> r.standing().reason().equals(Reasons.INTERNAL_ERROR))
+        .isPresent();
+  }
+
+  private Optional<Run> row(RunKey key) {
+    return Optional.ofNullable(world.ledger.run(key));
+  }
+}
