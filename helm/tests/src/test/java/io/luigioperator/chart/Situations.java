@@ -20,13 +20,14 @@ import io.luigioperator.job.PodTemplateInvalid;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
-import io.luigioperator.run.ObservedAttempt;
-import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Decision;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.NewRun;
+import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
@@ -40,7 +41,6 @@ import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
 import io.luigioperator.run.RunSnapshot.PodCheck;
-import io.luigioperator.run.RunSnapshot.Recorded;
 import io.luigioperator.run.RunSnapshot.Row;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.ScheduleObject;
@@ -155,7 +155,7 @@ final class Situations {
             made.requestSha(),
             made.hashVersion());
     Run run = Transitions.accept(other, Ageing.DEFAULT, T0);
-    return Transitions.amend(run, Resolver.wish(object, request(run)), Ageing.DEFAULT, T0)
+    return Transitions.amend(run, Resolver.desired(object, request(run)), Ageing.DEFAULT, T0)
         .orElse(run);
   }
 
@@ -173,11 +173,13 @@ final class Situations {
   private void describeDecisions(String name, Lines lines) {
     RunAndAttempt bound = bound(0);
     Attempt lost =
-        Transitions.markPodMissing(Transitions.recordNode(bound.attempt(), POD, NODE).orElseThrow(), POD, T0)
+        Transitions.markPodMissing(
+                Transitions.recordNode(bound.attempt(), POD, NODE).orElseThrow(), POD, T0)
             .orElseThrow();
     lines
         .with(name + ".notStarted", decided(bound, List.of(pod(Optional.empty()))).requeueAt())
-        .with(name + ".podGone", decided(new RunAndAttempt(bound.run(), lost), List.of()).requeueAt())
+        .with(
+            name + ".podGone", decided(new RunAndAttempt(bound.run(), lost), List.of()).requeueAt())
         .with(name + ".failedOnce", ended(bound, Verdict.TASK_FAILED).run().times().notBefore())
         .with(
             name + ".drainedOften",
@@ -267,7 +269,7 @@ final class Situations {
         run,
         Optional.of(request(run)),
         attempts,
-        Optional.of(new Recorded(object.uid(), object.generation())),
+        Optional.of(new ObjectRecord("here", object.uid(), object.generation())),
         Optional.empty());
   }
 
