@@ -30,7 +30,7 @@ class HeadersTest {
   /** Pages for readers, notes that helm prints, formats without comments, and lists of names. */
   private static final Pattern WITHOUT =
       Pattern.compile(
-          "LICENSE|(.*/)?(README|SECURITY|CHANGELOG)\\.md|.*/NOTES\\.txt|.*\\.json|.*/go\\.sum"
+          "LICENSE|docs/.*\\.md|(.*/)?(README|SECURITY|CHANGELOG)\\.md|.*/NOTES\\.txt|.*\\.json|.*/go\\.sum"
               + "|\\.mvn/jvm\\.config|(.*/)?\\.(gitignore|gitattributes|dockerignore|shellcheckrc)");
 
   @Test
