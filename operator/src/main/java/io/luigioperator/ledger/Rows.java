@@ -177,20 +177,22 @@ final class Rows {
     String reason = rs.getString("a_reason");
     String message = rs.getString("a_message");
     String report = rs.getString("a_report");
+    Optional<String> node = Optional.ofNullable(rs.getString("a_node"));
+    Optional<Attempt.StopReason> stopReason =
+        stopCause.map(cause -> new Attempt.StopReason(FailureCause.valueOf(cause), stopMessage));
+    Optional<Instant> missingSince = time(rs, "a_missing_since");
     return new Attempt(
-        new AttemptRef(
-            new RunKey(rs.getString("namespace"), rs.getString("name")),
-            rs.getInt("a_number"),
-            rs.getLong("a_fence")),
-        new AdmitKey(rs.getString("a_admit_key")),
-        rs.getString("a_cluster_id"),
-        rs.getString("a_token"),
-        rs.getString("a_job_name"),
-        time(rs, "a_claimed_at").orElseThrow(),
-        boundAt.map(t -> new Attempt.Binding(jobUid, podUid, t)),
-        Optional.ofNullable(rs.getString("a_node")),
-        stopCause.map(cause -> new Attempt.StopReason(FailureCause.valueOf(cause), stopMessage)),
-        time(rs, "a_unclean_since"),
+        new Attempt.Claim(
+            new AttemptRef(
+                new RunKey(rs.getString("namespace"), rs.getString("name")),
+                rs.getInt("a_number"),
+                rs.getLong("a_fence")),
+            new AdmitKey(rs.getString("a_admit_key")),
+            rs.getString("a_cluster_id"),
+            rs.getString("a_token"),
+            rs.getString("a_job_name"),
+            time(rs, "a_claimed_at").orElseThrow()),
+        boundAt.map(t -> new Attempt.Binding(jobUid, podUid, t, node, stopReason, missingSince)),
         endedAt.map(t -> new Attempt.End(t, reason, message, exit, report)));
   }
 

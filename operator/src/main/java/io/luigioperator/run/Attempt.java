@@ -9,30 +9,66 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * One attempt as the ledger holds it; every instant is database time.
- *
- * @param token identifies the claim's commit, and the Job made for it
- * @param node where the bound pod was placed, once seen
- * @param stopReason why the operator is stopping its pod, decided before the pod was touched
- * @param missingSince since when its pod has been missing or silent without clean evidence
+ * One attempt as the ledger holds it, in the three parts in which it is written: the claim, then
+ * the binding to one pod, then the end. A part that is present never changes, except for the notes
+ * in {@link Binding}. Every instant is database time.
  */
-public record Attempt(
-    AttemptRef ref,
-    AdmitKey admitKey,
-    String clusterId,
-    String token,
-    String jobName,
-    Instant claimedAt,
-    Optional<Binding> binding,
-    Optional<String> node,
-    Optional<StopReason> stopReason,
-    Optional<Instant> missingSince,
-    Optional<End> end) {
+public record Attempt(Claim claim, Optional<Binding> binding, Optional<End> end) {
 
-  /** The one pod whose gate may be opened, and the Job that made it. */
-  public record Binding(String jobUid, String podUid, Instant boundAt) {}
+  /**
+   * What the claim fixes.
+   *
+   * @param admitKey the key that this attempt holds until its end
+   * @param clusterId the cluster that claimed it and runs it
+   * @param token unique for each claim; the Job and the pod of this claim carry it
+   */
+  public record Claim(
+      AttemptRef ref,
+      AdmitKey admitKey,
+      String clusterId,
+      String token,
+      String jobName,
+      Instant claimedAt) {}
 
-  /** A stop of ours, so that what the pod says while it dies is not taken for the cause. */
+  /**
+   * The only pod whose scheduling gate may be removed, and what is noted about it.
+   *
+   * @param jobUid of the Job that created the pod
+   * @param node where the pod was placed, once observed
+   * @param stopReason why the operator stops the pod, written before the pod is deleted
+   * @param missingSince since when the pod is absent, or terminal without exit statuses
+   */
+  public record Binding(
+      String jobUid,
+      String podUid,
+      Instant boundAt,
+      Optional<String> node,
+      Optional<StopReason> stopReason,
+      Optional<Instant> missingSince) {
+
+    /** A fresh binding, with nothing noted yet. */
+    public static Binding of(String jobUid, String podUid, Instant boundAt) {
+      return new Binding(
+          jobUid, podUid, boundAt, Optional.empty(), Optional.empty(), Optional.empty());
+    }
+
+    Binding withNode(String name) {
+      return new Binding(jobUid, podUid, boundAt, Optional.of(name), stopReason, missingSince);
+    }
+
+    Binding withStopReason(StopReason reason) {
+      return new Binding(jobUid, podUid, boundAt, node, Optional.of(reason), missingSince);
+    }
+
+    Binding withMissingSince(Optional<Instant> since) {
+      return new Binding(jobUid, podUid, boundAt, node, stopReason, since);
+    }
+  }
+
+  /**
+   * Why the operator stops a pod. It is recorded first, so that the exit status of a pod that is
+   * being stopped is not taken for the cause.
+   */
   public record StopReason(FailureCause cause, String message) {}
 
   /**
@@ -43,12 +79,48 @@ public record Attempt(
   public record End(
       Instant endedAt, String reason, String message, OptionalInt exitCode, String report) {}
 
+  public AttemptRef ref() {
+    return claim.ref();
+  }
+
   public RunKey run() {
-    return ref.run();
+    return claim.ref().run();
   }
 
   public int number() {
-    return ref.number();
+    return claim.ref().number();
+  }
+
+  public AdmitKey admitKey() {
+    return claim.admitKey();
+  }
+
+  public String clusterId() {
+    return claim.clusterId();
+  }
+
+  public String token() {
+    return claim.token();
+  }
+
+  public String jobName() {
+    return claim.jobName();
+  }
+
+  public Instant claimedAt() {
+    return claim.claimedAt();
+  }
+
+  public Optional<String> node() {
+    return binding.flatMap(Binding::node);
+  }
+
+  public Optional<StopReason> stopReason() {
+    return binding.flatMap(Binding::stopReason);
+  }
+
+  public Optional<Instant> missingSince() {
+    return binding.flatMap(Binding::missingSince);
   }
 
   public AttemptState state() {
@@ -66,73 +138,21 @@ public record Attempt(
     return binding.filter(b -> b.podUid().equals(podUid)).isPresent();
   }
 
-  /** Job and pod names derive from it, so that people recognise their pods. */
+  /** Job and pod names derive from the name of the run, so that people recognise their pods. */
   public static String jobName(RunKey run, int number) {
     return run.name() + "-a" + number;
   }
 
-  Attempt bound(Binding b) {
-    return new Attempt(
-        ref,
-        admitKey,
-        clusterId,
-        token,
-        jobName,
-        claimedAt,
-        Optional.of(b),
-        node,
-        stopReason,
-        missingSince,
-        end);
+  /** A claim without a pod. */
+  public static Attempt claimed(Claim claim) {
+    return new Attempt(claim, Optional.empty(), Optional.empty());
   }
 
-  Attempt located(String where) {
-    return new Attempt(
-        ref,
-        admitKey,
-        clusterId,
-        token,
-        jobName,
-        claimedAt,
-        binding,
-        Optional.of(where),
-        stopReason,
-        missingSince,
-        end);
-  }
-
-  Attempt stopping(StopReason reason) {
-    return new Attempt(
-        ref,
-        admitKey,
-        clusterId,
-        token,
-        jobName,
-        claimedAt,
-        binding,
-        node,
-        Optional.of(reason),
-        missingSince,
-        end);
-  }
-
-  Attempt unclean(Optional<Instant> since) {
-    return new Attempt(
-        ref, admitKey, clusterId, token, jobName, claimedAt, binding, node, stopReason, since, end);
+  public Attempt with(Binding b) {
+    return new Attempt(claim, Optional.of(b), end);
   }
 
   Attempt ended(End e) {
-    return new Attempt(
-        ref,
-        admitKey,
-        clusterId,
-        token,
-        jobName,
-        claimedAt,
-        binding,
-        node,
-        stopReason,
-        missingSince,
-        Optional.of(e));
+    return new Attempt(claim, binding, Optional.of(e));
   }
 }

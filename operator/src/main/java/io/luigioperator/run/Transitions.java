@@ -74,20 +74,15 @@ public final class Transitions {
     }
     Run claimed = run.with(RunState.ACTIVE, "", "").with(run.budget().claimed());
     int number = claimed.budget().claims();
-    Attempt attempt =
-        new Attempt(
+    Attempt.Claim claim =
+        new Attempt.Claim(
             new AttemptRef(run.key(), number, fence),
             run.admitKey(),
             clusterId,
             token,
             Attempt.jobName(run.key(), number),
-            now,
-            Optional.empty(),
-            Optional.empty(),
-            Optional.empty(),
-            Optional.empty(),
-            Optional.empty());
-    return Optional.of(new RunAndAttempt(claimed, attempt));
+            now);
+    return Optional.of(new RunAndAttempt(claimed, Attempt.claimed(claim)));
   }
 
   /** Chooses the one pod that may start: by UID, once, and never after a cancel. */
@@ -102,48 +97,41 @@ public final class Transitions {
     return Optional.of(
         new RunAndAttempt(
             run.with(run.times().started(now)),
-            attempt.bound(new Attempt.Binding(jobUid, podUid, now))));
+            attempt.with(Attempt.Binding.of(jobUid, podUid, now))));
   }
 
   /** Notes where the bound pod was placed; needed to judge its absence. */
   public static Optional<Attempt> recordNode(Attempt attempt, String podUid, String node) {
-    if (attempt.state() != AttemptState.BOUND
-        || !attempt.isBoundTo(podUid)
-        || attempt.node().filter(node::equals).isPresent()) {
-      return Optional.empty();
-    }
-    return Optional.of(attempt.located(node));
+    return liveBinding(attempt, podUid)
+        .filter(b -> b.node().filter(node::equals).isEmpty())
+        .map(b -> attempt.with(b.withNode(node)));
   }
 
   /** Writes down why the pod is about to be stopped; the first reason stays. */
   public static Optional<Attempt> markForStop(
       Attempt attempt, String podUid, FailureCause cause, String message) {
-    if (attempt.state() != AttemptState.BOUND
-        || !attempt.isBoundTo(podUid)
-        || attempt.stopReason().isPresent()) {
-      return Optional.empty();
-    }
-    return Optional.of(attempt.stopping(new Attempt.StopReason(cause, Message.bounded(message))));
+    return liveBinding(attempt, podUid)
+        .filter(b -> b.stopReason().isEmpty())
+        .map(b -> b.withStopReason(new Attempt.StopReason(cause, Message.bounded(message))))
+        .map(attempt::with);
   }
 
   /** Starts the clock of the hold; a restart of the operator does not begin it again. */
   public static Optional<Attempt> markPodMissing(Attempt attempt, String podUid, Instant now) {
-    if (attempt.state() != AttemptState.BOUND
-        || !attempt.isBoundTo(podUid)
-        || attempt.missingSince().isPresent()) {
-      return Optional.empty();
-    }
-    return Optional.of(attempt.unclean(Optional.of(now)));
+    return liveBinding(attempt, podUid)
+        .filter(b -> b.missingSince().isEmpty())
+        .map(b -> attempt.with(b.withMissingSince(Optional.of(now))));
   }
 
   /** The pod was seen again after all. */
   public static Optional<Attempt> clearPodMissing(Attempt attempt, String podUid) {
-    if (attempt.state() != AttemptState.BOUND
-        || !attempt.isBoundTo(podUid)
-        || attempt.missingSince().isEmpty()) {
-      return Optional.empty();
-    }
-    return Optional.of(attempt.unclean(Optional.empty()));
+    return liveBinding(attempt, podUid)
+        .filter(b -> b.missingSince().isPresent())
+        .map(b -> attempt.with(b.withMissingSince(Optional.empty())));
+  }
+
+  private static Optional<Attempt.Binding> liveBinding(Attempt attempt, String podUid) {
+    return attempt.binding().filter(b -> attempt.isLive() && b.podUid().equals(podUid));
   }
 
   /**

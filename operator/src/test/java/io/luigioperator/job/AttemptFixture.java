@@ -58,18 +58,7 @@ record AttemptFixture(Run run, Request request, Attempt attempt, RunObject objec
 
   /** The attempt, bound to a pod. */
   Attempt bound(String jobUid, String podUid) {
-    return new Attempt(
-        attempt.ref(),
-        attempt.admitKey(),
-        attempt.clusterId(),
-        attempt.token(),
-        attempt.jobName(),
-        attempt.claimedAt(),
-        Optional.of(new Attempt.Binding(jobUid, podUid, NOW)),
-        attempt.node(),
-        attempt.stopReason(),
-        attempt.missingSince(),
-        attempt.end());
+    return attempt.with(Attempt.Binding.of(jobUid, podUid, NOW));
   }
 
   private static AttemptFixture of(JsonNode in) throws IOException {
@@ -114,18 +103,14 @@ record AttemptFixture(Run run, Request request, Attempt attempt, RunObject objec
             new Run.Times(
                 NOW, NOW, Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty()));
     Attempt attempt =
-        new Attempt(
-            new AttemptRef(key, number, in.at("/attempt/fence").asLong()),
-            admitKey,
-            "test-cluster",
-            in.at("/attempt/token").asText(),
-            Attempt.jobName(key, number),
-            NOW,
-            Optional.empty(),
-            Optional.empty(),
-            Optional.empty(),
-            Optional.empty(),
-            Optional.empty());
+        Attempt.claimed(
+            new Attempt.Claim(
+                new AttemptRef(key, number, in.at("/attempt/fence").asLong()),
+                admitKey,
+                "test-cluster",
+                in.at("/attempt/token").asText(),
+                Attempt.jobName(key, number),
+                NOW));
     RunObject object =
         new RunObject(
             key, manifest.getMetadata().getUid(), 1, NOW, false, false, spec, Optional.empty());

@@ -22,7 +22,6 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
@@ -309,17 +308,8 @@ final class Fabric8KubeFixture
   }
 
   static Attempt withToken(Attempt a, String token) {
-    return new Attempt(
-        new AttemptRef(a.run(), a.number(), a.ref().fence()),
-        a.admitKey(),
-        a.clusterId(),
-        token,
-        a.jobName(),
-        a.claimedAt(),
-        a.binding(),
-        a.node(),
-        a.stopReason(),
-        a.missingSince(),
-        a.end());
+    Attempt.Claim claim =
+        new Attempt.Claim(a.ref(), a.admitKey(), a.clusterId(), token, a.jobName(), a.claimedAt());
+    return new Attempt(claim, a.binding(), a.end());
   }
 }

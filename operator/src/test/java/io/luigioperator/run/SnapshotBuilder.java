@@ -67,17 +67,17 @@ final class SnapshotBuilder {
   }
 
   SnapshotBuilder onNode(String name) {
-    attempt = attempt.map(a -> a.located(name));
+    attempt = attempt.flatMap(a -> Transitions.recordNode(a, "pod-1", name));
     return this;
   }
 
   SnapshotBuilder stopping(FailureCause cause) {
-    attempt = attempt.map(a -> a.stopping(new Attempt.StopReason(cause, "words")));
+    attempt = attempt.flatMap(a -> Transitions.markForStop(a, "pod-1", cause, "stopped"));
     return this;
   }
 
   SnapshotBuilder missingSince(Instant t) {
-    attempt = attempt.map(a -> a.unclean(Optional.of(t)));
+    attempt = attempt.flatMap(a -> Transitions.markPodMissing(a, "pod-1", t));
     return this;
   }
 

@@ -224,18 +224,9 @@ public final class SimLedger implements Ledger {
     }
     if (!bindComparesState) {
       Attempt rebound =
-          new Attempt(
-              attempt.ref(),
-              attempt.admitKey(),
-              attempt.clusterId(),
-              attempt.token(),
-              attempt.jobName(),
-              attempt.claimedAt(),
-              Optional.of(new Attempt.Binding(jobUid, podUid, now())),
-              Optional.empty(),
-              attempt.stopReason(),
-              Optional.empty(),
-              attempt.end());
+          attempt.with(
+              new Attempt.Binding(
+                  jobUid, podUid, now(), Optional.empty(), attempt.stopReason(), Optional.empty()));
       replace(rebound);
       return Optional.of(rebound);
     }
