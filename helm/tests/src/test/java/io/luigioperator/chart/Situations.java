@@ -203,15 +203,13 @@ final class Situations {
 
   private static Attempt claimed(Run run) {
     return new Attempt(
-        new AttemptRef(KEY, 1, 7),
-        run.admitKey(),
-        CLUSTER,
-        "token-1",
-        Attempt.jobName(KEY, 1),
-        T0,
-        Optional.empty(),
-        Optional.empty(),
-        Optional.empty(),
+        new Attempt.Claim(
+            new AttemptRef(KEY, 1, 7),
+            run.admitKey(),
+            CLUSTER,
+            "token-1",
+            Attempt.jobName(KEY, 1),
+            T0),
         Optional.empty(),
         Optional.empty());
   }
