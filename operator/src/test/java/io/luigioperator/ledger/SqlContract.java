@@ -23,6 +23,7 @@ abstract class SqlContract extends LedgerContract
         RaceTests,
         ConflictTests,
         BrokenCommitTests,
+        DocumentationTests,
         TlsTests {
 
   private final MeterRegistry metrics = new SimpleMeterRegistry();
