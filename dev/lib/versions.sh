@@ -9,6 +9,7 @@ KUBERNETES_VERSION=1.35.4
 ETCD_VERSION=3.6.14
 COREDNS_VERSION=1.14.7
 HELM_VERSION=4.3.1
+KWOK_VERSION=0.8.0
 
 # The tag of our own images, the same for all of them.
 IMAGE_VERSION=0.1.0
