@@ -1,0 +1,72 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""bench/run [LANE...]: runs the lanes named, or all of them; prints the table and writes it to bench/target."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+from types import FrameType
+
+from . import places
+from .control_plane import JOB_WORKERS, REQUESTS_PER_SECOND
+from .goals import ROWS
+from .plan import LANES, Plan, Results
+from .plot import draw
+from .processes import BenchmarkError
+from .table import render
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench/run", description="Measures the operator on a real control plane.")
+    parser.add_argument("lanes", nargs="*", metavar="LANE", help=f"of {', '.join(LANES)}; none: all, repeated")
+    lanes = parser.parse_args(arguments).lanes
+    unknown = sorted(set(lanes) - set(LANES))
+    if unknown:
+        parser.error(f"no such lane: {', '.join(unknown)} (there are: {', '.join(LANES)})")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    places.RESULTS.mkdir(exist_ok=True)
+    plan = Plan(lanes or LANES, repeat=not lanes)
+    try:
+        plan.run()
+    except BenchmarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; everything is stopped", file=sys.stderr)
+        return 130
+    finally:
+        if plan.results.lanes or plan.results.baseline:
+            _report(plan.results)
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Ends the lanes, which stop what they started. A second signal does not disturb that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _report(results: Results) -> None:
+    notes = [
+        f"{os.cpu_count()} CPUs, {platform.machine()}, Linux {platform.release()}",
+        f"The controller manager may send {REQUESTS_PER_SECOND} requests per second and syncs {JOB_WORKERS} Jobs at"
+        " a time, in all lanes: its defaults of 20 and 5 limit every system that runs its work as Jobs.",
+        *results.notes,
+    ]
+    table = "\n".join([render(results.lanes, results.baseline, ROWS), "", *notes])
+    print(table)
+    (places.RESULTS / "table.txt").write_text(table + "\n")
+    document = {"notes": notes, "baseline": results.baseline, "lanes": results.lanes}
+    (places.RESULTS / "results.json").write_text(json.dumps(document, indent=1) + "\n")
+    (places.RESULTS / "plot.svg").write_text(draw(results.lanes, results.baseline))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

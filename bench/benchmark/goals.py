@@ -1,0 +1,148 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the table: what is measured, its goal, and for counts the limit that the tests enforce.
+
+A goal is where the operator has to get to. A limit is where it must not get back to: bench/test fails above it. It
+stands a little above what was measured last; whoever makes the operator cheaper lowers it, down to the goal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """
+    Attributes:
+        at_least: whether more is better.
+        bound: the value to reach, from the figures of the lane and of the baseline in the same lane; None when it
+            follows from a baseline that was not measured.
+    """
+
+    at_least: bool
+    bound: Callable[[Figures, Figures], float | None]
+
+    def met(self, value: float, own: Figures, baseline: Figures) -> bool | None:
+        bound = self.bound(own, baseline)
+        if bound is None:
+            return None
+        return value >= bound if self.at_least else value <= bound
+
+
+def at_most(value: float) -> Goal:
+    return Goal(False, lambda _own, _baseline: value)
+
+
+def at_least(value: float) -> Goal:
+    return Goal(True, lambda _own, _baseline: value)
+
+
+def at_most_times(factor: float, figure: str) -> Goal:
+    """So many times another figure of the same lane."""
+    return Goal(False, lambda own, _baseline: factor * own[figure])
+
+
+def share_of_baseline(share: float, figure: str, floor: float) -> Goal:
+    """At least this share of what bare Jobs reach, or the floor, whichever is more."""
+    return Goal(
+        True, lambda _own, baseline: max(share * baseline[figure], floor) if figure in baseline else None
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    Attributes:
+        lane: whose figures these are.
+        figure: which of them.
+        text: what it is, for people.
+        unit: %, ms, s, MiB, /s, % of a core, or nothing for a number.
+        goal: if there is one.
+        limit: what bench/test enforces; only for figures that are the same on every machine.
+    """
+
+    lane: str
+    figure: str
+    text: str
+    unit: str = ""
+    goal: Goal | None = None
+    limit: float | None = None
+
+
+def burst_rows(lane: str) -> tuple[Row, ...]:
+    return (
+        Row(lane, "efficiency", "drain efficiency", "%", share_of_baseline(0.9, "efficiency", 0.77)),
+        Row(lane, "turnaround_p50", "slot turnaround p50", "ms"),
+        Row(lane, "turnaround_p99", "slot turnaround p99", "ms", at_most_times(3, "turnaround_p50")),
+        Row(lane, "to_running_p50", "pod ended -> next pod running p50", "ms"),
+        Row(lane, "first_starts_p50", "submit -> start of the first 50, p50", "s", at_most(2)),
+        Row(lane, "most_at_once", "most runs between start and end at once", "", at_most(50)),
+        *cost_rows(lane, statements=55),
+    )
+
+
+def cost_rows(lane: str, statements: float) -> tuple[Row, ...]:
+    return (
+        Row(lane, "operator_cpu_ms", "operator CPU per run", "ms"),
+        Row(lane, "api_server_cpu_ms", "API server CPU per run", "ms"),
+        Row(lane, "cpu_ratio", "operator CPU / API server CPU", "", at_most(0.25)),
+        Row(lane, "statements", "SQL statements per run", "", at_most(statements)),
+        Row(lane, "loads", "loads per run", "", at_most(6)),
+        Row(lane, "own_writes", "own API writes per run"),
+        Row(lane, "own_writes_short", "own API writes, less one for a wait over 2 s", "", at_most(4)),
+        Row(lane, "reads", "own API reads per run", "", at_most(1)),
+        Row(lane, "writes_per_run", "API writes per run by all programs"),
+        Row(lane, "allocated_mib", "allocated per run", "MiB", at_most(3)),
+        Row(lane, "peak_mib", "peak RSS of the operator so far", "MiB", at_most(256)),
+    )
+
+
+# Counted in few runs. These limits are enforced.
+COUNTS = (
+    Row("counts-single", "statements", "SQL statements per run", "", at_most(45), limit=125),
+    Row("counts-single", "round_trips", "SQL round trips per run", "", at_most(30), limit=125),
+    Row("counts-single", "loads", "loads per run", "", at_most(6), limit=20),
+    Row("counts-single", "own_writes", "own API writes per run", "", at_most(4), limit=5),
+    Row("counts-single", "reads", "own API reads per run", "", at_most(1), limit=1.3),
+    Row("counts-single", "allocated_mib", "allocated per run", "MiB", at_most(3), limit=10),
+    Row("counts-burst", "statements", "SQL statements per run", "", at_most(55), limit=125),
+    Row("counts-burst", "round_trips", "SQL round trips per run", "", at_most(30), limit=125),
+    Row("counts-burst", "loads", "loads per run", "", at_most(6), limit=20),
+    Row("counts-burst", "own_writes_short", "own API writes, less one for a wait over 2 s", "", at_most(4), limit=5),
+    Row("counts-burst", "reads", "own API reads per run", "", at_most(1), limit=1.3),
+    Row("counts-burst", "allocated_mib", "allocated per run", "MiB", at_most(3), limit=10),
+    Row("counts-waiting", "statements_per_second", "SQL statements while 100 runs wait", "/s", at_most(5), limit=60),
+    Row("counts-waiting", "idle_requests", "own API requests while 100 runs wait", "", at_most(0), limit=5),
+)
+
+ROWS = (
+    Row("start", "ready_seconds", "operator start -> ready", "s"),
+    Row("start", "ready_cpu_seconds", "CPU until ready", "s", at_most(1.5)),
+    *burst_rows("burst-cold"),
+    *burst_rows("burst-warm"),
+    Row("mutex", "efficiency", "efficiency", "%", at_least(0.85)),
+    Row("mutex", "handover_p50", "handover p50", "ms"),
+    Row("mutex", "handover_p99", "handover p99", "ms", at_most(0.5)),
+    Row("mutex", "overlaps", "overlaps of one client", "", at_most(0)),
+    Row("mutex", "operator_cpu_ms", "operator CPU per run", "ms"),
+    Row("single", "to_start_p50", "submit -> start p50", "ms", at_most(0.06)),
+    Row("single", "to_start_p99", "submit -> start p99", "ms"),
+    Row("single", "to_bound_p50", "submit -> node chosen p50", "ms"),
+    *cost_rows("single", statements=45)[:-1],
+    Row("waiting", "accepted_seconds", "10,000 runs submitted -> accepted", "s"),
+    Row("waiting", "idle_cpu", "operator CPU at rest", "% of a core", at_most(0.01)),
+    Row("waiting", "statements_per_second", "SQL statements at rest", "/s", at_most(5)),
+    Row("waiting", "idle_requests", "own API requests at rest", "", at_most(0)),
+    Row("waiting", "resident_mib", "RSS with 10,000 waiting runs", "MiB"),
+    Row("waiting", "starts_per_second", "starts when slots come free", "/s", share_of_baseline(0.5, "starts_per_second", 0)),
+    Row("waiting", "peak_mib", "peak RSS of the operator over all of this", "MiB", at_most(256)),
+    Row("waiting", "memory_kills", "killed for lack of memory", "", at_most(0)),
+    Row("kill", "lost", "runs lost", "", at_most(0)),
+    Row("kill", "doubled", "runs with two attempts or two pods", "", at_most(0)),
+    Row("kill", "next_start_seconds", "kill -9 -> next start", "s", at_most(10)),
+    *COUNTS,
+)  # fmt: skip

@@ -1,0 +1,142 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which lane runs when, and on which installation."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import counts, lanes
+from .baseline import measure_baseline
+from .installation import Installation
+from .kill import kill
+from .waiting import waiting
+
+LANES = ("baseline", "burst", "mutex", "single", "waiting", "kill", "counts")
+# Of one operator process, in this order: a burst meets a cold JVM, the lanes after it a warm one.
+FAST_LANES = ("burst", "mutex", "single")
+REPETITIONS = 3
+LIMIT_SECONDS = 20 * 60
+
+WAITING_RUNS = 10_000
+REST_SECONDS = 60
+STARTS = 1500
+STARTS_SECONDS = 60
+
+
+@dataclass
+class Results:
+    """Figures by lane and repetition, those of bare Jobs by lane, and what was special about this run."""
+
+    lanes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    baseline: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, lane: str, figures: dict[str, Any]) -> None:
+        self.lanes.setdefault(lane, []).append(figures)
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+class Plan:
+    """Runs lanes one after the other."""
+
+    def __init__(self, chosen: Collection[str], repeat: bool) -> None:
+        """
+        Args:
+            chosen: names of lanes.
+            repeat: whether the fast ones run several times, as long as the time limit allows.
+        """
+        self._chosen = chosen
+        self._repetitions = REPETITIONS if repeat else 1
+        self._began = time.monotonic()
+        self.results = Results()
+
+    def run(self) -> None:
+        if "baseline" in self._chosen:
+            self._say("baseline: bare Jobs")
+            with Installation("baseline") as installation:
+                self.results.baseline = measure_baseline(installation)
+        if {*FAST_LANES, "waiting"} & set(self._chosen):
+            self._one_operator(1, slow_lanes=True)
+        if "kill" in self._chosen:
+            self._kill()
+        if "counts" in self._chosen:
+            self._counts()
+        if set(FAST_LANES) & set(self._chosen):
+            self._repeat()
+
+    def _repeat(self) -> None:
+        for repetition in range(2, self._repetitions + 1):
+            if self._longest_repetition > LIMIT_SECONDS - (time.monotonic() - self._began):
+                self.results.note(f"No repetition {repetition}: it would have exceeded {LIMIT_SECONDS // 60} minutes.")
+                return
+            self._one_operator(repetition, slow_lanes=False)
+
+    _longest_repetition = 0.0
+
+    def _one_operator(self, repetition: int, slow_lanes: bool) -> None:
+        began = time.monotonic()
+        with Installation(f"operator-{repetition}", operators=1) as installation:
+            self._note_start(installation)
+            installation.add_schedules(*lanes.SCHEDULES)
+            self._say("warm-up")
+            lanes.warm_up(installation)
+            self._fast_lanes(installation, repetition)
+            self._longest_repetition = max(self._longest_repetition, time.monotonic() - began)
+            if slow_lanes:
+                self._slow_lanes(installation)
+
+    def _fast_lanes(self, installation: Installation, repetition: int) -> None:
+        if "burst" in self._chosen:
+            self._say(f"burst {repetition}, cold")
+            self.results.add("burst-cold", lanes.burst(installation, "cold"))
+        if "mutex" in self._chosen:
+            self._say(f"mutex {repetition}")
+            self.results.add("mutex", lanes.mutex(installation, "mutex"))
+        if "single" in self._chosen:
+            self._say(f"single {repetition}")
+            self.results.add("single", lanes.single(installation, "single"))
+
+    def _slow_lanes(self, installation: Installation) -> None:
+        if "burst" in self._chosen:
+            self._say("burst, warm")
+            self.results.add("burst-warm", lanes.burst(installation, "warm"))
+        if "waiting" in self._chosen:
+            self._say("waiting")
+            figures = waiting(installation, lanes.SLOTS, WAITING_RUNS, REST_SECONDS, STARTS, STARTS_SECONDS)
+            self.results.add("waiting", figures)
+
+    def _kill(self) -> None:
+        self._say("kill")
+        with Installation("kill", operators=2) as installation:
+            self._note_start(installation)
+            installation.add_schedules(*lanes.SCHEDULES)
+            lanes.warm_up(installation)
+            self.results.add("kill", kill(installation))
+
+    def _counts(self) -> None:
+        self._say("counts")
+        with Installation("counts", operators=1, capacity=counts.SLOTS, count_round_trips=True) as installation:
+            self._note_start(installation)
+            for lane, figures in counts.measure_counts(installation).items():
+                self.results.add(f"counts-{lane}", figures)
+
+    def _note_start(self, installation: Installation) -> None:
+        for operator in installation.operators:
+            self.results.add(
+                "start", {"ready_seconds": operator.ready_seconds, "ready_cpu_seconds": operator.ready_cpu_seconds}
+            )
+        for limit in installation.limits:
+            if not limit.available:
+                self.results.note(f"The operator ran with MaxRAM={limit.mebibytes}m instead: {limit.problem}.")
+        self.results.note(f"MySQL {installation.mysql.version}")
+
+    def _say(self, text: str) -> None:
+        print(f"[{time.monotonic() - self._began:6.1f}s] {text} ...", file=sys.stderr, flush=True)

@@ -1,0 +1,164 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""The waiting lane: all slots are taken for long, many runs wait; then the slots come free."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from . import figures, places
+from .installation import Counters, Installation
+from .kubernetes import MERGE_PATCH, PODS, RUNS, ApiClient
+from .lanes import ENDLESS, FAST, runs_of
+from .processes import BenchmarkError
+from .run_times import times_of_runs
+
+SETTLE_SECONDS = 300
+QUIET_SECONDS = 5
+
+
+def waiting(
+    installation: Installation, slots: int, count: int, rest_seconds: float, starts: int, limit_seconds: float
+) -> dict[str, Any]:
+    """The whole lane.
+
+    Args:
+        installation: whose capacity is slots, none of which is taken.
+        slots: so many pods are started first that do not end.
+        count: runs that wait.
+        rest_seconds: how long they wait while nothing happens, which is when the cost of waiting is measured.
+        starts: the slots are freed, and the measurement ends when so many of the waiting runs have started.
+        limit_seconds: or after this time.
+    """
+    return {
+        **fill(installation, slots, count),
+        **rest(installation, rest_seconds),
+        **_free_slots(installation, slots, starts, limit_seconds),
+        "peak_mib": installation.memory()["operator-0"].peak,
+        "memory_kills": sum(limit.kills() for limit in installation.limits if limit.available),
+    }
+
+
+def fill(installation: Installation, slots: int, count: int) -> dict[str, Any]:
+    """Takes all slots, and submits the runs that wait."""
+    installation.load.create_at_once(RUNS, runs_of("endless", ENDLESS, slots), 4)
+    _wait_for_pods(installation, slots)
+    before = installation.memory()["operator-0"]
+    began = time.time()
+    installation.load.create_at_once(RUNS, runs_of("waiting", FAST, count), 8)
+    accepted_seconds = _wait_until_accepted(installation, slots + count) - began
+    _wait_until_quiet(installation)
+    resident = installation.memory()["operator-0"].resident
+    return {
+        "accepted_seconds": accepted_seconds,
+        "resident_mib": resident,
+        "bytes_per_waiting_run": (resident - before.resident) * 2**20 / count,
+    }
+
+
+def _wait_for_pods(installation: Installation, slots: int) -> None:
+    began = time.time()
+    while len(times_of_runs(installation.audit.requests, "endless").running) < slots:
+        installation.audit.read()
+        installation.check()
+        if time.time() - began > SETTLE_SECONDS:
+            raise BenchmarkError(f"the pods that take the slots do not run after {SETTLE_SECONDS} s")
+        time.sleep(0.5)
+
+
+def _wait_until_accepted(installation: Installation, count: int) -> float:
+    """Returns when the ledger holds so many runs that have not ended."""
+    end = time.time() + SETTLE_SECONDS
+    statement = "SELECT COUNT(*) FROM run WHERE finished_at IS NULL"
+    while int(installation.mysql.query(statement)[0][0]) < count:
+        installation.check()
+        if time.time() > end:
+            raise BenchmarkError(f"{count} runs are not accepted after {SETTLE_SECONDS} s")
+        time.sleep(0.5)
+    return time.time()
+
+
+def _wait_until_quiet(installation: Installation) -> None:
+    """Returns when the operator has written nothing for some seconds."""
+    began = time.time()
+    last = began
+    while time.time() - last < QUIET_SECONDS:
+        installation.check()
+        new = installation.audit.read()
+        last = max([last, *(request.answered for request in new if request.user == places.OPERATOR_USER)])
+        if time.time() - began > SETTLE_SECONDS:
+            raise BenchmarkError(f"the operator still writes {SETTLE_SECONDS} s after all runs were accepted")
+        time.sleep(0.5)
+
+
+def rest(installation: Installation, seconds: float) -> dict[str, Any]:
+    """What it costs while nothing changes."""
+    before = installation.counters()
+    time.sleep(seconds)
+    after = installation.counters()
+    passed = after.at - before.at
+    own = [request for request in installation.audit.since(before.at) if request.user == places.OPERATOR_USER]
+    return {
+        "idle_cpu": (after.cpu["operator-0"] - before.cpu["operator-0"]) / passed,
+        "statements_per_second": (after.sql["Questions"] - before.sql["Questions"]) / passed,
+        "calls_per_second": _calls_per_second(before, after),
+        "idle_requests": len(own),
+    }
+
+
+def _calls_per_second(before: Counters, after: Counters) -> dict[str, float]:
+    passed = after.at - before.at
+    counted = {name: n - before.operator.calls.get(name, 0) for name, n in after.operator.calls.items()}
+    return {name: n / passed for name, n in sorted(counted.items()) if n}
+
+
+def _free_slots(installation: Installation, slots: int, starts: int, limit_seconds: float) -> dict[str, Any]:
+    """Ends the endless pods and counts the starts that follow. The first ones fill the slots and do not count."""
+    began = time.time()
+    _end_pods(installation)
+    moments: list[float] = []
+    while len(moments) < starts and time.time() - began < limit_seconds:
+        installation.check()
+        time.sleep(0.5)
+        times = times_of_runs(installation.audit.since(began), "waiting")
+        moments = sorted(times.allowed.values())
+    if len(moments) < slots + 2:
+        raise BenchmarkError(f"only {len(moments)} runs started within {limit_seconds} s after {slots} slots came free")
+    return {"first_start_seconds": moments[0] - began, "starts_per_second": figures.rate(moments, slots)}
+
+
+def _end_pods(installation: Installation) -> None:
+    """Reports the pods as ended, as their node would."""
+    kwok = ApiClient(installation.control_plane.identity_of(places.BENCH_NAMESPACE, "kwok"))
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    for pod in installation.load.client().must("GET", f"{PODS}?limit=10000")["items"]:
+        if pod["metadata"]["name"].startswith("endless-"):
+            path = f"{PODS}/{pod['metadata']['name']}/status"
+            kwok.must("PATCH", path, {"status": _succeeded(pod, now)}, MERGE_PATCH)
+
+
+def _succeeded(pod: dict[str, Any], now: str) -> dict[str, Any]:
+    token = pod["metadata"]["annotations"]["luigi-operator.io/token"]
+    message = {"v": 1, "final": True, "verdict": "Succeeded", "exit": 0, "tok": token, "n": {"ran": 1, "complete": 0}}
+    terminated = {
+        "exitCode": 0,
+        "reason": "Completed",
+        "startedAt": pod["status"]["startTime"],
+        "finishedAt": now,
+        "message": json.dumps(message),
+    }
+    containers = [
+        {
+            "name": container["name"],
+            "image": container["image"],
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "state": {"terminated": terminated},
+        }
+        for container in pod["spec"]["containers"]
+    ]
+    return {"phase": "Succeeded", "containerStatuses": containers}
+
