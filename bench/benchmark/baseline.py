@@ -27,9 +27,7 @@ def measure_baseline(installation: Installation) -> dict[str, dict[str, Any]]:
 
 
 def _jobs(prefix: str, count: int, pod_seconds: float) -> list[dict[str, Any]]:
-    return [
-        objects.job(objects.run_name(prefix, number), pod_seconds, client_name(number)) for number in range(count)
-    ]
+    return [objects.job(objects.run_name(prefix, number), pod_seconds, client_name(number)) for number in range(count)]
 
 
 def _limited(installation: Installation, prefix: str, count: int, pod_seconds: float, slots: int) -> Measurement:

@@ -9,10 +9,13 @@ from collections import Counter
 from . import places
 from .audit import failures
 from .installation import Installation
+from .processes import BenchmarkError
 from .run_times import RunTimes
 from .workload import Measurement
 
 SHORT_WAIT_SECONDS = 2.0
+# How the operator's metrics name the transaction that reads everything about a run.
+LOAD = "ledger.load"
 
 
 def costs(measurement: Measurement, installation: Installation) -> dict[str, object]:
@@ -33,6 +36,8 @@ def costs(measurement: Measurement, installation: Installation) -> dict[str, obj
     before, after = measurement.before, measurement.after
     sql = {name: after.sql[name] - before.sql[name] for name in after.sql}
     calls = {name: n - before.operator.calls.get(name, 0) for name, n in after.operator.calls.items()}
+    if LOAD not in calls:
+        raise BenchmarkError(f"the operator's metrics hold no call {LOAD}, only: {', '.join(sorted(calls))}")
     seconds = {
         name: 1000 * (total - before.operator.call_seconds.get(name, 0)) / calls[name]
         for name, total in after.operator.call_seconds.items()
@@ -49,7 +54,7 @@ def costs(measurement: Measurement, installation: Installation) -> dict[str, obj
         "cpu_ratio": operator_cpu / measurement.cpu["kube-apiserver"],
         "statements": sql["Questions"] / runs,
         "sql_per_run": _per_run(sql, runs),
-        "loads": calls.get("ledger.load", 0) / runs,
+        "loads": calls[LOAD] / runs,
         "calls_per_run": _per_run(calls, runs),
         "mean_call_ms": seconds,
         "own_writes": len(own_writes) / runs,

@@ -46,10 +46,11 @@ class MySqlServer:
         self.pid, self.version = int(found[1]), found[2]
         # The client runs with the libraries of the unpacked server, as dev/lib/mysql.sh does it.
         script = 'source "$1/lib/common.sh"; source "$1/lib/mysql.sh"; root=$2; with_root bin/mysql "${@:3}"'
+        program = ["bash", "-c", script, "mysql", places.DEV, run(places.DEV / "mysql-root").strip()]
+        server = ["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", f"--port={places.MYSQL_PORT}"]
+        user = [f"--user={USER}", f"--password={PASSWORD}"]
         self._session = subprocess.Popen(
-            ["bash", "-c", script, "mysql", places.DEV, run(places.DEV / "mysql-root").strip()]
-            + ["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", f"--port={places.MYSQL_PORT}"]
-            + [f"--user={USER}", f"--password={PASSWORD}", "--batch", "--skip-column-names", "--unbuffered", DATABASE],
+            [*program, *server, *user, "--batch", "--skip-column-names", "--unbuffered", DATABASE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -42,7 +42,7 @@ def number(value: float, row: Row) -> str:
     """The value with its unit; three digits that matter."""
     factor = 1.0 if row.figure.endswith(MILLISECONDS) else FACTORS.get(row.unit, 1.0)
     scaled = value * factor
-    digits = 0 if abs(scaled) >= 100 or scaled == round(scaled) else 1 if abs(scaled) >= 10 else 2
+    digits = 0 if isinstance(value, int) and factor == 1 or abs(scaled) >= 100 else 1 if abs(scaled) >= 10 else 2
     space = "" if row.unit.startswith(("/", "%")) or not row.unit else " "
     return f"{scaled:,.{digits}f}{space}{row.unit}"
 
