@@ -6,9 +6,9 @@
 # dev/binaries refuses to build when the two disagree.
 
 KUBERNETES_VERSION=1.35.4
-ETCD_VERSION=3.6.14
+ETCD_VERSION=3.6.16
 COREDNS_VERSION=1.14.7
-HELM_VERSION=4.3.1
+HELM_VERSION=4.3.2
 KWOK_VERSION=0.8.0
 
 # The tag of our own images, the same for all of them.
