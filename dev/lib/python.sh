@@ -18,12 +18,11 @@ find_python() {
   return 1
 }
 
-# check_python NAME LOCKS ARGUMENT...: formatter, linter and tests of the current folder; the arguments go to pytest.
-# The environment is kept in the cache under the name, one per set of locked requirements and Python version. LOCKS
-# names further lists, of source packages: each is built with what requirements/test.txt has brought.
-check_python() {
-  local name=$1 locks=$2 python key environment lock list pip
-  shift 2
+# make_environment NAME LOCKS: sets `environment` to a Python environment with the locked requirements of the current
+# folder. It is kept in the cache under the name, one per set of locked requirements and Python version. LOCKS names
+# further lists, of source packages: each is built with what requirements/test.txt has brought.
+make_environment() {
+  local name=$1 locks=$2 python key lock list pip
   python=$(find_python) || die "$name needs $PYTHON_NEEDED"
   # shellcheck disable=SC2086
   key=$({ "$python" -VV && (cd requirements && cat $locks test.txt); } | sha256sum | cut -c1-16)
@@ -43,7 +42,14 @@ check_python() {
     touch "$environment/complete"
   fi
   exec {lock}>&-
+}
 
+# check_python NAME LOCKS ARGUMENT...: formatter, linter and tests of the current folder in the environment that
+# make_environment makes; the arguments go to pytest.
+check_python() {
+  local environment
+  make_environment "$1" "$2"
+  shift 2
   export PYTHONPATH=$PWD PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=$environment/hypothesis
   "$environment/bin/ruff" format --no-cache --quiet --check .
   "$environment/bin/ruff" check --no-cache --quiet .
