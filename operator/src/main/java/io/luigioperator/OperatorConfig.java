@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -177,7 +178,9 @@ public record OperatorConfig(
       return Ageing.DEFAULT;
     }
     for (int i = 1; i < rising.size(); i++) {
-      if (parsed.get(rising.get(i)).compareTo(parsed.get(rising.get(i - 1))) < 0) {
+      Duration lower = Objects.requireNonNull(parsed.get(rising.get(i - 1)));
+      Duration higher = Objects.requireNonNull(parsed.get(rising.get(i)));
+      if (higher.compareTo(lower) < 0) {
         env.problem(
             "HEAD_START_SECONDS",
             rising.get(i) + " may not start behind " + rising.get(i - 1) + ": " + shape);

@@ -159,12 +159,17 @@ public record PipelineSpec(
         @Min(0)
         @Max(31536000)
         Integer ttlSecondsAfterFinished) {
+  private static final String DATE_PARAMETER = "date";
+  private static final String CLIENT_PARAMETER = "client";
+  private static final int WORKERS = 1;
+  private static final int TTL_SECONDS = 86400;
+
   public PipelineSpec {
-    dateParameter = Objects.requireNonNullElse(dateParameter, "date");
-    clientParameter = Objects.requireNonNullElse(clientParameter, "client");
+    dateParameter = Objects.requireNonNullElse(dateParameter, DATE_PARAMETER);
+    clientParameter = Objects.requireNonNullElse(clientParameter, CLIENT_PARAMETER);
     parameters = List.copyOf(Objects.requireNonNullElse(parameters, List.of()));
     allow = Objects.requireNonNullElse(allow, AllowSpec.NOTHING);
-    workers = Objects.requireNonNullElse(workers, 1);
+    workers = Objects.requireNonNullElse(workers, WORKERS);
     mutex = Objects.requireNonNullElse(mutex, MutexSpec.DEFAULT);
     retry = Objects.requireNonNullElse(retry, RetrySpec.DEFAULT);
     timeouts = Objects.requireNonNullElse(timeouts, TimeoutsSpec.DEFAULT);
@@ -175,13 +180,30 @@ public record PipelineSpec(
     volumes = List.copyOf(Objects.requireNonNullElse(volumes, List.of()));
     volumeMounts = List.copyOf(Objects.requireNonNullElse(volumeMounts, List.of()));
     podTemplate = Frozen.map(podTemplate);
-    ttlSecondsAfterFinished = Objects.requireNonNullElse(ttlSecondsAfterFinished, 86400);
+    ttlSecondsAfterFinished = Objects.requireNonNullElse(ttlSecondsAfterFinished, TTL_SECONDS);
   }
 
   /** A pipeline in which only what is required is set. */
   public static PipelineSpec ofDefaults(String image, TaskRef task) {
     return new PipelineSpec(
-        image, task, null, null, null, null, null, null, null, null, null, null, null, null, null,
-        null, null, null, null);
+        image,
+        task,
+        DATE_PARAMETER,
+        CLIENT_PARAMETER,
+        List.of(),
+        AllowSpec.NOTHING,
+        WORKERS,
+        MutexSpec.DEFAULT,
+        RetrySpec.DEFAULT,
+        TimeoutsSpec.DEFAULT,
+        VerifyMode.Root,
+        null,
+        ResourcesSpec.NONE,
+        List.of(),
+        List.of(),
+        List.of(),
+        List.of(),
+        Map.of(),
+        TTL_SECONDS);
   }
 }

@@ -27,9 +27,11 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the watches have told, as small records; it may lag, so it says nothing about absence.
@@ -96,7 +98,7 @@ final class ClusterView {
    * The scheduler counts a pod as not scheduled since its creation, although it began to try only
    * when the gate was opened.
    */
-  private Optional<Instant> openedAt(PodEntry before, ObservedPod now) {
+  private Optional<Instant> openedAt(@Nullable PodEntry before, ObservedPod now) {
     if (before == null) {
       return Optional.empty();
     }
@@ -141,7 +143,7 @@ final class ClusterView {
     return Optional.of(last.run());
   }
 
-  private PodEntry forgetPod(String uid) {
+  private @Nullable PodEntry forgetPod(String uid) {
     remember(uid);
     PodEntry entry = pods.remove(uid);
     if (entry != null) {
@@ -195,13 +197,19 @@ final class ClusterView {
   synchronized ObservedAttempt attempt(Attempt attempt) {
     List<ObservedPod> found = new ArrayList<>();
     for (String uid : podsOfRun.getOrDefault(attempt.run(), Set.of())) {
-      ObservedPod seen = pods.containsKey(uid) ? pods.get(uid).seen() : tombstones.get(uid).seen();
+      ObservedPod seen = lastSeen(uid);
       if (seen.token().equals(attempt.token())) {
         found.add(seen);
       }
     }
     Known<ObservedJob> job = jobs.get(new RunKey(attempt.run().namespace(), attempt.jobName()));
     return new ObservedAttempt(Optional.ofNullable(job).map(Known::value), found, false);
+  }
+
+  /** For a UID from {@code podsOfRun}, which {@code pods} or {@code tombstones} holds. */
+  private ObservedPod lastSeen(String uid) {
+    PodEntry entry = pods.get(uid);
+    return entry != null ? entry.seen() : Objects.requireNonNull(tombstones.get(uid)).seen();
   }
 
   /** Adds to a live read what was told before about the ends of pods it no longer shows. */

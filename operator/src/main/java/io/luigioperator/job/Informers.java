@@ -20,6 +20,7 @@ import io.luigioperator.run.RunKey;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -134,7 +135,8 @@ final class Informers implements AutoCloseable {
     } catch (TimeoutException e) {
       throw new KubeUnavailable("not everything was seen within " + patience, e);
     } catch (ExecutionException e) {
-      throw new KubeUnavailable("watching: " + e.getCause().getMessage(), e);
+      throw new KubeUnavailable(
+          "watching: " + Objects.requireNonNullElse(e.getCause(), e).getMessage(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new KubeUnavailable("interrupted while starting to watch", e);

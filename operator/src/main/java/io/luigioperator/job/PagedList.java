@@ -43,18 +43,18 @@ final class PagedList {
    */
   static <T extends HasMetadata, L extends KubernetesResourceList<T>, R extends Resource<T>, V>
       List<V> all(String what, FilterWatchListDeletable<T, L, R> objects, Function<T, V> read) {
-    KubernetesClientException last = null;
-    for (int i = 0; i < BEGINNINGS; i++) {
+    for (int i = 1; ; i++) {
       try {
         return pages(objects, read);
       } catch (KubernetesClientException e) {
         if (!ApiErrors.isExpired(e)) {
           throw ApiErrors.failure(what, e);
         }
-        last = e;
+        if (i == BEGINNINGS) {
+          throw new KubeUnavailable(what + ": the list expired " + BEGINNINGS + " times", e);
+        }
       }
     }
-    throw new KubeUnavailable(what + ": the list expired " + BEGINNINGS + " times", last);
   }
 
   private static <

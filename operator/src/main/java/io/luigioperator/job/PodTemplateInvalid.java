@@ -5,6 +5,7 @@
 package io.luigioperator.job;
 
 import java.util.List;
+import java.util.Objects;
 
 /**
  * A pod template of a user that cannot be laid over ours; the message names every problem and what
@@ -15,5 +16,11 @@ public final class PodTemplateInvalid extends RuntimeException {
 
   PodTemplateInvalid(List<String> problems) {
     super(String.join("; ", problems));
+  }
+
+  /** Never null: the constructor sets it. */
+  @Override
+  public String getMessage() {
+    return Objects.requireNonNull(super.getMessage());
   }
 }

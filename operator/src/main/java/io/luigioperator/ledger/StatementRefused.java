@@ -4,6 +4,8 @@
  */
 package io.luigioperator.ledger;
 
+import java.util.Objects;
+
 /** MySQL refuses the data of a transaction for good; nothing of it was written. */
 final class StatementRefused extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -13,6 +15,12 @@ final class StatementRefused extends RuntimeException {
   StatementRefused(String transaction, SqlFault fault, Throwable cause) {
     super("the ledger refuses " + transaction + ": " + SqlFault.message(cause), cause);
     this.fault = fault;
+  }
+
+  /** Never null: the constructor sets it. */
+  @Override
+  public String getMessage() {
+    return Objects.requireNonNull(super.getMessage());
   }
 
   boolean isDuplicate() {

@@ -82,7 +82,7 @@ public final class Loop {
 
   /** Time since the last pass was done; empty before the first one. */
   public Optional<Duration> sinceLastRound() {
-    return turn.filter(t -> !t.stopping && t.rounds > 0)
+    return turn.filter(t -> !t.stopping && t.completedOne)
         .map(t -> Duration.ofNanos(System.nanoTime() - t.lastRound));
   }
 
@@ -92,7 +92,7 @@ public final class Loop {
     private volatile boolean stopping;
     private volatile long expected = System.nanoTime() + patience.toNanos();
     private volatile long lastRound;
-    private volatile long rounds;
+    private volatile boolean completedOne;
     private int failures;
 
     private void goRound() {
@@ -124,7 +124,7 @@ public final class Loop {
       } finally {
         onePassAtATime.unlock();
         lastRound = System.nanoTime();
-        rounds = rounds + 1;
+        completedOne = true;
       }
     }
 

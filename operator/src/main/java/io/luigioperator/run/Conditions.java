@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.api.model.ConditionBuilder;
 import io.luigioperator.api.PipelineRunStatus;
 import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 
@@ -72,7 +73,7 @@ final class Conditions {
 
   /** The message settled on for a condition. */
   String message(String type) {
-    return byType.get(type).getMessage();
+    return Objects.requireNonNull(byType.get(type), type).getMessage();
   }
 
   List<Condition> list() {

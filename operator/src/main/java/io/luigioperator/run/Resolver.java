@@ -15,6 +15,7 @@ import io.luigioperator.api.RerunSpec;
 import io.luigioperator.api.ScheduleClient;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SortedMap;
@@ -54,7 +55,9 @@ public final class Resolver {
     if (spec.pipeline() != null) {
       return assemble(object, spec.pipeline(), List.of(), 0, Priority.Normal);
     }
-    String name = spec.scheduleRef().name();
+    String name =
+        Objects.requireNonNull(spec.scheduleRef(), "neither pipeline nor scheduleRef is set")
+            .name();
     if (schedule.isEmpty()) {
       return fixable(
           Reasons.SCHEDULE_NOT_FOUND,

@@ -45,10 +45,11 @@ public final class WarningEvents {
     if (attemptFailed(before, after)) {
       warnings.add(new WarningEvent("AttemptFailed", lastAttempt(after)));
     }
-    if (was == after.phase()) {
+    Phase phase = after.phase();
+    if (phase == null || phase == was) {
       return warnings;
     }
-    switch (after.phase()) {
+    switch (phase) {
       case Rejected -> warnings.add(new WarningEvent("RunRejected", message));
       case Retrying -> warnings.add(new WarningEvent("RetryScheduled", message));
       case Canceled -> warnings.add(new WarningEvent("RunCanceled", message));
