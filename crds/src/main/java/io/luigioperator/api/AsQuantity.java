@@ -9,7 +9,7 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
-/** The text is a Kubernetes quantity, which may also be written as a whole number. */
+/** The string is a Kubernetes quantity; in YAML it may also be written as an integer. */
 @Target(ElementType.FIELD)
 @Retention(RetentionPolicy.RUNTIME)
 @interface AsQuantity {}

@@ -14,21 +14,28 @@ import io.fabric8.generator.annotation.Size;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** One attempt of a run: one Job, one pod. */
+/** One attempt of a run: one Job with one pod. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record AttemptStatus(
-    @JsonPropertyDescription("Number of the attempt, from 1.") @Required @Min(1) Integer number,
-    @JsonPropertyDescription("Name of its Job.") @Size(max = 63) @Nullable String jobName,
+    @JsonPropertyDescription("Number of the attempt, starting at 1.") @Required @Min(1)
+        Integer number,
+    @JsonPropertyDescription("Name of the Job of this attempt.") @Size(max = 63)
+        @Nullable String jobName,
     @JsonPropertyDescription(
-            "When its pod was chosen, just before it may start; of an attempt that never had a "
-                + "pod, when it was claimed.")
+            "When the operator selected the pod of this attempt, just before it removed the scheduling gate of that pod. For an attempt without a pod: when the operator created the attempt.")
         @JsonFormat(shape = JsonFormat.Shape.STRING)
         @Nullable Instant startTime,
-    @JsonPropertyDescription("When it ended.") @JsonFormat(shape = JsonFormat.Shape.STRING)
+    @JsonPropertyDescription("When the attempt ended. Absent while it has not ended.")
+        @JsonFormat(shape = JsonFormat.Shape.STRING)
         @Nullable Instant finishTime,
-    @JsonPropertyDescription("Exit code of its container.") @Nullable Integer exitCode,
-    @JsonPropertyDescription("Verdict or cause of its end, in one word.") @Size(max = 64)
+    @JsonPropertyDescription("Exit code of the container luigi. Absent if no exit code is known.")
+        @Nullable Integer exitCode,
+    @JsonPropertyDescription(
+            "Why the attempt ended, as one CamelCase word: the verdict of the runner, such as TaskFailed, or the infrastructure cause, such as NodeLost.")
+        @Size(max = 64)
         @Nullable String reason,
-    @JsonPropertyDescription("What is known about its end.") @Size(max = 1024)
+    @JsonPropertyDescription(
+            "Details about the end of the attempt, such as the exception that the failed task raised.")
+        @Size(max = 1024)
         @Nullable String message) {}

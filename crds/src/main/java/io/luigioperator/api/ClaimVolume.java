@@ -11,11 +11,14 @@ import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import org.jspecify.annotations.Nullable;
 
-/** A persistent volume claim of the namespace. */
+/** A PersistentVolumeClaim as a volume. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ClaimVolume(
-    @JsonPropertyDescription("Name of the claim.") @Required @Size(min = 1, max = 253)
+    @JsonPropertyDescription(
+            "Name of a PersistentVolumeClaim in the namespace of the run. If it does not exist within timeouts.startSeconds, the attempt ends with reason Unschedulable.")
+        @Required
+        @Size(min = 1, max = 253)
         String claimName,
-    @JsonPropertyDescription("Whether the volume is mounted read-only everywhere.")
+    @JsonPropertyDescription("Whether all containers mount the volume read-only. Default: false.")
         @Nullable Boolean readOnly) {}

@@ -10,8 +10,9 @@ import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Min;
 import org.jspecify.annotations.Nullable;
 
-/** Clients of a schedule, counted. */
+/** Number of clients of a schedule. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ClientsStatus(
-    @JsonPropertyDescription("Clients the schedule lists.") @Min(0) @Nullable Integer total) {}
+    @JsonPropertyDescription("Number of clients that spec.clients lists.") @Min(0)
+        @Nullable Integer total) {}

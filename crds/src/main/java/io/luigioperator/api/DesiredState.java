@@ -4,12 +4,12 @@
  */
 package io.luigioperator.api;
 
-/** What the user wants to happen with a run. */
+/** State that the user requests for a run. */
 public enum DesiredState {
-  /** Run it as soon as its turn comes. */
+  /** Start as soon as a slot and the mutex are free. */
   Running,
-  /** Keep it waiting until somebody sets Running. */
+  /** Start no attempt until the value is Running again. */
   Held,
-  /** Stop it; this is final. */
+  /** Stop the run permanently. */
   Canceled
 }

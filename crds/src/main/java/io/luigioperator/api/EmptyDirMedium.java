@@ -4,8 +4,8 @@
  */
 package io.luigioperator.api;
 
-/** What an empty directory is kept in. */
+/** Storage medium of an emptyDir volume. */
 public enum EmptyDirMedium {
-  /** The memory of the node; it counts as memory of the container. */
+  /** Memory of the node; counts towards the memory limit of the container. */
   Memory
 }

@@ -11,16 +11,15 @@ import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
-/** An empty directory that lives as long as the pod. */
+/** A directory that is empty when the pod starts and is deleted with the pod. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record EmptyDirVolume(
     @JsonPropertyDescription(
-            "Memory for a directory in memory; without it the disk of the node is used.")
+            "Memory stores the directory in the memory of the node; its content counts towards the memory limit of the container. Default: the disk of the node.")
         @Nullable EmptyDirMedium medium,
     @JsonPropertyDescription(
-            "Most bytes the directory may hold, such as 2Gi. The pod is evicted when it holds "
-                + "more.")
+            "Maximum size of the directory as a Kubernetes quantity, such as 2Gi; not negative. The kubelet evicts the pod when the directory exceeds it. Default: no limit.")
         @Size(max = 32)
         @AsQuantity
         @ValidationRule(

@@ -24,28 +24,25 @@ import org.jspecify.annotations.Nullable;
             + "!self.name.matches('(?i)(passw|passphrase|secret|credential|api_?key|access_?key|token$|(^|[-._])(pwd|pass|key)$)') "
             + "|| self.name.matches('(?i)[-._](file|path|dir|name|arn|url|uri|id|ref)$')",
     message =
-        "The name of this variable looks like a password, token or key, and literal values "
-            + "are stored in the database: put the value into a Secret and name it in "
-            + "valueFrom.secretKeyRef, or rename the variable.")
+        "The name of this variable looks like a password, token or key, and the operator stores literal values in its database: put the value into a Secret and reference it in valueFrom.secretKeyRef, or rename the variable.")
 public record EnvEntry(
     @JsonPropertyDescription(
-            "Name of the variable. Names that begin with LUIGI_RUN_ belong to the operator.")
+            "Name of the variable: letters, digits, -, _ and ., not beginning with a digit. Names that begin with LUIGI_RUN_ are reserved for the operator.")
         @Required
         @Size(min = 1, max = 255)
         @ValidationRule(
             value = "self.matches('^[-._A-Za-z][-._A-Za-z0-9]*$')",
             message =
-                "The name of an environment variable must consist of letters, digits, -, _ and ., not "
-                    + "beginning with a digit.")
+                "The name of an environment variable must consist of letters, digits, -, _ and ., not beginning with a digit.")
         @ValidationRule(
             value = "!self.startsWith('LUIGI_RUN_')",
             message =
-                "Names that begin with LUIGI_RUN_ belong to the operator: choose another name.")
+                "Names that begin with LUIGI_RUN_ are reserved for the operator: choose another name.")
         String name,
     @JsonPropertyDescription(
-            "Literal value. It is stored in the database, so secrets belong into "
-                + "valueFrom.secretKeyRef.")
+            "Literal value, at most 4096 characters. The operator stores it in its database; use valueFrom.secretKeyRef for secrets. A literal value is refused if the name of the variable looks like a password, token or key.")
         @Size(max = 4096)
         @Nullable String value,
-    @JsonPropertyDescription("Takes the value from a Secret, a ConfigMap or the pod instead.")
+    @JsonPropertyDescription(
+            "Source of the value: a key of a Secret, a key of a ConfigMap, or a field of the pod. Set exactly one of value and valueFrom.")
         @Nullable EnvValueSource valueFrom) {}

@@ -11,7 +11,10 @@ import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
-/** A source of many environment variables. Exactly one of configMapRef and secretRef is set. */
+/**
+ * An object whose keys become environment variables. Exactly one of configMapRef and secretRef is
+ * set.
+ */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
@@ -19,11 +22,12 @@ import org.jspecify.annotations.Nullable;
     message = "Set exactly one of configMapRef and secretRef.")
 public record EnvFromEntry(
     @JsonPropertyDescription(
-            "Text put before each name. Names that begin with LUIGI_RUN_ belong to the operator.")
+            "Prefix of every variable name, at most 128 characters. Names that begin with LUIGI_RUN_ are reserved for the operator. Default: no prefix.")
         @Size(max = 128)
         @Nullable String prefix,
-    @JsonPropertyDescription("A ConfigMap in the namespace of the run.")
+    @JsonPropertyDescription(
+            "ConfigMap whose keys become environment variables. Set exactly one of configMapRef and secretRef.")
         @Nullable ObjectSelector configMapRef,
     @JsonPropertyDescription(
-            "A Secret in the namespace of the run. Its values are masked in logs and messages.")
+            "Secret whose keys become environment variables. The runner masks the values in logs and messages. Set exactly one of configMapRef and secretRef.")
         @Nullable ObjectSelector secretRef) {}

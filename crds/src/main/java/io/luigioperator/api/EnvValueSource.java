@@ -10,7 +10,7 @@ import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
-/** Where the value of an environment variable comes from. Exactly one field is set. */
+/** Source of the value of an environment variable. Exactly one field is set. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
@@ -19,8 +19,10 @@ import org.jspecify.annotations.Nullable;
             + "f).size() == 1",
     message = "Set exactly one of secretKeyRef, configMapKeyRef and fieldRef.")
 public record EnvValueSource(
-    @JsonPropertyDescription("A key of a Secret in the namespace of the run.")
+    @JsonPropertyDescription(
+            "Key of a Secret in the namespace of the run. The runner masks the value in logs and messages.")
         @Nullable KeySelector secretKeyRef,
-    @JsonPropertyDescription("A key of a ConfigMap in the namespace of the run.")
+    @JsonPropertyDescription("Key of a ConfigMap in the namespace of the run.")
         @Nullable KeySelector configMapKeyRef,
-    @JsonPropertyDescription("A field of the pod.") @Nullable FieldSelector fieldRef) {}
+    @JsonPropertyDescription("Field of the pod, as in the downward API of Kubernetes.")
+        @Nullable FieldSelector fieldRef) {}

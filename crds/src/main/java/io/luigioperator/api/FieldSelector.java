@@ -15,7 +15,7 @@ import io.fabric8.generator.annotation.Size;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record FieldSelector(
     @JsonPropertyDescription(
-            "Path of the field, such as metadata.name, spec.nodeName or status.podIP.")
+            "Path of the field, such as metadata.name, spec.nodeName or status.podIP. If Kubernetes does not support the path, the run is Rejected with reason PodTemplateInvalid.")
         @Required
         @Size(min = 1, max = 253)
         String fieldPath) {}

@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Immutable copies of JSON-like values, whose maps may hold nulls. */
+/** Immutable copies of maps and lists that represent JSON; their maps may hold null values. */
 final class Frozen {
   private Frozen() {}
 
@@ -25,7 +25,7 @@ final class Frozen {
     return Collections.unmodifiableMap(copy);
   }
 
-  /** A copy whose order does not depend on hashing, so that equal maps are written equally. */
+  /** A copy sorted by key, so that equal maps are serialized to equal text. */
   static Map<String, String> sorted(@Nullable Map<String, String> source) {
     return source == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(source));
   }

@@ -10,8 +10,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * The list is a list-map: its items are told apart by this field, so that appliers can own single
- * items.
+ * The list is a list-map ({@code x-kubernetes-list-type: map}): this field identifies an item, so
+ * that server-side apply can own single items.
  */
 @Target(ElementType.FIELD)
 @Retention(RetentionPolicy.RUNTIME)

@@ -13,19 +13,25 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Tasks of the tree, as the newest attempt counts them. */
+/** Tasks of the dependency tree, as the newest attempt with a report counted them. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record LuigiStatus(
-    @JsonPropertyDescription("Tasks in the tree.") @Min(0) @Nullable Integer total,
-    @JsonPropertyDescription("Tasks that were complete before the attempt began.") @Min(0)
+    @JsonPropertyDescription("Number of tasks in the dependency tree.") @Min(0)
+        @Nullable Integer total,
+    @JsonPropertyDescription("Number of tasks that were already complete when the attempt started.")
+        @Min(0)
         @Nullable Integer complete,
-    @JsonPropertyDescription("Tasks that ran and succeeded.") @Min(0) @Nullable Integer ran,
-    @JsonPropertyDescription("Tasks that failed.") @Min(0) @Nullable Integer failed,
-    @JsonPropertyDescription("Tasks that were not run yet.") @Min(0) @Nullable Integer pending,
-    @JsonPropertyDescription("Complete tasks of all, such as 12/40.") @Size(max = 32)
+    @JsonPropertyDescription("Number of tasks that ran successfully in the attempt.") @Min(0)
+        @Nullable Integer ran,
+    @JsonPropertyDescription("Number of tasks that failed in the attempt.") @Min(0)
+        @Nullable Integer failed,
+    @JsonPropertyDescription("Number of tasks that have not run.") @Min(0)
+        @Nullable Integer pending,
+    @JsonPropertyDescription("Number of complete tasks and of all tasks, such as 12/40.")
+        @Size(max = 32)
         @Nullable String progress,
-    @JsonPropertyDescription("Names of up to 10 failed tasks.")
+    @JsonPropertyDescription("Names of at most 10 failed tasks.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @Size(max = 10)
         List<@Size(max = 255) String> failedTasks) {

@@ -6,7 +6,7 @@ package io.luigioperator.api;
 
 /** Which runs exclude each other. */
 public enum MutexScope {
-  /** Runs of one client in one mutex group never run at the same time. */
+  /** Runs with the same namespace, client and mutex group never run at the same time. */
   Client,
   /** Runs do not exclude each other. */
   None

@@ -17,20 +17,17 @@ import java.util.Objects;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record MutexSpec(
     @JsonPropertyDescription(
-            "Client: runs of one client in one group never run at the same time. None: runs do "
-                + "not exclude each other.")
+            "Client: runs with the same namespace, client and group never run at the same time; a waiting run uses no slot. None: runs do not exclude each other. Default: Client.")
         @Default("Client")
         MutexScope scope,
     @JsonPropertyDescription(
-            "Mutex group. Pipelines that may disturb each other share a group; pipelines of "
-                + "different groups run side by side for one client.")
+            "Name of the mutex group, 1 to 63 characters. Pipelines that must not run at the same time for one client use the same group; pipelines in different groups run in parallel. Default: default.")
         @Default("default")
         @Size(min = 1, max = 63)
         @ValidationRule(
             value = "self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",
             message =
-                "mutex.group must consist of letters, digits, -, _ and ., beginning and ending with a "
-                    + "letter or digit.")
+                "mutex.group must consist of letters, digits, -, _ and ., and must begin and end with a letter or digit.")
         String group) {
   public MutexSpec {
     scope = Objects.requireNonNullElse(scope, MutexScope.Client);

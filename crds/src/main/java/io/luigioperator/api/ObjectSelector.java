@@ -11,10 +11,14 @@ import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import org.jspecify.annotations.Nullable;
 
-/** A Secret or ConfigMap of the namespace. */
+/** A Secret or ConfigMap in the namespace of the run. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ObjectSelector(
-    @JsonPropertyDescription("Name of the object.") @Required @Size(min = 1, max = 253) String name,
-    @JsonPropertyDescription("Whether the container starts when the object is missing.")
+    @JsonPropertyDescription("Name of the object in the namespace of the run.")
+        @Required
+        @Size(min = 1, max = 253)
+        String name,
+    @JsonPropertyDescription(
+            "Whether the container may start if the object is missing. Default: false, the container does not start while it is missing.")
         @Nullable Boolean optional) {}

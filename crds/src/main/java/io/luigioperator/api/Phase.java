@@ -4,22 +4,22 @@
  */
 package io.luigioperator.api;
 
-/** Where a run stands, in one word for people. Programs read the conditions. */
+/** Summary of the state of a run, for people. Programs read the conditions instead. */
 public enum Phase {
   /** Not accepted yet. */
   Pending,
-  /** Refused for good; it will never start. */
+  /** Refused permanently; the run never starts. */
   Rejected,
-  /** Accepted, waiting. */
+  /** Accepted; waiting for a slot, the mutex, a time or a person. */
   Queued,
-  /** An attempt is live. */
+  /** An attempt is in progress. */
   Running,
-  /** An attempt ended without success; another one follows. */
+  /** An attempt failed; the next one starts after the backoff. */
   Retrying,
-  /** Ended with success. */
+  /** Ended successfully. */
   Succeeded,
   /** Ended without success. */
   Failed,
-  /** Ended because somebody asked for it. */
+  /** Ended because a user canceled or deleted it. */
   Canceled
 }

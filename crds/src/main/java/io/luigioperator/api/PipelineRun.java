@@ -15,17 +15,17 @@ import io.fabric8.kubernetes.model.annotation.Version;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One requested execution of a pipeline for one client and one business date; its name is its
- * identity for ever.
+ * One requested execution of a pipeline for one client and one business date. Its namespace and
+ * name identify it permanently.
  */
 @Group("luigi-operator.io")
 @Version("v1beta1")
 @JsonClassDescription(
-    "One requested execution of a Luigi pipeline for one client and one business date. Its name is its identity for ever: the same name never runs twice.")
+    "One requested execution of a Luigi pipeline for one client and, for most pipelines, one business date. metadata.name identifies the run permanently: a name never runs a second time, even if the object is deleted and created again.")
 @ValidationRule(
     value = "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$')",
     message =
-        "metadata.name must have at most 52 characters of a-z, 0-9 and -, beginning and ending with a letter or digit, because the names of Jobs and pods derive from it.")
+        "metadata.name must have at most 52 characters of a-z, 0-9 and -, and must begin and end with a letter or digit, because the names of Jobs and pods are derived from it; choose another name.")
 @ValidationRule(
     value =
         "!has(oldSelf.status) || !has(oldSelf.status.startTime) || "
@@ -38,13 +38,13 @@ import org.jspecify.annotations.Nullable;
 @Categories("luigi")
 public final class PipelineRun extends CustomResource<PipelineRunSpec, PipelineRunStatus>
     implements Namespaced {
-  /** Absent until it is set: records have no empty value. */
+  /** Null until it is set: a record has no empty instance. */
   @Override
   protected @Nullable PipelineRunSpec initSpec() {
     return null;
   }
 
-  /** Absent until it is set: records have no empty value. */
+  /** Null until it is set: a record has no empty instance. */
   @Override
   protected @Nullable PipelineRunStatus initStatus() {
     return null;

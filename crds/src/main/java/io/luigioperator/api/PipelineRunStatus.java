@@ -18,65 +18,66 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a PipelineRun stands. Written by the operator only; the full history is in its database.
+ * Observed state of a PipelineRun. Only the operator writes it; the complete history is in its
+ * database.
  */
 @JsonClassDescription(
-    "Where a PipelineRun stands. Written by the operator only; the full history is in its database.")
+    "Observed state of the run. Only the operator writes it; the complete history is in its database.")
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record PipelineRunStatus(
     @JsonPropertyDescription(
-            "Generation of the spec that this status is about; -1 before the operator has seen "
-                + "the object.")
+            "metadata.generation that this status describes; -1 until the operator has processed the object.")
         @Nullable Long observedGeneration,
     @JsonPropertyDescription(
-            "Where the run stands, in one word for people. Programs read the conditions.")
+            "Summary of the state for people: Pending (not accepted yet), Rejected (refused permanently), Queued (waiting), Running, Retrying (waiting for the next attempt), Succeeded, Failed or Canceled. Programs read the conditions instead.")
         @SelectableField
         @Nullable Phase phase,
-    @JsonPropertyDescription("Why it stands there, in one word.") @Size(max = 64)
+    @JsonPropertyDescription("Why the run is in this phase, as one CamelCase word.") @Size(max = 64)
         @Nullable String reason,
-    @JsonPropertyDescription("Why it stands there and what to do about it, in a sentence.")
+    @JsonPropertyDescription("Why the run is in this phase and what to do about it.")
         @Size(max = 1024)
         @Nullable String message,
     @JsonPropertyDescription(
-            "Accepted, Queued, Succeeded, Finished, Reconciling and Stalled. Wait for the end of "
-                + "a run with kubectl wait --for=condition=Finished.")
+            "Conditions Accepted, Queued, Succeeded, Finished, Reconciling and Stalled. Finished is True when the run has ended in any way, so kubectl wait --for=condition=Finished works for every run; Succeeded shows the outcome.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("type")
         @Size(max = 16)
         List<Condition> conditions,
-    @JsonPropertyDescription("When the run was accepted.")
+    @JsonPropertyDescription("When the operator accepted the run.")
         @JsonFormat(shape = JsonFormat.Shape.STRING)
         @Nullable Instant queuedTime,
     @JsonPropertyDescription(
-            "When the pod of the first attempt was chosen, just before it may start.")
+            "When the operator selected the pod of the first attempt, just before that pod could start.")
         @JsonFormat(shape = JsonFormat.Shape.STRING)
         @Nullable Instant startTime,
     @JsonPropertyDescription("When the run ended.") @JsonFormat(shape = JsonFormat.Shape.STRING)
         @Nullable Instant completionTime,
-    @JsonPropertyDescription("Counted attempts of allowed ones, such as 2/5.") @Size(max = 16)
+    @JsonPropertyDescription("Number of counted attempts and their maximum, such as 2/5.")
+        @Size(max = 16)
         @Nullable String attemptSummary,
-    @JsonPropertyDescription("The newest 10 attempts, the newest first.")
+    @JsonPropertyDescription("The newest 10 attempts, newest first.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("number")
         @Size(max = 10)
         List<AttemptStatus> attempts,
     @JsonPropertyDescription(
-            "What the request came to; all but the priority is fixed once the run is accepted.")
+            "Values that the operator determined when it accepted the run. Only the priority can change later.")
         @Nullable ResolvedStatus resolved,
-    @JsonPropertyDescription("Tasks of the tree, as the newest attempt counts them.")
+    @JsonPropertyDescription(
+            "Tasks of the dependency tree, as the newest attempt with a report counted them.")
         @Nullable LuigiStatus luigi) {
   public PipelineRunStatus {
     conditions = List.copyOf(Objects.requireNonNullElse(conditions, List.of()));
     attempts = List.copyOf(Objects.requireNonNullElse(attempts, List.of()));
   }
 
-  /** Starts an empty status. */
+  /** A builder without any field set. */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** Starts a status that differs from this one in a few fields. */
+  /** A builder with the fields of this status. */
   public Builder toBuilder() {
     return new Builder()
         .observedGeneration(observedGeneration)
@@ -93,7 +94,7 @@ public record PipelineRunStatus(
         .luigi(luigi);
   }
 
-  /** Collects the fields of a status; whatever is not set stays out of it. */
+  /** Collects the fields of a status. Not thread-safe. */
   public static final class Builder {
     private @Nullable Long observedGeneration;
     private @Nullable Phase phase;

@@ -14,26 +14,26 @@ import io.fabric8.kubernetes.model.annotation.ShortNames;
 import io.fabric8.kubernetes.model.annotation.Version;
 import org.jspecify.annotations.Nullable;
 
-/** A pipeline, the clients it is for, and what differs between them. */
+/** A pipeline, its clients and their parameters. */
 @Group("luigi-operator.io")
 @Version("v1beta1")
 @JsonClassDescription(
-    "A Luigi pipeline, the clients it is for, and what differs between them. PipelineRuns name it in scheduleRef.")
+    "A Luigi pipeline, the clients it runs for, and their parameters. PipelineRuns reference it in spec.scheduleRef. Cron scheduling is not implemented yet: a PipelineSchedule creates no runs.")
 @ValidationRule(
     value = "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$')",
     message =
-        "metadata.name must have at most 40 characters of a-z, 0-9 and -, beginning and ending with a letter or digit, because the names of runs derive from it.")
+        "metadata.name must have at most 40 characters of a-z, 0-9 and -, and must begin and end with a letter or digit, because the names of runs are derived from it; choose another name.")
 @ShortNames("lps")
 @Categories("luigi")
 public final class PipelineSchedule
     extends CustomResource<PipelineScheduleSpec, PipelineScheduleStatus> implements Namespaced {
-  /** Absent until it is set: records have no empty value. */
+  /** Null until it is set: a record has no empty instance. */
   @Override
   protected @Nullable PipelineScheduleSpec initSpec() {
     return null;
   }
 
-  /** Absent until it is set: records have no empty value. */
+  /** Null until it is set: a record has no empty instance. */
   @Override
   protected @Nullable PipelineScheduleStatus initStatus() {
     return null;

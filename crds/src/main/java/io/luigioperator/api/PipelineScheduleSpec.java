@@ -15,23 +15,26 @@ import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Objects;
 
-/** A pipeline and the clients it is for. */
-@JsonClassDescription("A pipeline and the clients it is for.")
+/** The pipeline and its clients. */
+@JsonClassDescription("The pipeline and its clients.")
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
     value = "self.pipeline.mutex == oldSelf.pipeline.mutex",
     message =
-        "pipeline.mutex may not be changed after creation, because runs under way rely on it; "
-            + "create a PipelineSchedule with another metadata.name.",
+        "pipeline.mutex may not be changed after creation, because existing runs rely on it; create a PipelineSchedule with another metadata.name.",
     fieldPath = ".pipeline.mutex")
 public record PipelineScheduleSpec(
-    @JsonPropertyDescription("The pipeline that the runs of this schedule use.") @Required
+    @JsonPropertyDescription(
+            "Pipeline of the runs that reference this schedule. A change applies to runs that are accepted after it.")
+        @Required
         PipelineSpec pipeline,
-    @JsonPropertyDescription("Priority of the runs of this schedule that set none themselves.")
+    @JsonPropertyDescription(
+            "Priority of the runs that set none: Critical, High, Normal or Low. A change applies to runs that are accepted after it. Default: Normal.")
         @Default("Normal")
         Priority priority,
-    @JsonPropertyDescription("The clients the pipeline may be run for.")
+    @JsonPropertyDescription(
+            "Clients that the pipeline may run for, at most 500. A run for another client stays Pending with reason ClientNotAllowed, unless pipeline.allow.unlistedClients is true. Default: none.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("id")
         @Size(max = 500)

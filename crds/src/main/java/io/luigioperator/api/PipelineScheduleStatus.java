@@ -14,21 +14,21 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Where a PipelineSchedule stands. Written by the operator only. */
-@JsonClassDescription("Where a PipelineSchedule stands. Written by the operator only.")
+/** Observed state of a PipelineSchedule. Only the operator writes it. */
+@JsonClassDescription("Observed state of the schedule. Only the operator writes it.")
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record PipelineScheduleStatus(
     @JsonPropertyDescription(
-            "Generation of the spec that this status is about; -1 before the operator has seen "
-                + "the object.")
+            "metadata.generation that this status describes; -1 until the operator has processed the object.")
         @Nullable Long observedGeneration,
-    @JsonPropertyDescription("Ready says whether runs may refer to the schedule.")
+    @JsonPropertyDescription(
+            "Condition Ready: True if runs can reference the schedule. False with reason NoClients if it lists no clients and does not allow unlisted ones.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("type")
         @Size(max = 16)
         List<Condition> conditions,
-    @JsonPropertyDescription("Clients of the schedule, counted.") @Nullable ClientsStatus clients) {
+    @JsonPropertyDescription("Number of clients.") @Nullable ClientsStatus clients) {
   public PipelineScheduleStatus {
     conditions = List.copyOf(Objects.requireNonNullElse(conditions, List.of()));
   }

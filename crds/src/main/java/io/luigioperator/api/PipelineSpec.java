@@ -19,142 +19,128 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A pipeline: what is run, with what, and how its failures are treated. Inline in a run, or in a
- * schedule.
+ * A pipeline: its image and root task, the resources of its pods, and how failures are handled.
+ * Part of a schedule, or inline in a run.
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
     value = "self.dateParameter == '' || self.dateParameter != self.clientParameter",
     message =
-        "dateParameter and clientParameter must name different Luigi parameters; set the one "
-            + "that the task does not have to an empty string.")
+        "dateParameter and clientParameter must name different Luigi parameters; if the task lacks one of them, set that field to an empty string.")
 @ValidationRule(
     value =
         "!has(self.parameters) || !self.parameters.exists(p, p.name == self.dateParameter || "
             + "p.name == self.clientParameter)",
     message =
-        "parameters may not contain the parameters that dateParameter and clientParameter "
-            + "name, because the run sets those; remove them from parameters, or set dateParameter "
-            + "or clientParameter to an empty string.")
+        "parameters may not contain the parameters that dateParameter and clientParameter name, because the operator sets them from spec.date and spec.client of the run; remove them from parameters, or set dateParameter or clientParameter to an empty string.")
 @ValidationRule(
     value =
         "!has(self.allow.parameters) || !self.allow.parameters.exists(name, name == "
             + "self.dateParameter || name == self.clientParameter)",
     message =
-        "allow.parameters may not contain the parameters that dateParameter and "
-            + "clientParameter name, because the run sets those by its date and client; remove "
-            + "them.")
+        "allow.parameters may not contain the parameters that dateParameter and clientParameter name, because the operator sets them from spec.date and spec.client of the run; remove them.")
 @ValidationRule(
     value =
         "!has(self.volumeMounts) || self.volumeMounts.all(m, has(self.volumes) && "
             + "self.volumes.exists(v, v.name == m.name))",
     message =
-        "Every entry of volumeMounts must name an entry of volumes; add the volume or correct "
-            + "the name.")
+        "Every entry of volumeMounts must name an entry of volumes; add the volume or correct the name.")
 public record PipelineSpec(
     @JsonPropertyDescription(
-            "Container image with the pipeline, built on the Luigi image of this project.")
+            "Container image of the pipeline, 1 to 512 characters, built on the image luigi of this project. If it cannot be pulled within timeouts.startSeconds, the attempt ends with reason ImagePull.")
         @Required
         @Size(min = 1, max = 512)
         @ValidationRule(
             value = "self.matches('^[^[:space:]]+$')",
             message =
-                "image may not contain white space; name a container image such as "
-                    + "registry.example.com/flights:1.4.")
+                "image may not contain white space; use a container image such as registry.example.com/flights:1.4.")
         String image,
-    @JsonPropertyDescription("The root task.") @Required TaskRef task,
+    @JsonPropertyDescription("Root task of the pipeline.") @Required TaskRef task,
     @JsonPropertyDescription(
-            "Luigi parameter that receives the business date. An empty string means none.")
+            "Luigi parameter of the root task that receives spec.date of the run. Set it to an empty string if the task has none. Default: date.")
         @Default("date")
         @Size(max = 63)
         @ValidationRule(
             value = "self.matches('^([A-Za-z_][A-Za-z0-9_]*)?$')",
             message =
-                "dateParameter must be a Python name (letters, digits and _, not beginning with a "
-                    + "digit), or an empty string for none.")
+                "dateParameter must be a Python name (letters, digits and _, not beginning with a digit), or an empty string if the task has no such parameter.")
         String dateParameter,
     @JsonPropertyDescription(
-            "Luigi parameter that receives the client. An empty string means none.")
+            "Luigi parameter of the root task that receives spec.client of the run. Set it to an empty string if the task has none. Default: client.")
         @Default("client")
         @Size(max = 63)
         @ValidationRule(
             value = "self.matches('^([A-Za-z_][A-Za-z0-9_]*)?$')",
             message =
-                "clientParameter must be a Python name (letters, digits and _, not beginning with a "
-                    + "digit), or an empty string for none.")
+                "clientParameter must be a Python name (letters, digits and _, not beginning with a digit), or an empty string if the task has no such parameter.")
         String clientParameter,
     @JsonPropertyDescription(
-            "Luigi parameters of the root task. The client entry of a schedule and the run itself "
-                + "can replace them.")
+            "Luigi parameters of the root task, at most 64. The parameters of the client in the schedule and those of the run override them.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("name")
         @Size(max = 64)
         List<Parameter> parameters,
-    @JsonPropertyDescription("What a run that names the schedule may choose for itself.")
+    @JsonPropertyDescription(
+            "What a PipelineRun that references this schedule may set itself. Has no effect in an inline pipeline. Default: nothing.")
         @Default("{}")
         AllowSpec allow,
-    @JsonPropertyDescription("Luigi workers, that is tasks that run at the same time in one pod.")
+    @JsonPropertyDescription(
+            "Number of Luigi workers, that is the maximum number of tasks that run at the same time in one pod, from 1 to 256. Default: 1.")
         @Default("1")
         @Min(1)
         @Max(256)
         Integer workers,
-    @JsonPropertyDescription("Which runs exclude each other. It may not be changed on a schedule.")
+    @JsonPropertyDescription(
+            "Which runs exclude each other. Default: runs of the same client. Immutable in a PipelineSchedule.")
         @Default("{}")
         MutexSpec mutex,
     @JsonPropertyDescription(
-            "How failed attempts are repeated: how often, after what wait, and which errors end "
-                + "the run at once.")
+            "How often failed attempts are repeated, after which delay, and which errors are not retried.")
         @Default("{}")
         RetrySpec retry,
     @JsonPropertyDescription("Time limits of one attempt.") @Default("{}") TimeoutsSpec timeouts,
     @JsonPropertyDescription(
-            "Root proves in a fresh process that the root task is complete before the run counts "
-                + "as succeeded. None believes the verdict of Luigi.")
+            "Root: after Luigi has ended, a new process checks that the root task is complete; if it is not, the attempt ends with reason Unverified and the run fails. None: the result of Luigi counts. Default: Root.")
         @Default("Root")
         VerifyMode verify,
     @JsonPropertyDescription(
-            "Service account of the pods. Whoever creates the object needs the verb use on it. "
-                + "Without it the default account of the namespace is used; its API token is not "
-                + "mounted unless podTemplate says so.")
+            "ServiceAccount of the pods. The Helm chart installs an admission policy that requires the verb use on it. Default: the ServiceAccount default of the namespace. Its API token is mounted only if podTemplate sets automountServiceAccountToken.")
         @Size(min = 1, max = 253)
         @ValidationRule(
             value = "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
             message =
-                "serviceAccountName must be the name of a service account: a-z, 0-9, - and ., "
-                    + "beginning and ending with a letter or digit.")
+                "serviceAccountName must be the name of a ServiceAccount: a-z, 0-9, - and ., beginning and ending with a letter or digit.")
         @Nullable String serviceAccountName,
-    @JsonPropertyDescription("Compute resources of the container.") @Default("{}")
+    @JsonPropertyDescription("Compute resources of the container luigi. Default: none.")
+        @Default("{}")
         ResourcesSpec resources,
-    @JsonPropertyDescription("Environment variables of the container.")
+    @JsonPropertyDescription("Environment variables of the container luigi, at most 64.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("name")
         @Size(max = 64)
         List<EnvEntry> env,
     @JsonPropertyDescription(
-            "ConfigMaps and Secrets of which every key becomes an environment variable.")
+            "ConfigMaps and Secrets whose keys become environment variables of the container luigi, at most 16.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @Size(max = 16)
         List<EnvFromEntry> envFrom,
-    @JsonPropertyDescription("Volumes of the pod.")
+    @JsonPropertyDescription("Volumes of the pod, at most 32.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("name")
         @Size(max = 32)
         List<VolumeEntry> volumes,
-    @JsonPropertyDescription("Where the volumes appear in the container.")
+    @JsonPropertyDescription("Where the container luigi mounts the volumes, at most 32 entries.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("mountPath")
         @Size(max = 32)
         List<VolumeMountEntry> volumeMounts,
     @JsonPropertyDescription(
-            "Anything else of a pod template, laid over what the operator makes. The container of "
-                + "the pipeline is called luigi. What has a field in the pipeline is set there and not "
-                + "here.")
+            "Other fields of the pod, merged into the pod template of the operator: objects by field; containers, volumes, volumeMounts and topologySpreadConstraints by their key; other lists are replaced. The container of the pipeline is named luigi. Fields that the pipeline has itself and fields that the operator controls are refused.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         Map<String, Object> podTemplate,
     @JsonPropertyDescription(
-            "How long a PipelineRun that the operator made itself stays after its end, in seconds. "
-                + "It makes one when a run goes on in a cluster that lacks the object.")
+            "Time after the end of a run until the operator deletes a PipelineRun that it created itself, in seconds from 0 to 31536000. It creates one when a run continues in a cluster that does not have the object. Default: 86400.")
         @Default("86400")
         @Min(0)
         @Max(31536000)
@@ -183,7 +169,7 @@ public record PipelineSpec(
     ttlSecondsAfterFinished = Objects.requireNonNullElse(ttlSecondsAfterFinished, TTL_SECONDS);
   }
 
-  /** A pipeline in which only what is required is set. */
+  /** A pipeline with the required fields; all others have their defaults. */
   public static PipelineSpec ofDefaults(String image, TaskRef task) {
     return new PipelineSpec(
         image,

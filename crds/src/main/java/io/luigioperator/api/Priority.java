@@ -4,14 +4,14 @@
  */
 package io.luigioperator.api;
 
-/** How early a waiting run is taken, compared with the others. */
+/** Order among waiting runs; see the head starts of the operator's configuration. */
 public enum Priority {
-  /** Before everything else. */
+  /** Starts before all others. */
   Critical,
-  /** Before the nightly work. */
+  /** Starts before Normal, such as a rerun that a person waits for. */
   High,
-  /** Where neither the run nor its schedule says otherwise. */
+  /** The default. */
   Normal,
-  /** When nothing else waits. */
+  /** Starts after all others. */
   Low
 }

@@ -4,8 +4,8 @@
  */
 package io.luigioperator.api;
 
-/** Which tasks of the tree are run. */
+/** Which tasks of the dependency tree a run executes. */
 public enum RerunMode {
-  /** Run what is not complete. */
+  /** Tasks that are not complete. */
   Incomplete
 }

@@ -9,10 +9,10 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import org.jspecify.annotations.Nullable;
 
-/** What is repeated of work that may be complete already. */
+/** Which tasks to run if some are already complete. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record RerunSpec(
     @JsonPropertyDescription(
-            "Incomplete runs what is not complete; it is also what happens without this field.")
+            "Incomplete: run the tasks that are not complete. This is also the default.")
         @Nullable RerunMode mode) {}

@@ -10,16 +10,16 @@ import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Size;
 import org.jspecify.annotations.Nullable;
 
-/** What the operator made of the request. */
+/** Values that the operator determined when it accepted the run. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ResolvedStatus(
-    @JsonPropertyDescription("Container image that is run.") @Size(max = 512)
-        @Nullable String image,
-    @JsonPropertyDescription("Generation of the PipelineSchedule the pipeline was taken from.")
-        @Nullable Long scheduleGeneration,
-    @JsonPropertyDescription("Which tasks of the tree are run.") @Nullable RerunMode mode,
+    @JsonPropertyDescription("Container image of the run.") @Size(max = 512) @Nullable String image,
     @JsonPropertyDescription(
-            "How early the run is taken: the priority it asks for, or else that of its "
-                + "PipelineSchedule when the run was accepted, or else Normal.")
+            "metadata.generation of the PipelineSchedule whose pipeline the run uses. Absent for an inline pipeline.")
+        @Nullable Long scheduleGeneration,
+    @JsonPropertyDescription("Which tasks of the dependency tree the run executes.")
+        @Nullable RerunMode mode,
+    @JsonPropertyDescription(
+            "Priority of the run: spec.priority, otherwise the priority that the PipelineSchedule had when the run was accepted, otherwise Normal.")
         @Nullable Priority priority) {}

@@ -11,15 +11,12 @@ import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import java.util.Map;
 
-/**
- * Compute resources of the container; quantities as Kubernetes writes them, such as 500m or 2Gi.
- */
+/** Compute resources of the container luigi, as Kubernetes quantities such as 500m or 2Gi. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ResourcesSpec(
     @JsonPropertyDescription(
-            "What the node must have free for the container, by resource name, such as cpu: 500m "
-                + "and memory: 512Mi.")
+            "Resources that the scheduler reserves for the container, by resource name, such as cpu: 500m and memory: 512Mi. At most 16 Kubernetes quantities, not negative. Default: none.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @Size(max = 16)
         @ValidationRule(
@@ -30,7 +27,8 @@ public record ResourcesSpec(
                 "Every value of resources.requests must be a quantity that is not negative, such as "
                     + "500m, 2 or 2Gi.")
         Map<String, String> requests,
-    @JsonPropertyDescription("What the container may use at most, by resource name.")
+    @JsonPropertyDescription(
+            "Maximum resources of the container, by resource name. At most 16 Kubernetes quantities, not negative. If the container exceeds its memory limit, it is killed and the attempt ends with reason OOMKilled. Default: no limit.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @Size(max = 16)
         @ValidationRule(

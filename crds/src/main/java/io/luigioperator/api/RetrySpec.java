@@ -15,7 +15,7 @@ import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Objects;
 
-/** How failed attempts are repeated. Times are in seconds. */
+/** How failed attempts are repeated. All times are in seconds. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
@@ -25,32 +25,31 @@ import java.util.Objects;
             + "lower backoffSeconds.")
 public record RetrySpec(
     @JsonPropertyDescription(
-            "Attempts that may fail by the fault of the pipeline, the first one included. "
-                + "Infrastructure faults do not count.")
+            "Maximum number of attempts, the first one included, from 1 to 100. Attempts that end because of the infrastructure do not count. Default: 3.")
         @Default("3")
         @Min(1)
         @Max(100)
         Integer maxAttempts,
-    @JsonPropertyDescription("Wait before the second attempt; doubled for each further one.")
+    @JsonPropertyDescription(
+            "Delay before the second attempt in seconds, from 1 to 86400. It doubles after each further failed attempt, up to maxBackoffSeconds. Default: 60.")
         @Default("60")
         @Min(1)
         @Max(86400)
         Integer backoffSeconds,
-    @JsonPropertyDescription("Longest wait between two attempts.")
+    @JsonPropertyDescription(
+            "Maximum delay between two attempts in seconds, from 1 to 86400. Must not be less than backoffSeconds. Default: 3600.")
         @Default("3600")
         @Min(1)
         @Max(86400)
         Integer maxBackoffSeconds,
     @JsonPropertyDescription(
-            "Attempts that may be lost to infrastructure (evicted pods, lost nodes, images that "
-                + "cannot be pulled) before the run fails.")
+            "Maximum number of attempts that may end because of the infrastructure (pod evicted, node lost, image cannot be pulled) and be repeated, from 0 to 1000. After one more the run fails. Default: 10.")
         @Default("10")
         @Min(0)
         @Max(1000)
         Integer maxInfrastructureRetries,
     @JsonPropertyDescription(
-            "Names of Python exception classes, such as ValueError. When every failure of an "
-                + "attempt is one of them the run fails without another attempt.")
+            "Names of at most 32 Python exception classes, such as ValueError, base classes included. If every error of an attempt is one of them, the run fails without another attempt. Default: none.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @UniqueItems
         @Size(max = 32)

@@ -18,17 +18,16 @@ import java.util.Objects;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ScheduleClient(
     @JsonPropertyDescription(
-            "The client. It is used as a label value. Put ids such as no, on or 007 in quotes.")
+            "Id of the client, 1 to 63 characters: letters, digits, -, _ and ., beginning and ending with a letter or digit. Used as a label value. Put ids such as no, on or 007 in quotes.")
         @Required
         @Size(min = 1, max = 63)
         @ValidationRule(
             value = "self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",
             message =
-                "The id of a client must consist of letters, digits, -, _ and ., beginning and ending "
-                    + "with a letter or digit, because it becomes a label value.")
+                "The id of a client must consist of letters, digits, -, _ and ., and must begin and end with a letter or digit, because it is used as a label value.")
         String id,
     @JsonPropertyDescription(
-            "Luigi parameters for this client; they replace those of the pipeline.")
+            "Luigi parameters for this client, at most 16. They override the parameters of the pipeline; the parameters of a run override them. Default: none.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("name")
         @Size(max = 16)

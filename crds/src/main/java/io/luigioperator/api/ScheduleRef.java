@@ -12,11 +12,12 @@ import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 
-/** The PipelineSchedule whose pipeline a run uses. */
+/** Reference to the PipelineSchedule whose pipeline a run uses. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ScheduleRef(
-    @JsonPropertyDescription("Name of a PipelineSchedule in the same namespace.")
+    @JsonPropertyDescription(
+            "Name of a PipelineSchedule in the same namespace, 1 to 40 characters.")
         @Required
         @Size(min = 1, max = 40)
         @SelectableField

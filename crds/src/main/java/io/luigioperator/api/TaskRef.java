@@ -16,7 +16,7 @@ import io.fabric8.generator.annotation.ValidationRule;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record TaskRef(
     @JsonPropertyDescription(
-            "Python module that is imported to find the task, such as flights.pipeline.")
+            "Python module that defines the task, such as flights.pipeline. If it cannot be found in the image, the attempt ends with reason InvalidSpec and the run fails.")
         @Required
         @Size(min = 1, max = 255)
         @ValidationRule(
@@ -25,8 +25,7 @@ public record TaskRef(
                 "task.module must be the dotted name of a Python module, such as flights.pipeline.")
         String module,
     @JsonPropertyDescription(
-            "Luigi task family of the root task, such as CarrierReport, or with its task "
-                + "namespace billing.CarrierReport.")
+            "Luigi task family of the root task: the name of its class, such as CarrierReport, or with a task namespace, such as billing.CarrierReport. If the module has no such family, the attempt ends with reason InvalidSpec and the run fails.")
         @Required
         @Size(min = 1, max = 255)
         @ValidationRule(

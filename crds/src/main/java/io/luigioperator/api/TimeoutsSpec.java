@@ -17,25 +17,25 @@ import java.util.Objects;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record TimeoutsSpec(
     @JsonPropertyDescription(
-            "Longest time of one attempt, from the start of its container. A run can set "
-                + "activeDeadlineSeconds instead.")
+            "Maximum duration of one attempt in seconds, from 1 to 2592000, counted from the start of its container. After that the attempt is stopped, ends with reason Deadline and counts as failed. activeDeadlineSeconds of a run overrides it. Default: 14400.")
         @Default("14400")
         @Min(1)
         @Max(2592000)
         Integer activeSeconds,
     @JsonPropertyDescription(
-            "Longest time from opening the gate of the pod to the start of its container. After "
-                + "that the pod is deleted and the attempt counts as an infrastructure fault.")
+            "Maximum time from the removal of the pod's scheduling gate to the start of its container in seconds, from 10 to 86400. After that the operator deletes the pod; the attempt ends because of the infrastructure. Default: 900.")
         @Default("900")
         @Min(10)
         @Max(86400)
         Integer startSeconds,
-    @JsonPropertyDescription("Longest time of a single Luigi task; 0 means no limit.")
+    @JsonPropertyDescription(
+            "Maximum duration of one Luigi task in seconds, from 0 to 2592000; a task that takes longer is stopped and fails. 0 means no limit. Default: 0.")
         @Default("0")
         @Min(0)
         @Max(2592000)
         Integer taskSeconds,
-    @JsonPropertyDescription("Time an attempt has to end after it was told to stop.")
+    @JsonPropertyDescription(
+            "Time between the request to stop an attempt (SIGTERM) and SIGKILL in seconds, from 20 to 3600. Running tasks can finish until 10 seconds before its end. Default: 120.")
         @Default("120")
         @Min(20)
         @Max(3600)

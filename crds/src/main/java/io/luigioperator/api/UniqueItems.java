@@ -9,7 +9,7 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
-/** The list is a set: the API server refuses an item that occurs twice. */
+/** The list is a set ({@code x-kubernetes-list-type: set}): the API server refuses duplicates. */
 @Target(ElementType.FIELD)
 @Retention(RetentionPolicy.RUNTIME)
 @interface UniqueItems {}

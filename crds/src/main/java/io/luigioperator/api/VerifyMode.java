@@ -4,10 +4,10 @@
  */
 package io.luigioperator.api;
 
-/** What is proved after Luigi has ended. */
+/** What the runner checks after Luigi has ended. */
 public enum VerifyMode {
-  /** The root task is complete, seen from a fresh process. */
+  /** That the root task is complete, in a new process. */
   Root,
-  /** Nothing; the verdict of Luigi is believed. */
+  /** Nothing; the result of Luigi counts. */
   None
 }

@@ -12,7 +12,7 @@ import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
-/** A volume of the pod. Exactly one source is set. */
+/** A volume of the pod with exactly one source. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
             + "has(self.secret)].filter(f, f).size() == 1",
     message = "Set exactly one of emptyDir, persistentVolumeClaim, configMap and secret.")
 public record VolumeEntry(
-    @JsonPropertyDescription("Name by which volumeMounts refer to the volume.")
+    @JsonPropertyDescription(
+            "Name that volumeMounts use, 1 to 63 characters: a-z, 0-9 and -, beginning and ending with a letter or digit.")
         @Required
         @Size(min = 1, max = 63)
         @ValidationRule(
@@ -30,10 +31,12 @@ public record VolumeEntry(
                 "The name of a volume must consist of a-z, 0-9 and -, beginning and ending with a "
                     + "letter or digit.")
         String name,
-    @JsonPropertyDescription("An empty directory that lives as long as the pod.")
+    @JsonPropertyDescription(
+            "Directory that is empty when the pod starts and is deleted with the pod.")
         @Nullable EmptyDirVolume emptyDir,
-    @JsonPropertyDescription("A persistent volume claim in the namespace of the run.")
+    @JsonPropertyDescription(
+            "PersistentVolumeClaim in the namespace of the run. The pod gets an fsGroup, so that every user id of an image can write to the volume.")
         @Nullable ClaimVolume persistentVolumeClaim,
-    @JsonPropertyDescription("The keys of a ConfigMap as files.")
+    @JsonPropertyDescription("ConfigMap whose keys become files.")
         @Nullable ConfigMapVolume configMap,
-    @JsonPropertyDescription("The keys of a Secret as files.") @Nullable SecretVolume secret) {}
+    @JsonPropertyDescription("Secret whose keys become files.") @Nullable SecretVolume secret) {}

@@ -12,25 +12,27 @@ import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
-/** A place in the container where a volume appears. */
+/** A path in the container at which a volume is mounted. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record VolumeMountEntry(
-    @JsonPropertyDescription("Name of the volume.") @Required @Size(min = 1, max = 63) String name,
-    @JsonPropertyDescription("Absolute path in the container.")
+    @JsonPropertyDescription("Name of an entry of volumes.") @Required @Size(min = 1, max = 63)
+        String name,
+    @JsonPropertyDescription(
+            "Absolute path in the container, without a colon. A mount at /tmp replaces the volume of 2Gi that the operator mounts there.")
         @Required
         @Size(min = 1, max = 1024)
         @ValidationRule(
             value = "self.matches('^/[^:]*$')",
             message = "mountPath must be an absolute path without a colon, such as /data.")
         String mountPath,
-    @JsonPropertyDescription("Path inside the volume that is mounted instead of its root.")
+    @JsonPropertyDescription(
+            "Path inside the volume to mount instead of its root. It must be relative and must not contain the part '..'.")
         @Size(max = 1024)
         @ValidationRule(
             value = "!self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')",
             message =
-                "subPath must be relative and may not contain the part ..; name a path such as "
-                    + "reports/daily.")
+                "subPath must be relative and may not contain the part '..'; use a path such as reports/daily.")
         @Nullable String subPath,
-    @JsonPropertyDescription("Whether the container may only read it.")
+    @JsonPropertyDescription("Whether the container mounts it read-only. Default: false.")
         @Nullable Boolean readOnly) {}

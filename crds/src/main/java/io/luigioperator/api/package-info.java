@@ -6,12 +6,12 @@
 /**
  * The two resources, {@code PipelineRun} and {@code PipelineSchedule}, as immutable Java records.
  *
- * <p>The custom resource definitions in {@code crds/} are generated from these types. Reading a
- * type applies the same defaults as the API server; writing one never writes a null or an empty
- * list. Nothing here decides anything.
+ * <p>The custom resource definitions in {@code crds/} are generated from these types.
+ * Deserialization applies the same defaults as the API server; serialization never writes a null or
+ * an empty list. The types contain no logic.
  *
- * <p>Fields that a type does not know are left out instead of refused: one object of a later
- * version must not stop the reading of all the others while an upgrade is under way.
+ * <p>Deserialization ignores unknown fields. During an upgrade an object of a later version may
+ * have some, and it must not prevent the operator from reading all other objects.
  */
 @NullMarked
 package io.luigioperator.api;

@@ -62,13 +62,13 @@ class DefinitionsIT {
   @Test
   void explainIsTheManual() throws IOException, InterruptedException {
     assertThat(ApiServer.kubectl("explain", "lpr.spec.pipeline.retry"))
-        .contains("How failed attempts are repeated: how often, after what wait")
+        .contains("How often failed attempts are repeated, after which delay")
         .contains("maxInfrastructureRetries")
-        .contains("Attempts that may be lost to infrastructure");
+        .contains("Maximum number of attempts that may end because of the");
     assertThat(ApiServer.kubectl("explain", "lps.spec.clients"))
-        .contains("The clients the pipeline may be run for.");
+        .contains("Clients that the pipeline may run for, at most 500.");
     assertThat(ApiServer.kubectl("explain", "lpr.status.attempts"))
-        .contains("The newest 10 attempts, the newest first.");
+        .contains("The newest 10 attempts, newest first.");
   }
 
   @Test

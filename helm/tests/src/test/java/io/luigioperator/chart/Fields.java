@@ -138,7 +138,7 @@ record Fields(JsonNode schema, Map<String, JsonNode> leaves) {
 
   /** The document with the field changed, once for each place that sets it. */
   List<Change> changes(JsonNode document, String field) {
-    boolean refused = leaves.get(field).path("description").asText().startsWith("Refused;");
+    boolean refused = leaves.get(field).path("description").asText().startsWith("Not allowed");
     return Stream.concat(
             refused ? added(document, field) : Stream.empty(),
             places(field, document).stream().map(place -> changed(document, place, field)))
