@@ -3,7 +3,7 @@ Copyright The luigi-operator authors
 SPDX-License-Identifier: Apache-2.0
 */}}
 
-{{/* The name of everything in this release. */}}
+{{/* Base name of all objects of the release. */}}
 {{- define "luigi-operator.fullname" -}}
 {{- if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name | trunc 50 | trimSuffix "-" -}}
@@ -12,7 +12,7 @@ SPDX-License-Identifier: Apache-2.0
 {{- end -}}
 {{- end -}}
 
-{{/* The name of objects that belong to no namespace: two releases of one name in two namespaces must not meet. */}}
+{{/* Name of cluster-scoped objects; it contains the namespace, because releases in other namespaces may have the same name. */}}
 {{- define "luigi-operator.clusterName" -}}
 {{- printf "%s-%s" .Release.Namespace (include "luigi-operator.fullname" .) -}}
 {{- end -}}
@@ -25,7 +25,7 @@ SPDX-License-Identifier: Apache-2.0
 {{- include "luigi-operator.fullname" . -}}
 {{- end -}}
 
-{{/* The user name under which the API server knows the operator. */}}
+{{/* User name of the operator at the API server. */}}
 {{- define "luigi-operator.username" -}}
 {{- printf "system:serviceaccount:%s:%s" .Release.Namespace (include "luigi-operator.serviceAccountName" .) -}}
 {{- end -}}
@@ -43,7 +43,7 @@ app.kubernetes.io/name: luigi-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* What selects the pods of the operator, and only them. */}}
+{{/* Selects the pods of the operator and no others. */}}
 {{- define "luigi-operator.selectorLabels" -}}
 {{ include "luigi-operator.baseLabels" . }}
 app.kubernetes.io/component: operator
@@ -58,7 +58,7 @@ app.kubernetes.io/component: mysql
 {{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
 {{- end -}}
 
-{{/* What Pod Security "restricted" asks of a container, and a root file system nobody can change. */}}
+{{/* What the Pod Security level "restricted" requires of a container, and a read-only root file system. */}}
 {{- define "luigi-operator.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -73,8 +73,7 @@ seccompProfile:
 {{- end -}}
 
 {{/*
-Where the ledger is, as YAML: host, port, database, secret. Also refuses values that contradict each other, with
-a sentence that says what to do.
+Host and Secret of the MySQL server as YAML. Fails if values contradict each other, with a message that says what to do.
 */}}
 {{- define "luigi-operator.mysql" -}}
 {{- with .Values.mysql -}}
@@ -84,36 +83,36 @@ a sentence that says what to do.
 {{- end -}}
 {{- if eq .Values.profile "demo" -}}
 {{- if or .Values.mysql.host .Values.mysql.existingSecret .Values.mysql.caSecret -}}
-{{- fail "profile demo brings its own MySQL server: leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or use profile production" -}}
+{{- fail "profile demo installs its own MySQL server: leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or set profile to production" -}}
 {{- end -}}
 {{- if hasPrefix "VERIFY_" .Values.mysql.sslMode -}}
-{{- fail "profile demo: its server makes its own certificate, which nothing can verify: leave mysql.sslMode at REQUIRED" -}}
+{{- fail "the MySQL server of profile demo has a self-signed certificate, which cannot be verified: leave mysql.sslMode at REQUIRED" -}}
 {{- end -}}
 {{- if contains "-" .Values.mysql.database -}}
-{{- fail "profile demo: mysql.database may hold letters, digits and _ only" -}}
+{{- fail "with profile demo, mysql.database may contain only letters, digits and _: choose another name" -}}
 {{- end -}}
 host: {{ include "luigi-operator.mysqlName" . }}
 secret: {{ include "luigi-operator.mysqlName" . }}
 {{- else -}}
 {{- if not .Values.mysql.host -}}
-{{- fail "mysql.host is missing: set it to the host of your MySQL server, or try the chart with --set profile=demo" -}}
+{{- fail "mysql.host is missing: set it to the host name of your MySQL server, or try the operator with --set profile=demo" -}}
 {{- end -}}
 {{- if not .Values.mysql.existingSecret -}}
-{{- fail "mysql.existingSecret is missing: create a Secret with the keys username and password in the release's namespace and set mysql.existingSecret to its name" -}}
+{{- fail "mysql.existingSecret is missing: create a Secret with the keys username and password in the namespace of the release and set mysql.existingSecret to its name" -}}
 {{- end -}}
 {{- if not .Values.clusterId -}}
-{{- fail "clusterId is missing: choose a name for this Kubernetes cluster that no other cluster on the same MySQL database has" -}}
+{{- fail "clusterId is missing: set it to a name of this Kubernetes cluster that no other cluster with the same MySQL database uses" -}}
 {{- end -}}
 host: {{ .Values.mysql.host | quote }}
 secret: {{ .Values.mysql.existingSecret | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* The head starts as the operator reads them. A class may not start behind the one below it. */}}
+{{/* The head starts in the format of the operator. A priority must not have a smaller one than the next lower priority. */}}
 {{- define "luigi-operator.headStarts" -}}
 {{- with .Values.priorities.headStartSeconds -}}
 {{- if or (gt (int64 .low) (int64 .normal)) (gt (int64 .normal) (int64 .high)) (gt (int64 .high) (int64 .critical)) -}}
-{{- fail "priorities.headStartSeconds must not fall from low over normal and high to critical" -}}
+{{- fail "priorities.headStartSeconds must not decrease from low to normal, high and critical: correct the values" -}}
 {{- end -}}
 {{- printf "Low=%d,Normal=%d,High=%d,Critical=%d" (int64 .low) (int64 .normal) (int64 .high) (int64 .critical) -}}
 {{- end -}}

@@ -71,12 +71,14 @@ class AdmissionPoliciesIT {
           + " {nodeAffinity: {}}}}}";
 
   private static final String NEEDS_PODS =
-      "writing a pipeline needs the right to create pods in namespace sales";
-  private static final String NEEDS_ACCOUNT =
-      "naming the service account flights needs the verb use on it in namespace sales";
-  private static final String NEEDS_CLIENT =
-      "this needs the verb %s on the resource clients.luigi-operator.io with the name %s in"
+      "may not create or change a pipeline, because this requires the verb create on pods in"
           + " namespace sales";
+  private static final String NEEDS_ACCOUNT =
+      "may not use the ServiceAccount flights, because this requires the verb use on it in"
+          + " namespace sales";
+  private static final String NEEDS_CLIENT =
+      "may not %1$s PipelineRuns of client %2$s, because this requires the verb %1$s on"
+          + " clients.luigi-operator.io with that name in namespace sales";
 
   private static ApiServer server;
 
@@ -116,7 +118,7 @@ class AdmissionPoliciesIT {
   @ParameterizedTest
   @FieldSource("PLAIN")
   void writingAPipelineNeedsTheRightToCreatePodsThere(String document) {
-    assertRefused(create("no-pods", document), NEEDS_PODS + ", which no-pods does not have");
+    assertRefused(create("no-pods", document), "user no-pods " + NEEDS_PODS);
     assertRefused(create("pods-elsewhere", document), NEEDS_PODS);
     assertAccepted(create("pods", document));
   }
@@ -124,7 +126,7 @@ class AdmissionPoliciesIT {
   @ParameterizedTest
   @FieldSource("NAMING_AN_ACCOUNT")
   void namingAServiceAccountNeedsTheVerbUseOnIt(String document) {
-    assertRefused(create("pods", document), NEEDS_ACCOUNT + ", which pods does not have");
+    assertRefused(create("pods", document), "user pods " + NEEDS_ACCOUNT);
     assertRefused(create("pods-and-account", document.replace("flights", "admin")), "admin");
     assertAccepted(create("pods-and-account", document));
   }
@@ -182,7 +184,7 @@ class AdmissionPoliciesIT {
     assertAccepted(create("support", RUN.formatted("r", "acme", REFERENCE)));
     assertRefused(
         create("support", RUN.formatted("r", "globex", REFERENCE)),
-        NEEDS_CLIENT.formatted("run", "globex") + ", which support does not have");
+        "user support " + NEEDS_CLIENT.formatted("run", "globex"));
 
     String canceled = "{\"spec\": {\"desiredState\": \"Canceled\"}}";
     assertAccepted(change("support", "lpr/acme-1", canceled));

@@ -165,31 +165,31 @@ class ChartTest {
       delimiter = '|',
       textBlock =
           """
-          production | mysql.host=""                    | mysql.host is missing: set it to the host of your MySQL server
+          production | mysql.host=""                    | mysql.host is missing: set it to the host name of your MySQL server
           production | mysql.existingSecret=""          | mysql.existingSecret is missing: create a Secret with the keys username and password
-          production | clusterId=""                     | clusterId is missing: choose a name for this Kubernetes cluster
+          production | clusterId=""                     | clusterId is missing: set it to a name of this Kubernetes cluster
           production | mysql.caSecret="ca"              | mysql.caSecret has no effect with mysql.sslMode REQUIRED: set mysql.sslMode to VERIFY_CA or VERIFY_IDENTITY
-          demo       | mysql.host="db"                  | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or use profile production
-          demo       | mysql.existingSecret="ledger"    | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or use profile production
+          demo       | mysql.host="db"                  | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or set profile to production
+          demo       | mysql.existingSecret="ledger"    | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or set profile to production
           demo       | mysql.sslMode="VERIFY_CA"        | leave mysql.sslMode at REQUIRED
-          demo       | mysql.database="my-ledger"       | profile demo: mysql.database may hold letters, digits and _ only
-          production | podLabels={"helm.sh/chart":"x"}  | podLabels may not contain helm.sh/chart: the chart sets it itself; remove it
-          production | priorities.headStartSeconds.low=4000 | priorities.headStartSeconds must not fall from low over normal and high to critical
+          demo       | mysql.database="my-ledger"       | with profile demo, mysql.database may contain only letters, digits and _
+          production | podLabels={"helm.sh/chart":"x"}  | podLabels must not contain helm.sh/chart, because the chart sets it: remove it
+          production | priorities.headStartSeconds.low=4000 | priorities.headStartSeconds must not decrease from low to normal, high and critical
           """)
   void valuesThatContradictEachOtherAreRefused(String set, String change, String sentence) {
     assertThat(Helm.offline().template(set, "--set-json", change).refusal()).contains(sentence);
   }
 
   @Test
-  void theDemoSaysThatItIsThrowAway() {
+  void theDemoSaysThatItIsForTryingTheOperatorOnly() {
     var output = notes("demo");
-    assertThat(output).contains("THROW-AWAY", "deleted with\nthe release");
-    assertThat(notes("production")).doesNotContain("THROW-AWAY");
+    assertThat(output).contains("for trying the operator only", "deleted with the release");
+    assertThat(notes("production")).doesNotContain("for trying the operator only");
     for (String kind : List.of("Secret", "StatefulSet")) {
       assertThat(
               Helm.rendered("demo")
                   .only(kind)
-                  .at("/metadata/annotations/luigi-operator.io~1throw-away")
+                  .at("/metadata/annotations/luigi-operator.io~1demo-only")
                   .asText())
           .contains("profile demo");
     }
@@ -204,10 +204,10 @@ class ChartTest {
             "kubectl -n flights get lpr",
             "Whether it is enforced depends on the network plugin of the cluster.");
     assertThat(notes("namespaces"))
-        .contains("kubectl -n sales get lpr", "PipelineRuns are served in: sales, stock.")
+        .contains("kubectl -n sales get lpr", "in these namespaces: sales, stock.")
         .doesNotContain("flights");
     assertThat(notes("namespaces", "--set", "watchNamespaces={flights}"))
-        .contains("kubectl -n flights get lpr", "PipelineRuns are served in: flights.");
+        .contains("kubectl -n flights get lpr", "in these namespaces: flights.");
     assertThat(notes("production-least")).doesNotContain("NetworkPolicy");
   }
 
