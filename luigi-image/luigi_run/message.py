@@ -17,6 +17,7 @@ ENVIRONMENT_NAME = "LUIGI_RUN_TERMINATION_LOG"
 DEFAULT_PATH = "/dev/termination-log"
 LAST_LINE_BYTES = 2000
 
+_ORDER = ("slow", "missing", "trace", "msg", "failed", "running", "names")
 _NAME_CHARS = 160
 _NAME_CHARS_AT_LAST = 30
 _MSG_CHARS = 2000
@@ -71,6 +72,7 @@ def encode(message: Mapping[str, Any], budget: int) -> bytes:
                 for key in ("task", "id", "where", "exc"):
                     fail[key] = _clip(_ascii(fail[key]), length)
                 shorten_msg(0)
+        cut.sort(key=_ORDER.index)  # a short msg is shortened only here, after later fields
     return _line(slim)
 
 

@@ -101,7 +101,7 @@ def test_cut_in_the_promised_order(full, budget):
         else:
             assert slim[step] == []
     if "msg" in slim["cut"]:
-        assert len(slim["fail"]["msg"]) < len(full["fail"]["msg"])
+        assert len(json.dumps(slim["fail"]["msg"])) < len(json.dumps(full["fail"]["msg"]))
     if slim["cut"] and slim["cut"][-1] == "msg":
         # Not more than needed: one more character, of twelve bytes at most, and the dots would not fit.
         assert budget - len(line) <= 15
@@ -122,6 +122,15 @@ def test_the_worst_identity_fits_the_smallest_budget():
     line = message.encode(full, 768)
     assert len(line) <= 768
     jsonschema.validate(json.loads(line), TERMINATION_SCHEMA)
+
+
+def test_a_short_message_that_is_shortened_last_is_listed_in_order():
+    full = json.loads((HERE / "golden" / "termination.json").read_text())
+    full["fail"] |= dict.fromkeys(("task", "id", "where", "exc"), "n" * 150) | {"msg": "\x1f" * 150}
+    full["running"] = ["r" * 150]
+    slim = json.loads(message.encode(full, 900))
+    assert slim["cut"] == [step for step in ORDER if step in slim["cut"]]
+    assert {"msg", "running", "names"} <= set(slim["cut"])
 
 
 def test_golden_messages_are_what_is_written():
