@@ -1,15 +1,15 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# The front door. Everything is behind it: what a target needs it installs, and says how long each step took.
+# Entry points. Each target installs what it needs and prints the duration of each step.
 
 .PHONY: demo test bench audit clean
 
-# On a throw-away cluster made for it; CONTEXT=name uses a cluster of yours instead.
+# Runs the demo on a temporary local cluster, or with CONTEXT=name on an existing cluster.
 demo:
 	@dev/demo
 
-# Every test; the last one ends the local clusters, as clean does.
+# Runs all tests. The last one stops the local clusters, as clean does.
 test:
 	@dev/test
 
@@ -21,6 +21,6 @@ bench:
 audit:
 	@dev/audit
 
-# Ends the local clusters and removes their data and what was built here; the caches of binaries and images stay.
+# Stops the local clusters, and removes their data and the build output. Keeps the caches of binaries and images.
 clean:
 	@dev/clean

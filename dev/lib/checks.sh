@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# What the tests of dev/ share: how a check passes or fails, and what a cluster could leave on the machine.
+# Functions for the tests of dev/: results of checks, and what a cluster may leave on the machine.
 
 passed=0
 
@@ -16,7 +16,7 @@ fail() {
   exit 1
 }
 
-# expect TEXT WANTED COMMAND...: the command's output is the wanted one.
+# expect TEXT WANTED COMMAND...: checks that the command prints the wanted output.
 expect() {
   local text=$1 wanted=$2 got
   shift 2
@@ -25,15 +25,15 @@ expect() {
   pass "$text"
 }
 
-# the_end: the line that dev/tests/summary looks for.
-the_end() { echo "$passed passed, 0 failed"; }
+# print_counts: prints the line that dev/tests/summary reads.
+print_counts() { echo "$passed passed, 0 failed"; }
 
-# remains CLUSTER: prints what there is of a cluster on the machine, which is nothing when it is down. Others work here
-# too, so only what names this cluster and this cache counts.
-remains() {
+# leftovers CLUSTER: prints what exists of a cluster on the machine; nothing if the cluster is down. Only what contains
+# the name of this cluster or this cache counts, because the machine may have other users.
+leftovers() {
   local pid
-  # By their control groups, and by their words for one that has left them. Grep reads the words from its input: among
-  # its own it would find itself.
+  # By control group, and by command line for processes that have left it. Grep reads the pattern from its input;
+  # otherwise it would find its own command line.
   # shellcheck disable=SC2062
   for pid in $(find /sys/fs/cgroup -path "*/luigi-operator-$1/*cgroup.procs" -exec cat {} + 2>/dev/null) \
     $(grep -lsaF --file=- /proc/[0-9]*/cmdline <<<"$CACHE/cluster/$1/" | cut -d/ -f3); do
@@ -44,8 +44,8 @@ remains() {
   [[ ! -e $CACHE/cluster/$1 ]] || echo "folder $CACHE/cluster/$1"
 }
 
-# surroundings: prints what belongs to the machine and what no cluster may change, wherever it runs.
-surroundings() {
+# machine_state: prints the state of the machine that no cluster may change.
+machine_state() {
   echo "interfaces:"
   ip -o link show | awk -F': ' '{ print $2 }'
   echo "network namespaces:"
@@ -58,8 +58,8 @@ surroundings() {
     net.ipv4.ip_forward net.netfilter.nf_conntrack_max 2>/dev/null || true
 }
 
-# same_surroundings BEFORE: they are as they were when BEFORE was printed.
-same_surroundings() {
-  diff <(echo "$1") <(surroundings) >&2 || fail "the machine is not as it was before"
-  pass "interfaces, firewall, folders and kernel settings are as before"
+# expect_same_machine_state BEFORE: checks that the state is the same as in BEFORE.
+expect_same_machine_state() {
+  diff <(echo "$1") <(machine_state) >&2 || fail "the state of the machine has changed"
+  pass "interfaces, firewall, folders and kernel settings are unchanged"
 }

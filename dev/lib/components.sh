@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# The components of the local cluster: what each is told. Everything listens inside the cluster's own network
-# namespace; the API server uses one port there and, through the forwarder, on the host's loopback.
+# Configuration and command lines of the components of the local cluster. They listen in the network namespace of the
+# cluster; the forwarder makes the port of the API server available on the loopback interface of the host.
 
 PKI=$CLUSTER/pki
 CONF=$CLUSTER/conf
@@ -12,14 +12,14 @@ CONTAINERD_SOCKET=/run/containerd/containerd.sock
 
 api_port() { cat "$RUN/port"; }
 
-# write FILE: keeps standard input in a file that only its owner reads, and leaves the file alone when it holds just
-# that: kube-proxy watches its own and ends when it is written.
+# write FILE: writes standard input to a file that only its owner can read. Does not touch a file with the same content,
+# because kube-proxy watches its configuration file and exits when it is written.
 write() {
   (umask 077 && cat >"$1.partial")
   if cmp -s "$1.partial" "$1"; then rm "$1.partial"; else mv -T "$1.partial" "$1"; fi
 }
 
-# kubeconfig FILE CONTEXT USER: for the user's certificate, embedded so that the file stands alone.
+# kubeconfig FILE CONTEXT USER: writes a kubeconfig with the embedded certificate of the user.
 kubeconfig() {
   local file=$1 context=$2 user=$3
   write "$file" <<END
@@ -44,7 +44,7 @@ current-context: $context
 END
 }
 
-# configure: writes every configuration file. Cheap, so done at each start.
+# configure: writes all configuration files, at each start.
 configure() {
   local user
   mkdir -p "$CONF/cni"
@@ -54,7 +54,7 @@ configure() {
   kubeconfig "$KUBECONFIG_FILE" "$NODE" admin
 
   write "$CONF/audit.yaml" <<END
-# Who changed what: enough to count and order the writes of a test, and small.
+# Records all writes without their content, so that tests can count and order them.
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -82,20 +82,20 @@ address: $NODE_ADDRESS
 containerRuntimeEndpoint: unix://$CONTAINERD_SOCKET
 clusterDNS: [$NODE_ADDRESS]
 clusterDomain: cluster.local
-# There is no way out of the namespace, so no name server of the host is of any use.
+# The namespace has no external network, so it cannot use the name servers of the host.
 resolvConf: ""
 cgroupDriver: cgroupfs
 cgroupRoot: /$CGROUP
-# Machines with control groups of version 1 are met in practice.
+# Some machines have only cgroup version 1.
 failCgroupV1: false
 enforceNodeAllocatable: []
 failSwapOn: false
 maxPods: 250
 podLogsDir: $CLUSTER/pod-logs
 volumePluginDir: /run/kubelet/volume-plugins
-# Images come from a local import and from nowhere else: one that was collected could not be pulled again.
+# Images are imported locally; after garbage collection they could not be pulled again.
 imageGCHighThresholdPercent: 100
-# A nearly full disk of a developer is no reason to evict pods.
+# A nearly full disk of a development machine must not evict pods.
 evictionHard: {memory.available: 100Mi, nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%"}
 END
 
@@ -105,10 +105,10 @@ kind: KubeProxyConfiguration
 mode: iptables
 hostnameOverride: $NODE
 clientConnection: {kubeconfig: $CONF/kube-proxy.kubeconfig}
-# The table of connections belongs to the machine, not to the namespace: leave its size alone.
+# The connection tracking table belongs to the machine, so do not change its size.
 conntrack: {maxPerCore: 0, min: 0}
-# Pods share one bridge. Without this an answer would go from pod to pod directly, past the translation of the
-# service's address, unless the host had br_netfilter loaded.
+# Pods share one bridge. Without this, replies go directly from pod to pod without translation of the service address,
+# unless the host has loaded br_netfilter.
 iptables: {masqueradeAll: true}
 END
 
@@ -122,7 +122,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
   address = "$CONTAINERD_SOCKET"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "$PAUSE_IMAGE"
-  # Without CAP_SYS_RESOURCE no process may lower its score, and no pod would start.
+  # Without CAP_SYS_RESOURCE, processes cannot lower their OOM score, and no pod would start.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
@@ -131,7 +131,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
     snapshotter = "overlayfs"
 END
 
-  # Addresses are leased below /run, so that none stays taken by a pod that ended with the cluster.
+  # Address leases are in /run, so leases of pods that ended with the cluster disappear.
   write "$CONF/cni/10-luigi.conflist" <<END
 {"cniVersion": "1.0.0", "name": "luigi", "plugins": [
   {"type": "bridge", "bridge": "$BRIDGE", "isGateway": true, "ipMasq": false, "hairpinMode": true,
@@ -156,15 +156,15 @@ cluster.local:53 in-addr.arpa:53 {
 END
 }
 
-# start_component NAME: starts it without waiting.
+# start_component NAME: starts it, without waiting until it is ready.
 start_component() {
-  # The default of 20 requests per second (30 in a burst) is for a controller that shares a large cluster. Whatever
-  # runs its work as Jobs would wait for it: every attempt costs the Job controller about six requests.
+  # The default of 20 requests per second (burst 30) would limit all workloads with Jobs: the Job controller needs about
+  # six requests for every attempt.
   local eager=(--kube-api-qps=500 --kube-api-burst=1000)
   case $1 in
     containerd) spawn_inside containerd containerd --config "$CONF/containerd.toml" ;;
     etcd)
-      # Not waiting for the disk is right for data that may be lost with the machine; a killed process loses nothing.
+      # Without fsync, data is lost if the machine crashes, which is acceptable here, but not if the process is killed.
       spawn_inside etcd "$BIN/etcd" --name "$NODE" --data-dir "$CLUSTER/etcd" --unsafe-no-fsync \
         --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
         --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
@@ -207,7 +207,7 @@ start_component() {
   esac
 }
 
-# start_forward: the port stays the same over restarts of the cluster while nobody else has taken it.
+# start_forward: uses the same port after a restart of the cluster, if it is still free.
 start_forward() {
   local wanted
   wanted=$(cat "$CLUSTER/port" 2>/dev/null || echo 16443)

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154
 #
-# The programs of MySQL, from the root that dev/mysql-root unpacks.
+# Runs programs of MySQL from the root file system that dev/mysql-root unpacks.
 
-# with_root PROGRAM ARGUMENTS...: becomes a program of the unpacked $root with that root's own libraries,
-# which spares a chroot: the data may lie anywhere, and the process id is the server's.
+# with_root PROGRAM ARGUMENTS...: replaces this process by a program from $root with the libraries of $root. Without
+# chroot, so the data can be anywhere, and the process id is that of the server.
 with_root() {
   local program=$1 loader
   shift

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Prints where pip finds packages on this machine, as lines of a pip.conf: what its files say, and its environment."""
+"""Prints the package sources of pip on this machine as lines of a pip.conf, from its files and the environment."""
 
 import configparser
 import os
@@ -10,7 +10,7 @@ KEYS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
 
 
 def files() -> list[Path]:
-    """From the weakest to the strongest."""
+    """The configuration files of pip, in increasing precedence."""
     home = Path.home()
     own = os.environ.get("PIP_CONFIG_FILE", "")
     if own == os.devnull:

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# What the Python parts share: which Python, their environments, how they are checked, how requirements are locked.
+# Functions for the Python parts: the interpreter, virtual environments, checks, and locking of requirements.
 # shellcheck source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 PYTHON_NEEDED="Python 3.11 to 3.13 with its venv module (Debian: apt-get install python3 python3-venv)"
 
-# find_python: prints the name of one that will do.
+# find_python: prints the name of a suitable interpreter.
 find_python() {
   local candidate
   for candidate in python3.13 python3.12 python3.11 python3; do
@@ -18,9 +18,9 @@ find_python() {
   return 1
 }
 
-# make_environment NAME LOCKS: sets `environment` to a Python environment with the locked requirements of the current
-# folder. It is kept in the cache under the name, one per set of locked requirements and Python version. LOCKS names
-# further lists, of source packages: each is built with what requirements/test.txt has brought.
+# make_environment NAME LOCKS: sets `environment` to a Python virtual environment with the locked requirements of the
+# current folder. It is in the cache under the name, one for each set of locked requirements and Python version. LOCKS
+# are additional lists of source packages, which are built with the packages from requirements/test.txt.
 make_environment() {
   local name=$1 locks=$2 python key lock list pip
   python=$(find_python) || die "$name needs $PYTHON_NEEDED"
@@ -31,7 +31,7 @@ make_environment() {
   exec {lock}>"$environment.guard"
   flock -w 600 "$lock"
   if [[ ! -e $environment/complete ]]; then
-    say "$name: making a Python environment, $("$python" -V)"
+    say "$name: creating a virtual environment, $("$python" -V)"
     rm -rf "$environment"
     "$python" -m venv "$environment"
     pip=("$environment/bin/python" -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps)
@@ -56,8 +56,8 @@ check_python() {
   exec "$environment/bin/python" -m pytest -p no:cacheprovider -q --durations=5 "$@"
 }
 
-# lock_requirements NAME OPTION...: makes the locked NAME.txt from NAME.in in the current folder, for Python 3.11 and
-# later. Needs uv on the path.
+# lock_requirements NAME OPTION...: locks NAME.in into NAME.txt in the current folder, for Python 3.11 and later.
+# Requires uv in PATH.
 lock_requirements() {
   local name=$1
   shift

@@ -3,15 +3,16 @@
 
 //go:build linux
 
-// Command forward lets the host reach one TCP port inside the network namespace of the local cluster.
+// Command forward makes one TCP port in the network namespace of the local cluster available on the host.
 //
-// It opens its listening socket on the host's loopback first and enters the namespace afterwards: a socket keeps the
-// namespace it was made in, so connections come in from the host and go on from the inside, with no device between.
+// It opens its listening socket on the loopback interface of the host and then enters the namespace. A socket keeps the
+// namespace in which it was created, so the process accepts connections on the host and connects in the namespace,
+// without a network device between them.
 //
 //	forward -listen 127.0.0.1:16443 -namespace PID -port-file FILE
 //
-// The other side is the same port on the namespace's loopback. When the wanted port is taken, the kernel chooses one.
-// The chosen port is written to FILE before the namespace is entered.
+// It forwards to the same port on the loopback interface of the namespace. If the port is in use, the kernel selects
+// another one. The port is written to FILE before the process enters the namespace.
 package main
 
 import (
@@ -27,9 +28,9 @@ import (
 )
 
 const (
-	// nsenter is executed with the listening socket on this descriptor.
+	// nsenter gets the listening socket as this file descriptor.
 	inherited = 3
-	// A cluster serves a handful of clients with a few connections each.
+	// A cluster has few clients with few connections each.
 	maxConnections = 1024
 	dialTimeout    = 5 * time.Second
 )
@@ -50,8 +51,8 @@ func main() {
 	log.Fatal(err)
 }
 
-// enter opens the socket and replaces this process by one in the namespace that goes on with it.
-// A namespace belongs to a thread and a Go program has many, so entering needs a fresh process.
+// enter opens the socket and replaces this process by one in the namespace that uses it. A namespace belongs to a
+// thread, and a Go program has many threads, so it cannot change its namespace itself.
 func enter(listen string, namespace int, portFile string) error {
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
@@ -69,7 +70,7 @@ func enter(listen string, namespace int, portFile string) error {
 	if err != nil {
 		return err
 	}
-	// A duplicate made by dup3 without flags stays open across exec.
+	// A duplicate from dup3 without flags stays open across exec.
 	if int(socket.Fd()) != inherited {
 		if err := syscall.Dup3(int(socket.Fd()), inherited, 0); err != nil {
 			return fmt.Errorf("dup: %w", err)
@@ -110,8 +111,8 @@ func serve() error {
 	}
 }
 
-// forward copies both ways until both sides have ended. Go sets TCP_NODELAY on every TCP connection, accepted or
-// dialled; without it each request would wait 40 to 90 ms for an acknowledgement.
+// forward copies in both directions until both sides have closed. Go sets TCP_NODELAY on every TCP connection; without
+// it each request would wait 40 to 90 ms for an acknowledgement.
 func forward(client *net.TCPConn, target string) {
 	defer client.Close()
 	dialled, err := net.DialTimeout("tcp", target, dialTimeout)
@@ -130,8 +131,8 @@ func forward(client *net.TCPConn, target string) {
 	<-done
 }
 
-// pipe hands on what it reads and then the end of the stream, so that half-closed connections work.
-// After an error nothing more can be handed on: both ends are closed, which also ends the other direction.
+// pipe copies data and the end of the stream, so half-closed connections work. After an error it closes both
+// connections, which also ends the other direction.
 func pipe(to, from *net.TCPConn) {
 	if _, err := io.Copy(to, from); err != nil {
 		to.Close()

@@ -3,8 +3,8 @@
 
 //go:build linux
 
-// Command pause does nothing until it is told to stop. It is the first process of every pod, whose namespaces it
-// holds open, and it holds open the namespaces of the local cluster itself.
+// Command pause waits until it gets SIGINT or SIGTERM. It is the first process of every pod and keeps the namespaces of
+// the pod open. It also keeps the namespaces of the local cluster open.
 package main
 
 import (

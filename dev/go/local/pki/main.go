@@ -1,13 +1,13 @@
 // Copyright The luigi-operator authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command pki makes the keys and certificates of the local cluster.
+// Command pki creates the keys and certificates of the local cluster.
 //
 //	pki DIR NODE NODE_ADDRESS SERVICE_ADDRESS
 //
-// It writes into DIR a certificate authority, the serving certificates of the API server and the kubelet, a client
-// certificate for each component and the pair of keys for service account tokens. The folder is made as a whole or
-// not at all. The keys are worth nothing outside the throw-away cluster they were made for.
+// It writes into DIR the certificate of a CA, the serving certificates of the API server and the kubelet, a client
+// certificate for each component, and the key pair for ServiceAccount tokens. DIR gets its name only when it is
+// complete. The keys are valid only for the local cluster.
 package main
 
 import (
@@ -69,7 +69,7 @@ func makeAll(dir, node, nodeAddress, serviceAddress string) error {
 		}
 	}
 	clients := map[string]pkix.Name{
-		// Groups and names with rights that every API server grants from its start.
+		// Groups and names that have rights by default.
 		"admin":                   {CommonName: "luigi-admin", Organization: []string{"system:masters"}},
 		"kubelet":                 {CommonName: "system:node:" + node, Organization: []string{"system:nodes"}},
 		"kube-controller-manager": {CommonName: "system:kube-controller-manager"},
@@ -77,7 +77,7 @@ func makeAll(dir, node, nodeAddress, serviceAddress string) error {
 		"kube-proxy":              {CommonName: "system:kube-proxy"},
 		// The API server as a client of the kubelet (logs, exec, port-forward).
 		"kubelet-client": {CommonName: "kube-apiserver", Organization: []string{"system:masters"}},
-		// Its rights come with the cluster's own manifests.
+		// manifests/base.yaml grants its rights.
 		"coredns": {CommonName: "system:coredns"},
 	}
 	for name, subject := range clients {
@@ -121,7 +121,7 @@ func newAuthority(dir string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The authority's key is not kept: nothing is issued later.
+	// The key of the CA is not stored, because no more certificates are issued.
 	return &authority{dir, key, certificate}, writeBlock(filepath.Join(dir, "ca.crt"), "CERTIFICATE", der)
 }
 
@@ -164,7 +164,7 @@ func newTemplate(subject pkix.Name) (*x509.Certificate, error) {
 	return &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      subject,
-		// Clocks may be set back a little after a machine was resumed.
+		// The clock may go back a little after a machine was resumed.
 		NotBefore:             now.Add(-time.Hour),
 		NotAfter:              now.Add(validity),
 		BasicConstraintsValid: true,
