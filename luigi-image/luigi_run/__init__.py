@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs one attempt of a Luigi pipeline and says, once and truthfully, how it ended."""
+"""Runs one attempt of a Luigi pipeline and reports its outcome."""
 
-# The one version whose private members luigi_worker.py overrides.
+# luigi_worker.py overrides private members of exactly this version.
 LUIGI_VERSION = "3.8.1"

@@ -1,13 +1,13 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: `run` for one attempt, `validate` for the build of an image."""
+"""The command line: `run` runs one attempt, `validate` checks a pipeline during the build of its image."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-# Python puts the working directory first; a file signal.py there must not replace the standard library's.
+# Python puts the working directory first in sys.path; a file signal.py there must not shadow the standard library.
 sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
 
 import argparse
@@ -15,7 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
-from luigi_run import judge, validate
+from luigi_run import outcome, validate
 from luigi_run.logs import Log
 from luigi_run.redact import Redactor
 from luigi_run.spec import InvalidSpec, parse, read_bytes
@@ -25,7 +25,7 @@ from luigi_run.supervisor import Attempt
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="luigi_run", description="Runs one attempt of a Luigi pipeline.")
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="run the pipeline of a spec and say how it ended")
+    run = commands.add_parser("run", help="run one attempt of a pipeline and report its outcome")
     run.add_argument("spec", nargs="?", help="spec.json (default: the file named by LUIGI_RUN_SPEC)")
     validate.add_arguments(commands.add_parser("validate", help="check a spec, or a module, family and parameters"))
     options = parser.parse_args(arguments)
@@ -40,20 +40,23 @@ def _run(spec_path: str | None) -> int:
     try:
         path = spec_path or os.environ.get("LUIGI_RUN_SPEC")
         if not path:
-            raise InvalidSpec("No spec is named; give its path, or set LUIGI_RUN_SPEC.")
+            raise InvalidSpec("No spec is given; pass its path, or set LUIGI_RUN_SPEC.")
         raw = read_bytes(Path(path))
         spec = parse(raw)
         log.identify(spec.run, spec.attempt, Redactor(spec.redact, os.environ))
         for name in log.redact.too_short:
-            log.line(f"The value of {name} is too short to be masked; use a longer secret.", level="WARNING")
-        judgement = attempt.run(spec, raw)
+            log.line(
+                f"The value of {name} is too short to be masked in logs and messages; use a longer secret.",
+                level="WARNING",
+            )
+        result = attempt.run(spec, raw)
     except InvalidSpec as error:
-        judgement = judge.invalid_spec(str(error), time.time())
+        result = outcome.invalid_spec(str(error), time.time())
     except Exception as error:
         log.line(traceback.format_exc(), level="ERROR")
-        judgement = judge.internal_error(error, time.time())
-    log.line(f"{judgement.verdict.word}{': ' + judgement.fail['msg'] if judgement.fail else ''}")
-    return attempt.finish(judgement)
+        result = outcome.internal_error(error, time.time())
+    log.line(f"{result.verdict.label}{': ' + result.fail['msg'] if result.fail else ''}")
+    return attempt.finish(result)
 
 
 if __name__ == "__main__":

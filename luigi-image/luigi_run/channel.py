@@ -1,9 +1,9 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a phase process and its tasks talk to the supervisor.
+"""Communication from a phase process and its tasks to the supervisor.
 
-Reports are JSON lines over an inherited pipe with one writer, the phase process. A forked task sends the read end of
-its own output over a datagram socket, so that the supervisor reads it and no thread is needed in the Luigi process.
+The phase process writes reports as JSON lines to an inherited pipe; it is the only writer. A forked task sends the
+read end of its output pipe over a datagram socket, so the supervisor reads it and the Luigi process needs no thread.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from luigi_run.redact import Redactor
 
 
 class Channel:
-    """The phase process's side."""
+    """The side of the phase process."""
 
     def __init__(self, report_fd: int, control_fd: int) -> None:
-        # Programs that tasks execute must not hold these open.
+        # Programs that tasks execute must not inherit these.
         os.set_inheritable(report_fd, False)
         os.set_inheritable(control_fd, False)
         self._report_fd = report_fd
@@ -35,7 +35,7 @@ class Channel:
             data = data[os.write(self._report_fd, data) :]
 
     def become_task(self, task_id: str) -> None:
-        """In a forked task: hands the output to the supervisor and lets go of what belongs to the parent."""
+        """In a forked task: redirects the output to the supervisor and closes the file descriptors of the parent."""
         read_end, write_end = os.pipe()
         os.dup2(write_end, 1)
         os.dup2(write_end, 2)
@@ -48,7 +48,7 @@ class Channel:
 
 
 class RecordHandler(logging.Handler):
-    """Writes log records, marked, between the ordinary output of the process; the supervisor completes them."""
+    """Writes marked log records into the output of the process; the supervisor adds the remaining fields."""
 
     def __init__(self, redact: Redactor) -> None:
         super().__init__()

@@ -1,10 +1,10 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Describes an exception, or the text of one, as a small record that travels to the supervisor.
+"""Describes an exception, or the text of one, as a small record that is sent to the supervisor.
 
 Record: {kind, exc, mro, msg, frames: [{file, line, function, user}] innermost first, transient}.
-kind is "unfulfilled" for a task that failed only because a dependency was not complete, "range" for a range cut
-at its task limit, "missing" for absent external data, else "error".
+kind is "unfulfilled" for a task that failed only because a dependency was not complete, "range" for a range that
+reached its task_limit, "missing" for missing external data, otherwise "error".
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _TRANSIENT_TEXT = re.compile(r"\b(?:HTTP|status|code|error)\b[^\n]{0,24}\b5\d\d\
 
 
 class RangeCut(Exception):
-    """A Range task did as many instances as its task_limit allows, and more are missing."""
+    """A Range task has reached its task_limit, and more instances are missing."""
 
 
 def from_exception(error: BaseException, package: str, redact: Redactor) -> dict[str, Any]:
-    """Describes the exception; package is the top-level package of the user's code."""
+    """Describes the exception; package is the top-level package of user code."""
     frames = [
         _frame(frame.filename, frame.lineno or 0, frame.name, package)
         for frame in reversed(traceback.extract_tb(error.__traceback__))
@@ -47,14 +47,14 @@ def from_exception(error: BaseException, package: str, redact: Redactor) -> dict
 
 
 def from_text(text: str, package: str, redact: Redactor) -> dict[str, Any]:
-    """Describes what Luigi reports as text only: a formatted traceback, or a sentence without an exception."""
+    """Describes a failure that Luigi reports as text: a formatted traceback, or a sentence without an exception."""
     headers = list(_HEADER.finditer(text))
     if not headers:
         return _record(None, "", text.strip(), [], redact)
     last = text[headers[-1].end() :]
     found = list(_FRAME.finditer(last))
     tail = last[found[-1].end() :] if found else last
-    # After the last frame come indented source lines, then the exception itself, which may go over several lines.
+    # After the last frame follow indented source lines, then the exception, which may have several lines.
     message = _EXCEPTION.search(tail)
     exc = message["exc"] if message else ""
     msg = (message["msg"] or "").rstrip() if message else tail.strip()
@@ -85,7 +85,7 @@ def _record(cls: type | None, exc: str, msg: str, frames: list[dict[str, Any]], 
         or any(_TRANSIENT_CLASS.search(name.rpartition(".")[2]) for name in mro)
         or bool(_TRANSIENT_TEXT.search(msg))
     )
-    # Masked here, before it is cut: half a secret would not be recognised any more.
+    # Mask before cutting: a part of a secret would not be recognized.
     msg = redact(msg)[:_MAX_MSG_CHARS]
     return {"kind": kind, "exc": exc, "mro": mro, "msg": msg, "frames": frames[:_MAX_FRAMES], "transient": transient}
 
@@ -94,7 +94,7 @@ def _text_of(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:
-        return "(its message cannot be formatted)"
+        return "(the message of the exception cannot be formatted)"
 
 
 def _qualified(cls: type) -> str:
@@ -113,7 +113,7 @@ def _frame(file: str, line: int, function: str, package: str) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=1024)
 def _is_user(file: str, package: str) -> bool:
-    """Frames of the root task's own package are the user's, wherever it is installed; so is all that is no library."""
+    """User code is the package of the root task, wherever it is installed, and every file outside the libraries."""
     module = sys.modules.get(package)
     if file == getattr(module, "__file__", None):
         return True
@@ -127,14 +127,14 @@ def _libraries() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     own = os.path.dirname(os.path.abspath(__file__))
     known = {paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], own}
-    # In the image Luigi and what it needs are in a folder of their own.
+    # The image has Luigi and its dependencies in a directory of their own.
     known.add(os.path.dirname(os.path.dirname(luigi.__file__)))
     known |= {entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")}
     return tuple(os.path.join(path, "") for path in known)
 
 
 def _shorten(file: str) -> str:
-    """The path as a Python programmer thinks of it: relative to the longest entry of sys.path that holds it."""
+    """The path relative to the longest entry of sys.path that contains it."""
     entries = [os.path.join(os.path.abspath(entry or os.getcwd()), "") for entry in sys.path]
     best = max((entry for entry in entries if file.startswith(entry)), key=len, default="")
     return file[len(best) :]

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Loads the root task by names and strings, and explains what is wrong with them."""
+"""Loads the root task from the names and strings of the spec, and explains errors in them."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ import luigi
 from luigi.parameter import ParameterException
 from luigi.task_register import Register, TaskClassAmbigiousException, TaskClassNotFoundException, load_task
 
-from luigi_run.spec import InvalidSpec, near_miss
+from luigi_run.spec import InvalidSpec, suggestion
 
 
 def load_root(module: str, family: str, params: Mapping[str, str]) -> luigi.Task:
-    """The root task; raises InvalidSpec for wrong names and values, and whatever the user's own code raises."""
+    """The root task. Raises InvalidSpec for wrong names and values, and any exception that user code raises."""
     cls = load_class(module, family)
     check_params(cls, params)
     missing = required_params(cls, params)
     if missing:
-        raise InvalidSpec(f"{family} needs the parameter {missing[0]}; add it to task.params.")
+        raise InvalidSpec(f"The task {family} requires the parameter {missing[0]}; add it to task.params.")
     try:
         return load_task(module, family, dict(params))
     except ParameterException as error:
-        raise InvalidSpec(f"{family} refuses its parameters ({error}); correct task.params.") from error
+        raise InvalidSpec(
+            f"The task {family} does not accept its parameters ({error}); correct task.params."
+        ) from error
 
 
 def load_class(module: str, family: str) -> type[luigi.Task]:
-    """Imports the module and finds the family."""
+    """Imports the module and returns the task class of the family."""
     import_user_module(module)
     try:
         return Register.get_task_cls(family)
     except TaskClassNotFoundException as error:
-        hint = near_miss(family, families(module) or Register.task_names())
+        hint = suggestion(family, families(module) or Register.task_names())
         raise InvalidSpec(f"The module {module} has no task family {family}; correct task.family.{hint}") from error
     except TaskClassAmbigiousException as error:
         raise InvalidSpec(
@@ -45,20 +47,20 @@ def load_class(module: str, family: str) -> type[luigi.Task]:
 
 def import_user_module(name: str) -> None:
     if not all(part.isidentifier() for part in name.split(".")):
-        raise InvalidSpec(f"{name!r} is not the name of a Python module; correct task.module.")
+        raise InvalidSpec(f"{name!r} is not a valid name of a Python module; correct task.module.")
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         raise InvalidSpec(
-            f"The module {name} does not exist in this image ({error.name} is not found); "
-            f"correct task.module or install it.{_module_hint(error.name)}"
+            f"The module {name} does not exist in the image ({error.name} was not found); "
+            f"correct task.module, or add the module to the image.{_module_hint(error.name)}"
         ) from error
 
 
 def families(module: str) -> list[str]:
-    """The task families that the module defines itself."""
+    """The task families that the module itself defines."""
     return sorted(
         name
         for name, cls in Register._get_reg().items()
@@ -67,31 +69,31 @@ def families(module: str) -> list[str]:
 
 
 def check_params(cls: type[luigi.Task], params: Mapping[str, str]) -> None:
-    """Refuses unknown names, which Luigi would ignore, and values that do not parse, naming the parameter."""
+    """Raises InvalidSpec for unknown names, which Luigi would ignore, and for values that cannot be parsed."""
     known = dict(cls.get_params())
     family = cls.get_task_family()
     for name, value in params.items():
         if name not in known:
             free = [other for other in known if other not in params]
-            hint = near_miss(name, free or list(known)) if known else " It has no parameters."
-            raise InvalidSpec(f"{family} has no parameter {name}; correct or remove it in task.params.{hint}")
+            hint = suggestion(name, free or list(known)) if known else " The task has no parameters."
+            raise InvalidSpec(f"The task {family} has no parameter {name}; correct or remove it in task.params.{hint}")
         try:
             known[name].parse(value)
         except Exception as error:
             kind = type(known[name]).__name__
             raise InvalidSpec(
-                f"The parameter {name} of {family} cannot take {value!r} ({kind}: {error}); correct its value."
+                f"{value!r} is not a valid value of the parameter {name} of {family} ({kind}: {error}); correct it."
             ) from error
 
 
 def required_params(cls: type[luigi.Task], params: Mapping[str, str]) -> list[str]:
-    """Names of the parameters that have neither a value here nor a default."""
+    """Names of the parameters without a value in params and without a default."""
     family = cls.get_task_family()
     return [name for name, param in cls.get_params() if name not in params and not param.has_task_value(family, name)]
 
 
 def display_name(task: luigi.Task) -> str:
-    """Family(name=value, ...) without the parameters that are marked as private or hidden."""
+    """Family(name=value, ...) without private and hidden parameters."""
     shown = task.to_str_params(only_significant=True, only_public=True)
     return f"{task.task_family}({', '.join(f'{name}={value}' for name, value in shown.items())})"
 
@@ -100,4 +102,4 @@ def _module_hint(name: str) -> str:
     parent, _, last = name.rpartition(".")
     if not parent:
         return ""
-    return near_miss(last, [item.name for item in pkgutil.iter_modules(sys.modules[parent].__path__)])
+    return suggestion(last, [item.name for item in pkgutil.iter_modules(sys.modules[parent].__path__)])

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Log lines: one JSON object each, secrets masked, the output of tasks wrapped with the task's name."""
+"""The log: one JSON object per line, with secrets masked and the output of tasks attributed to the task."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 from luigi_run.redact import Redactor
 
-# A child marks a structured record among its ordinary output with this character (RFC 7464).
+# A child process puts this character (RFC 7464) before a structured record in its output.
 RECORD_MARK = "\x1e"
 LONGEST_LINE = 16_384
-# A record is one JSON object and cannot be split; its writer bounds the message.
+# A record is one JSON object and cannot be split, so its writer limits the message.
 LONGEST_RECORD_MSG = 65_536
 LONGEST_RECORD = 8 * LONGEST_RECORD_MSG
 
 
 class Log:
-    """Writes to standard output; a closed output never stops the run."""
+    """Writes to standard output. Errors are ignored, so a closed output does not stop the attempt."""
 
     def __init__(self, fd: int = 1) -> None:
         self._fd = fd
@@ -29,7 +29,7 @@ class Log:
         self.redact = Redactor([], {})
 
     def identify(self, run: str, attempt: int, redact: Redactor) -> None:
-        """Every line from now on carries these, with the secrets masked."""
+        """Sets the fields of all following lines, and the secrets to mask."""
         self._run, self._attempt, self.redact = run, attempt, redact
 
     def line(self, msg: str, *, level: str = "INFO", logger: str = "luigi_run", task: str = "") -> None:
@@ -48,7 +48,7 @@ class Log:
 
 
 class LineWrapper:
-    """Turns the bytes a process writes into log lines; lines longer than LONGEST_LINE are split."""
+    """Turns the output of a process into log lines; splits lines longer than LONGEST_LINE."""
 
     def __init__(self, log: Log, task: str) -> None:
         self._log = log
@@ -90,5 +90,5 @@ class LineWrapper:
 
 
 def _decode(data: bytes) -> str:
-    # Surrogate escapes keep torn characters whole when a part of a line is taken back.
+    # Surrogate escapes preserve incomplete characters at the end of a part of a line.
     return data.decode("utf-8", "surrogateescape")

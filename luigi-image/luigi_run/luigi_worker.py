@@ -1,8 +1,8 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Luigi's worker, scheduler and task process with the taps and watches that make its results trustworthy.
+"""Subclasses of Luigi's scheduler, worker and task process that report every task state and detect lost tasks.
 
-These classes override private members of Luigi; they fit the one version that requirements/run.in pins.
+They override private members of Luigi, so they work only with the version that requirements/run.in pins.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ import luigi.worker
 import psutil
 from luigi.tools.range import RangeBase
 
-from luigi_run import failure, procs
+from luigi_run import failure, processes
 from luigi_run.channel import Channel
 from luigi_run.loading import display_name
 from luigi_run.redact import Redactor
 
 logger = logging.getLogger("luigi_run")
 
-# A child that ended without a result: its result may still be on the way through the queue for that long.
-_SILENT_SECONDS = 5.0
-# After a task's timeout: time for its processes to end on SIGTERM before SIGKILL.
+# Time to wait for the result of a task process that has ended: it may still be in the queue.
+_RESULT_SECONDS = 5.0
+# Time between SIGTERM and SIGKILL for the processes of a task that is stopped.
 _TERM_SECONDS = 3.0
 
 
-class TapScheduler(luigi.scheduler.Scheduler):
-    """Reports every change of a task's state, for any number of workers, from the process that owns the state."""
+class ReportingScheduler(luigi.scheduler.Scheduler):
+    """Reports every change of the state of a task, for any number of workers, in the process that owns the state."""
 
-    def tap(self, worker: RunnerWorker, channel: Channel, package: str, redact: Redactor) -> None:
+    def connect(self, worker: RunnerWorker, channel: Channel, package: str, redact: Redactor) -> None:
         self._worker = worker
         self._channel = channel
         self._package = package
@@ -50,7 +50,7 @@ class TapScheduler(luigi.scheduler.Scheduler):
     def add_task(self, *args: Any, **kwargs: Any) -> None:
         super().add_task(*args, **kwargs)
         if os.getpid() != self._owner:
-            return  # a task process sets its tracking URL on its own copy of the scheduler
+            return  # in a task process, which sets its tracking URL on its own copy of the scheduler
         task_id = kwargs["task_id"]
         if kwargs.get("batch_id"):
             self._batches[task_id] = self._batches.pop(kwargs["batch_id"])
@@ -70,7 +70,7 @@ class TapScheduler(luigi.scheduler.Scheduler):
         return reply
 
     def awaits_retry(self) -> bool:
-        """Whether a failed task will be tried again by this worker."""
+        """Whether this worker will retry a failed task."""
         if self._config.retry_delay < 0:
             return False
         return any(
@@ -83,7 +83,7 @@ class TapScheduler(luigi.scheduler.Scheduler):
         if status == luigi.scheduler.UNKNOWN:
             found = self._worker.scheduling_failures.pop(task_id, None)
             return found or failure.sentence(
-                "It was not scheduled because Luigi's task_limit is reached; raise task_limit."
+                "The task was not scheduled, because task_limit of the Luigi worker is reached; increase task_limit."
             )
         if status != luigi.scheduler.FAILED:
             return None
@@ -93,9 +93,9 @@ class TapScheduler(luigi.scheduler.Scheduler):
             expl = kwargs["expl"]
         if isinstance(expl, dict) and "failure" in expl:
             return expl["failure"]
-        text = str(expl) or "It failed without saying why."
+        text = str(expl) or "The task failed without an error message."
         if "died unexpectedly with exit code -9" in text:
-            text += " SIGKILL: often the memory limit; raise it, or use fewer workers."
+            text += " (SIGKILL, often because of the memory limit of the container: increase it, or use fewer workers)"
         return failure.from_text(text, self._package, self._redact)
 
     def _report(self, task_id: str, problem: dict[str, Any] | None) -> None:
@@ -134,7 +134,7 @@ class TapScheduler(luigi.scheduler.Scheduler):
 
 
 class RunnerWorker(luigi.worker.Worker):
-    """Runs each task in a process of its own, notices those that vanish, and waits for nothing that cannot come."""
+    """Runs each task in its own process, detects processes without a result, and does not wait for external data."""
 
     def __init__(self, channel: Channel, package: str, redact: Redactor, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -144,7 +144,7 @@ class RunnerWorker(luigi.worker.Worker):
         self._channel = channel
         self._package = package
         self._redact = redact
-        self._silent_since: dict[int, float] = {}
+        self._no_result_since: dict[int, float] = {}
 
     def run(self) -> bool:
         self.scheduled = True
@@ -181,27 +181,27 @@ class RunnerWorker(luigi.worker.Worker):
         return process
 
     def _purge_children(self) -> None:
-        """Luigi notices children with a bad exit code; one that left with code 0 and no result it awaits for ever."""
+        """Also fails tasks whose process ended with exit code 0 and no result: Luigi would wait for them forever."""
         super()._purge_children()
         now = time.monotonic()
         waiting: dict[int, float] = {}
         for task_id, process in self._running_tasks.items():
             if process.is_alive() or process.exitcode != 0:
                 continue
-            since = waiting[process.pid] = self._silent_since.get(process.pid, now)
-            if now - since >= _SILENT_SECONDS:
+            since = waiting[process.pid] = self._no_result_since.get(process.pid, now)
+            if now - since >= _RESULT_SECONDS:
                 text = f"Task {task_id} ended with exit code 0 but without a result; it may have called os._exit()."
                 logger.error(text)
                 self._task_result_queue.put((task_id, luigi.worker.FAILED, text, [], []))
-        self._silent_since = waiting
+        self._no_result_since = waiting
 
     def _keep_alive(self, get_work_response: Any) -> bool:
-        """Even where the configuration says keep-alive, stay only for a retry: absent external data may never come."""
+        """With keep_alive, waits only for the retry of a failed task: missing external data may never arrive."""
         return super()._keep_alive(get_work_response) and self._scheduler.awaits_retry()
 
 
 class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
-    """A task in its own process group, with its own output, whose end leaves no process behind."""
+    """A task in its own process group with its own output. Its end also ends all processes that it started."""
 
     def connect(self, channel: Channel, package: str, redact: Redactor) -> None:
         self._channel = channel
@@ -211,13 +211,13 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
     def start(self) -> None:
         super().start()
         with contextlib.suppress(OSError):
-            os.setpgid(self.pid, self.pid)  # here and in the child: whoever comes first
+            os.setpgid(self.pid, self.pid)  # in parent and child, because either may run first
 
     def run(self) -> None:
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
-        procs.die_with_parent()
-        # Luigi's handler is inherited, and would be wrong here. One that user code has set for SIGTERM is kept.
+        processes.die_with_parent()
+        # The inherited handler of Luigi must not run in a task. A SIGTERM handler of user code is kept.
         signal.signal(signal.SIGUSR1, signal.SIG_DFL)
         self._channel.become_task(self.task.task_id)
         super().run()
@@ -225,30 +225,30 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
     def _run_get_new_deps(self) -> Any:
         new_deps = super()._run_get_new_deps()
         if not new_deps and isinstance(self.task, RangeBase):
-            # A Range remembers what it required, at most task_limit instances, and calls that complete.
+            # A Range caches requires(), at most task_limit instances, and is complete if these are complete.
             self.task.__dict__.pop("_cached_requires", None)
             if not self.task.complete():
                 raise failure.RangeCut(
-                    f"The range was done up to its task_limit of {self.task.task_limit} and has more to do."
+                    f"The range has reached its task_limit of {self.task.task_limit}, and more instances are missing."
                 )
         return new_deps
 
     def _handle_run_exception(self, ex: BaseException) -> dict[str, Any]:
-        """Sends a description of the exception instead of its text; Luigi passes it on to the scheduler untouched."""
+        """Returns a description of the exception instead of its text; Luigi passes it to the scheduler unchanged."""
         try:
             super()._handle_run_exception(ex)
         except Exception:
-            logger.exception("on_failure() or a FAILURE handler of %s failed", self.task)
+            logger.exception("on_failure() or a handler of the FAILURE event of %s raised an exception", self.task)
         return {"failure": failure.from_exception(ex, self._package, self._redact)}
 
     def terminate(self) -> None:
-        """Ends the task and everything it started, also what ignores SIGTERM or left the process group."""
+        """Ends the task and all its descendants, also those that ignore SIGTERM or left the process group."""
         try:
             tree = psutil.Process(self.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             tree = []
         until = time.monotonic() + _TERM_SECONDS
-        procs.signal_group(self.pid, signal.SIGTERM)
+        processes.signal_group(self.pid, signal.SIGTERM)
         for process in tree:
             _quietly(process.terminate)
         self.join(_TERM_SECONDS)
@@ -256,7 +256,7 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
         for process in alive:
             for below in [*_quietly(lambda process=process: process.children(recursive=True)), process]:
                 _quietly(below.kill)
-        procs.signal_group(self.pid, signal.SIGKILL)
+        processes.signal_group(self.pid, signal.SIGKILL)
         self.join(_TERM_SECONDS)
 
 

@@ -1,9 +1,9 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The termination message: one line of ASCII JSON within a budget, rewritten in place.
+"""The termination message: one line of ASCII JSON of limited size, rewritten in place.
 
-The kubelet keeps the last 4096 bytes of the file. A message that is not final is what a killed attempt
-leaves behind, so at every moment the file must hold one whole message.
+The kubelet keeps the last 4096 bytes of the file. If the attempt is killed, the operator reads the message that is not
+final, so the file must contain one complete message at any time.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _MSG_CHARS_KEPT = 160
 
 
 def encode(message: Mapping[str, Any], budget: int) -> bytes:
-    """The message as one line of at most budget bytes, its newline included.
+    """The message as one line of at most budget bytes, including the newline.
 
-    What does not fit goes in a fixed order: slow, missing, trace, msg, failed, running, names; `cut` tells what went.
+    Fields are shortened in a fixed order until it fits: slow, missing, trace, msg, failed, running, names. `cut` lists
+    the shortened ones.
     """
     slim = _bounded(message)
     cut: list[str] = slim["cut"]
@@ -81,7 +82,7 @@ def _line(message: Mapping[str, Any]) -> bytes:
 
 
 def _bounded(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy whose texts and lists are within the bounds of termination.schema.json."""
+    """A copy with texts and lists within the bounds of termination.schema.json."""
     slim = dict(message)
     slim["cut"] = []
     slim["missing"] = [_clip(name, _NAME_CHARS) for name in message["missing"][:20]]
@@ -99,7 +100,7 @@ def _bounded(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _clip(text: str, chars: int) -> str:
-    # A lone surrogate (an undecodable byte in a file name, say) would be refused by strict JSON readers.
+    # Strict JSON parsers refuse lone surrogates, which for example undecodable bytes in file names become.
     text = text.encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= chars else text[: max(0, chars - 3)] + "..."[:chars]
 
@@ -112,7 +113,7 @@ _NO_CONTROL = dict.fromkeys([*range(32), 127], "?")
 
 
 class TerminationLog:
-    """The file the kubelet reads. Without a file every write is a no-op, as on a laptop."""
+    """The file that the kubelet reads. Without such a file, as outside a container, write() does nothing."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._fd: int | None = None
@@ -129,10 +130,10 @@ class TerminationLog:
             self._fd = None
 
     def write(self, line: bytes) -> None:
-        """Replaces the content. The file is a mount point: renaming is impossible, so this is a write in place.
+        """Replaces the content in place: the file is a mount point, so it cannot be renamed.
 
-        A shorter line is padded before the file is cut to its length, because a kill may come between the two.
-        What fails now (a full disk, say) may work the next time.
+        A shorter line is padded before the file is truncated, because the process may be killed between the two steps.
+        Errors, such as a full disk, are ignored: the next write may succeed.
         """
         if self._fd is None:
             return
@@ -140,7 +141,7 @@ class TerminationLog:
             data = line.ljust(self._length)
             self._length = len(data)
             done = 0
-            while done < len(data):  # a disk that becomes full takes a part first
+            while done < len(data):  # pwrite may write only a part when the disk becomes full
                 done += os.pwrite(self._fd, data[done:], done)
             os.ftruncate(self._fd, len(line))
             self._length = len(line)

@@ -1,9 +1,9 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""One phase of an attempt, in an interpreter of its own: Luigi caches instances and what they require.
+"""One phase of an attempt. Each phase has its own interpreter, because Luigi caches task instances and requires().
 
-Started by the supervisor as `python -m luigi_run.phase NAME REPORT_FD CONTROL_FD` with the spec on standard input.
-Only the supervisor judges; a phase reports facts:
+The supervisor starts it as `python -m luigi_run.phase NAME REPORT_FD CONTROL_FD` with the spec on standard input.
+A phase only reports events; the supervisor derives the outcome:
 {"e": "luigi", version}, {"e": "root", id}, {"e": "task", ...}, and last one of {"e": "end"},
 {"e": "invalid", msg} and {"e": "broken", failure}.
 """
@@ -19,16 +19,16 @@ import traceback
 import luigi
 from luigi.task import flatten
 
-from luigi_run import LUIGI_VERSION, failure, procs
+from luigi_run import LUIGI_VERSION, failure, processes
 from luigi_run.channel import Channel, RecordHandler
 from luigi_run.loading import load_root
-from luigi_run.luigi_worker import RunnerWorker, TapScheduler
+from luigi_run.luigi_worker import ReportingScheduler, RunnerWorker
 from luigi_run.redact import Redactor, copies
 from luigi_run.spec import InvalidSpec, Spec, parse
 
 
 def main(name: str, report_fd: int, control_fd: int) -> None:
-    procs.die_with_parent()
+    processes.die_with_parent()
     spec = parse(sys.stdin.buffer.read())
     devnull = os.open(os.devnull, os.O_RDONLY)
     os.dup2(devnull, 0)
@@ -51,8 +51,10 @@ def main(name: str, report_fd: int, control_fd: int) -> None:
 
 def _prepare_luigi() -> str:
     if luigi.__version__ != LUIGI_VERSION:
-        raise InvalidSpec(f"The image holds Luigi {luigi.__version__}; remove it, the runner brings {LUIGI_VERSION}.")
-    # Before any build(): the records of Luigi's loggers go to our handler, whatever its own logging set-up says.
+        raise InvalidSpec(
+            f"The image contains Luigi {luigi.__version__}, but the runner requires {LUIGI_VERSION}; remove it."
+        )
+    # Before build(): Luigi must not configure logging, so that its records reach the handler of the runner.
     luigi.configuration.get_config().set("core", "no_configure_logging", "true")
     multiprocessing.set_start_method("fork")
     return luigi.__version__
@@ -64,10 +66,10 @@ def _run(spec: Spec, channel: Channel, package: str, redact: Redactor) -> None:
     worker: RunnerWorker | None = None
 
     class Factory:
-        def create_local_scheduler(self) -> TapScheduler:
-            return TapScheduler(prune_on_get_work=True, record_task_history=False)
+        def create_local_scheduler(self) -> ReportingScheduler:
+            return ReportingScheduler(prune_on_get_work=True, record_task_history=False)
 
-        def create_worker(self, scheduler: TapScheduler, worker_processes: int, assistant: bool) -> RunnerWorker:
+        def create_worker(self, scheduler: ReportingScheduler, worker_processes: int, assistant: bool) -> RunnerWorker:
             nonlocal worker
             limits = {"timeout": spec.task_seconds} if spec.task_seconds else {}
             worker = RunnerWorker(
@@ -77,20 +79,20 @@ def _run(spec: Spec, channel: Channel, package: str, redact: Redactor) -> None:
                 scheduler=scheduler,
                 worker_processes=worker_processes,
                 assistant=assistant,
-                send_failure_email=False,  # it would mail our records; failures are the operator's to tell
-                no_install_shutdown_handler=False,  # SIGUSR1 must drain
+                send_failure_email=False,  # the operator reports failures
+                no_install_shutdown_handler=False,  # SIGUSR1 must stop Luigi from starting new tasks
                 **limits,
             )
-            scheduler.tap(worker, channel, package, redact)
+            scheduler.connect(worker, channel, package, redact)
             return worker
 
     try:
         luigi.build([root], worker_scheduler_factory=Factory(), local_scheduler=True, workers=spec.workers)
     except Exception:
-        # Once the worker is through only Luigi's printed summary can fail, which decides nothing.
+        # After the worker has finished, only the summary that Luigi prints can fail. It does not affect the outcome.
         if worker is None or not worker.finished:
             raise
-        logging.getLogger("luigi_run").warning("Luigi could not print its summary", exc_info=True)
+        logging.getLogger("luigi_run").warning("Luigi could not print its execution summary", exc_info=True)
     channel.send({"e": "end"})
 
 
@@ -102,7 +104,7 @@ def _verify(spec: Spec, channel: Channel, package: str, redact: Redactor) -> Non
         try:
             absent = [redact(str(target)) for target in flatten(root.output()) if not target.exists()]
         except Exception:
-            logging.getLogger("luigi_run").warning("The outputs of the root cannot be listed", exc_info=True)
+            logging.getLogger("luigi_run").warning("Could not list the outputs of the root task", exc_info=True)
     channel.send({"e": "end", "complete": complete, "absent": [name[:500] for name in absent[:3]]})
 
 

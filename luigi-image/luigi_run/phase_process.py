@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The process of one phase as the supervisor sees it: its reports, its output, its tasks, its end."""
+"""The process of one phase in the supervisor: its reports, its output, its tasks and its end."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from luigi_run import procs
-from luigi_run.board import Board
+from luigi_run import processes
 from luigi_run.logs import LineWrapper, Log
+from luigi_run.progress import Progress
 
 _READ_BYTES = 65_536
-# Output that orphans of an ended phase left in a pipe: read that much of each at most.
+# Maximum output to read from each pipe after the end of the phase.
 _REST_BYTES = 4 * 1024 * 1024
 
 
 class PhaseProcess:
-    """A context manager: leaving it kills whatever the phase left behind."""
+    """A context manager; leaving it kills the remaining processes of the phase."""
 
     def __init__(
-        self, name: str, spec: bytes, environment: Mapping[str, str], log: Log, board: Board, wakeup: socket.socket
+        self,
+        name: str,
+        spec: bytes,
+        environment: Mapping[str, str],
+        log: Log,
+        progress: Progress,
+        wakeup: socket.socket,
     ) -> None:
         self.name = name
         self._log = log
-        self._board = board
+        self._progress = progress
         self._tasks: dict[str, int] = {}
         self._reports = b""
         self._selector = selectors.DefaultSelector()
@@ -47,7 +53,7 @@ class PhaseProcess:
                 stdout=output_theirs,
                 stderr=subprocess.STDOUT,
                 pass_fds=(report_theirs, control_theirs.fileno()),
-                start_new_session=True,  # Ctrl-C at a terminal is for the supervisor
+                start_new_session=True,  # only the supervisor handles Ctrl-C
                 env=dict(environment),
             )
         finally:
@@ -82,10 +88,10 @@ class PhaseProcess:
         return self._process.poll() is None
 
     def events(self, timeout: float | None) -> Iterator[dict[str, Any]]:
-        """Waits for something to happen and yields the reports that came."""
+        """Waits for an event or the timeout, handles output, and yields the new reports."""
         ready = self._selector.select(timeout)
-        procs.reap_orphans(self._process.pid)
-        # Reports first: a task is reported as running before its process hands over its output.
+        processes.reap_orphans(self._process.pid)
+        # Reports first: a task is reported as running before its process sends its output pipe.
         yield from self._read_reports()
         for key, _ in ready:
             if key.data == "control":
@@ -94,10 +100,12 @@ class PhaseProcess:
                 self._read_output(key.fd, key.data)
 
     def rest(self) -> Iterator[dict[str, Any]]:
-        """After the end: kills what is left of the phase, then yields the last reports and logs the last output."""
-        left = procs.kill_descendants(self._process.pid)
+        """After the end of the process: kills its descendants, yields the last reports and logs the last output."""
+        left = processes.kill_descendants(self._process.pid)
         if left:
-            self._log.line(f"Ended {left} processes that the {self.name} phase left behind", level="WARNING")
+            self._log.line(
+                f"Killed {left} processes that were still running after the {self.name} phase", level="WARNING"
+            )
         yield from self._read_reports()
         while self._accept_output():
             pass
@@ -110,21 +118,21 @@ class PhaseProcess:
     def task_ended(self, task_id: str) -> None:
         self._tasks.pop(task_id, None)
 
-    def take_no_more(self) -> None:
-        """Lets Luigi finish what runs and start nothing new. Before Luigi is ready it ends the process."""
+    def start_no_new_tasks(self) -> None:
+        """Luigi finishes running tasks and starts no new ones. Before Luigi handles SIGUSR1, the process ends."""
         if self.name == "run" and self.alive():
             self._process.send_signal(signal.SIGUSR1)
 
     def signal_tasks(self, number: signal.Signals) -> set[str]:
-        """Signals the process group of every running task and returns their ids. Verifying has none: it just ends."""
+        """Signals the process group of every running task and returns their ids. A verify phase is killed instead."""
         if self.name != "run":
             self.kill()
         for pid in self._tasks.values():
-            procs.signal_group(pid, number)
+            processes.signal_group(pid, number)
         return set(self._tasks)
 
     def kill(self) -> None:
-        procs.kill_descendants(self._process.pid)
+        processes.kill_descendants(self._process.pid)
 
     def _add_output(self, fd: int, task: str) -> None:
         os.set_blocking(fd, False)
@@ -144,8 +152,8 @@ class PhaseProcess:
         except OSError:
             return False
         hello = json.loads(data)
-        task = self._board.tasks.get(hello["id"])
-        if task and task.state == "running":  # a short task may have ended before its output came here
+        task = self._progress.tasks.get(hello["id"])
+        if task and task.state == "running":  # a short task may have ended before its output pipe arrived
             self._tasks[hello["id"]] = hello["pid"]
         for fd in fds:
             self._add_output(fd, task.name if task else hello["id"])
@@ -172,7 +180,7 @@ class PhaseProcess:
 
 
 def _read(fd: int) -> bytes | None:
-    """What there is; empty at the end, None when there is nothing now."""
+    """The available data; empty at the end of the file, None if there is none now."""
     try:
         return os.read(fd, _READ_BYTES)
     except BlockingIOError:

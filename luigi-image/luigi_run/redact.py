@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Masks secrets by their values, whatever text they turn up in."""
+"""Masks the values of secrets in any text."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 
 MASK = "***"
-# Shorter values occur in ordinary text all the time; masking them would make it unreadable.
+# Shorter values are common in ordinary text; masking them would make it unreadable.
 SHORTEST = 4
 
 
-# Nobody but the kubelet knows which variables a whole Secret makes, so the operator has it made a copy of each: the
-# copy of NAME is LUIGI_RUN_SECRET_NAME.
+# The operator cannot read Secrets, so it does not know the variables that envFrom creates from one. It adds the Secret
+# a second time with this prefix: LUIGI_RUN_SECRET_NAME is a copy of NAME, and its value must be masked.
 COPY = "LUIGI_RUN_SECRET_"
 
 
 class Redactor:
-    """Replaces the values of the named environment variables, also quoted, escaped or line by line.
-
-    The values of all copies too, named or not.
-    """
+    """Masks the values of the named environment variables and of all copies, also quoted, escaped or line by line."""
 
     def __init__(self, names: Iterable[str], environment: Mapping[str, str]) -> None:
         self.too_short: list[str] = []
         forms: set[str] = set()
         secrets = [(name, environment.get(name, "")) for name in names]
-        # Beside the variable itself: what env sets has precedence over what envFrom gives.
+        # In addition to the variable itself: env takes precedence over envFrom, so the values may differ.
         secrets += [(name.removeprefix(COPY), environment[name]) for name in copies(environment)]
         for name, value in secrets:
             if value and len(value) < SHORTEST and name not in self.too_short:
@@ -46,7 +43,7 @@ class Redactor:
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def safe_cut(self, text: str, limit: int) -> int:
-        """The largest cut position of at most limit that splits no secret (0 when there is none)."""
+        """The largest position up to limit at which a cut splits no secret; 0 if there is none."""
         if self._pattern:
             for match in self._pattern.finditer(text, 0, min(len(text), limit + self.longest)):
                 if match.start() < limit < match.end():
@@ -55,7 +52,7 @@ class Redactor:
 
 
 def copies(environment: Mapping[str, str]) -> list[str]:
-    """The names of the copies, which are for the runner alone."""
+    """The names of the copies, which only the runner may see."""
     return [name for name in environment if name.startswith(COPY)]
 
 
@@ -65,7 +62,7 @@ def _forms(value: str) -> set[str]:
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         repr(value)[1:-1],
-        # The environment may hold bytes that are no text.
+        # The environment may contain bytes that are not valid text.
         urllib.parse.quote(value, errors="surrogateescape"),
         urllib.parse.quote(value, safe="", errors="surrogateescape"),
         urllib.parse.quote_plus(value, errors="surrogateescape"),

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads and checks the input of an attempt; spec.schema.json says the same to machines."""
+"""Reads and validates the spec of an attempt. spec.schema.json contains the same rules."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MAX_FILE_BYTES = 8 * 1024 * 1024
 
 
 class InvalidSpec(Exception):
-    """The input is wrong; the message is one sentence that names the field and says what to do."""
+    """The spec is invalid. The message names the field and says what to do."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """The input of one attempt. Times are in seconds, 0 means none."""
+    """The input of one attempt. Times are in seconds; 0 means no limit."""
 
     namespace: str
     name: str
@@ -55,9 +55,9 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             raw = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise InvalidSpec(f"The spec {path} cannot be read ({error.strerror}); name a readable file.") from error
+        raise InvalidSpec(f"The spec {path} cannot be read ({error.strerror}); pass a readable file.") from error
     if len(raw) > _MAX_FILE_BYTES:
-        raise InvalidSpec(f"The spec {path} is larger than {_MAX_FILE_BYTES} bytes; make its parameters smaller.")
+        raise InvalidSpec(f"The spec {path} is larger than {_MAX_FILE_BYTES} bytes; reduce its parameters.")
     return raw
 
 
@@ -69,8 +69,8 @@ def parse(raw: bytes) -> Spec:
         raise InvalidSpec(f"The spec is not valid JSON ({error}); correct it.") from error
     if isinstance(data, dict) and "schemaVersion" in data and data["schemaVersion"] != 1:
         raise InvalidSpec(
-            f"schemaVersion is {json.dumps(data['schemaVersion'])[:40]}, and this image reads 1 only; "
-            "use the Luigi image that belongs to the operator's version."
+            f"schemaVersion is {json.dumps(data['schemaVersion'])[:40]}, but this image supports only 1; "
+            "use the Luigi image of the same version as the operator."
         )
     _SPEC.check(data, "")
     run, task, timeouts = data["run"], data["task"], data["timeouts"]
@@ -97,14 +97,14 @@ def parse(raw: bytes) -> Spec:
     )
 
 
-def near_miss(word: str, candidates: list[str]) -> str:
-    """A hint for a mistyped name: what is close to it, else what there is; with a leading space."""
-    close = difflib.get_close_matches(word, candidates, n=3, cutoff=0.6)
+def suggestion(name: str, candidates: list[str]) -> str:
+    """A hint for a mistyped name, with a leading space: similar candidates, otherwise all candidates."""
+    close = difflib.get_close_matches(name, candidates, n=3, cutoff=0.6)
     if close:
         return f" Did you mean {' or '.join(close)}?"
     if candidates:
         more = ", ..." if len(candidates) > 10 else ""
-        return f" There are: {', '.join(sorted(candidates)[:10])}{more}."
+        return f" Possible values: {', '.join(sorted(candidates)[:10])}{more}."
     return ""
 
 
@@ -112,12 +112,12 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in pairs:
         if key in result:
-            raise InvalidSpec(f"The field {key} occurs twice in one object of the spec; remove one.")
+            raise InvalidSpec(f"The field {key} occurs twice in one object of the spec; remove one of them.")
         result[key] = value
     return result
 
 
-def _what(value: Any) -> str:
+def _kind(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -131,7 +131,7 @@ def _what(value: Any) -> str:
 
 def _refuse(path: str, expected: str, value: Any) -> InvalidSpec:
     shown = f" {json.dumps(value)[:60]}" if isinstance(value, (bool, int, float, str)) else ""
-    return InvalidSpec(f"{path or 'The spec'} must be {expected}, not {_what(value)}{shown}; correct it.")
+    return InvalidSpec(f"{path or 'The spec'} must be {expected}, not {_kind(value)}{shown}; correct it.")
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class _Number:
             raise _refuse(path, self.expected(), value)
 
     def expected(self) -> str:
-        return f"a whole number from {self.low} to {self.high}"
+        return f"an integer from {self.low} to {self.high}"
 
 
 @dataclass(frozen=True)
@@ -222,11 +222,13 @@ class _Fields:
         prefix = f"{path}." if path else ""
         for key in value:
             if key not in self.fields:
-                hint = near_miss(key, [field for field in self.fields if field not in value] or list(self.fields))
-                raise InvalidSpec(f"The spec has the unknown field {prefix}{key[:60]}; remove or correct it.{hint}")
+                hint = suggestion(key, [field for field in self.fields if field not in value] or list(self.fields))
+                raise InvalidSpec(
+                    f"The spec contains the unknown field {prefix}{key[:60]}; correct or remove it.{hint}"
+                )
         for key, field in self.fields.items():
             if key not in value:
-                raise InvalidSpec(f"The spec lacks the field {prefix}{key}; add it ({field.expected()}).")
+                raise InvalidSpec(f"The field {prefix}{key} is missing in the spec; add it ({field.expected()}).")
             field.check(value[key], f"{prefix}{key}")
 
     def expected(self) -> str:

@@ -1,9 +1,8 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Starts one fresh process per phase, watches it, and says how the attempt ended.
+"""Starts one new process per phase, monitors it, and reports the outcome of the attempt.
 
-Uses the standard library only and never imports Luigi or user code, so that no mistake of theirs can end it, block it
-or silence it.
+It uses only the standard library and never imports Luigi or user code, so that errors there cannot end or block it.
 """
 
 from __future__ import annotations
@@ -12,21 +11,21 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from luigi_run import judge, message, procs
-from luigi_run.board import Board
-from luigi_run.judge import Judgement, PhaseEnd
+from luigi_run import message, outcome, processes
 from luigi_run.logs import Log
+from luigi_run.outcome import Outcome, PhaseEnd
 from luigi_run.phase_process import PhaseProcess
+from luigi_run.progress import Progress
+from luigi_run.shutdown import Shutdown
 from luigi_run.spec import Spec
-from luigi_run.stopping import Stopping
 
 _MESSAGE_INTERVAL = 1.0
-# A phase that has reported its result should exit at once; threads of user code may keep it.
+# Time for a phase to exit after its result; threads of user code may keep it alive.
 _EXIT_SECONDS = 5.0
 
 
 class Attempt:
-    """One attempt from its spec to its final message."""
+    """One attempt, from its spec to its final message."""
 
     def __init__(self, environment: Mapping[str, str], log: Log) -> None:
         self._log = log
@@ -35,52 +34,52 @@ class Attempt:
         self._t0 = time.time()
         self._spec: Spec | None = None
         self._raw = b""
-        self._board = Board()
+        self._progress = Progress()
         self._phase = "start"
         self._luigi = ""
-        self._stopping = Stopping(log)
+        self._shutdown = Shutdown(log)
         self._dirty = False
         self._written = 0.0
         self._write_rolling()
 
-    def run(self, spec: Spec, raw: bytes) -> Judgement:
-        """Runs the phases; the signals are this process's from here to the end."""
+    def run(self, spec: Spec, raw: bytes) -> Outcome:
+        """Runs the phases. From here on, this process handles SIGTERM and SIGINT."""
         self._spec, self._raw = spec, raw
-        procs.adopt_orphans()
+        processes.adopt_orphans()
         self._write_rolling()
         deadline = time.monotonic() + spec.deadline_seconds if spec.deadline_seconds else None
-        self._stopping.watch(spec.grace_seconds, deadline)
+        self._shutdown.watch(spec.grace_seconds, deadline)
         end = self._run_phase("run")
-        stopping = self._stopping
-        judgement = judge.after_run(end, self._board, spec, stopping.verdict, stopping.time_left())
-        if judgement is None:
+        shutdown = self._shutdown
+        result = outcome.after_run(end, self._progress, spec, shutdown.verdict, shutdown.time_left())
+        if result is None:
             end = self._run_phase("verify")
-            judgement = judge.after_verify(end, self._board, spec, stopping.verdict)
-        return judgement
+            result = outcome.after_verify(end, self._progress, spec, shutdown.verdict)
+        return result
 
-    def finish(self, judgement: Judgement) -> int:
-        """Writes the final message, as the last line of the output too; returns the exit code."""
-        final = self._message(judgement)
+    def finish(self, result: Outcome) -> int:
+        """Writes the final message, also as the last line of the output, and returns the exit code."""
+        final = self._message(result)
         budget = self._spec.budget_bytes if self._spec else 4000
         self._termination.write(message.encode(final, budget))
         self._log.raw(message.encode(final, min(budget, message.LAST_LINE_BYTES)))
-        return judgement.verdict.value
+        return result.verdict.value
 
     def _run_phase(self, name: str) -> PhaseEnd:
         assert self._spec is not None
         self._phase = name
         self._write_rolling()
-        self._log.line(f"The {name} phase starts")
+        self._log.line(f"Starting the {name} phase")
         last: dict[str, Any] | None = None
         exit_by: float | None = None
         with PhaseProcess(
-            name, self._raw, self._child_environment(), self._log, self._board, self._stopping.wakeup
+            name, self._raw, self._child_environment(), self._log, self._progress, self._shutdown.wakeup
         ) as process:
             while process.alive():
                 for event in process.events(self._wait(exit_by)):
-                    last = self._take(event, process) or last
+                    last = self._handle(event, process) or last
                 now = time.monotonic()
-                self._stopping.tick(now, process)
+                self._shutdown.tick(now, process)
                 if last and exit_by is None:
                     exit_by = now + _EXIT_SECONDS
                 if exit_by is not None and now >= exit_by:
@@ -88,28 +87,28 @@ class Attempt:
                 if self._dirty and now >= self._written + _MESSAGE_INTERVAL:
                     self._write_rolling()
             for event in process.rest():
-                last = self._take(event, process) or last
+                last = self._handle(event, process) or last
         self._write_rolling()
         return PhaseEnd(name, last, process.returncode, time.time())
 
     def _wait(self, exit_by: float | None) -> float | None:
-        """Seconds until something is due; None for as long as nothing happens."""
-        due = [self._stopping.next_due(), exit_by, self._written + _MESSAGE_INTERVAL if self._dirty else None]
+        """Seconds until the next step is due; None if there is none."""
+        due = [self._shutdown.next_due(), exit_by, self._written + _MESSAGE_INTERVAL if self._dirty else None]
         times = [moment for moment in due if moment is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
-    def _take(self, event: dict[str, Any], process: PhaseProcess) -> dict[str, Any] | None:
-        """Takes one report of the phase; returns it if it is the phase's result."""
+    def _handle(self, event: dict[str, Any], process: PhaseProcess) -> dict[str, Any] | None:
+        """Handles one report of the phase; returns it if it is the result of the phase."""
         self._dirty = True
         kind = event["e"]
         if kind == "task":
-            if event["s"] == "failed" and event["id"] in self._stopping.interrupted:
-                return None  # it ended because we ended it: it stays among the running, as interrupted
+            if event["s"] == "failed" and event["id"] in self._shutdown.interrupted:
+                return None  # the shutdown ended it: it stays in the list of running tasks, as interrupted
             if event["s"] != "running":
                 process.task_ended(event["id"])
-            self._board.report(event)
+            self._progress.record(event)
         elif kind == "root":
-            self._board.root = event["id"]
+            self._progress.root = event["id"]
         elif kind == "luigi":
             self._luigi = event["version"]
         else:
@@ -139,14 +138,14 @@ class Attempt:
         self._dirty = False
         self._written = time.monotonic()
 
-    def _message(self, judgement: Judgement | None) -> dict[str, Any]:
-        spec, board = self._spec, self._board
+    def _message(self, result: Outcome | None) -> dict[str, Any]:
+        spec, progress = self._spec, self._progress
         return {
             "v": 1,
-            "final": judgement is not None,
-            "verdict": judgement.verdict.word if judgement else None,
-            "exit": judgement.verdict.value if judgement else None,
-            "retry": judgement.retry if judgement else None,
+            "final": result is not None,
+            "verdict": result.verdict.label if result else None,
+            "exit": result.verdict.value if result else None,
+            "retry": result.retry if result else None,
             "phase": self._phase,
             "run": spec.run if spec else "",
             "uid": spec.uid if spec else "",
@@ -155,24 +154,24 @@ class Attempt:
             "luigi": self._luigi,
             "t0": int(self._t0),
             "t1": int(time.time()),
-            "n": board.counts(),
+            "n": progress.counts(),
             **self._masked(
                 {
-                    "fail": self._fail(judgement),
-                    "missing": board.names("missing", 20),
-                    "running": board.names("running", 20),
-                    "slow": board.slow(),
+                    "fail": self._fail(result),
+                    "missing": progress.names("missing", 20),
+                    "running": progress.names("running", 20),
+                    "slow": progress.slow(),
                     "cut": [],
-                    "failed": board.names("failed", 10),
+                    "failed": progress.names("failed", 10),
                 }
             ),
         }
 
-    def _fail(self, judgement: Judgement | None) -> dict[str, Any] | None:
-        if judgement:
-            return judgement.fail
-        first = self._board.first("failed")
-        return self._board.fail(*first) if first else None
+    def _fail(self, result: Outcome | None) -> dict[str, Any] | None:
+        if result:
+            return result.fail
+        first = self._progress.first("failed")
+        return self._progress.fail(*first) if first else None
 
     def _masked(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -1,8 +1,8 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""`validate`: imports the module, finds the family and parses the parameters, as the last step of an image's build.
+"""`validate`: imports the module, finds the family and parses the parameters, as the last step of an image build.
 
-It builds no tree and calls no method of a task. What is checked runs in an interpreter of its own.
+It builds no dependency tree and calls no method of a task. The check runs in its own interpreter.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ def main(options: argparse.Namespace) -> int:
             [sys.executable, "-m", "luigi_run.validate", json.dumps(request)], timeout=_SECONDS, check=False
         ).returncode
     except subprocess.TimeoutExpired:
-        print(f"The module {request['module']} was not imported within {_SECONDS} s; make it do less.", file=sys.stderr)
+        print(
+            f"The import of the module {request['module']} took longer than {_SECONDS} s; do less work at import time.",
+            file=sys.stderr,
+        )
         return Verdict.SchedulingErrorCode.value
 
 
@@ -47,22 +50,22 @@ def _request(options: argparse.Namespace) -> dict[str, object]:
         pairs = [item.partition("=") for item in options.param]
         wrong = next((name for name, equals, _ in pairs if not equals), None)
         if wrong is not None:
-            raise InvalidSpec(f"--param {wrong} has no value; write --param {wrong}=VALUE.")
+            raise InvalidSpec(f"--param {wrong} has no value; use --param {wrong}=VALUE.")
         if pairs and not options.family:
-            raise InvalidSpec("--param needs --family; name the task family the parameters belong to.")
+            raise InvalidSpec("--param requires --family; add the task family of the parameters.")
         params = {name: value for name, _, value in pairs}
         return {"module": options.module, "family": options.family, "params": params, "whole": False}
     if options.family or options.param:
-        raise InvalidSpec("--family and --param need --module; name the module, or give a spec.")
+        raise InvalidSpec("--family and --param require --module; add the module, or pass a spec instead.")
     path = options.spec or os.environ.get("LUIGI_RUN_SPEC")
     if not path:
-        raise InvalidSpec("Nothing to validate is named; give a spec.json or --module.")
+        raise InvalidSpec("There is nothing to validate; pass a spec.json or --module.")
     spec = parse(read_bytes(Path(path)))
     return {"module": spec.module, "family": spec.family, "params": spec.params, "whole": True}
 
 
 def _check(module: str, family: str | None, params: dict[str, str], whole: bool) -> str:
-    """Returns what was found to be right; raises InvalidSpec, or whatever the user's module raises."""
+    """Returns a summary. Raises InvalidSpec, or any exception that the user's module raises."""
     from luigi_run import loading
 
     if family is None:
@@ -73,7 +76,7 @@ def _check(module: str, family: str | None, params: dict[str, str], whole: bool)
     cls = loading.load_class(module, family)
     loading.check_params(cls, params)
     required = loading.required_params(cls, params)
-    return f"{family} of {module}: ok.{' A run must give: ' + ', '.join(required) + '.' if required else ''}"
+    return f"{family} of {module}: ok.{' Required parameters: ' + ', '.join(required) + '.' if required else ''}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verdicts, with the exit code of each."""
+"""The verdicts and their exit codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import enum
 
 
 class Verdict(enum.Enum):
-    """What the runner says about an attempt; the value is the exit code."""
+    """The verdict of the runner about an attempt; the value is the exit code."""
 
     Succeeded = 0
     MissingData = 20
@@ -23,17 +23,17 @@ class Verdict(enum.Enum):
     Deadline = 61
 
     @property
-    def word(self) -> str:
-        """The verdict's name in messages; both scheduling errors share one, their exit codes differ."""
+    def label(self) -> str:
+        """The name in messages. Both scheduling errors have the same name and differ in the exit code."""
         return "SchedulingError" if self.name.startswith("SchedulingError") else self.name
 
     @property
     def retry(self) -> bool:
-        """Whether another attempt without a change by the user may end otherwise."""
-        return self in _WORTH_RETRYING
+        """Whether another attempt may succeed without a change by the user."""
+        return self in _RETRYABLE
 
 
-_WORTH_RETRYING = frozenset(
+_RETRYABLE = frozenset(
     {
         Verdict.MissingData,
         Verdict.TaskFailed,

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs attempts as the operator's pods do: another process, a spec file, a termination log."""
+"""Runs attempts as in a pod: in a separate process, with a spec file and a termination log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import psutil
 import pytest
 from hypothesis import settings
 
-# The same examples in every run, and nothing kept beside the tests.
+# Hypothesis uses the same examples in every run and stores nothing.
 settings.register_profile("build", derandomize=True, database=None, deadline=None)
 settings.load_profile("build")
 
@@ -32,7 +32,7 @@ LONGEST_ATTEMPT = 60
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
-    """Polls until the condition gives something true."""
+    """Polls until the condition returns a true value; fails after the given seconds."""
     end = time.monotonic() + seconds
     while not (result := condition()):
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
@@ -42,7 +42,7 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> An
 
 @dataclass
 class Result:
-    """How an attempt ended; made only for what is consistent in itself."""
+    """The result of an attempt that has passed the checks of Flow.end."""
 
     code: int
     message: dict[str, Any]
@@ -66,7 +66,7 @@ class Result:
 
 
 def check_message(text: str, budget: int) -> dict[str, Any]:
-    """What holds for every termination message."""
+    """Checks what every termination message must fulfil."""
     assert text.isascii()
     assert text.endswith("\n")
     assert text.count("\n") == 1
@@ -79,7 +79,7 @@ def check_message(text: str, budget: int) -> dict[str, Any]:
 
 
 class Flow:
-    """A directory for one pipeline, and attempts at it."""
+    """A directory for one pipeline, and attempts to run it."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -95,7 +95,7 @@ class Flow:
         return spec
 
     def start(self, spec: dict[str, Any]) -> subprocess.Popen[bytes]:
-        """Starts an attempt like a container does: an empty log, mounted, and the spec's path in the environment."""
+        """Starts an attempt as in a container: with an empty termination log and the path of the spec in a variable."""
         self.termination.write_bytes(b"")
         path = self.home / "spec.json"
         path.write_text(json.dumps(spec))
@@ -119,7 +119,7 @@ class Flow:
             )
 
     def end(self, process: subprocess.Popen[bytes], seconds: float = LONGEST_ATTEMPT) -> Result:
-        """Waits for the end and checks what every ended attempt must have left."""
+        """Waits for the end and checks the output, the final message and that no process is left."""
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -136,25 +136,25 @@ class Flow:
             assert short[key] == message[key]
         logs = [json.loads(line) for line in lines]
         assert all(set(line) == {"ts", "level", "logger", "msg", "run", "attempt", "task"} for line in logs)
-        assert self.processes() == [], "nothing may outlive an attempt"
+        assert self.processes() == [], "no process may outlive an attempt"
         return Result(process.returncode, message, logs, output)
 
     def run(self, family: str, params: dict[str, str] | None = None, **changes: Any) -> Result:
         return self.end(self.start(self.spec(family, params, **changes)))
 
     def rolling(self) -> dict[str, Any]:
-        """The message as it stands; read at any moment it must be whole."""
+        """The current message, which must be complete at any time."""
         text = self.termination.read_text()
         return check_message(text.rstrip() + "\n", self.budget) if text else {}
 
-    def notes(self, word: str) -> list[list[str]]:
-        """What tasks noted, by the first word of the line."""
+    def notes(self, first: str) -> list[list[str]]:
+        """The rest of the lines that tasks noted and that begin with this word."""
         path = self.home / "notes"
         lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
-        return [line[1:] for line in lines if line[0] == word]
+        return [line[1:] for line in lines if line[0] == first]
 
     def processes(self) -> list[psutil.Process]:
-        """Processes of this flow that are still there."""
+        """The processes of this flow that still exist."""
         found = []
         for process in psutil.process_iter():
             try:

@@ -10,23 +10,23 @@ import luigi
 import pytest
 
 from luigi_run import failure
-from luigi_run.board import fail_block, fingerprint
 from luigi_run.failure import from_exception, from_text
+from luigi_run.progress import fail_block, fingerprint
 from luigi_run.redact import Redactor
 
 NOTHING = Redactor([], {})
 
 
 class Custom(LookupError):
-    """With a message of several lines."""
+    """An exception whose message has several lines."""
 
     def __str__(self) -> str:
         return "first line\n  second: line\nlast line"
 
 
-class Unspeakable(Exception):
+class BrokenMessage(Exception):
     def __str__(self) -> str:
-        raise ValueError("not even this")
+        raise ValueError("no message")
 
 
 def caught(error: BaseException) -> tuple[BaseException, str]:
@@ -42,7 +42,7 @@ def caught(error: BaseException) -> tuple[BaseException, str]:
 @pytest.mark.parametrize(
     "error", [ValueError("bad"), ValueError(), Custom(), ConnectionResetError(104, "reset by peer"), SystemExit(3)]
 )
-def test_text_and_exception_give_the_same(error):
+def test_text_and_exception_have_the_same_description(error):
     raised, text = caught(error)
     described = from_exception(raised, "test_failure", NOTHING)
     assert from_text(text, "test_failure", NOTHING) == described
@@ -50,14 +50,14 @@ def test_text_and_exception_give_the_same(error):
     assert described["frames"][0]["user"]
 
 
-def test_base_classes_are_known_by_both_names():
+def test_base_classes_have_both_names():
     described = from_exception(caught(Custom())[0], "test_failure", NOTHING)
     assert described["exc"] == "test_failure.Custom"
     assert described["mro"] == ["test_failure.Custom", "Custom", "LookupError"]
 
 
 def test_an_exception_without_a_text():
-    assert "cannot be formatted" in from_exception(caught(Unspeakable())[0], "test_failure", NOTHING)["msg"]
+    assert "cannot be formatted" in from_exception(caught(BrokenMessage())[0], "test_failure", NOTHING)["msg"]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_an_exception_without_a_text():
         (KeyError("x"), False),
     ],
 )
-def test_what_may_pass_by_itself(error, transient):
+def test_transient_errors(error, transient):
     assert from_exception(caught(error)[0], "test_failure", NOTHING)["transient"] is transient
 
 
@@ -98,14 +98,14 @@ def test_user_frames_come_first_and_lines_do_not_change_the_fingerprint():
     assert fingerprint({**failure, "frames": [frame("elsewhere.py", 2, True)]}) != fingerprint(failure)
 
 
-def forget() -> None:
+def clear_caches() -> None:
     failure._libraries.cache_clear()
     failure._is_user.cache_clear()
 
 
-def test_what_is_installed_beside_luigi_is_no_user_code(monkeypatch):
+def test_packages_installed_next_to_luigi_are_not_user_code(monkeypatch):
     monkeypatch.setattr(luigi, "__file__", "/opt/luigi/luigi/__init__.py")
-    forget()
+    clear_caches()
     assert not failure._is_user("/opt/luigi/tornado/ioloop.py", "flights")
     assert failure._is_user("/opt/flights/lib/flights/pipeline.py", "flights")
-    forget()
+    clear_caches()

@@ -19,7 +19,7 @@ SECRET = 'p4ss"w\u00f6rd/\\+ x'
 
 
 def wrapped(chunks: list[bytes], redact: Redactor | None = None) -> list[str]:
-    """The messages that a wrapper makes of these chunks."""
+    """The messages that a LineWrapper logs for these chunks."""
     with tempfile.TemporaryFile() as file:
         log = Log(file.fileno())
         log.identify("n/r", 1, redact or Redactor([], {}))
@@ -32,14 +32,14 @@ def wrapped(chunks: list[bytes], redact: Redactor | None = None) -> list[str]:
 
 
 @given(st.lists(st.text("aü\ud83d\ude00\n".encode("utf-16", "surrogatepass").decode("utf-16"), max_size=20)))
-def test_lines_arrive_whole_whatever_the_chunks(texts):
+def test_lines_do_not_depend_on_the_chunks(texts):
     data = "".join(texts).encode()
     expected = [line for line in "".join(texts).split("\n") if line]
     assert wrapped([data]) == expected
     assert wrapped([data[index : index + 1] for index in range(len(data))]) == expected
 
 
-def test_a_line_without_end_is_split_and_lost_nowhere():
+def test_a_long_line_is_split_without_loss():
     data = ("\u00fc" * 50_000).encode()
     for size in (999, 65_536):
         parts = wrapped([data[index : index + size] for index in range(0, len(data), size)])
@@ -47,7 +47,7 @@ def test_a_line_without_end_is_split_and_lost_nowhere():
         assert max(map(len, parts)) <= LONGEST_LINE
 
 
-def test_no_split_lets_a_secret_through():
+def test_a_split_does_not_reveal_a_secret():
     redact = Redactor(["S"], {"S": SECRET})
     for offset in range(LONGEST_LINE - 30, LONGEST_LINE + 5):
         text = "x" * offset + SECRET + "y" * LONGEST_LINE
@@ -55,11 +55,11 @@ def test_no_split_lets_a_secret_through():
         assert "".join(parts) == "x" * offset + MASK + "y" * LONGEST_LINE
 
 
-def test_bytes_that_are_no_text_do_no_harm():
+def test_invalid_bytes_are_replaced():
     assert wrapped([b"a\xffb\n"]) == ["a?b"]
 
 
-def test_what_looks_like_a_record_but_is_none_is_output():
+def test_an_invalid_record_is_logged_as_output():
     assert wrapped([b"\x1e{broken\n"]) == ["{broken"]
 
 
@@ -85,7 +85,7 @@ def test_a_secret_of_several_lines_is_masked_line_by_line():
     assert redact("key: abcdef") == f"key: {MASK}"
 
 
-def test_short_values_are_named_not_masked():
+def test_short_values_are_listed_and_not_masked():
     redact = Redactor(["A", "B"], {"A": "abc", "B": ""})
     assert redact.too_short == ["A"]
     assert redact("abc") == "abc"
@@ -113,11 +113,11 @@ COPIED = {
     "S3_CERTIFICATE": "-----BEGIN\nMIIBszCCAVmg\n-----END\n",
     "S3_RAW": "caf\udce9 \udc80bytes",
     "S3_PIN": "123",
-    "DB_PASSWORD": "what envFrom would give",
+    "DB_PASSWORD": "the value from envFrom",
 }
 
 
-def test_the_variables_of_a_whole_secret_are_known_by_their_copies():
+def test_the_values_of_copies_are_masked():
     environment = COPIED | {f"LUIGI_RUN_SECRET_{name}": value for name, value in COPIED.items()}
     environment["DB_PASSWORD"] = SECRET
     redact = Redactor(["DB_PASSWORD", "S3_PIN"], environment)
@@ -130,15 +130,15 @@ def test_the_variables_of_a_whole_secret_are_known_by_their_copies():
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_no_variable_of_a_whole_secret_leaves_an_attempt(flow: Flow, workers):
-    flow.environment = {"PLAIN": "to be seen"} | COPIED
+    flow.environment = {"PLAIN": "not secret"} | COPIED
     flow.environment |= {f"LUIGI_RUN_SECRET_{name}": value for name, value in COPIED.items()}
     result = flow.run("FailingProgram", workers=workers)
     assert result.fail["exc"] == "luigi.contrib.external_program.ExternalProgramRunError"
-    assert "PLAIN='to be seen'" in result.fail["msg"], "the environment was told"
-    told = result.output + flow.termination.read_text()
-    for secret in ("wJalrXUtnFEMI", "MIIBszCCAVmg", "bytes", "what envFrom would give"):
-        assert secret not in told
-    assert "LUIGI_RUN_SECRET" not in told, "a copy is for the runner alone"
+    assert "PLAIN='not secret'" in result.fail["msg"], "the message contains the environment"
+    written = result.output + flow.termination.read_text()
+    for secret in ("wJalrXUtnFEMI", "MIIBszCCAVmg", "bytes", "the value from envFrom"):
+        assert secret not in written
+    assert "LUIGI_RUN_SECRET" not in written, "only the runner may see a copy"
     assert any("The value of S3_PIN is too short to be masked" in line["msg"] for line in result.logs)
 
 
@@ -151,14 +151,14 @@ def test_output_and_records_carry_their_task(flow: Flow):
     flow.environment["DB_PASSWORD"] = SECRET
     result = flow.run("Talks")
     lines = result.lines("Talks()")
-    assert lines[:3] == ["printed by the task", "said by a program", f"the password is {MASK}"]
+    assert lines[:3] == ["printed by the task", "printed by a program", f"the password is {MASK}"]
     assert "".join(lines[3:]) == "x" * 40_000
     (record,) = [line for line in result.logs if line["logger"] == "flows"]
     assert (record["level"], record["msg"], record["task"]) == ("WARNING", "logged by the task", "Talks()")
     assert {(line["run"], line["attempt"]) for line in result.logs} == {("flights/ua-20130115", 1)}
 
 
-def test_user_code_knows_its_run(flow: Flow):
+def test_user_code_sees_the_identity_of_its_run(flow: Flow):
     result = flow.run("Environment", timeouts={"deadlineSeconds": 600})
     (output,) = flow.home.glob("Environment_*.out")
     seen = dict(line.split("=") for line in output.read_text().splitlines())
@@ -172,5 +172,5 @@ def test_user_code_knows_its_run(flow: Flow):
         "DEADLINE": str(result.message["t0"] + 600),
         "SPEC": "None",
         "TERMINATION_LOG": "None",
-        "SIGUSR1": "SIG_DFL",  # the Luigi process's own handler is not a task's
+        "SIGUSR1": "SIG_DFL",  # a task does not have the handler of the Luigi process
     }

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The private members of Luigi that the runner overrides or reads; look at a new version before using it."""
+"""The private members of Luigi that the runner overrides or reads. Check them before an upgrade of Luigi."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from conftest import HERE, IMAGE, Flow
 from luigi.tools.range import RangeBase
 
 from luigi_run import LUIGI_VERSION
-from luigi_run.luigi_worker import RunnerTaskProcess, RunnerWorker, TapScheduler
+from luigi_run.luigi_worker import ReportingScheduler, RunnerTaskProcess, RunnerWorker
 
 
-def test_the_version_is_the_one_that_was_read():
+def test_the_installed_version_is_the_supported_one():
     pinned = re.search(r"^luigi==(\S+)", (IMAGE / "requirements" / "run.in").read_text(), re.MULTILINE)
     assert pinned
     assert luigi.__version__ == pinned[1] == LUIGI_VERSION
@@ -33,13 +33,13 @@ def test_another_luigi_is_refused(flow: Flow):
     flow.environment["PYTHONPATH"] = os.pathsep.join(map(str, (flow.home, IMAGE, HERE)))
     result = flow.run("Report")
     assert result.verdict() == (50, "InvalidSpec", False)
-    assert result.fail["msg"] == "The image holds Luigi 3.9.0; remove it, the runner brings 3.8.1."
+    assert result.fail["msg"] == ("The image contains Luigi 3.9.0, but the runner requires 3.8.1; remove it.")
 
 
 @pytest.mark.parametrize(
     ("ours", "base", "names"),
     [
-        (TapScheduler, luigi.scheduler.Scheduler, ["add_task", "get_work"]),
+        (ReportingScheduler, luigi.scheduler.Scheduler, ["add_task", "get_work"]),
         (
             RunnerWorker,
             luigi.worker.Worker,
@@ -59,7 +59,7 @@ def test_another_luigi_is_refused(flow: Flow):
         ),
     ],
 )
-def test_what_is_overridden_is_there_and_called_so(ours, base, names):
+def test_overridden_members_exist_with_the_same_parameters(ours, base, names):
     for name in names:
         assert name in vars(ours)
         theirs = inspect.signature(getattr(base, name))
@@ -68,7 +68,7 @@ def test_what_is_overridden_is_there_and_called_so(ours, base, names):
         assert takes_all or list(mine.parameters) == list(theirs.parameters), name
 
 
-def test_create_task_process_passes_all_that_luigi_passes():
+def test_create_task_process_passes_the_arguments_that_luigi_passes():
     def keywords(cls):
         source = textwrap.dedent(inspect.getsource(cls._create_task_process))
         calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
@@ -77,7 +77,7 @@ def test_create_task_process_passes_all_that_luigi_passes():
     assert keywords(RunnerWorker) == keywords(luigi.worker.Worker)
 
 
-def test_what_is_read_is_there():
+def test_members_that_are_read_exist():
     source = inspect.getsource(luigi.worker)
     for member in ("_scheduled_tasks", "_running_tasks", "_task_result_queue", "_task_completion_cache"):
         assert f"self.{member} = " in source
@@ -91,8 +91,8 @@ def test_what_is_read_is_there():
 
 
 def test_the_supervisor_never_imports_luigi_or_user_code():
-    supervisor = ["__main__", "supervisor", "stopping", "phase_process", "judge", "board", "message", "logs", "spec"]
-    supervisor += ["redact", "procs", "verdict"]
+    supervisor = ["__main__", "supervisor", "shutdown", "phase_process", "outcome", "progress", "message", "logs"]
+    supervisor += ["processes", "redact", "spec", "verdict"]
     for name in supervisor:
         tree = ast.parse((Path(IMAGE) / "luigi_run" / f"{name}.py").read_text())
         imported = {

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The termination message: always whole, always within its budget, cut in the promised order."""
+"""The termination message: always complete, within its budget, and shortened in the documented order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from luigi_run import message
 
 ORDER = ["slow", "missing", "trace", "msg", "failed", "running", "names"]
 
-# All of Unicode, lone surrogates and control characters too: file names and error texts hold what they like.
+# All of Unicode with lone surrogates and control characters, because file names and messages may contain anything.
 characters = st.characters(exclude_categories=()) | st.sampled_from('\u00fc\n"\\\ud800\x00x')
 texts = st.text(characters, max_size=40) | st.builds(str.__mul__, st.text(characters, max_size=3), st.integers(0, 3000))
 identifiers = st.text("abcXYZ019._:+/=-", max_size=40)
@@ -78,20 +78,20 @@ def test_always_valid_and_within_the_budget(full, budget):
     assert line.count(b"\n") == 1
     slim = json.loads(line)
     jsonschema.validate(slim, TERMINATION_SCHEMA)
-    # What the operator decides by is never cut.
+    # Fields that the operator needs for its decisions are never shortened.
     for key in ("v", "final", "verdict", "exit", "retry", "phase", "run", "uid", "att", "tok", "luigi", "n"):
         assert slim[key] == full[key]
-    # Strict readers refuse lone surrogates, even escaped.
+    # Strict JSON parsers refuse lone surrogates, even escaped ones.
     json.dumps(slim, ensure_ascii=False).encode("utf-8")
 
 
 @settings(max_examples=200)
 @given(messages(fail=True), st.integers(768, 4096))
-def test_cut_in_the_promised_order(full, budget):
+def test_fields_are_shortened_in_the_documented_order(full, budget):
     line = message.encode(full, budget)
     slim = json.loads(line)
     assert slim["cut"] == [step for step in ORDER if step in slim["cut"]]
-    # A later step is taken only after the earlier ones have given all they have.
+    # A field is shortened only after all earlier ones are at their minimum.
     for index, step in enumerate(slim["cut"][:-1]):
         assert ORDER.index(step) < ORDER.index(slim["cut"][index + 1])
         if step == "trace":
@@ -103,7 +103,7 @@ def test_cut_in_the_promised_order(full, budget):
     if "msg" in slim["cut"]:
         assert len(json.dumps(slim["fail"]["msg"])) < len(json.dumps(full["fail"]["msg"]))
     if slim["cut"] and slim["cut"][-1] == "msg":
-        # Not more than needed: one more character, of twelve bytes at most, and the dots would not fit.
+        # Not shortened more than necessary: one more character (at most 12 bytes) and the dots would not fit.
         assert budget - len(line) <= 15
 
 
@@ -133,7 +133,7 @@ def test_a_short_message_that_is_shortened_last_is_listed_in_order():
     assert {"msg", "running", "names"} <= set(slim["cut"])
 
 
-def test_golden_messages_are_what_is_written():
+def test_golden_messages_are_encoded_unchanged():
     paths = list((HERE / "golden").glob("termination*.json"))
     assert paths
     for path in paths:
@@ -152,7 +152,7 @@ def test_rewritten_in_place(tmp_path: Path):
     assert path.stat().st_ino == inode
 
 
-def test_a_kill_between_write_and_cut_leaves_one_whole_message(tmp_path: Path, monkeypatch):
+def test_a_kill_between_write_and_truncate_leaves_one_complete_message(tmp_path: Path, monkeypatch):
     path = tmp_path / "log"
     log = message.TerminationLog({message.ENVIRONMENT_NAME: str(path)})
     log.write(b'{"a":"a long message"}\n')
@@ -162,7 +162,7 @@ def test_a_kill_between_write_and_cut_leaves_one_whole_message(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("room", [0, 5, 30])
-def test_a_write_that_fails_costs_only_itself(tmp_path: Path, monkeypatch, room):
+def test_a_write_after_a_failed_write_succeeds(tmp_path: Path, monkeypatch, room):
     path = tmp_path / "log"
     log = message.TerminationLog({message.ENVIRONMENT_NAME: str(path)})
     log.write(b'{"a":"a message"}\n')
@@ -184,7 +184,7 @@ def test_a_write_that_fails_costs_only_itself(tmp_path: Path, monkeypatch, room)
     assert path.read_bytes() == b'{"a":1}\n'
 
 
-def test_a_part_of_a_write_is_not_taken_for_all(tmp_path: Path, monkeypatch):
+def test_a_partial_write_is_continued(tmp_path: Path, monkeypatch):
     path = tmp_path / "log"
     log = message.TerminationLog({message.ENVIRONMENT_NAME: str(path)})
     write = os.pwrite
@@ -207,7 +207,7 @@ def test_a_huge_failure_fits(flow: Flow):
     assert result.fail["exc"] == "RuntimeError"
 
 
-def test_rolling_messages_are_whole_at_every_moment(flow: Flow):
+def test_rolling_messages_are_complete_at_any_time(flow: Flow):
     process = flow.start(flow.spec("Crowd", workers=3))
     seen = set()
     while process.poll() is None:
@@ -216,7 +216,7 @@ def test_rolling_messages_are_whole_at_every_moment(flow: Flow):
             seen.add((rolling["final"], rolling["n"]["ran"]))
     result = flow.end(process)
     assert result.n["ran"] == 41
-    assert len([ran for final, ran in seen if not final and 0 < ran < 41]) >= 1, "progress was told"
+    assert len([ran for final, ran in seen if not final and 0 < ran < 41]) >= 1, "the messages showed progress"
 
 
 def test_at_most_one_write_a_second_for_changes(flow: Flow):
@@ -245,7 +245,7 @@ def test_at_most_one_write_a_second_for_changes(flow: Flow):
         timeout=60,
     )
     times = [float(line) for line in trace.read_text().split()]
-    # Start, spec known, begin and end of two phases, final: those are written at once.
+    # Written immediately: at the start, after reading the spec, at start and end of both phases, and the final message.
     seconds = times[-1] - times[0]
     assert len(times) <= 7 + seconds
     assert len(times) >= 7

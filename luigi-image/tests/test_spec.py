@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The input: spec.schema.json, the parser and the golden example say the same, and errors say what to do."""
+"""The spec: spec.schema.json, the parser and the golden example agree, and errors say what to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bounds(schema: Any, *names: str) -> set[int]:
     return inner | {bound + step for bound in found for step in (-1, 0, 1)}
 
 
-# Values of every kind, and both sides of every bound in the schema.
+# Values of every type, and both sides of every bound in the schema.
 VALUES: list[Any] = [None, True, 1.5, "", "Run", "Root", "None", "Incomplete", "Über/x", "a b", 10**30]
 VALUES += [[], [""], ["x"], [1], {}, {"x": "y"}, {"x": 1}]
 LENGTHS = sorted(bounds(SCHEMA, "minLength", "maxLength"))
@@ -73,15 +73,15 @@ def test_the_golden_example_is_valid():
 @pytest.mark.parametrize("path", sorted(set(paths(GOLDEN_SPEC))), ids=".".join)
 def test_schema_and_parser_agree(path):
     validator = jsonschema.Draft202012Validator(SCHEMA)
-    verdicts = set()
+    results = set()
     for value in VALUES:
         spec = changed(path, value)
         error = refused(spec)
         assert (error is None) == validator.is_valid(spec), f"{'.'.join(path)} = {value!r}: {error}"
-        verdicts.add(error is None)
+        results.add(error is None)
         if error is not None and path:
             assert path[0] in error
-    assert False in verdicts
+    assert False in results
 
 
 def test_every_field_is_required():
@@ -94,21 +94,25 @@ def test_every_field_is_required():
             del node[path[-1]]
             error = refused(spec)
             assert error is not None
-            assert error.startswith(f"The spec lacks the field {'.'.join(path)}; add it (")
+            assert error.startswith(f"The field {'.'.join(path)} is missing in the spec; add it (")
             assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(spec)
 
 
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        (("schemaVersion",), 2, "schemaVersion is 2, and this image reads 1 only; use the Luigi image that belongs to"),
-        (("workers",), "2", 'workers must be a whole number from 1 to 256, not a string "2"; correct it.'),
-        (("workers",), True, "workers must be a whole number from 1 to 256, not a boolean true; correct it."),
-        (("task", "famly"), "X", "has the unknown field task.famly; remove or correct it."),
+        (
+            ("schemaVersion",),
+            2,
+            "schemaVersion is 2, but this image supports only 1; use the Luigi image of the same version as",
+        ),
+        (("workers",), "2", 'workers must be an integer from 1 to 256, not a string "2"; correct it.'),
+        (("workers",), True, "workers must be an integer from 1 to 256, not a boolean true; correct it."),
+        (("task", "famly"), "X", "contains the unknown field task.famly; correct or remove it."),
         (
             ("timeouts", "graceSecond"),
             1,
-            "unknown field timeouts.graceSecond; remove or correct it. Did you mean grace",
+            "unknown field timeouts.graceSecond; correct or remove it. Did you mean grace",
         ),
         (
             ("task", "params", "n"),
@@ -140,7 +144,7 @@ def test_errors_say_what_to_do(path, value, sentence):
         (b'{"kind": "Run", "kind": "Run"}', "The field kind occurs twice"),
     ],
 )
-def test_what_is_no_json(raw, sentence):
+def test_invalid_json(raw, sentence):
     with pytest.raises(InvalidSpec, match=sentence):
         parse(raw)
 
@@ -150,7 +154,7 @@ def test_an_invalid_spec_is_a_verdict(flow: Flow):
     spec["workres"] = spec.pop("workers")
     result = flow.end(flow.start(spec))
     assert (result.code, result.message["verdict"], result.message["retry"]) == (50, "InvalidSpec", False)
-    assert "unknown field workres; remove or correct it. Did you mean workers?" in result.fail["msg"]
+    assert "unknown field workres; correct or remove it. Did you mean workers?" in result.fail["msg"]
     assert (result.message["phase"], result.message["run"], result.message["att"]) == ("start", "", 0)
 
 

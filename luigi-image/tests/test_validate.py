@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""validate, the last step of a user image's build."""
+"""The command validate, the last step of the build of a pipeline image."""
 
 from __future__ import annotations
 
@@ -28,26 +28,30 @@ def validate(flow: Flow, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "code", "text"),
     [
         (["--module", "flows.pipeline"], 0, "flows.pipeline: ok. Task families: AboveBatched, "),
         (["--module", "flows.pipeline", "--family", "Report"], 0, "Report of flows.pipeline: ok."),
-        (["--module", "flows.pipeline", "--family", "Data"], 0, "A run must give: name."),
+        (["--module", "flows.pipeline", "--family", "Data"], 0, "Required parameters: name."),
         (["--module", "flows.pipeline", "--family", "Report", "--param", "date=2013-01-15"], 0, "ok."),
         (["--module", "flows.pipeline", "--family", "Reprot"], 50, "Did you mean Report?"),
         (["--module", "flows.pipeline", "--family", "Report", "--param", "carier=UA"], 50, "Did you mean carrier?"),
-        (["--module", "flows.pipeline", "--family", "Report", "--param", "date=x"], 50, "cannot take 'x'"),
-        (["--module", "flows.pipeline", "--family", "Report", "--param", "date"], 50, "write --param date=VALUE"),
-        (["--module", "flows.pipeline", "--param", "date=x"], 50, "--param needs --family"),
-        (["--family", "Report"], 50, "need --module"),
+        (
+            ["--module", "flows.pipeline", "--family", "Report", "--param", "date=x"],
+            50,
+            "'x' is not a valid value of the parameter date",
+        ),
+        (["--module", "flows.pipeline", "--family", "Report", "--param", "date"], 50, "use --param date=VALUE"),
+        (["--module", "flows.pipeline", "--param", "date=x"], 50, "--param requires --family"),
+        (["--family", "Report"], 50, "require --module"),
         (["--module", "flows.nothing"], 50, "flows.nothing does not exist"),
         (["--module", "flows.broken"], 1, "a module that cannot be imported"),
-        ([], 50, "Nothing to validate is named"),
+        ([], 50, "There is nothing to validate"),
     ],
 )
-def test_names_and_values(flow: Flow, arguments, code, words):
+def test_names_and_values(flow: Flow, arguments, code, text):
     done = validate(flow, *arguments)
-    assert (done.returncode, words in done.stdout + done.stderr) == (code, True), done
+    assert (done.returncode, text in done.stdout + done.stderr) == (code, True), done
 
 
 def test_a_spec(flow: Flow):
@@ -59,5 +63,5 @@ def test_a_spec(flow: Flow):
     assert validate(flow).returncode == 0
     spec.write_text(json.dumps(flow.spec("Data")))
     done = validate(flow)
-    assert (done.returncode, "Data needs the parameter name" in done.stderr) == (50, True)
+    assert (done.returncode, "Data requires the parameter name" in done.stderr) == (50, True)
     assert list(flow.home.iterdir()) == [spec], "validating writes nothing"

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every verdict against real Luigi, by exit code and by final message."""
+"""Every verdict with real Luigi, by exit code and final message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ workers = pytest.mark.parametrize("workers", [1, 3])
 
 
 def counts(result, **expected):
-    """All counters, those not named being zero."""
+    """Checks all counters; those that are not given must be zero."""
     assert {name: count for name, count in result.n.items() if count} == expected
 
 
@@ -82,14 +82,14 @@ def test_batched_tasks_are_counted_one_by_one(flow: Flow, workers):
     counts(result, total=5, ran=5)
 
 
-def test_a_thread_of_user_code_does_not_hold_the_attempt(flow: Flow):
+def test_a_thread_of_user_code_does_not_delay_the_end(flow: Flow):
     assert flow.run("KeepsThread").verdict() == SUCCEEDED
 
 
-def test_a_background_process_is_ended_with_its_phase(flow: Flow):
+def test_a_background_process_is_killed_after_its_phase(flow: Flow):
     result = flow.run("LeavesDaemon")
     assert result.verdict() == SUCCEEDED
-    assert any("left behind" in line["msg"] for line in result.logs)
+    assert any("still running after" in line["msg"] for line in result.logs)
 
 
 # TaskFailed
@@ -111,7 +111,7 @@ def test_a_failed_task_is_described(flow: Flow, workers):
     assert result.message["t0"] <= fail["at"] <= result.message["t1"]
 
 
-def test_the_fingerprint_is_of_the_fault_not_of_the_run(flow: Flow, tmp_path_factory):
+def test_the_fingerprint_depends_on_the_error_not_on_the_run(flow: Flow, tmp_path_factory):
     first = flow.run("AboveFailure").fail["fp"]
     other = Flow(tmp_path_factory.mktemp("other"))
     assert other.run("Fails").fail["fp"] == first
@@ -121,21 +121,21 @@ def test_the_fingerprint_is_of_the_fault_not_of_the_run(flow: Flow, tmp_path_fac
 @pytest.mark.parametrize(
     ("name", "workers"), [("ValueError", 1), ("ValueError", 3), ("BadData", 1), ("flows.pipeline.BadData", 1)]
 )
-def test_an_error_that_no_retry_heals(flow: Flow, workers, name):
+def test_an_error_that_is_not_retryable(flow: Flow, workers, name):
     result = flow.run("Fails", {"how": "data"}, workers=workers, retry={"nonRetryableErrors": ["OSError", name]})
     assert result.verdict() == TASK_FAILED_PERMANENT
     assert result.fail["exc"] == "flows.pipeline.BadData"
 
 
 @workers
-def test_one_failure_that_may_heal_is_enough_for_a_retry(flow: Flow, workers):
+def test_one_retryable_failure_is_enough_for_a_retry(flow: Flow, workers):
     result = flow.run("TwoFailures", workers=workers, retry={"nonRetryableErrors": ["ValueError"]})
     assert result.verdict() == TASK_FAILED
     assert sorted(result.message["failed"]) == ["Fails(how=data)", "Fails(how=error)"]
 
 
 @workers
-def test_sys_exit_in_a_task_is_its_failure(flow: Flow, workers):
+def test_sys_exit_in_a_task_is_a_failure(flow: Flow, workers):
     result = flow.run("Fails", {"how": "exit"}, workers=workers)
     assert result.verdict() == TASK_FAILED
     assert (result.fail["exc"], result.fail["msg"]) == ("SystemExit", "3")
@@ -148,15 +148,15 @@ def test_a_broken_failure_handler_hides_nothing(flow: Flow):
 
 
 @pytest.mark.parametrize(("code", "workers"), [(0, 1), (0, 3), (7, 1)])
-def test_a_task_process_that_vanishes(flow: Flow, workers, code):
+def test_a_task_process_that_ends_without_a_result(flow: Flow, workers, code):
     result = flow.run("Vanishes", {"code": str(code)}, workers=workers)
     assert result.verdict() == TASK_FAILED
     assert f"exit code {code}" in result.fail["msg"]
     assert result.fail["task"] == f"Vanishes(code={code})"
-    assert result.lines(f"Vanishes(code={code})") == ["a last word without a line end"]
+    assert result.lines(f"Vanishes(code={code})") == ["output without a line end"]
 
 
-def test_a_vanished_task_does_not_hold_up_the_others(flow: Flow):
+def test_a_task_without_a_result_does_not_block_others(flow: Flow):
     result = flow.run("AboveVanishes", workers=3)
     assert result.verdict() == TASK_FAILED
     counts(result, total=3, ran=1, failed=1, pending=1)
@@ -274,7 +274,7 @@ def test_requires_raises(flow: Flow, workers):
     assert flow.run("RequiresRaises", {"how": "network"}, workers=workers).verdict() == SCHEDULING_TRANSIENT
 
 
-def test_luigi_itself_gives_up(flow: Flow):
+def test_an_error_in_luigi_itself(flow: Flow):
     result = flow.run("RequiresTarget")
     assert result.verdict() == SCHEDULING_CODE
     assert "can not return Target objects" in result.fail["msg"]
@@ -291,7 +291,7 @@ def test_a_module_that_cannot_be_imported(flow: Flow, module, exc):
 # InternalError
 
 
-def test_the_luigi_process_ends_without_a_word(flow: Flow):
+def test_the_luigi_process_ends_without_a_result(flow: Flow):
     result = flow.run("LeavesDuringScheduling")
     assert result.verdict() == INTERNAL_ERROR
     assert "run phase ended with exit code 0" in result.fail["msg"]
@@ -307,27 +307,30 @@ def test_unknown_names(flow: Flow, workers, task):
 
 
 @pytest.mark.parametrize(
-    ("task", "words"),
+    ("task", "texts"),
     [
         ({"module": "flows.pipelin"}, ["flows.pipelin does not exist", "Did you mean pipeline?"]),
-        ({"module": "no_such_package.pipeline"}, ["no_such_package is not found"]),
-        ({"module": "..pipeline"}, ["'..pipeline' is not the name of a Python module"]),
+        ({"module": "no_such_package.pipeline"}, ["no_such_package was not found"]),
+        ({"module": "..pipeline"}, ["'..pipeline' is not a valid name of a Python module"]),
         ({"family": "Reprot"}, ["no task family Reprot", "Did you mean Report"]),
         ({"params": {"carier": "UA"}}, ["Report has no parameter carier", "Did you mean carrier?"]),
         (
             {"family": "NoParameters", "params": {"x": "1"}},
-            ["NoParameters has no parameter x", "It has no parameters."],
+            ["NoParameters has no parameter x", "The task has no parameters."],
         ),
-        ({"params": {"date": "yesterday"}}, ["The parameter date of Report cannot take 'yesterday'", "DateParameter"]),
-        ({"params": {"date": ""}}, ["The parameter date of Report cannot take ''"]),
-        ({"family": "Data"}, ["Data needs the parameter name"]),
+        (
+            {"params": {"date": "yesterday"}},
+            ["'yesterday' is not a valid value of the parameter date of Report", "DateParameter"],
+        ),
+        ({"params": {"date": ""}}, ["'' is not a valid value of the parameter date of Report"]),
+        ({"family": "Data"}, ["Data requires the parameter name"]),
     ],
 )
-def test_wrong_names_and_values_are_explained(flow: Flow, task, words):
+def test_wrong_names_and_values_are_explained(flow: Flow, task, texts):
     result = flow.run("Report", task=task)
     assert result.verdict() == INVALID_SPEC
-    for word in words:
-        assert word in result.fail["msg"]
+    for text in texts:
+        assert text in result.fail["msg"]
 
 
 def test_an_empty_string_is_a_value(flow: Flow):
@@ -339,7 +342,7 @@ def test_an_empty_string_is_a_value(flow: Flow):
 # verify: None
 
 
-def test_without_verification_luigi_is_believed(flow: Flow):
+def test_without_verification_the_result_of_luigi_counts(flow: Flow):
     assert flow.run("WritesNothing", verify="None").verdict() == SUCCEEDED
 
 

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pipelines that behave in every way the runner must judge. FLOWS_DIR is where they write."""
+"""Pipelines for every verdict. They write into FLOWS_DIR."""
 
 import datetime
 import os
@@ -20,7 +20,7 @@ def home() -> pathlib.Path:
 
 
 def note(line: str) -> None:
-    """One line, written at once, for the tests to look at."""
+    """Appends one line for the tests."""
     with open(home() / "notes", "a") as file:
         file.write(line + "\n")
 
@@ -94,7 +94,7 @@ class Fails(Step):
 
 
 class AboveFailure(Step):
-    """One branch works, one fails, one fails only for want of a dependency."""
+    """One dependency succeeds and one fails, so the root cannot run."""
 
     how = luigi.Parameter(default="error")
 
@@ -118,12 +118,12 @@ class AboveWritesNothing(Step):
 
 
 class Vanishes(Step):
-    """Ends its process behind Luigi's back."""
+    """Ends its process without a result for Luigi."""
 
     code = luigi.IntParameter(default=0)
 
     def run(self):
-        print("a last word without a line end", end="")
+        print("output without a line end", end="")
         os._exit(self.code)
 
 
@@ -158,7 +158,7 @@ class NeedsDataLater(Step):
 
 
 class Blocked(Step):
-    """Wants more of a resource than there is; Luigi never runs it and calls that a success."""
+    """Needs more of a resource than exists; Luigi never runs it and reports success."""
 
     resources = {"licence": 2}  # noqa: RUF012
 
@@ -173,7 +173,7 @@ class DisabledRoot(Step):
 
 
 class Days(RangeDailyBase):
-    """A range of 5 days cut at 3."""
+    """A range of 5 days with a task_limit of 3."""
 
     task_limit = luigi.IntParameter(default=3)
 
@@ -202,7 +202,7 @@ class FailsOnce(Step):
         marker = home() / "failed-once"
         if not marker.exists():
             marker.touch()
-            raise ConnectionError("the database was away")
+            raise ConnectionError("the database is unavailable")
         self.write()
 
 
@@ -224,7 +224,7 @@ class CompleteRaises(Step):
     def complete(self):
         if self.how == "code":
             return {}["no such key"]
-        raise ConnectionRefusedError("the store is away")
+        raise ConnectionRefusedError("the store is unavailable")
 
 
 class AboveCompleteRaises(Step):
@@ -244,7 +244,7 @@ class RequiresRaises(Step):
 
 
 class RequiresTarget(Step):
-    """Wrong in a way that makes Luigi itself give up."""
+    """An error that makes Luigi itself raise an exception."""
 
     def requires(self):
         return luigi.LocalTarget("x")
@@ -255,8 +255,8 @@ class LeavesDuringScheduling(Step):
         os._exit(0)
 
 
-class WaitsForEver(Step):
-    """With a grandchild in a session of its own that ignores SIGTERM; notes their pids."""
+class WaitsForever(Step):
+    """Starts a child in its own session that ignores SIGTERM, and notes the pids of both."""
 
     n = luigi.IntParameter(default=0)
     stubborn = luigi.BoolParameter(default=False)
@@ -300,20 +300,20 @@ class WaitsForSignal(Step):
 
 
 class ManyWaits(luigi.WrapperTask):
-    """Six tasks that wait, more than there are workers."""
+    """Six tasks that wait, more than the number of workers."""
 
     def requires(self):
         return [WaitsForSignal(n=n) for n in range(6)]
 
 
-class ManyForEver(luigi.WrapperTask):
+class ManyWaitForever(luigi.WrapperTask):
     def requires(self):
-        return [WaitsForEver(n=n) for n in range(3)]
+        return [WaitsForever(n=n) for n in range(3)]
 
 
 class TimeoutBesideWork(luigi.WrapperTask):
     def requires(self):
-        return [WaitsForEver(stubborn=True), WaitsForSignal()]
+        return [WaitsForever(stubborn=True), WaitsForSignal()]
 
 
 class Talks(Step):
@@ -324,7 +324,7 @@ class Talks(Step):
 
         print("printed by the task")
         logging.getLogger("flows").warning("logged by the task")
-        subprocess.run(["echo", "said by a program"], check=True)
+        subprocess.run(["echo", "printed by a program"], check=True)
         print(f"the password is {os.environ.get('DB_PASSWORD', '')}")
         print("x" * 40_000)
         self.write()
@@ -337,7 +337,7 @@ class FailingProgram(ExternalProgramTask):
         return ["false"]
 
     def program_environment(self):
-        # What the tests set, so that nothing of it is cut off.
+        # Only what the tests set, so that the message is not cut.
         prefixes = ("PLAIN", "S3_", "DB_", "LUIGI_RUN_SECRET_")
         return {name: value for name, value in super().program_environment().items() if name.startswith(prefixes)}
 
@@ -371,7 +371,7 @@ class KeepsThread(Step):
 
 
 class Crowd(Step):
-    """Forty tasks that take a moment each."""
+    """Forty tasks that take 0.1 s each."""
 
     def requires(self):
         return [Moment(n=n) for n in range(40)]

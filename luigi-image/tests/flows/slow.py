@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""A module whose import never ends."""
+"""A module whose import takes longer than any test."""
 
 import time
 

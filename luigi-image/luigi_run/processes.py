@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Ends processes for certain: by group, and by descent for what left its group. Linux, standard library only."""
+"""Ends processes reliably: by process group, and by descent for those that left it. Linux, standard library only."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-# Waiting for killed processes to go: two seconds at most, for one may hang in the kernel.
+# Wait at most two seconds for killed processes: one may be blocked in the kernel.
 _ROUNDS = 200
 _ROUND_SECONDS = 0.01
 
 
 def die_with_parent() -> None:
-    """The kernel kills this process when its parent dies, so that nothing outlives a killed supervisor."""
+    """Makes the kernel kill this process when its parent dies, so that it does not outlive a killed supervisor."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def signal_group(pgid: int, number: signal.Signals) -> None:
-    """Signals a process group that may be gone."""
+    """Signals a process group; does nothing if it no longer exists."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pgid, number)
 
 
 def adopt_orphans() -> None:
-    """Every descendant whose parent ends becomes a child of this process, whatever session it made itself."""
+    """Makes this process the parent of every descendant whose own parent ends, also across sessions."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def reap_orphans(own_child: int) -> None:
-    """Takes the exit status of adopted processes that have ended; that of own_child is left to its Popen."""
+    """Reaps adopted processes that have ended; own_child is left to its Popen."""
     with contextlib.suppress(ChildProcessError):
         while True:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -45,9 +45,9 @@ def reap_orphans(own_child: int) -> None:
 
 
 def kill_descendants(child: int) -> int:
-    """SIGKILL for all descendants of this process; child is left to its Popen to reap. Returns how many."""
+    """Kills all descendants of this process and returns their number. Its Popen reaps child."""
     killed: set[int] = set()
-    # A process may fork while we look, and the dead must be reaped to disappear: look until a round finds nothing.
+    # A process may fork during the search, and killed processes exist until they are reaped: repeat until none is left.
     for _ in range(_ROUNDS):
         alive = _descendants()
         for pid in alive:
@@ -65,7 +65,7 @@ def _descendants() -> set[int]:
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # The command, in parentheses, may itself hold blanks and parentheses.
+            # The command, in parentheses, may contain blanks and parentheses itself.
             state, parent = entry.read_text(errors="replace").rpartition(")")[2].split()[:2]
         except (OSError, ValueError):
             continue

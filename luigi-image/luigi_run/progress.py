@@ -1,8 +1,8 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is known about the tasks of this attempt, kept by the supervisor from the reports of the Luigi process.
+"""The state of every task of this attempt, from the reports of the Luigi process.
 
-It lives in the supervisor so that it survives the Luigi process.
+The supervisor keeps it, so that it survives the end of the Luigi process.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Task:
 
 
 @dataclass
-class Board:
-    """Tasks by Luigi task id, in the order in which they became known."""
+class Progress:
+    """Tasks by Luigi task id, in the order of their first report."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
     root: str | None = None
     _slow: list[tuple[float, str]] = field(default_factory=list)
     _fingerprints: collections.Counter[str] = field(default_factory=collections.Counter)
 
-    def report(self, event: dict[str, Any]) -> None:
-        """Takes one {"e": "task"} report."""
+    def record(self, event: dict[str, Any]) -> None:
+        """Applies one {"e": "task"} report."""
         task = self.tasks.get(event["id"])
         if task is None:
             task = self.tasks[event["id"]] = Task(event["name"], "pending")
@@ -59,7 +59,7 @@ class Board:
                 self._fingerprints[key] += 1
             if failure["kind"] != "unfulfilled":
                 task.errors.add(tuple(failure["mro"]))
-            # The first failure of a task tells the cause, a later one often only its consequence.
+            # Keep the first failure of a task: later ones are often only its consequence.
             if task.failure is None or task.failure["kind"] == "unfulfilled" != failure["kind"]:
                 task.failure = failure
 
@@ -85,7 +85,7 @@ class Board:
         return self.tasks[self.root].state if self.root in self.tasks else None
 
     def first(self, state: str) -> tuple[str, Task] | None:
-        """The task in that state with the earliest failure; one that only lacked a dependency comes last."""
+        """The task in that state with the earliest failure; tasks that only lacked a dependency come last."""
         found = [(task_id, task) for task_id, task in self.tasks.items() if task.state == state and task.failure]
         return min(
             found, key=lambda item: (item[1].failure["kind"] == "unfulfilled", item[1].failure["at"]), default=None
@@ -115,7 +115,7 @@ def fail_block(failure: dict[str, Any], task_id: str = "", name: str = "", count
 
 
 def fingerprint(failure: dict[str, Any]) -> str:
-    """Equal for the same fault in other runs: no line numbers, no values; without an exception, the message's words."""
+    """Equal for the same error in other runs: a hash without line numbers and values."""
     parts = [failure["exc"], *(f"{frame['file']} {frame['function']}" for frame in failure["frames"] if frame["user"])]
     if len(parts) == 1 and not failure["exc"]:
         parts.append("".join(char for char in failure["msg"] if not char.isdigit()))

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Timeouts, SIGTERM, the deadline and kills: the attempt ends in time, says so, and leaves nothing behind."""
+"""Timeouts, SIGTERM, the deadline and SIGKILL: the attempt ends in time, reports it, and leaves no process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DRAINED = (60, "Drained", True)
 DEADLINE = (61, "Deadline", True)
 
 
-def gone(pids: list[str]) -> bool:
+def ended(pids: list[str]) -> bool:
     return not any(psutil.pid_exists(int(pid)) and psutil.Process(int(pid)).status() != "zombie" for pid in pids)
 
 
@@ -27,18 +27,18 @@ def draining(flow: Flow) -> bool:
 
 @workers
 def test_a_task_timeout_ends_its_grandchildren(flow: Flow, workers):
-    result = flow.run("WaitsForEver", workers=workers, timeouts={"taskSeconds": 2})
+    result = flow.run("WaitsForever", workers=workers, timeouts={"taskSeconds": 2})
     assert result.verdict() == (30, "TaskFailed", True)
     assert "timed out after 2 seconds" in result.fail["msg"]
     (pids,) = flow.notes("pids")
-    assert gone(pids)
+    assert ended(pids)
 
 
-def test_a_timeout_ends_what_ignores_sigterm_while_others_work(flow: Flow):
+def test_a_timeout_ends_a_task_that_ignores_sigterm_while_others_run(flow: Flow):
     process = flow.start(flow.spec("TimeoutBesideWork", workers=3, timeouts={"taskSeconds": 1}))
     wait_for(lambda: flow.rolling().get("n", {}).get("failed"), "the task has timed out")
     (pids,) = flow.notes("pids")
-    assert gone(pids)
+    assert ended(pids)
     assert flow.rolling()["n"]["running"] == 1
     (flow.home / "go").touch()
     result = flow.end(process)
@@ -51,7 +51,7 @@ def test_sigterm_lets_running_tasks_finish_and_starts_no_more(flow: Flow, worker
     process = flow.start(flow.spec("ManyWaits", workers=workers))
     wait_for(lambda: len(flow.notes("started")) == workers, "every worker is busy")
     process.send_signal(signal.SIGTERM)
-    # Only after Luigi has been told may the tasks end: then none may follow.
+    # Luigi has received SIGUSR1; now the tasks may end, and no other task may start.
     wait_for(lambda: draining(flow), "SIGUSR1 was sent to the Luigi process")
     (flow.home / "go").touch()
     result = flow.end(process)
@@ -72,26 +72,26 @@ def test_work_that_was_finished_while_draining_counts(flow: Flow):
 
 @workers
 def test_sigterm_with_tasks_that_do_not_end(flow: Flow, workers):
-    spec = flow.spec("ManyForEver", workers=workers, timeouts={"graceSeconds": 11})
+    spec = flow.spec("ManyWaitForever", workers=workers, timeouts={"graceSeconds": 11})
     process = flow.start(spec)
     wait_for(lambda: len(flow.notes("pids")) == workers, "every worker is busy")
     begin = time.monotonic()
     process.send_signal(signal.SIGTERM)
     result = flow.end(process, seconds=11)
-    assert time.monotonic() - begin >= 1, "tasks had no time to finish"
+    assert time.monotonic() - begin >= 1, "the tasks had no time to finish"
     assert result.verdict() == DRAINED
     assert result.n["running"] == len(result.message["running"]) == workers
     assert result.n["failed"] == 0
-    assert all(gone(pids) for pids in flow.notes("pids"))
+    assert all(ended(pids) for pids in flow.notes("pids"))
 
 
 def test_sigterm_with_a_task_that_ignores_it(flow: Flow):
-    process = flow.start(flow.spec("WaitsForEver", {"stubborn": "true"}, timeouts={"graceSeconds": 4}))
+    process = flow.start(flow.spec("WaitsForever", {"stubborn": "true"}, timeouts={"graceSeconds": 4}))
     wait_for(lambda: flow.notes("pids"), "the task runs")
     process.send_signal(signal.SIGTERM)
     result = flow.end(process, seconds=4)
     assert result.verdict() == DRAINED
-    assert result.message["running"] == ["WaitsForEver(n=0, stubborn=True)"]
+    assert result.message["running"] == ["WaitsForever(n=0, stubborn=True)"]
 
 
 def test_sigterm_before_luigi_is_ready(flow: Flow):
@@ -101,22 +101,22 @@ def test_sigterm_before_luigi_is_ready(flow: Flow):
     assert flow.end(process, seconds=10).verdict() == DRAINED
 
 
-def test_a_second_interrupt_ends_at_once(flow: Flow):
-    process = flow.start(flow.spec("WaitsForEver"))
+def test_a_second_interrupt_ends_the_attempt_immediately(flow: Flow):
+    process = flow.start(flow.spec("WaitsForever"))
     wait_for(lambda: flow.notes("pids"), "the task runs")
     process.send_signal(signal.SIGINT)
-    wait_for(lambda: draining(flow), "the first interrupt is taken")
+    wait_for(lambda: draining(flow), "the first interrupt is handled")
     process.send_signal(signal.SIGINT)
     assert flow.end(process, seconds=10).verdict() == DRAINED
 
 
 @workers
 def test_the_deadline(flow: Flow, workers):
-    result = flow.run("ManyForEver", workers=workers, timeouts={"deadlineSeconds": 4})
+    result = flow.run("ManyWaitForever", workers=workers, timeouts={"deadlineSeconds": 4})
     assert result.verdict() == DEADLINE
-    assert "The deadline of 4 s passed while WaitsForEver" in result.fail["msg"]
+    assert "The attempt exceeded its deadline of 4 s while WaitsForever" in result.fail["msg"]
     assert result.n["running"] == workers
-    assert all(gone(pids) for pids in flow.notes("pids"))
+    assert all(ended(pids) for pids in flow.notes("pids"))
 
 
 def test_the_deadline_of_an_import_that_does_not_end(flow: Flow):
@@ -126,18 +126,18 @@ def test_the_deadline_of_an_import_that_does_not_end(flow: Flow):
 
 @workers
 def test_a_killed_runner_leaves_the_last_state_and_no_process(flow: Flow, workers):
-    process = flow.start(flow.spec("ManyForEver", workers=workers))
-    wait_for(lambda: flow.rolling().get("n", {}).get("running") == workers, "the message tells what runs")
+    process = flow.start(flow.spec("ManyWaitForever", workers=workers))
+    wait_for(lambda: flow.rolling().get("n", {}).get("running") == workers, "the message lists the running tasks")
     process.kill()
     process.wait()
     message = flow.rolling()
     assert (message["final"], message["verdict"], message["exit"]) == (False, None, None)
     assert message["phase"] == "run"
-    assert message["tok"] == flow.spec("ManyForEver")["run"]["token"]
+    assert message["tok"] == flow.spec("ManyWaitForever")["run"]["token"]
     assert len(message["running"]) == workers
-    # What a task started in a session of its own is the container's to end, as tini does with all that is left.
+    # Processes that a task started in their own session end with the container: tini ends all remaining processes.
     direct = [pids[0] for pids in flow.notes("pids")]
-    wait_for(lambda: gone(direct), "the Luigi process and its tasks die with the supervisor")
+    wait_for(lambda: ended(direct), "the Luigi process and its tasks die with the supervisor")
 
 
 def test_the_message_is_there_from_the_start(flow: Flow):
