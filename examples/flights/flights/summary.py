@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Delay figures of a group of flights; the same columns in every branch and in the report."""
+"""Delay figures of a group of flights, with the same columns in all sections and in the report."""
 
 import statistics
 from collections import defaultdict
@@ -25,10 +25,10 @@ Flight = Mapping[str, str]
 
 
 def figures(flights: Iterable[Flight], min_delay: int) -> dict[str, object]:
-    """The figures of these flights. Delays are minutes, negative when early; None where there is nothing to measure.
+    """The figures of these flights. Delays are in minutes, negative if early; None if no flight has a value.
 
-    A flight without departure delay was cancelled. It counts in `flights` and `cancelled` only. A flight that was
-    diverted has no arrival delay and is left out of that mean.
+    A flight without a departure delay was cancelled; it counts only in `flights` and `cancelled`. A diverted flight has
+    no arrival delay and does not count in that mean.
     """
     flights = list(flights)
     departures = [int(flight["departure_delay"]) for flight in flights if flight["departure_delay"]]
@@ -47,7 +47,7 @@ def figures(flights: Iterable[Flight], min_delay: int) -> dict[str, object]:
 
 
 def grouped(flights: Iterable[Flight], key: Callable[[Flight], str]) -> dict[str, list[Flight]]:
-    """The flights by key, keys in order."""
+    """The flights by key, sorted by key."""
     groups: defaultdict[str, list[Flight]] = defaultdict(list)
     for flight in flights:
         groups[key(flight)].append(flight)

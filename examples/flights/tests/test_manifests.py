@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The YAML files name tasks, parameters, clients and dates that exist, and are what their comments say."""
+"""The YAML files use existing tasks, parameters, clients and dates, and behave as their comments say."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def name_of(item: Object) -> str:
 
 
 def resolve(item: Object) -> luigi.Task:
-    """The root task of a run, made the way the operator and the runner make it: from strings, in rising precedence."""
+    """The root task of a run, created from strings with the precedence that the operator uses."""
     spec = item["spec"]
     own = pairs(spec.get("parameters"))
     if "scheduleRef" in spec:
@@ -59,7 +59,7 @@ def resolve(item: Object) -> luigi.Task:
 
 def task(pipeline: Object, parameters: dict[str, str]) -> luigi.Task:
     made = load_task(pipeline["task"]["module"], pipeline["task"]["family"], parameters)
-    # Luigi ignores names that the task does not have.
+    # Luigi ignores unknown names.
     assert set(parameters) <= {name for name, _ in made.get_params()}
     return made
 
@@ -93,15 +93,15 @@ def is_number(text: str) -> bool:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
 def test_names_that_look_like_numbers_are_quoted(path: Path) -> None:
-    """PyYAML takes 9e-20130130 for a word, kubectl for a number."""
+    """PyYAML reads 9e-20130130 as a string, kubectl as a number."""
     for document in yaml.compose_all(path.read_text(encoding="utf-8")):
         for scalar in scalars(document):
-            plain_word = scalar.style is None and scalar.tag == "tag:yaml.org,2002:str"
-            assert not (plain_word and is_number(scalar.value)), scalar.value
+            plain_string = scalar.style is None and scalar.tag == "tag:yaml.org,2002:str"
+            assert not (plain_string and is_number(scalar.value)), scalar.value
 
 
 @pytest.mark.parametrize("item", RUNS, ids=name_of)
-def test_run_names_what_exists(item: Object) -> None:
+def test_a_run_uses_existing_names(item: Object) -> None:
     root = resolve(item)
     assert root.carrier == item["spec"]["client"]
     assert root.date.isoformat() == item["spec"]["date"]
@@ -118,7 +118,7 @@ def test_schedule_lists_the_carriers_of_the_data(prepared: Path) -> None:
         )
 
 
-def test_what_a_run_may_set_are_parameters_of_the_root() -> None:
+def test_allowed_parameters_are_parameters_of_the_root() -> None:
     pipeline = SCHEDULE["spec"]["pipeline"]
     known = {name for name, _ in task(pipeline, {"carrier": "UA", "date": "2013-01-30"}).get_params()}
     assert set(pipeline["allow"]["parameters"]) <= known
@@ -167,7 +167,7 @@ def test_unreliable_succeeds_with_the_last_attempt_it_has(out: Path, monkeypatch
 
 
 def closed(schema: Any) -> Any:
-    """The schema of a CRD as the API server's strict validation reads it: unknown fields are errors."""
+    """The schema of a CRD with strict validation, as in the API server: unknown fields are errors."""
     if isinstance(schema, list):
         return [closed(part) for part in schema]
     if not isinstance(schema, dict):

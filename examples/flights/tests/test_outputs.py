@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""A file is whole or not there, whatever happens to its writer."""
+"""A file is complete or does not exist, even if its writer is killed."""
 
 import signal
 import subprocess
@@ -10,23 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from flights.outputs import WholeFile
+from flights.outputs import AtomicFile
 
 from .conftest import day, run
 
-# A writer that dies by SIGKILL with half of its rows in the file.
+# A writer that is killed when half of the rows are in the file.
 DIES_WHILE_WRITING = """
 import os, signal, sys
-from flights.outputs import WholeFile
+from flights.outputs import AtomicFile
 
-with WholeFile(sys.argv[1]).replacement() as path, path.open("w") as stream:
+with AtomicFile(sys.argv[1]).replacement() as path, path.open("w") as stream:
     stream.write("key\\nhalf")
     stream.flush()
     print(path, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
-# The whole pipeline, killed just before its n-th file would get its name.
+# The pipeline, killed just before its n-th file gets its name.
 DIES_BEFORE_NAMING = """
 import datetime, os, pathlib, signal, sys
 import luigi
@@ -57,12 +57,12 @@ def names(folder: Path) -> list[str]:
 
 
 def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    file = WholeFile(str(tmp_path / "a.csv"))
+    file = AtomicFile(str(tmp_path / "a.csv"))
     file.write_rows(["key"], [{"key": "old"}])
 
     def rows() -> Iterator[dict[str, str]]:
         yield {"key": "new"}
-        raise RuntimeError("the source went away")
+        raise RuntimeError("the source is not available")
 
     with pytest.raises(RuntimeError):
         file.write_rows(["key"], rows())
@@ -70,23 +70,23 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
     assert file.read_rows() == [{"key": "old"}]
 
 
-def test_a_killed_writer_leaves_no_file_and_the_next_one_clears_up(tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_no_target_and_the_next_one_removes_its_file(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "a.csv"
     dead = child(DIES_WHILE_WRITING, str(target))
     assert dead.returncode == -signal.SIGKILL
     assert not target.exists()
-    # The half is there, but not under the target's name.
+    # The incomplete file exists, but not with the name of the target.
     assert Path(dead.stdout.strip()).read_text() == "key\nhalf"
 
     bystander = target.with_name(".b.csv.other.tmp")
     bystander.touch()
-    WholeFile(str(target)).write_rows(["key"], [{"key": "whole"}])
+    AtomicFile(str(target)).write_rows(["key"], [{"key": "whole"}])
     assert names(target.parent) == [bystander.name, "a.csv"]
     assert target.read_text() == "key\nwhole\n"
 
 
 def test_files_are_readable_by_others(tmp_path: Path) -> None:
-    file = WholeFile(str(tmp_path / "a.csv"))
+    file = AtomicFile(str(tmp_path / "a.csv"))
     file.write_rows(["key"], [])
     assert Path(file.path).stat().st_mode & 0o777 == 0o644
 
@@ -107,6 +107,6 @@ def test_a_run_killed_anywhere_is_completed_by_the_next(
     assert run(day("AS", "2013-01-30")).failed == {}
     reference = {path.name: path.read_bytes() for path in (tmp_path / "reference/AS/2013-01-30").iterdir()}
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == reference
-    # What had its name at the kill was whole, and was not computed again.
+    # Files that had their name before the kill were complete and were not computed again.
     assert all(reference[name] == content for name, content in survived.items())
     assert len(resumed.succeeded) == len(reference) - len(survived)

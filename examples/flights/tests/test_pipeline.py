@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The real pipeline on the real data."""
+"""The pipeline on the real data."""
 
 import csv
 import subprocess
@@ -27,21 +27,21 @@ from flights.pipeline import (
 )
 
 from .conftest import day, run
-from .independent import Figures, Independent
+from .reference import Figures, ReferenceFigures
 
-# On this day all sixteen carriers fly.
+# On this day all 16 carriers fly.
 FULL_DAY = "2013-01-30"
 CARRIERS = ["9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV"]
 
 CARRIER_DAYS = [
     *((carrier, FULL_DAY) for carrier in CARRIERS),
-    ("B6", "2013-01-01"),  # weather of the first hours is missing
+    ("B6", "2013-01-01"),  # weather data of the first hours is missing
     ("EV", "2013-03-08"),  # snow: half of the flights cancelled
     ("DL", "2013-03-10"),  # clocks go forward
-    ("AS", "2013-07-02"),  # weather of one of two flights is missing: just enough
-    ("9E", "2013-08-22"),  # holes in the weather
+    ("AS", "2013-07-02"),  # weather data of one of two flights is missing: still enough
+    ("9E", "2013-08-22"),  # gaps in the weather data
     ("UA", "2013-11-03"),  # clocks go back
-    ("B6", "2013-12-30"),  # weather ends during the day
+    ("B6", "2013-12-30"),  # the weather data ends during the day
     ("OO", "2013-01-31"),  # no flight at all
     ("YV", "2013-02-08"),  # all flights cancelled
     ("HA", "2013-09-17"),  # no flight of a carrier that flies nearly every day
@@ -53,10 +53,10 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def expected(independent: Independent, carrier: str, date: str, min_delay: int) -> list[tuple[str, Figures]]:
+def expected(reference: ReferenceFigures, carrier: str, date: str, min_delay: int) -> list[tuple[str, Figures]]:
     sections = ["day", "origin", "hour", "weather", "aircraft", "destination"]
-    rows = [(name, row) for name in sections for row in independent.section(carrier, date, name, min_delay)]
-    # SQL has no group where there is no row; the report says "no flights".
+    rows = [(name, row) for name in sections for row in reference.section(carrier, date, name, min_delay)]
+    # Without rows SQL has no group, but the report has a row with zero flights.
     nothing: Figures = {"key": "all", "flights": 0, "cancelled": 0, "delayed": 0}
     return rows or [("day", nothing)]
 
@@ -80,24 +80,22 @@ def assert_same(reported: dict[str, str], computed: Figures) -> None:
 
 
 @pytest.mark.parametrize(("carrier", "date"), CARRIER_DAYS)
-def test_report_has_the_figures_of_an_independent_computation(
-    out: Path, independent: Independent, carrier: str, date: str
-) -> None:
+def test_report_has_the_reference_figures(out: Path, reference: ReferenceFigures, carrier: str, date: str) -> None:
     outcome = run(day(carrier, date))
     assert outcome.failed == {}
     reported = read(out / carrier / date / "report-min15.csv")
-    computed = expected(independent, carrier, date, 15)
+    computed = expected(reference, carrier, date, 15)
     assert [(row["section"], row["key"]) for row in reported] == [(name, row["key"]) for name, row in computed]
     for row, (_, figures) in zip(reported, computed, strict=True):
         assert (row["carrier"], row["date"]) == (carrier, date)
         assert_same(row, figures)
 
 
-def test_another_threshold_is_another_report(out: Path, independent: Independent) -> None:
+def test_another_threshold_is_another_report(out: Path, reference: ReferenceFigures) -> None:
     for min_delay in (15, 60):
         assert run(day("UA", "2013-07-01", min_delay=min_delay)).failed == {}
         reported = read(out / "UA/2013-07-01" / f"report-min{min_delay}.csv")
-        for row, (_, figures) in zip(reported, expected(independent, "UA", "2013-07-01", min_delay), strict=True):
+        for row, (_, figures) in zip(reported, expected(reference, "UA", "2013-07-01", min_delay), strict=True):
             assert_same(row, figures)
 
 
@@ -123,7 +121,7 @@ def test_picture_is_a_png_with_bars_where_something_departed(out: Path, carrier:
         assert (bars > 3_000) == (carrier == "UA"), (panel, bars)
 
 
-def test_destinations_are_found_while_running(out: Path, independent: Independent) -> None:
+def test_destinations_are_found_while_running(out: Path, reference: ReferenceFigures) -> None:
     root = day("UA", FULL_DAY)
     static: set[str] = set()
     waiting: list[luigi.Task] = [root]
@@ -135,7 +133,7 @@ def test_destinations_are_found_while_running(out: Path, independent: Independen
     assert "DestinationDelay" not in static
 
     outcome = run(root)
-    busiest = [row["key"] for row in independent.section("UA", FULL_DAY, "destination", 15)]
+    busiest = [row["key"] for row in reference.section("UA", FULL_DAY, "destination", 15)]
     assert len(busiest) == 5
     assert outcome.succeeded.count("DestinationDelay") == 5
     found = {path.name for path in (out / "UA" / FULL_DAY).glob("delay-to-*")}
@@ -150,7 +148,7 @@ def test_a_finished_run_is_not_run_again(out: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
-def test_a_day_without_weather_fails_with_a_sentence_and_leaves_what_is_sound(out: Path) -> None:
+def test_a_day_without_weather_fails_with_a_message_and_keeps_the_other_files(out: Path) -> None:
     outcome = run(day("UA", "2013-12-31"))
     assert list(outcome.failed) == ["JoinWeather"]
     assert isinstance(outcome.failed["JoinWeather"], ValueError)
@@ -163,8 +161,8 @@ def test_a_day_without_weather_fails_with_a_sentence_and_leaves_what_is_sound(ou
     assert list(out.rglob("report*")) == []
 
 
-def test_the_days_that_fail_are_those_without_weather(out: Path, independent: Independent) -> None:
-    without = independent.days_without_weather()
+def test_the_days_that_fail_are_those_without_weather(out: Path, reference: ReferenceFigures) -> None:
+    without = reference.days_without_weather()
     assert without == {("HA", "2013-11-04")} | {(carrier, "2013-12-31") for carrier in CARRIERS if carrier != "OO"}
     for carrier, date in sorted(without):
         assert list(run(day(carrier, date, JoinWeather)).failed) == ["JoinWeather"], (carrier, date)
@@ -175,7 +173,7 @@ def test_unreliable_source_fails_the_given_number_of_attempts(out: Path, monkeyp
         monkeypatch.setenv("LUIGI_RUN_ATTEMPT", str(attempt))
         outcome = run(day("AS", FULL_DAY, unreliable_attempts=2))
         assert isinstance(outcome.failed["ExtractFlights"], ConnectionError)
-        assert f"did not answer attempt {attempt};" in str(outcome.failed["ExtractFlights"])
+        assert f"did not respond in attempt {attempt};" in str(outcome.failed["ExtractFlights"])
         assert outcome.succeeded == []
     monkeypatch.setenv("LUIGI_RUN_ATTEMPT", "3")
     outcome = run(day("AS", FULL_DAY, unreliable_attempts=2))
@@ -183,12 +181,12 @@ def test_unreliable_source_fails_the_given_number_of_attempts(out: Path, monkeyp
     assert outcome.succeeded[-1] == "CarrierReport"
 
 
-def test_how_a_run_goes_is_no_part_of_what_it_computes() -> None:
+def test_parameters_without_effect_on_the_result_do_not_change_the_identity() -> None:
     assert day("AS", FULL_DAY).task_id == day("AS", FULL_DAY, unreliable_attempts=2, pace_seconds=5.0).task_id
     assert day("AS", FULL_DAY).task_id != day("AS", FULL_DAY, min_delay=16).task_id
 
 
-def test_pace_reaches_the_extract_and_takes_its_time(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pace_makes_the_extract_wait(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr("flights.pipeline.time.sleep", waited.append)
     assert run(day("AS", FULL_DAY, pace_seconds=2.5)).failed == {}
@@ -198,11 +196,11 @@ def test_pace_reaches_the_extract_and_takes_its_time(out: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("carrier", "date", "sentence"),
     [
-        ("XX", FULL_DAY, "carrier XX is not in the data; known are 9E, AA, AS, B6, "),
-        ("UA", "2014-01-01", "2014-01-01 is not in the data; it holds 2013-01-01 to 2013-12-31"),
+        ("XX", FULL_DAY, "carrier XX is not in the data; the carriers are 9E, AA, AS, B6, "),
+        ("UA", "2014-01-01", "2014-01-01 is not in the data, which contains 2013-01-01 to 2013-12-31"),
     ],
 )
-def test_what_is_not_in_the_data_is_refused(out: Path, carrier: str, date: str, sentence: str) -> None:
+def test_a_carrier_or_date_outside_the_data_is_refused(out: Path, carrier: str, date: str, sentence: str) -> None:
     outcome = run(day(carrier, date))
     assert str(outcome.failed["ExtractFlights"]).startswith(sentence)
     assert not out.exists()
@@ -212,7 +210,8 @@ def test_missing_data_file_says_how_to_make_it(out: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("FLIGHTS_DATA", str(out / "nowhere.sqlite"))
     outcome = run(day("UA", FULL_DAY))
     assert str(outcome.failed["ExtractFlights"]) == (
-        f"{out}/nowhere.sqlite does not exist; make it with 'python -m flights.prepare FILE' and set FLIGHTS_DATA=FILE"
+        f"{out}/nowhere.sqlite does not exist;"
+        " create it with 'python -m flights.prepare FILE' and set FLIGHTS_DATA=FILE"
     )
 
 
@@ -223,7 +222,7 @@ def test_parameters_out_of_range_are_refused(name: str, value: str) -> None:
 
 
 def test_sections_share_nothing_but_the_extract() -> None:
-    """The branches of the tree can run side by side, and each reads the join it needs."""
+    """The sections can run in parallel, and each reads the join that it needs."""
     inputs = {section: section.source for section in SECTIONS}
     assert inputs[DelayByAircraft] is JoinPlanes
     assert inputs[DelayOfDay] is inputs[DelayByOrigin] is inputs[DelayByHour] is ExtractFlights
@@ -233,7 +232,7 @@ def test_sections_share_nothing_but_the_extract() -> None:
     assert day("UA", FULL_DAY, DelayByDestination).deps() == [day("UA", FULL_DAY, ExtractFlights)]
 
 
-def test_importing_the_pipeline_does_not_import_what_only_the_picture_needs() -> None:
+def test_importing_the_pipeline_does_not_import_matplotlib() -> None:
     heavy = "import sys, flights.pipeline; print(sorted({'matplotlib', 'numpy', 'pandas', 'PIL'} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True, timeout=60)
     assert answer.stdout.strip() == "[]"

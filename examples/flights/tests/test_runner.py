@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""The pipeline under the runner of the Luigi image, as a pod runs it: several workers, one process per task."""
+"""The pipeline with the runner of the Luigi image, as in a pod: several workers, one process per task."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def test_a_day_succeeds_and_is_complete_the_second_time(out: Path) -> None:
     assert (code, message["verdict"], message["n"]["ran"]) == (0, "Succeeded", 0), message
 
 
-def test_broken_data_is_permanent_and_says_what_is_wrong(out: Path) -> None:
+def test_broken_data_is_a_permanent_failure_with_a_message(out: Path) -> None:
     code, message = attempt(out, carrier="VX", date="2013-12-31")
     assert (code, message["verdict"]) == (31, "TaskFailedPermanent"), message
     assert message["fail"]["exc"] == "ValueError"
@@ -49,6 +49,6 @@ def test_broken_data_is_permanent_and_says_what_is_wrong(out: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "expected"), [(2, (30, "TaskFailed")), (3, (0, "Succeeded"))])
-def test_an_unreliable_source_is_worth_another_attempt(out: Path, number: int, expected: tuple[int, str]) -> None:
+def test_an_unreliable_source_is_retryable(out: Path, number: int, expected: tuple[int, str]) -> None:
     code, message = attempt(out, number, carrier="AS", date="2013-01-30", unreliable_attempts="2")
     assert (code, message["verdict"]) == expected, message
