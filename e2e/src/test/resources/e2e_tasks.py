@@ -1,6 +1,6 @@
 # Copyright The luigi-operator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks that end in every way a pod can end."""
+"""Tasks for the end-to-end tests, one for each way in which a pod can end."""
 
 import base64
 import datetime
@@ -14,7 +14,7 @@ from luigi.tools.range import RangeDailyBase
 
 
 class Sleep(luigi.Task):
-    """Takes its time, and then is complete."""
+    """Sleeps, then writes its output."""
 
     client = luigi.Parameter()
     date = luigi.Parameter()
@@ -35,19 +35,19 @@ class FailUntil(Sleep):
 
     def run(self) -> None:
         if int(os.environ["LUIGI_RUN_ATTEMPT"]) < self.attempt:
-            raise ValueError("this attempt was told to fail")
+            raise ValueError("this attempt must fail")
         super().run()
 
 
 class WritesNothing(Sleep):
-    """Succeeds, as Luigi sees it, and makes nothing."""
+    """Returns without writing its output; Luigi counts this as success."""
 
     def run(self) -> None:
         pass
 
 
-class TellsSecrets(Sleep):
-    """Tells them wherever it can: in its log, and in the error of its first attempt. Needs to have the true ones."""
+class PrintsSecrets(Sleep):
+    """Prints the secrets in its log and in the error of its first attempt. Fails if the values are wrong."""
 
     in_base64 = luigi.Parameter()
 
@@ -58,12 +58,12 @@ class TellsSecrets(Sleep):
         if os.environ["LUIGI_RUN_ATTEMPT"] == "1":
             raise ValueError(f"raised: {secrets}")
         if copies or base64.b64encode(secrets.encode()).decode() != self.in_base64:
-            raise ValueError("these are not the true ones alone")
+            raise ValueError("the values are wrong, or copies are visible")
         super().run()
 
 
 class Day(luigi.Task):
-    """Makes what outlives its pod."""
+    """Writes a file that outlives its pod."""
 
     date = luigi.DateParameter()
 
@@ -75,13 +75,13 @@ class Day(luigi.Task):
 
 
 class Days(RangeDailyBase):
-    """One day at a time."""
+    """A range of days with a task_limit of one day."""
 
     task_limit = luigi.IntParameter(default=1)
 
 
 class NeedsTwoDays(Sleep):
-    """Requires one day more than an attempt makes."""
+    """Requires two days, one more than an attempt computes."""
 
     def requires(self) -> Iterable[luigi.Task]:
         first = datetime.date(2013, 1, 1)
@@ -90,7 +90,7 @@ class NeedsTwoDays(Sleep):
 
 
 class Hog(Sleep):
-    """Takes memory until somebody stops it."""
+    """Allocates memory until it is killed."""
 
     def run(self) -> None:
         hoard = []

@@ -25,8 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * kill -9 of a part of the installation, three times while runs are between claim and finish: no
- * run is lost, none is started twice, and none of one client overlaps another.
+ * Kills a component of the installation with kill -9, three times while runs have a live attempt:
+ * no run is lost, no run starts twice, and runs of one client do not overlap.
  */
 @Timeout(1200)
 class FaultsIT {
@@ -34,29 +34,30 @@ class FaultsIT {
   private static final int KILLS = 3;
   private static final int CLIENTS = 4;
 
-  /** One for each kill, since all that run at a kill of the kubelet may have ended after it. */
+  /** One for each kill: all running runs may have ended after a kill of the kubelet. */
   private static final int RUNS_PER_CLIENT = KILLS;
 
-  private static Installation it;
+  private static Installation installation;
 
-  /** What is killed. */
-  enum Victim {
+  /** The component to kill. */
+  enum Component {
     OPERATOR {
       @Override
       void kill(List<String> names) {
-        it.killPod(Installation.SYSTEM, it.leader());
-        var renewed = it.renewed();
-        // the one that stood by, or the same pod once it is back: its name is its identity
-        await("an operator leads")
-            .atMost(Installation.PATIENCE)
-            .until(() -> it.renewed().isAfter(renewed));
+        installation.killPod(Installation.SYSTEM, installation.leader());
+        var renewed = installation.renewed();
+        // the other replica, or the same pod after its restart, which then has the same identity
+        await("an operator is the leader")
+            .atMost(Installation.TIMEOUT)
+            .until(() -> installation.renewed().isAfter(renewed));
       }
     },
     MYSQL {
       @Override
       void kill(List<String> names) {
         String pod =
-            it.client
+            installation
+                .client
                 .pods()
                 .inNamespace(Installation.SYSTEM)
                 .withLabel("app.kubernetes.io/component", "mysql")
@@ -66,14 +67,15 @@ class FaultsIT {
                 .getMetadata()
                 .getName();
         int restarts = restarts(pod);
-        it.killPod(Installation.SYSTEM, pod);
-        await("MySQL is back")
-            .atMost(Installation.PATIENCE)
+        installation.killPod(Installation.SYSTEM, pod);
+        await("MySQL has restarted and is ready")
+            .atMost(Installation.TIMEOUT)
             .until(() -> restarts(pod) > restarts && isReady(pod));
       }
 
       private int restarts(String pod) {
-        return it.client
+        return installation
+            .client
             .pods()
             .inNamespace(Installation.SYSTEM)
             .withName(pod)
@@ -85,80 +87,82 @@ class FaultsIT {
       }
 
       private boolean isReady(String pod) {
-        return it.client.pods().inNamespace(Installation.SYSTEM).withName(pod).isReady();
+        return installation.client.pods().inNamespace(Installation.SYSTEM).withName(pod).isReady();
       }
     },
     KUBELET {
       @Override
       void kill(List<String> names) {
-        String container = freshContainer(names);
-        it.killKubelet();
-        assertThat(it.isAlive(container)).as("the container at the kill").isTrue();
-        // a run ends while nobody is there to see it
+        String container = newContainer(names);
+        installation.killKubelet();
+        assertThat(installation.isAlive(container))
+            .as("the container runs when the kubelet is killed")
+            .isTrue();
+        // the run ends while the kubelet is not running
         await("the container has ended")
-            .atMost(Installation.PATIENCE)
-            .until(() -> !it.isAlive(container));
-        it.restartKubelet();
+            .atMost(Installation.TIMEOUT)
+            .until(() -> !installation.isAlive(container));
+        installation.restartKubelet();
       }
 
-      /** One that was started within the last seconds, so that it outlives what is to be killed. */
-      private String freshContainer(List<String> names) {
+      /** A container that started within the last 3 s, so that it outlives the kubelet. */
+      private String newContainer(List<String> names) {
         return await("a container that has just started")
-            .atMost(Installation.PATIENCE)
+            .atMost(Installation.TIMEOUT)
             .pollInterval(Duration.ofMillis(100))
             .until(
                 () ->
                     names.stream()
-                        .flatMap(name -> it.pods(name).stream())
+                        .flatMap(name -> installation.pods(name).stream())
                         .flatMap(pod -> pod.getStatus().getContainerStatuses().stream())
-                        .filter(c -> isFresh(c.getState().getRunning()))
+                        .filter(c -> isNew(c.getState().getRunning()))
                         .map(ContainerStatus::getContainerID)
                         .findFirst(),
                 Optional::isPresent)
             .orElseThrow();
       }
 
-      private boolean isFresh(ContainerStateRunning running) {
+      private boolean isNew(ContainerStateRunning running) {
         return running != null
             && Instant.parse(running.getStartedAt()).isAfter(Instant.now().minusSeconds(3));
       }
     };
 
-    /** Kills it, while some of these runs are under way, and returns when it is back. */
+    /** Kills the component while some of these runs are running; returns when it is ready again. */
     abstract void kill(List<String> names);
   }
 
   @BeforeAll
   static void connect() {
-    it = new Installation("faults");
+    installation = new Installation("faults");
   }
 
   @AfterAll
-  static void leave() {
-    it.close();
+  static void remove() {
+    installation.close();
   }
 
   @ParameterizedTest
-  @EnumSource(Victim.class)
-  void nothingIsLostAndNothingRunsTwice(Victim victim) {
+  @EnumSource(Component.class)
+  void nothingIsLostAndNothingRunsTwice(Component component) {
     List<String> names = new ArrayList<>();
     for (int i = 0; i < CLIENTS * RUNS_PER_CLIENT; i++) {
-      String name = "%s-%d".formatted(victim.name().toLowerCase(Locale.ROOT), i);
-      it.run(name).client("client-" + i % CLIENTS).seconds(4).apply();
+      String name = "%s-%d".formatted(component.name().toLowerCase(Locale.ROOT), i);
+      installation.run(name).client("client-" + i % CLIENTS).seconds(4).apply();
       names.add(name);
     }
     for (int kill = 0; kill < KILLS; kill++) {
-      await("a run between claim and finish")
-          .atMost(Installation.PATIENCE)
+      await("a run has a live attempt")
+          .atMost(Installation.TIMEOUT)
           .pollInterval(Duration.ofMillis(100))
           .until(() -> names.stream().anyMatch(this::isLive));
-      victim.kill(names);
+      component.kill(names);
     }
 
     for (String name : names) {
-      it.awaitPhase(name, "Succeeded");
-      assertThat(it.status(name, "attemptSummary")).as(name).isEqualTo("1/3");
-      assertThat(LifecycleIT.spans(it, name)).as("containers of " + name).hasSize(1);
+      installation.awaitPhase(name, "Succeeded");
+      assertThat(installation.status(name, "attemptSummary")).as(name).isEqualTo("1/3");
+      assertThat(LifecycleIT.spans(installation, name)).as("containers of " + name).hasSize(1);
     }
     for (int client = 0; client < CLIENTS; client++) {
       assertNoOverlap(client, names);
@@ -166,7 +170,7 @@ class FaultsIT {
   }
 
   private boolean isLive(String name) {
-    return it.pods(name).stream()
+    return installation.pods(name).stream()
         .anyMatch(
             p ->
                 p.getStatus() != null
@@ -174,14 +178,15 @@ class FaultsIT {
   }
 
   /**
-   * Kubernetes gives whole seconds, so two runs of one client may share the second of a handover.
+   * Kubernetes reports whole seconds, so a run may start in the second in which the previous one
+   * ended.
    */
   private static void assertNoOverlap(int client, List<String> names) {
     List<Span> spans =
         IntStream.range(0, names.size())
             .filter(i -> i % CLIENTS == client)
             .boxed()
-            .flatMap(i -> LifecycleIT.spans(it, names.get(i)))
+            .flatMap(i -> LifecycleIT.spans(installation, names.get(i)))
             .sorted(Comparator.comparing(Span::start))
             .toList();
     assertThat(spans).hasSize(RUNS_PER_CLIENT);

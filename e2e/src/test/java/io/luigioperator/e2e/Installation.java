@@ -36,13 +36,13 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * The operator as a user has it: installed by its chart in the local cluster of {@code dev/cluster}
- * by {@code dev/demo}, and seen through the API server. A namespace of its own for each test class.
+ * The operator that {@code dev/demo} has installed with its chart in the local cluster of {@code
+ * dev/cluster}, used through the API server. Each test class has its own namespace.
  */
 final class Installation implements AutoCloseable {
 
-  /** For anything to happen. Long, because how busy the machine is, is not what is tested. */
-  static final Duration PATIENCE = Duration.ofMinutes(5);
+  /** Timeout of every wait. Long, because the tests must pass on a busy machine. */
+  static final Duration TIMEOUT = Duration.ofMinutes(5);
 
   static final String SYSTEM = "luigi-demo";
   private static final String RELEASE = "luigi-operator-demo";
@@ -52,11 +52,12 @@ final class Installation implements AutoCloseable {
   final String namespace;
 
   Installation(String name) {
-    // a run's name is used once for ever, so a namespace is, too
+    // the name of a run is used only once, so each test run needs a new namespace
     this.namespace = "e2e-%s-%s".formatted(name, Long.toString(System.currentTimeMillis(), 36));
     this.client = connect();
-    assertThat(servedNamespaces())
-        .as("no operator in this cluster serves every namespace: run make demo first")
+    assertThat(watchedNamespaces())
+        .as(
+            "an operator for all namespaces is installed in the cluster; if not, run make demo first")
         .contains("");
     client
         .resource(
@@ -92,8 +93,8 @@ final class Installation implements AutoCloseable {
     }
   }
 
-  /** What the installed operator was told to serve; a demo on a cluster of somebody serves one. */
-  private List<String> servedNamespaces() {
+  /** The namespaces that the operator handles; with CONTEXT=name the demo sets only one. */
+  private List<String> watchedNamespaces() {
     return Stream.ofNullable(
             client.apps().deployments().inNamespace(SYSTEM).withName(RELEASE).get())
         .flatMap(d -> d.getSpec().getTemplate().getSpec().getContainers().stream())
@@ -108,8 +109,8 @@ final class Installation implements AutoCloseable {
     client
         .namespaces()
         .withName(namespace)
-        .waitUntilCondition(Objects::isNull, PATIENCE.toSeconds(), TimeUnit.SECONDS);
-    // what was kept in them goes too, and others can have them
+        .waitUntilCondition(Objects::isNull, TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+    // makes the volumes of the deleted claims available again
     run("dev/cluster", "volumes");
   }
 
@@ -132,7 +133,7 @@ final class Installation implements AutoCloseable {
         .create();
   }
 
-  /** For what has to outlive a pod. */
+  /** Creates a PersistentVolumeClaim for files that must outlive a pod. */
   void addClaim(String name) {
     client
         .resource(
@@ -153,9 +154,9 @@ final class Installation implements AutoCloseable {
 
   // ---- runs
 
-  /** A run of one of {@code e2e_tasks.py} with an inline pipeline. */
-  Wanted run(String name) {
-    return new Wanted(this, name);
+  /** A run of a task in {@code e2e_tasks.py} with an inline pipeline. */
+  RunBuilder run(String name) {
+    return new RunBuilder(this, name);
   }
 
   MixedOperation<
@@ -175,23 +176,23 @@ final class Installation implements AutoCloseable {
     if (r == null) {
       return "";
     }
-    Object[] whole = new Object[path.length + 1];
-    whole[0] = "status";
-    System.arraycopy(path, 0, whole, 1, path.length);
-    Object value = r.get(whole);
+    Object[] statusPath = new Object[path.length + 1];
+    statusPath[0] = "status";
+    System.arraycopy(path, 0, statusPath, 1, path.length);
+    Object value = r.get(statusPath);
     return value == null ? "" : value.toString();
   }
 
-  /** Waits until the run's phase is one that is wanted. */
+  /** Waits until the run has the phase. */
   void awaitPhase(String name, String phase) {
-    awaitStatus(name, PATIENCE, phase::equals, "phase");
+    awaitStatus(name, TIMEOUT, phase::equals, "phase");
   }
 
-  void awaitStatus(String name, Duration limit, Predicate<String> wanted, Object... path) {
+  void awaitStatus(String name, Duration limit, Predicate<String> expected, Object... path) {
     await(name + " " + List.of(path))
         .atMost(limit)
         .pollInterval(Duration.ofMillis(200))
-        .until(() -> status(name, path), wanted::test);
+        .until(() -> status(name, path), expected::test);
   }
 
   List<Pod> pods(String run) {
@@ -207,10 +208,10 @@ final class Installation implements AutoCloseable {
     return client.pods().inNamespace(namespace).withName(pod.getMetadata().getName()).getLog();
   }
 
-  /** The one pod of a run that is past its gate and has not ended. */
+  /** Waits until the run has a running pod, and returns it. */
   Pod runningPod(String run) {
     await(run + " has a running pod")
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .pollInterval(Duration.ofMillis(200))
         .until(() -> pods(run).stream().anyMatch(Installation::isRunning));
     return pods(run).stream().filter(Installation::isRunning).findFirst().orElseThrow();
@@ -222,13 +223,13 @@ final class Installation implements AutoCloseable {
         && "Running".equals(pod.getStatus().getPhase());
   }
 
-  // ---- what can be broken
+  // ---- faults
 
   String leader() {
     return lease().getHolderIdentity();
   }
 
-  /** When the leader last said that it leads. */
+  /** When the leader last renewed its Lease. */
   ZonedDateTime renewed() {
     return lease().getRenewTime();
   }
@@ -249,7 +250,7 @@ final class Installation implements AutoCloseable {
     run("dev/cluster", "restart", "kubelet");
   }
 
-  /** Whether a container's process lives, as its runtime knows it and without a kubelet to ask. */
+  /** Whether the process of a container runs, according to containerd; needs no kubelet. */
   boolean isAlive(String containerId) {
     String id = containerId.replace("containerd://", "");
     return run("dev/cluster", "exec", "ctr", "-n", "k8s.io", "tasks", "ls")
@@ -257,7 +258,7 @@ final class Installation implements AutoCloseable {
         .anyMatch(line -> line.startsWith(id) && line.contains("RUNNING"));
   }
 
-  /** Runs a program of the repository; its standard output. */
+  /** Runs a program of the repository and returns its standard output. */
   private static String run(String program, String... arguments) {
     try {
       Process process =

@@ -27,32 +27,33 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What a user asks of a run from apply to its end, with real pods and real Luigi. */
+/** Runs from kubectl apply to their end, with real pods and real Luigi. */
 @Timeout(900)
 class LifecycleIT {
 
-  private static Installation it;
+  private static Installation installation;
 
   @BeforeAll
   static void connect() {
-    it = new Installation("lifecycle");
+    installation = new Installation("lifecycle");
   }
 
   @AfterAll
-  static void leave() {
-    it.close();
+  static void remove() {
+    installation.close();
   }
 
   @Test
-  void aRunSucceedsAndSaysWhatItDid() {
+  void aRunSucceedsAndReportsItsTasks() {
     Instant applied = Instant.now();
-    it.run("plain").apply();
-    it.awaitPhase("plain", "Succeeded");
+    installation.run("plain").apply();
+    installation.awaitPhase("plain", "Succeeded");
 
-    assertThat(it.status("plain", "attemptSummary")).isEqualTo("1/3");
-    assertThat(it.status("plain", "luigi", "progress")).isEqualTo("1/1");
-    assertThat(it.status("plain", "resolved", "image")).isEqualTo("luigi-operator/luigi:0.1.0");
-    Pod pod = it.pods("plain").getFirst();
+    assertThat(installation.status("plain", "attemptSummary")).isEqualTo("1/3");
+    assertThat(installation.status("plain", "luigi", "progress")).isEqualTo("1/1");
+    assertThat(installation.status("plain", "resolved", "image"))
+        .isEqualTo("luigi-operator/luigi:0.1.0");
+    Pod pod = installation.pods("plain").getFirst();
     Instant started =
         Instant.parse(
             pod.getStatus()
@@ -62,16 +63,16 @@ class LifecycleIT {
                 .getTerminated()
                 .getStartedAt());
     System.out.printf(
-        "apply to container start: at most %d s (the API tells whole seconds)%n",
+        "apply to container start: at most %d s (the API reports whole seconds)%n",
         Duration.between(applied, started).toSeconds() + 1);
   }
 
   @Test
   void thePodIsRestrictedAndHasNoToken() {
-    it.run("restricted").apply();
-    it.awaitPhase("restricted", "Succeeded");
+    installation.run("restricted").apply();
+    installation.awaitPhase("restricted", "Succeeded");
 
-    var spec = it.pods("restricted").getFirst().getSpec();
+    var spec = installation.pods("restricted").getFirst().getSpec();
     assertThat(spec.getAutomountServiceAccountToken()).isFalse();
     assertThat(spec.getVolumes()).noneMatch(v -> v.getProjected() != null);
     var security = spec.getContainers().getFirst().getSecurityContext();
@@ -80,41 +81,43 @@ class LifecycleIT {
   }
 
   @Test
-  void twoRunsOfOneClientNeverOverlapAndTheSecondSaysWhy() {
-    it.run("first").client("globex").seconds(6).apply();
-    it.runningPod("first");
-    it.run("second").client("globex").apply();
-    it.run("other").client("initech").apply();
+  void twoRunsOfOneClientDoNotOverlapAndTheSecondNamesTheFirst() {
+    installation.run("first").client("globex").seconds(6).apply();
+    installation.runningPod("first");
+    installation.run("second").client("globex").apply();
+    installation.run("other").client("initech").apply();
 
-    it.awaitStatus("second", Installation.PATIENCE, "WaitingForClient"::equals, "reason");
-    assertThat(it.status("second", "message")).contains("globex", "first");
-    it.awaitPhase("other", "Succeeded");
-    it.awaitPhase("second", "Succeeded");
-    assertThat(span(it, "second").start()).isAfterOrEqualTo(span(it, "first").end());
+    installation.awaitStatus("second", Installation.TIMEOUT, "WaitingForClient"::equals, "reason");
+    assertThat(installation.status("second", "message")).contains("globex", "first");
+    installation.awaitPhase("other", "Succeeded");
+    installation.awaitPhase("second", "Succeeded");
+    assertThat(span(installation, "second").start())
+        .isAfterOrEqualTo(span(installation, "first").end());
   }
 
   @Test
-  void aFailingRunIsRetriedWithBackoffAndTellsWhy() {
-    it.run("flaky").client("flaky").task("FailUntil").parameter("attempt", "3").apply();
-    it.awaitPhase("flaky", "Succeeded");
+  void aFailingRunIsRetriedWithBackoffAndReportsTheError() {
+    installation.run("flaky").client("flaky").task("FailUntil").parameter("attempt", "3").apply();
+    installation.awaitPhase("flaky", "Succeeded");
 
-    assertThat(it.status("flaky", "attemptSummary")).isEqualTo("3/3");
-    assertThat(it.status("flaky", "attempts", 1, "reason")).isEqualTo("TaskFailed");
-    assertThat(it.status("flaky", "attempts", 1, "message"))
-        .contains("FailUntil", "this attempt was told to fail");
+    assertThat(installation.status("flaky", "attemptSummary")).isEqualTo("3/3");
+    assertThat(installation.status("flaky", "attempts", 1, "reason")).isEqualTo("TaskFailed");
+    assertThat(installation.status("flaky", "attempts", 1, "message"))
+        .contains("FailUntil", "this attempt must fail");
     awaitEvents("flaky", "AttemptFailed", "RetryScheduled");
   }
 
   @Test
-  void whatWholeSecretsHoldIsForTheTasksAlone() {
+  void valuesOfWholeSecretsReachTheTaskAndAreMaskedElsewhere() {
     String token = "Tr0ub4dor+token/&3";
     String password = "correct horse \"battery\"";
     String both = token + " and " + password;
-    it.addSecret("token", "TOKEN", token);
-    it.addSecret("database", "PASSWORD", password);
-    it.run("secrets")
+    installation.addSecret("token", "TOKEN", token);
+    installation.addSecret("database", "PASSWORD", password);
+    installation
+        .run("secrets")
         .client("secrets")
-        .task("TellsSecrets")
+        .task("PrintsSecrets")
         .parameter(
             "in_base64", Base64.getEncoder().encodeToString(both.getBytes(StandardCharsets.UTF_8)))
         .pipeline(
@@ -123,220 +126,229 @@ class LifecycleIT {
                 Map.of("secretRef", Map.of("name", "token")),
                 Map.of("secretRef", Map.of("name", "database"), "prefix", "DB_")))
         .apply();
-    it.awaitPhase("secrets", "Succeeded");
+    installation.awaitPhase("secrets", "Succeeded");
 
-    // so the task had the true values and saw no copies; what it told is masked
-    assertThat(it.status("secrets", "attempts", 1, "message")).contains("raised: *** and ***");
-    List<Pod> pods = it.pods("secrets");
+    // so the task had the real values and no copies; in its output they are masked
+    assertThat(installation.status("secrets", "attempts", 1, "message"))
+        .contains("raised: *** and ***");
+    List<Pod> pods = installation.pods("secrets");
     assertThat(pods).hasSize(2);
     for (Pod pod : pods) {
-      String log = it.log(pod);
+      String log = installation.log(pod);
       assertThat(log).contains("logged: *** and ***, copies: []");
-      // all that Kubernetes knows of the pod, and so its termination message
+      // the pod contains the termination message
       assertThat(log + Serialization.asYaml(pod)).doesNotContain(token, password, "horse");
     }
-    assertThat(Serialization.asYaml(it.get("secrets"))).doesNotContain(token, password, "horse");
+    assertThat(Serialization.asYaml(installation.get("secrets")))
+        .doesNotContain(token, password, "horse");
   }
 
-  /** The task may do one day in an attempt, and there are two. */
+  /** The task_limit is one day per attempt, and two days are required. */
   @Test
-  void aRangeLongerThanItsLimitIsContinuedAndThatIsNotCounted() {
-    it.addClaim("days");
-    it.run("range").client("range").task("NeedsTwoDays").keeping("days").apply();
-    it.awaitPhase("range", "Succeeded");
+  void aRangeLongerThanItsLimitContinuesInAnAttemptThatIsNotCounted() {
+    installation.addClaim("days");
+    installation.run("range").client("range").task("NeedsTwoDays").volume("days").apply();
+    installation.awaitPhase("range", "Succeeded");
 
-    assertThat(it.status("range", "attempts", 0, "number")).isEqualTo("2");
-    assertThat(it.status("range", "attempts", 1, "reason")).isEqualTo("Unverified");
-    assertThat(it.status("range", "attempts", 1, "message")).contains("task_limit of 1");
-    assertThat(it.status("range", "attemptSummary")).isEqualTo("1/3");
+    assertThat(installation.status("range", "attempts", 0, "number")).isEqualTo("2");
+    assertThat(installation.status("range", "attempts", 1, "reason")).isEqualTo("Unverified");
+    assertThat(installation.status("range", "attempts", 1, "message")).contains("task_limit of 1");
+    assertThat(installation.status("range", "attemptSummary")).isEqualTo("1/3");
   }
 
   @Test
-  void anErrorThatNoRetryCanHelpEndsTheRun() {
-    it.run("permanent")
+  void aNonRetryableErrorEndsTheRun() {
+    installation
+        .run("permanent")
         .client("permanent")
         .task("FailUntil")
         .pipeline("retry", Map.of("backoffSeconds", 1, "nonRetryableErrors", List.of("ValueError")))
         .apply();
-    it.awaitPhase("permanent", "Failed");
+    installation.awaitPhase("permanent", "Failed");
 
-    assertThat(it.status("permanent", "reason")).isEqualTo("TaskFailedPermanent");
-    assertThat(it.status("permanent", "attemptSummary")).isEqualTo("1/3");
+    assertThat(installation.status("permanent", "reason")).isEqualTo("TaskFailedPermanent");
+    assertThat(installation.status("permanent", "attemptSummary")).isEqualTo("1/3");
     awaitEvents("permanent", "RunFailed");
   }
 
   @Test
-  void aTaskThatMakesNothingIsNoSuccess() {
-    it.run("nothing").client("nothing").task("WritesNothing").apply();
-    it.awaitPhase("nothing", "Failed");
+  void aTaskWithoutOutputIsNotSuccessful() {
+    installation.run("nothing").client("nothing").task("WritesNothing").apply();
+    installation.awaitPhase("nothing", "Failed");
 
-    assertThat(it.status("nothing", "reason")).isEqualTo("Unverified");
+    assertThat(installation.status("nothing", "reason")).isEqualTo("Unverified");
   }
 
   @Test
-  void anUnknownTaskIsAMatterForTheUser() {
-    it.run("unknown").client("unknown").task("Slep").apply();
-    it.awaitPhase("unknown", "Failed");
+  void anUnknownTaskIsAnInvalidSpecWithASuggestion() {
+    installation.run("unknown").client("unknown").task("Slep").apply();
+    installation.awaitPhase("unknown", "Failed");
 
-    assertThat(it.status("unknown", "reason")).isEqualTo("InvalidSpec");
-    assertThat(it.status("unknown", "message")).contains("Sleep");
+    assertThat(installation.status("unknown", "reason")).isEqualTo("InvalidSpec");
+    assertThat(installation.status("unknown", "message")).contains("Sleep");
   }
 
   /**
-   * On control groups v2 the whole container dies, and Kubernetes says OOMKilled; on v1 the kernel
-   * kills the one task, and the runner says so.
+   * With cgroup v2 the kernel kills the container, and Kubernetes reports OOMKilled; with v1 it
+   * kills only the task, and the runner reports it.
    */
   @Test
-  void aMemoryKillIsToldAsOne() {
-    it.run("hog")
+  void aKillBecauseOfMemoryIsReported() {
+    installation
+        .run("hog")
         .client("hog")
         .task("Hog")
         .memoryLimit("96Mi")
         .pipeline(
             "retry", Map.of("maxAttempts", 1, "backoffSeconds", 1, "maxInfrastructureRetries", 0))
         .apply();
-    it.awaitPhase("hog", "Failed");
+    installation.awaitPhase("hog", "Failed");
 
     boolean v2 = Files.exists(Path.of("/sys/fs/cgroup/cgroup.controllers"));
-    assertThat(it.status("hog", "reason")).isEqualTo(v2 ? "OOMKilled" : "TaskFailed");
-    assertThat(it.status("hog", "message")).containsIgnoringCase("memory");
+    assertThat(installation.status("hog", "reason")).isEqualTo(v2 ? "OOMKilled" : "TaskFailed");
+    assertThat(installation.status("hog", "message")).containsIgnoringCase("memory");
   }
 
   @Test
-  void aPodKilledWithoutAWordIsTriedAgain() {
-    it.run("killed").client("killed").seconds(8).apply();
-    Pod pod = it.runningPod("killed");
-    it.killPod(it.namespace, pod.getMetadata().getName());
+  void aPodKilledWithoutVerdictIsRetried() {
+    installation.run("killed").client("killed").seconds(8).apply();
+    Pod pod = installation.runningPod("killed");
+    installation.killPod(installation.namespace, pod.getMetadata().getName());
 
-    it.awaitPhase("killed", "Succeeded");
-    assertThat(it.status("killed", "attempts", 1, "reason")).isEqualTo("Killed");
-    assertThat(it.status("killed", "attemptSummary")).isEqualTo("1/3");
+    installation.awaitPhase("killed", "Succeeded");
+    assertThat(installation.status("killed", "attempts", 1, "reason")).isEqualTo("Killed");
+    assertThat(installation.status("killed", "attemptSummary")).isEqualTo("1/3");
   }
 
-  /** The task would take longer than the grace period, so the attempt cannot end well before it. */
+  /** The task takes longer than the grace period, so it cannot end successfully. */
   @Test
-  void aDeletedPodIsTriedAgain() {
-    it.run("podless").client("podless").seconds(25).apply();
-    Pod pod = it.runningPod("podless");
-    it.client.resource(pod).delete();
+  void aDeletedPodIsRetried() {
+    installation.run("podless").client("podless").seconds(25).apply();
+    Pod pod = installation.runningPod("podless");
+    installation.client.resource(pod).delete();
 
-    it.awaitPhase("podless", "Succeeded");
-    assertThat(it.status("podless", "attempts", 0, "number")).isEqualTo("2");
-    assertThat(it.status("podless", "attempts", 1, "reason")).isEqualTo("Drained");
-    assertThat(it.status("podless", "attemptSummary")).isEqualTo("1/3");
+    installation.awaitPhase("podless", "Succeeded");
+    assertThat(installation.status("podless", "attempts", 0, "number")).isEqualTo("2");
+    assertThat(installation.status("podless", "attempts", 1, "reason")).isEqualTo("Drained");
+    assertThat(installation.status("podless", "attemptSummary")).isEqualTo("1/3");
   }
 
   @Test
-  void cancelStopsAndDeleteCancels() {
-    it.run("canceled").client("canceled").seconds(120).apply();
-    it.runningPod("canceled");
+  void cancelStopsThePodAndDeletionCancelsTheRun() {
+    installation.run("canceled").client("canceled").seconds(120).apply();
+    installation.runningPod("canceled");
     patch("canceled", "desiredState", "Canceled");
-    it.awaitPhase("canceled", "Canceled");
+    installation.awaitPhase("canceled", "Canceled");
     assertThatThrownBy(() -> patch("canceled", "desiredState", "Running"))
         .isInstanceOf(KubernetesClientException.class)
         .hasMessageContaining("A canceled run stays canceled");
 
-    it.run("deleted").client("deleted").seconds(120).apply();
-    Pod pod = it.runningPod("deleted");
-    it.runs().inNamespace(it.namespace).withName("deleted").delete();
-    await("the pod of the deleted run is gone")
-        .atMost(Installation.PATIENCE)
+    installation.run("deleted").client("deleted").seconds(120).apply();
+    Pod pod = installation.runningPod("deleted");
+    installation.runs().inNamespace(installation.namespace).withName("deleted").delete();
+    await("the pod of the deleted run has ended")
+        .atMost(Installation.TIMEOUT)
         .until(
             () ->
-                it.client.resource(pod).get() == null
+                installation.client.resource(pod).get() == null
                     || List.of("Succeeded", "Failed")
-                        .contains(it.client.resource(pod).get().getStatus().getPhase()));
-    it.run("after-deleted").client("deleted").apply();
-    it.awaitPhase("after-deleted", "Succeeded");
+                        .contains(installation.client.resource(pod).get().getStatus().getPhase()));
+    installation.run("after-deleted").client("deleted").apply();
+    installation.awaitPhase("after-deleted", "Succeeded");
   }
 
   @Test
-  void aHeldRunWaitsUntilItIsLetGo() {
-    it.run("held").client("held").spec("desiredState", "Held").apply();
-    it.awaitStatus("held", Installation.PATIENCE, "Held"::equals, "reason");
-    assertThat(it.pods("held")).isEmpty();
+  void aHeldRunWaitsUntilItIsReleased() {
+    installation.run("held").client("held").spec("desiredState", "Held").apply();
+    installation.awaitStatus("held", Installation.TIMEOUT, "Held"::equals, "reason");
+    assertThat(installation.pods("held")).isEmpty();
 
     patch("held", "desiredState", "Running");
-    it.awaitPhase("held", "Succeeded");
+    installation.awaitPhase("held", "Succeeded");
   }
 
   @Test
-  void aRunThatMayNotStartInTimeFails() {
-    it.run("blocker").client("late").seconds(15).apply();
-    it.runningPod("blocker");
-    it.run("late").client("late").spec("startDeadlineSeconds", 3).apply();
+  void aRunThatDoesNotStartInTimeFails() {
+    installation.run("blocker").client("late").seconds(15).apply();
+    installation.runningPod("blocker");
+    installation.run("late").client("late").spec("startDeadlineSeconds", 3).apply();
 
-    it.awaitPhase("late", "Failed");
-    assertThat(it.status("late", "reason")).isEqualTo("StartDeadlineExceeded");
+    installation.awaitPhase("late", "Failed");
+    assertThat(installation.status("late", "reason")).isEqualTo("StartDeadlineExceeded");
     awaitEvents("late", "RunDeadlineExceeded");
   }
 
   @Test
-  void notBeforeItsTime() {
-    Instant then = Instant.now().plusSeconds(15);
-    it.run("timed").client("timed").spec("notBeforeTime", then.toString()).apply();
-    it.awaitStatus("timed", Duration.ofSeconds(13), "WaitingForTime"::equals, "reason");
+  void aRunDoesNotStartBeforeItsTime() {
+    Instant notBefore = Instant.now().plusSeconds(15);
+    installation.run("timed").client("timed").spec("notBeforeTime", notBefore.toString()).apply();
+    installation.awaitStatus("timed", Duration.ofSeconds(13), "WaitingForTime"::equals, "reason");
 
-    it.awaitPhase("timed", "Succeeded");
-    assertThat(Instant.parse(it.status("timed", "startTime")))
-        .isAfterOrEqualTo(then.minusSeconds(1));
+    installation.awaitPhase("timed", "Succeeded");
+    assertThat(Instant.parse(installation.status("timed", "startTime")))
+        .isAfterOrEqualTo(notBefore.minusSeconds(1));
   }
 
   @Test
   void anAttemptHasADeadline() {
-    it.run("slow")
+    installation
+        .run("slow")
         .client("slow")
         .seconds(120)
         .spec("activeDeadlineSeconds", 5)
         .spec("maxAttempts", 1)
         .apply();
 
-    it.awaitPhase("slow", "Failed");
-    assertThat(it.status("slow", "reason")).isEqualTo("Deadline");
+    installation.awaitPhase("slow", "Failed");
+    assertThat(installation.status("slow", "reason")).isEqualTo("Deadline");
   }
 
   @Test
-  void aNameIsUsedOnceForEver() {
-    it.run("once").client("once").apply();
-    it.awaitPhase("once", "Succeeded");
-    String uid = it.get("once").getMetadata().getUid();
-    it.runs().inNamespace(it.namespace).withName("once").delete();
+  void aNameIsUsedOnlyOnce() {
+    installation.run("once").client("once").apply();
+    installation.awaitPhase("once", "Succeeded");
+    String uid = installation.get("once").getMetadata().getUid();
+    installation.runs().inNamespace(installation.namespace).withName("once").delete();
 
-    it.run("once").client("once").apply();
-    it.awaitPhase("once", "Succeeded");
-    assertThat(it.get("once").getMetadata().getUid()).isNotEqualTo(uid);
-    assertThat(it.status("once", "reason")).isEqualTo("AlreadyComplete");
-    assertThat(it.status("once", "attempts", 0, "number")).isEqualTo("1");
+    installation.run("once").client("once").apply();
+    installation.awaitPhase("once", "Succeeded");
+    assertThat(installation.get("once").getMetadata().getUid()).isNotEqualTo(uid);
+    assertThat(installation.status("once", "reason")).isEqualTo("AlreadyComplete");
+    assertThat(installation.status("once", "attempts", 0, "number")).isEqualTo("1");
 
-    it.runs().inNamespace(it.namespace).withName("once").delete();
-    it.run("once").client("once").seconds(1).apply();
-    it.awaitPhase("once", "Rejected");
-    assertThat(it.status("once", "reason")).isEqualTo("NameAlreadyUsed");
-    assertThat(it.status("once", "message")).contains("another metadata.name");
+    installation.runs().inNamespace(installation.namespace).withName("once").delete();
+    installation.run("once").client("once").seconds(1).apply();
+    installation.awaitPhase("once", "Rejected");
+    assertThat(installation.status("once", "reason")).isEqualTo("NameAlreadyUsed");
+    assertThat(installation.status("once", "message")).contains("another metadata.name");
   }
 
   @Test
-  void aTimeToLiveRemovesTheObjectOfItsUser() {
-    it.run("brief").client("brief").spec("ttlSecondsAfterFinished", 1).apply();
+  void theObjectIsDeletedAfterItsTtl() {
+    installation.run("brief").client("brief").spec("ttlSecondsAfterFinished", 1).apply();
 
-    await("the object is gone").atMost(Installation.PATIENCE).until(() -> it.get("brief") == null);
+    await("the object is deleted")
+        .atMost(Installation.TIMEOUT)
+        .until(() -> installation.get("brief") == null);
   }
 
   @Test
-  void aPodThatTheNamespaceForbidsIsRefusedInTheServersWords() {
-    it.run("privileged")
+  void aPodThatPodSecurityForbidsIsRejectedWithTheMessageOfTheServer() {
+    installation
+        .run("privileged")
         .client("privileged")
         .pipeline("podTemplate", Map.of("spec", Map.of("hostNetwork", true)))
         .apply();
 
-    it.awaitPhase("privileged", "Rejected");
-    assertThat(it.status("privileged", "reason")).isEqualTo("PodTemplateInvalid");
-    assertThat(it.status("privileged", "message")).contains("violates PodSecurity");
+    installation.awaitPhase("privileged", "Rejected");
+    assertThat(installation.status("privileged", "reason")).isEqualTo("PodTemplateInvalid");
+    assertThat(installation.status("privileged", "message")).contains("violates PodSecurity");
   }
 
   @Test
-  void anImageThatIsNotThereFreesSlotAndClientInTime() {
-    it.run("imageless")
+  void aMissingImageEndsTheAttemptAfterStartSeconds() {
+    installation
+        .run("imageless")
         .client("imageless")
         .pipeline("image", "luigi-operator/none:0")
         .pipeline("timeouts", Map.of("graceSeconds", 20, "startSeconds", 10))
@@ -344,25 +356,25 @@ class LifecycleIT {
             "retry", Map.of("maxAttempts", 1, "backoffSeconds", 1, "maxInfrastructureRetries", 0))
         .apply();
 
-    it.awaitPhase("imageless", "Failed");
-    assertThat(it.status("imageless", "reason")).isEqualTo("ImagePull");
+    installation.awaitPhase("imageless", "Failed");
+    assertThat(installation.status("imageless", "reason")).isEqualTo("ImagePull");
   }
 
-  // ---- helpers of this class
+  // ---- helpers
 
   record Span(Instant start, Instant end) {}
 
   /** From the first start of a container of the run to the end of the last one. */
-  static Span span(Installation it, String run) {
-    List<Span> all = spans(it, run).toList();
+  static Span span(Installation installation, String run) {
+    List<Span> all = spans(installation, run).toList();
     return new Span(
         all.stream().map(Span::start).min(Instant::compareTo).orElseThrow(),
         all.stream().map(Span::end).max(Instant::compareTo).orElseThrow());
   }
 
-  /** One for each container of the run that was started: one that never was, has the year 1970. */
-  static Stream<Span> spans(Installation it, String run) {
-    return it.pods(run).stream()
+  /** One for each started container of the run; those that never started have the year 1970. */
+  static Stream<Span> spans(Installation installation, String run) {
+    return installation.pods(run).stream()
         .flatMap(p -> p.getStatus().getContainerStatuses().stream())
         .map(c -> c.getState().getTerminated())
         .filter(t -> t != null && t.getStartedAt() != null)
@@ -371,23 +383,31 @@ class LifecycleIT {
   }
 
   private void patch(String name, String field, String value) {
-    it.runs()
-        .inNamespace(it.namespace)
+    installation
+        .runs()
+        .inNamespace(installation.namespace)
         .withName(name)
         .patch(
             PatchContext.of(PatchType.JSON_MERGE),
             "{\"spec\":{\"%s\":\"%s\"}}".formatted(field, value));
   }
 
-  /** An event follows the status it is about. */
+  /** Waits for the events, which are written after the status. */
   private void awaitEvents(String run, String... reasons) {
     await("events of " + run)
-        .atMost(Installation.PATIENCE)
+        .atMost(Installation.TIMEOUT)
         .until(() -> events(run).containsAll(List.of(reasons)));
   }
 
   private List<String> events(String run) {
-    return it.client.v1().events().inNamespace(it.namespace).list().getItems().stream()
+    return installation
+        .client
+        .v1()
+        .events()
+        .inNamespace(installation.namespace)
+        .list()
+        .getItems()
+        .stream()
         .filter(e -> run.equals(e.getInvolvedObject().getName()))
         .map(e -> e.getReason())
         .toList();

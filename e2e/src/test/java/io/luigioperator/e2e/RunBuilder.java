@@ -11,8 +11,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A PipelineRun about to be applied, a field at a time. */
-final class Wanted {
+/** Builds and applies a PipelineRun with an inline pipeline. Not thread-safe. */
+final class RunBuilder {
 
   private final Installation installation;
   private final String name;
@@ -25,7 +25,7 @@ final class Wanted {
   private final List<Map<String, Object>> volumes = new ArrayList<>();
   private final List<Map<String, Object>> mounts = new ArrayList<>();
 
-  Wanted(Installation installation, String name) {
+  RunBuilder(Installation installation, String name) {
     this.installation = installation;
     this.name = name;
     pipeline("retry", Map.of("maxAttempts", 3, "backoffSeconds", 1));
@@ -35,63 +35,63 @@ final class Wanted {
     mounts.add(Map.of("name", "code", "mountPath", "/code", "readOnly", true));
   }
 
-  Wanted client(String id) {
+  RunBuilder client(String id) {
     client = id;
     return this;
   }
 
-  Wanted task(String luigiFamily) {
+  RunBuilder task(String luigiFamily) {
     family = luigiFamily;
     return this;
   }
 
-  Wanted seconds(int n) {
+  RunBuilder seconds(int n) {
     return parameter("seconds", String.valueOf(n));
   }
 
-  Wanted parameter(String key, String value) {
+  RunBuilder parameter(String key, String value) {
     parameters.add(Map.of("name", key, "value", value));
     return this;
   }
 
-  Wanted memoryLimit(String limit) {
+  RunBuilder memoryLimit(String limit) {
     memoryLimit = limit;
     return this;
   }
 
-  /** What it writes below {@code /kept} outlives its pods. */
-  Wanted keeping(String claim) {
+  /** Mounts the PersistentVolumeClaim at {@code /kept}. */
+  RunBuilder volume(String claim) {
     volumes.add(Map.of("name", "kept", "persistentVolumeClaim", Map.of("claimName", claim)));
     mounts.add(Map.of("name", "kept", "mountPath", "/kept"));
     return this;
   }
 
-  Wanted spec(String field, Object value) {
+  RunBuilder spec(String field, Object value) {
     spec.put(field, value);
     return this;
   }
 
-  Wanted pipeline(String field, Object value) {
+  RunBuilder pipeline(String field, Object value) {
     pipeline.put(field, value);
     return this;
   }
 
   GenericKubernetesResource apply() {
-    Map<String, Object> block = new LinkedHashMap<>(pipeline);
-    block.put("task", Map.of("module", "e2e_tasks", "family", family));
-    block.put("parameters", parameters);
-    block.put("env", List.of(Map.of("name", "PYTHONPATH", "value", "/code")));
-    block.put("volumes", volumes);
-    block.put("volumeMounts", mounts);
-    block.put(
+    Map<String, Object> inline = new LinkedHashMap<>(pipeline);
+    inline.put("task", Map.of("module", "e2e_tasks", "family", family));
+    inline.put("parameters", parameters);
+    inline.put("env", List.of(Map.of("name", "PYTHONPATH", "value", "/code")));
+    inline.put("volumes", volumes);
+    inline.put("volumeMounts", mounts);
+    inline.put(
         "resources",
         Map.of(
             "requests", Map.of("cpu", "50m", "memory", "64Mi"),
             "limits", Map.of("memory", memoryLimit)));
-    Map<String, Object> whole = new LinkedHashMap<>(spec);
-    whole.put("client", client);
-    whole.put("date", "2013-01-15");
-    whole.put("pipeline", block);
+    Map<String, Object> fields = new LinkedHashMap<>(spec);
+    fields.put("client", client);
+    fields.put("date", "2013-01-15");
+    fields.put("pipeline", inline);
     Map<String, Object> object =
         Map.of(
             "apiVersion",
@@ -101,7 +101,7 @@ final class Wanted {
             "metadata",
             Map.of("name", name, "namespace", installation.namespace),
             "spec",
-            whole);
+            fields);
     return installation
         .runs()
         .resource(
