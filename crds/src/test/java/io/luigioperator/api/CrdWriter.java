@@ -31,11 +31,11 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Writes the custom resource definitions from the types: {@code mvn -q -pl crds test-compile
+ * Generates the custom resource definitions from the types: {@code mvn -q -pl crds test-compile
  * exec:java}.
  *
- * <p>The generator knows neither list types nor class descriptions and sorts columns by path, so
- * what it makes is finished by {@link SchemaFinisher} and here.
+ * <p>The fabric8 generator supports neither list types nor class descriptions, and it sorts printer
+ * columns by path. {@link SchemaFinisher} and this class add them.
  */
 final class CrdWriter {
   static final String COMMAND = "mvn -q -pl crds test-compile exec:java";
@@ -45,7 +45,7 @@ final class CrdWriter {
       # Copyright The luigi-operator authors
       # SPDX-License-Identifier: Apache-2.0
       #
-      # Generated from the Java types in crds/; change those, then run, with JAVA_HOME at a JDK 25,
+      # Generated from the Java types in crds/. To change it, change the types and run, with JAVA_HOME set to a JDK 25:
       # %s
       """
           .formatted(COMMAND);
@@ -74,7 +74,7 @@ final class CrdWriter {
 
   private CrdWriter() {}
 
-  /** Writes the files into every directory that is an argument. */
+  /** Writes the files into every given directory. */
   public static void main(String[] args) throws IOException {
     for (var file : render().entrySet()) {
       for (String directory : args) {
@@ -83,7 +83,7 @@ final class CrdWriter {
     }
   }
 
-  /** The text of each definition by its file name. */
+  /** The content of each file, by file name. */
   static Map<String, String> render() throws IOException {
     var files = new TreeMap<String, String>();
     for (var type : List.of(PipelineRun.class, PipelineSchedule.class)) {
@@ -127,7 +127,7 @@ final class CrdWriter {
     return mapper.writeValueAsString(wholeNumbers(tree));
   }
 
-  /** Bounds are doubles in the model; 3.1536E7 is valid but nobody reads it. */
+  /** Converts bounds, which are doubles in the model, to integers: 31536000 instead of 3.1536E7. */
   private static JsonNode wholeNumbers(JsonNode node) {
     switch (node) {
       case ObjectNode object ->
@@ -159,7 +159,7 @@ final class CrdWriter {
         .build();
   }
 
-  /** The generator insists on an output; what we want is the object before it is written. */
+  /** The generator requires an output, but only the object is needed. */
   private static final class Discard implements CRDGenerator.CRDOutput<OutputStream> {
     @Override
     public OutputStream outputFor(String crdName) {

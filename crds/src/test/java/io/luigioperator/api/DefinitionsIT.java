@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What people and other programs see of the definitions, through the real kubectl. */
+/** The custom resource definitions as users of kubectl and other clients see them. */
 class DefinitionsIT {
   private static final String NAMESPACE = "definitions";
 
@@ -60,7 +60,7 @@ class DefinitionsIT {
   }
 
   @Test
-  void explainIsTheManual() throws IOException, InterruptedException {
+  void kubectlExplainShowsTheDescriptions() throws IOException, InterruptedException {
     assertThat(ApiServer.kubectl("explain", "lpr.spec.pipeline.retry"))
         .contains("How often failed attempts are repeated, after which delay")
         .contains("maxInfrastructureRetries")
@@ -72,22 +72,22 @@ class DefinitionsIT {
   }
 
   @Test
-  void theColumnsStandInTheOrderPeopleReadThem() throws IOException, InterruptedException {
-    assertThat(words(get("lpr", "acme-20130115")))
+  void kubectlGetShowsTheColumnsInOrder() throws IOException, InterruptedException {
+    assertThat(columns(get("lpr", "acme-20130115")))
         .startsWith("NAME", "CLIENT", "DATE", "PRIORITY", "PHASE", "REASON", "TASKS", "TRY", "AGE")
         .containsSubsequence(
             "acme", "2013-01-15", "High", "Retrying", "BackingOff", "20/40", "1/2");
-    assertThat(words(get("lpr", "acme-20130115", "-o", "wide")))
+    assertThat(columns(get("lpr", "acme-20130115", "-o", "wide")))
         .containsSubsequence("AGE", "SCHEDULE", "STARTED", "JOB", "MESSAGE")
         .contains("acme-20130115-a1");
-    assertThat(words(get("lpr", "acme-20130115-fix1", "-o", "wide"))).contains("nightly");
-    assertThat(words(get("lps", "nightly"))).startsWith("NAME", "CLIENTS", "READY", "AGE");
+    assertThat(columns(get("lpr", "acme-20130115-fix1", "-o", "wide"))).contains("nightly");
+    assertThat(columns(get("lps", "nightly"))).startsWith("NAME", "CLIENTS", "READY", "AGE");
   }
 
-  /** Whoever sets no priority gets the schedule's, so the server may not fill one in. */
+  /** A run without a priority gets that of its schedule, so the field must have no default. */
   @Test
-  void thePriorityShownIsTheResolvedOne() throws IOException, InterruptedException {
-    assertThat(words(get("lpr", "acme-20130115-fix1", "--no-headers")))
+  void thePriorityColumnShowsTheResolvedPriority() throws IOException, InterruptedException {
+    assertThat(columns(get("lpr", "acme-20130115-fix1", "--no-headers")))
         .startsWith("acme-20130115-fix1", "acme", "Pending");
     ApiServer.kubectl(
         "patch",
@@ -98,21 +98,19 @@ class DefinitionsIT {
         "--subresource=status",
         "--type=merge",
         "--patch={\"status\": {\"resolved\": {\"priority\": \"Low\"}}}");
-    assertThat(words(get("lpr", "acme-20130115-fix1", "--no-headers")))
+    assertThat(columns(get("lpr", "acme-20130115-fix1", "--no-headers")))
         .startsWith("acme-20130115-fix1", "acme", "Low", "Pending");
     assertThat(get("lpr", "acme-20130115-fix1", "--output=jsonpath={.spec.priority}")).isEmpty();
   }
 
   @Test
-  void oneCategoryListsBothKinds() throws IOException, InterruptedException {
+  void theCategoryListsBothKinds() throws IOException, InterruptedException {
     assertThat(get("luigi"))
         .contains("pipelinerun.luigi-operator.io/acme-20130115")
         .contains("pipelineschedule.luigi-operator.io/nightly");
   }
 
-  /**
-   * Programs that follow kstatus would otherwise take it for ready before the operator has seen it.
-   */
+  /** Otherwise kstatus treats a new object as current before the operator has processed it. */
   @Test
   void aNewObjectIsNotYetObserved() {
     var run =
@@ -137,15 +135,15 @@ class DefinitionsIT {
     assertThat(run.getStatus().startTime()).isEqualTo("2013-01-16T04:00:01.123456Z");
   }
 
-  /** Otherwise an operator that writes an object back would remove what it does not know. */
+  /** Otherwise an update by the operator would remove fields. */
   @Test
-  void theTypesLoseNothingThatTheServerStores() throws IOException {
-    assertKept("pipelineruns/acme-20130115", PipelineRun.class);
-    assertKept("pipelineruns/acme-20130115-fix1", PipelineRun.class);
-    assertKept("pipelineschedules/nightly", PipelineSchedule.class);
+  void theTypesKeepAllFieldsThatTheServerStores() throws IOException {
+    assertAllFieldsKept("pipelineruns/acme-20130115", PipelineRun.class);
+    assertAllFieldsKept("pipelineruns/acme-20130115-fix1", PipelineRun.class);
+    assertAllFieldsKept("pipelineschedules/nightly", PipelineSchedule.class);
   }
 
-  private static void assertKept(String object, Class<? extends CustomResource<?, ?>> type)
+  private static void assertAllFieldsKept(String object, Class<? extends CustomResource<?, ?>> type)
       throws IOException {
     String stored =
         client.raw("/apis/luigi-operator.io/v1beta1/namespaces/" + NAMESPACE + "/" + object);
@@ -158,9 +156,7 @@ class DefinitionsIT {
     }
   }
 
-  /**
-   * A quantity may be written as a number; the types always hold the text, which means the same.
-   */
+  /** A quantity may be a number in YAML; the types always store the equivalent string. */
   private static JsonNode quantitiesAsText(JsonNode spec) {
     for (var amounts : spec.at("/pipeline/resources")) {
       amounts
@@ -179,7 +175,8 @@ class DefinitionsIT {
     "spec.scheduleRef.name=nightly, 1",
     "status.phase=Pending, 1"
   })
-  void listsCanBeNarrowed(String selector, int expected) throws IOException, InterruptedException {
+  void fieldSelectorsFilterLists(String selector, int expected)
+      throws IOException, InterruptedException {
     String names = get("lpr", "--field-selector", selector, "-o", "name", "--ignore-not-found");
     assertThat(names.lines().filter(line -> !line.isBlank())).hasSize(expected);
   }
@@ -190,7 +187,7 @@ class DefinitionsIT {
     assertThat(apply(Documents.valid("schedule.yaml"))).contains("unchanged");
   }
 
-  /** The namespace first: the others live in it. */
+  /** The example files, the namespace first. */
   private static List<Path> examples() throws IOException {
     Path first = EXAMPLES.resolve("namespace.yaml");
     try (var files = Files.list(EXAMPLES)) {
@@ -201,9 +198,9 @@ class DefinitionsIT {
     }
   }
 
-  /** Whoever applies the same files again and again, as GitOps does, must not make runs anew. */
+  /** GitOps tools apply the same files repeatedly. */
   @Test
-  void everyExampleAppliedTwiceChangesNothing() throws IOException, InterruptedException {
+  void applyingAnExampleTwiceChangesNothing() throws IOException, InterruptedException {
     for (Path example : examples()) {
       ApiServer.kubectl("apply", "-f", example.toString());
       String before = versions(example);
@@ -236,7 +233,7 @@ class DefinitionsIT {
     return ApiServer.kubectl(all.toArray(String[]::new));
   }
 
-  private static List<String> words(String text) {
+  private static List<String> columns(String text) {
     return List.of(text.trim().split("\\s+"));
   }
 }

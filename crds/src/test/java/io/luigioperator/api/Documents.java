@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** The YAML under src/test/resources, and places in it by the paths of {@link SchemaTree}. */
+/** The YAML documents in src/test/resources, with access by the paths of {@link SchemaTree}. */
 final class Documents {
   private static final YAMLMapper YAML = new YAMLMapper();
 
@@ -28,7 +28,7 @@ final class Documents {
     }
   }
 
-  /** A valid document; where it names a file as its pipeline, that is put in. */
+  /** A valid document. If its pipeline is the name of a file, the file replaces it. */
   static ObjectNode valid(String name) throws IOException {
     var document = (ObjectNode) read("valid/" + name);
     var pipeline = document.at("/spec/pipeline");
@@ -39,10 +39,10 @@ final class Documents {
   }
 
   /**
-   * Puts the value at the path, or removes what is there when it is empty.
+   * Sets the value at the path, or removes it if the given value is empty.
    *
-   * @return the path as the API server writes it, with indexes and keys
-   * @throws IllegalArgumentException if the document has no such place
+   * @return the path as in messages of the API server, with indexes and keys
+   * @throws IllegalArgumentException if the document has no such path
    */
   static String set(ObjectNode document, String path, Optional<JsonNode> value) {
     return set(document, path, "", value)
@@ -76,7 +76,7 @@ final class Documents {
     String rest = path.substring(end);
     String here = done.isEmpty() ? name : done + "." + name;
     if (rest.isEmpty()) {
-      // among the items of a list the one is meant that has the field already
+      // in a list, use the item that already has the field
       if (!node.has(name) && here.contains("[")) {
         return Optional.empty();
       }
@@ -98,7 +98,7 @@ final class Documents {
     return end;
   }
 
-  /** The schema paths of everything a document sets; of enumerations also path=value. */
+  /** The schema paths of all values in a document; for enums also path=value. */
   static Set<String> paths(JsonNode document, SchemaTree tree) {
     var found = new TreeSet<String>();
     collect("", document, tree.root(), found);

@@ -23,10 +23,13 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Adds to a generated schema what the generator cannot express, by walking it beside the types. */
+/**
+ * Adds to a generated schema what the generator does not support, by walking the schema and the
+ * types.
+ */
 final class SchemaFinisher {
-  private static final int LONGEST_TIME = 64;
-  private static final int LONGEST_QUANTITY = 32;
+  private static final int MAX_TIME_LENGTH = 64;
+  private static final int MAX_QUANTITY_LENGTH = 32;
 
   private SchemaFinisher() {}
 
@@ -38,13 +41,16 @@ final class SchemaFinisher {
     record(root.getProperties().get("status"), (Class<?>) parts[1]);
     root.getProperties().get("spec").setDescription(description((Class<?>) parts[0]));
     root.getProperties().get("status").setDescription(description((Class<?>) parts[1]));
-    root.getProperties().get("status").setDefault(unseen((Class<?>) parts[1]));
+    root.getProperties().get("status").setDefault(unobserved((Class<?>) parts[1]));
   }
 
-  /** Without this kstatus takes a new object for finished before the operator has seen it. */
-  private static ObjectNode unseen(Class<?> status) {
-    ObjectNode unseen = JsonNodeFactory.instance.objectNode().put("observedGeneration", -1);
-    return status == PipelineRunStatus.class ? unseen.put("phase", "Pending") : unseen;
+  /**
+   * Without this default, kstatus treats a new object as current before the operator has processed
+   * it.
+   */
+  private static ObjectNode unobserved(Class<?> status) {
+    ObjectNode unobserved = JsonNodeFactory.instance.objectNode().put("observedGeneration", -1);
+    return status == PipelineRunStatus.class ? unobserved.put("phase", "Pending") : unobserved;
   }
 
   private static String description(Class<?> type) {
@@ -61,8 +67,7 @@ final class SchemaFinisher {
   private static JSONSchemaProps property(
       JSONSchemaProps property, Class<?> owner, RecordComponent component) {
     var type = component.getType();
-    // an annotation of a component lands on its field and on its accessor, and the generator reads
-    // both
+    // an annotation of a component applies to its field and its accessor; the generator reads both
     property.setXKubernetesValidations(
         property.getXKubernetesValidations().stream().distinct().toList());
     if (type == List.class) {
@@ -70,19 +75,19 @@ final class SchemaFinisher {
     } else if (component.getName().equals("podTemplate")) {
       return fragment("pod-template", property.getDescription());
     } else if (type == Map.class) {
-      property.getAdditionalProperties().setSchema(quantity(null, LONGEST_QUANTITY));
+      property.getAdditionalProperties().setSchema(quantity(null, MAX_QUANTITY_LENGTH));
     } else if (type == Instant.class) {
       if (property.getMaxLength() == null) {
-        property.setMaxLength((long) LONGEST_TIME);
+        property.setMaxLength((long) MAX_TIME_LENGTH);
       }
       if (!property.getXKubernetesValidations().isEmpty()) {
-        // the rule checks the text, with a better message than the format has
+        // the rule checks the string and has a better message than the format
         property.setFormat(null);
       }
     } else if (type == Integer.class || type == Long.class) {
       property.setFormat(type == Integer.class ? "int32" : "int64");
     } else if (field(owner, component).isAnnotationPresent(AsQuantity.class)) {
-      return quantity(property, LONGEST_QUANTITY);
+      return quantity(property, MAX_QUANTITY_LENGTH);
     } else if (type.isRecord()) {
       record(property, type);
     }
@@ -128,7 +133,7 @@ final class SchemaFinisher {
     }
   }
 
-  /** The generator's annotations and ours sit on the field of a component. */
+  /** The field of a record component, which has its annotations. */
   private static Field field(Class<?> owner, RecordComponent component) {
     try {
       return owner.getDeclaredField(component.getName());

@@ -21,14 +21,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class SchemaTest {
-  private static final int LARGEST_DEFINITION = 100_000;
+  private static final int MAX_DEFINITION_BYTES = 100_000;
 
   static List<SchemaTree> trees() throws IOException {
     return SchemaTree.all();
   }
 
   @Test
-  void theCommittedFilesAreWhatTheTypesSay() throws IOException {
+  void theCommittedFilesMatchTheTypes() throws IOException {
     for (var file : CrdWriter.render().entrySet()) {
       assertThat(SchemaTree.DIRECTORY.resolve(file.getKey()))
           .as("out of date; run: " + CrdWriter.COMMAND)
@@ -38,7 +38,7 @@ class SchemaTest {
   }
 
   @Test
-  void theDirectoryHoldsNothingElseThatKubectlWouldApply() throws IOException {
+  void theDirectoryHasNoOtherFilesThatKubectlWouldApply() throws IOException {
     try (Stream<String> names =
         Files.list(SchemaTree.DIRECTORY.toAbsolutePath()).map(p -> p.getFileName().toString())) {
       assertThat(names.filter(name -> name.matches(".*\\.(yaml|yml|json)")))
@@ -47,9 +47,9 @@ class SchemaTest {
   }
 
   @Test
-  void everyDefinitionStaysSmall() throws IOException {
+  void everyDefinitionIsSmall() throws IOException {
     for (var file : SchemaTree.FILES) {
-      assertThat(Files.size(SchemaTree.DIRECTORY.resolve(file))).isLessThan(LARGEST_DEFINITION);
+      assertThat(Files.size(SchemaTree.DIRECTORY.resolve(file))).isLessThan(MAX_DEFINITION_BYTES);
     }
   }
 
@@ -62,7 +62,7 @@ class SchemaTest {
 
   @ParameterizedTest
   @MethodSource("trees")
-  void everyTextHasAGreatestLength(SchemaTree tree) {
+  void everyStringHasAMaximumLength(SchemaTree tree) {
     assertThat(without(tree, p -> isType(p, "string") && !p.schema().has("enum"), "maxLength"))
         .isEmpty();
     assertThat(without(tree, p -> p.schema().has("x-kubernetes-int-or-string"), "maxLength"))
@@ -71,14 +71,14 @@ class SchemaTest {
 
   @ParameterizedTest
   @MethodSource("trees")
-  void everyListHasAGreatestSizeAndAListType(SchemaTree tree) {
+  void everyListHasAMaximumSizeAndAListType(SchemaTree tree) {
     assertThat(without(tree, p -> isType(p, "array"), "maxItems")).isEmpty();
     assertThat(without(tree, p -> isType(p, "array"), "x-kubernetes-list-type")).isEmpty();
   }
 
   @ParameterizedTest
   @MethodSource("trees")
-  void everyMapHasAGreatestSize(SchemaTree tree) {
+  void everyMapHasAMaximumSize(SchemaTree tree) {
     Predicate<Property> closedMap =
         p ->
             p.schema().path("additionalProperties").isObject()
@@ -93,8 +93,9 @@ class SchemaTest {
   }
 
   /**
-   * Equality in CEL overlooks a renamed field of an open object, and immutable fields rely on it. A
-   * list that a rule refuses altogether may be open, so that one reads the message of the rule.
+   * Equality in CEL ignores a renamed field of an open object, and the rules for immutable fields
+   * rely on equality. A list that a rule always refuses may be open, so that the user sees the
+   * message of the rule.
    */
   @ParameterizedTest
   @MethodSource("trees")
@@ -106,24 +107,24 @@ class SchemaTest {
         .containsExactly("spec.pipeline.podTemplate.spec.schedulingGates[]");
   }
 
-  /** The types apply the defaults too, for specs that never saw an API server. */
+  /** The types also apply the defaults, for specs that do not come from an API server. */
   @ParameterizedTest
   @MethodSource("trees")
   void theTypesHaveTheDefaultsOfTheSchema(SchemaTree tree) throws IOException {
     var json = new KubernetesSerialization();
     boolean run = tree.kind().equals("PipelineRun");
-    JsonNode least =
+    JsonNode minimal =
         new ObjectMapper()
             .readTree(
                 """
                 {%s "pipeline": {"image": "i", "task": {"module": "m", "family": "F"}}}"""
                     .formatted(run ? "\"client\": \"acme\"," : ""));
     Class<? extends Record> type = run ? PipelineRunSpec.class : PipelineScheduleSpec.class;
-    Object spec = json.convertValue(least, type);
+    Object spec = json.convertValue(minimal, type);
 
     JsonNode written = new ObjectMapper().readTree(json.asJson(spec));
 
-    JsonNode expected = least.deepCopy();
+    JsonNode expected = minimal.deepCopy();
     applyDefaults(tree.root().at("/properties/spec"), expected);
     assertThat(written).isEqualTo(expected);
   }

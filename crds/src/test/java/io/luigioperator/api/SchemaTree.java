@@ -13,8 +13,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The committed schema of a resource as a flat list of its properties. A path is written as {@code
- * spec.clients[].id} for the items of a list and {@code spec.limits{}} for the values of a map.
+ * The committed schema of a custom resource as a flat list of properties. In a path, {@code []}
+ * stands for the items of a list and {@code {}} for the values of a map, such as {@code
+ * spec.clients[].id} and {@code spec.limits{}}.
  */
 record SchemaTree(String kind, JsonNode definition, JsonNode root, List<Property> properties) {
   static final Path DIRECTORY = Path.of("");
@@ -22,7 +23,7 @@ record SchemaTree(String kind, JsonNode definition, JsonNode root, List<Property
   static final List<String> FILES =
       List.of("pipelineruns.luigi-operator.io.yaml", "pipelineschedules.luigi-operator.io.yaml");
 
-  /** A place in the schema; the items of a list and the values of a map are places too. */
+  /** A property, or the items of a list or the values of a map. */
   record Property(String path, JsonNode schema) {
     boolean isNamed() {
       return !path.endsWith("[]") && !path.endsWith("{}");

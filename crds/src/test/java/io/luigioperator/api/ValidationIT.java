@@ -12,7 +12,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.luigioperator.api.SchemaTree.Property;
-import io.luigioperator.api.Validation.Complaint;
+import io.luigioperator.api.ServerValidation.Violation;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,8 +25,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * Puts every case under src/test/resources to a real API server, then counts over the schema what
- * the cases reached: a property or a rule that no case of either kind has reached fails the build.
+ * Sends every test case in src/test/resources to a real API server, then checks against the schema
+ * that the cases reach every property and every rule, with valid and with invalid values.
  */
 class ValidationIT {
   private static final List<String> VALID =
@@ -41,24 +41,21 @@ class ValidationIT {
           "pod-template.yaml");
 
   private static KubernetesClient client;
-  private static Validation server;
+  private static ServerValidation server;
 
-  /** What went otherwise than the cases say. */
-  private static final List<String> surprises = new ArrayList<>();
+  /** Results that differ from those in the cases. */
+  private static final List<String> unexpected = new ArrayList<>();
 
-  /**
-   * Kind and path of every property that an accepted document has set; of enumerations the value
-   * too.
-   */
+  /** Kind and path of every property that an accepted document sets; for enums also the value. */
   private static final Set<String> accepted = new TreeSet<>();
 
-  /** Kind and path of every property that a case has made invalid. */
+  /** Kind and path of every property for which a case has an invalid value. */
   private static final Set<String> refused = new TreeSet<>();
 
-  /** Kind, place and text of every complaint that a case expected. */
-  private static final Set<String> complaints = new TreeSet<>();
+  /** Kind, path and message of every violation that a case expects. */
+  private static final Set<String> violations = new TreeSet<>();
 
-  /** Kind and path of every change that a case expected to be accepted, and was. */
+  /** Kind and path of every accepted change. */
   private static final Set<String> changed = new TreeSet<>();
 
   private static int validCases;
@@ -68,7 +65,7 @@ class ValidationIT {
   static void runAllCases() throws IOException, InterruptedException {
     ApiServer.installDefinitions();
     client = ApiServer.client();
-    server = new Validation(client);
+    server = new ServerValidation(client);
     for (var name : VALID) {
       tryValidDocument(name);
     }
@@ -91,8 +88,8 @@ class ValidationIT {
   }
 
   @Test
-  void everyCaseEndsAsItSays() {
-    assertThat(surprises).isEmpty();
+  void everyCaseHasTheExpectedResult() {
+    assertThat(unexpected).isEmpty();
   }
 
   @Test
@@ -104,7 +101,7 @@ class ValidationIT {
   }
 
   @Test
-  void everyPropertyIsRefusedByAnInvalidCase() throws IOException {
+  void everyPropertyHasAnInvalidCase() throws IOException {
     assertThat(properties(p -> true))
         .filteredOn(property -> !refused.contains(property))
         .as("add an invalid case for these under src/test/resources/cases")
@@ -112,7 +109,7 @@ class ValidationIT {
   }
 
   @Test
-  void everyValueOfAnEnumerationIsSetByAValidCase() throws IOException {
+  void everyEnumValueIsSetByAValidCase() throws IOException {
     var values = new ArrayList<String>();
     for (var tree : SchemaTree.all()) {
       for (var property : tree.properties()) {
@@ -126,11 +123,11 @@ class ValidationIT {
   }
 
   @Test
-  void everyRuleHasComplainedOnce() throws IOException {
+  void everyRuleRefusesACase() throws IOException {
     var rules = rules();
     assertThat(rules)
         .isNotEmpty()
-        .filteredOn(rule -> complaints.stream().noneMatch(rule::caused))
+        .filteredOn(rule -> violations.stream().noneMatch(rule::caused))
         .as("add an invalid case or a change for these rules")
         .isEmpty();
     System.out.printf(
@@ -138,12 +135,12 @@ class ValidationIT {
         properties(p -> true).size(), rules.size(), validCases, invalidCases);
   }
 
-  /** A rule about changes that lets none pass would complain as well. */
+  /** A transition rule that refuses every change would pass the other test. */
   @Test
-  void everyRuleAboutChangesHasAcceptedOne() throws IOException {
-    assertThat(rules().stream().filter(Rule::isAboutChanges))
+  void everyTransitionRuleAcceptsAChange() throws IOException {
+    assertThat(rules().stream().filter(Rule::isTransitionRule))
         .isNotEmpty()
-        .filteredOn(rule -> changed.stream().noneMatch(rule::letPass))
+        .filteredOn(rule -> changed.stream().noneMatch(rule::allows))
         .as("add a change that these rules accept to changes.yaml")
         .isEmpty();
   }
@@ -152,48 +149,48 @@ class ValidationIT {
     var document = Documents.valid(name);
     expectNothing(name, server.tryToCreate(document), document);
     if (document.has("status")) {
-      var kept = server.keep(document);
-      kept.set("status", document.get("status"));
-      expectNothing(name + " status", server.tryToReport(kept), kept);
+      var stored = server.store(document);
+      stored.set("status", document.get("status"));
+      expectNothing(name + " status", server.tryToUpdateStatus(stored), stored);
     }
   }
 
   private static void runCases(String base, String under, JsonNode cases) throws IOException {
-    var kept = server.keep(Documents.valid(base));
+    var stored = server.store(Documents.valid(base));
     for (var test : cases) {
       String path = join(under, test.get("path").asText());
       for (var value : test.path("valid")) {
-        runValid(base, kept, path, value);
+        runValid(base, stored, path, value);
       }
       for (var value : test.path("invalid")) {
-        runInvalid(base, kept, path, value);
+        runInvalid(base, stored, path, value);
       }
     }
   }
 
-  private static void runValid(String base, ObjectNode kept, String path, JsonNode value)
+  private static void runValid(String base, ObjectNode stored, String path, JsonNode value)
       throws IOException {
     var document = Documents.valid(base);
     Documents.set(document, path, Optional.of(value));
-    expectNothing(base + " " + path + "=" + value, attempt(document, kept, path), document);
+    expectNothing(base + " " + path + "=" + value, attempt(document, stored, path), document);
   }
 
-  private static void runInvalid(String base, ObjectNode kept, String path, JsonNode test)
+  private static void runInvalid(String base, ObjectNode stored, String path, JsonNode test)
       throws IOException {
     var document = Documents.valid(base);
     String where = Documents.set(document, path, value(test));
-    var found = attempt(document, kept, path);
-    expectComplaint(base + " " + path + " " + abbreviated(test), found, where, test, document);
+    var found = attempt(document, stored, path);
+    expectViolation(base + " " + path + " " + abbreviated(test), found, where, test, document);
     refused.add(document.get("kind").asText() + " " + path);
   }
 
-  private static List<Complaint> attempt(ObjectNode document, ObjectNode kept, String path) {
+  private static List<Violation> attempt(ObjectNode document, ObjectNode stored, String path) {
     if (!path.startsWith("status")) {
       return server.tryToCreate(document);
     }
-    var reported = kept.deepCopy();
+    var reported = stored.deepCopy();
     reported.set("status", document.get("status"));
-    return server.tryToReport(reported);
+    return server.tryToUpdateStatus(reported);
   }
 
   private static void runChange(String base, JsonNode test) throws IOException {
@@ -203,16 +200,16 @@ class ValidationIT {
     if (test.has("from")) {
       Documents.set(document, path, orAbsent(test.get("from")));
     }
-    var kept = server.keep(document);
+    var stored = server.store(document);
     if (test.has("started")) {
-      ((ObjectNode) kept.get("status")).put("startTime", "2013-01-16T04:00:01Z");
-      kept = server.report(kept);
+      ((ObjectNode) stored.get("status")).put("startTime", "2013-01-16T04:00:01Z");
+      stored = server.updateStatus(stored);
     }
-    document = kept.deepCopy();
+    document = stored.deepCopy();
     String where = Documents.set(document, path, orAbsent(test.get("to")));
-    var found = server.tryToChange(document);
+    var found = server.tryToUpdate(document);
     if (test.has("says")) {
-      expectComplaint(base + " " + test, found, where, test, document);
+      expectViolation(base + " " + test, found, where, test, document);
     } else {
       expectNothing(base + " " + test, found, document);
       if (found.isEmpty()) {
@@ -221,11 +218,11 @@ class ValidationIT {
     }
   }
 
-  private static void expectNothing(String what, List<Complaint> found, ObjectNode document)
+  private static void expectNothing(String what, List<Violation> found, ObjectNode document)
       throws IOException {
     validCases++;
     if (!found.isEmpty()) {
-      surprises.add(what + " should be accepted, but: " + found);
+      unexpected.add(what + " should be accepted, but has violations: " + found);
       return;
     }
     for (var tree : SchemaTree.all()) {
@@ -236,28 +233,28 @@ class ValidationIT {
     }
   }
 
-  private static void expectComplaint(
-      String what, List<Complaint> found, String where, JsonNode test, ObjectNode document) {
+  private static void expectViolation(
+      String what, List<Violation> found, String where, JsonNode test, ObjectNode document) {
     invalidCases++;
     String says = test.get("says").asText();
     var expected =
         found.stream()
-            .filter(complaint -> complaint.message().contains(says))
-            .filter(complaint -> concerns(complaint.where(), where))
+            .filter(violation -> violation.message().contains(says))
+            .filter(violation -> concerns(violation.where(), where))
             .toList();
     if (expected.isEmpty()) {
-      surprises.add(what + " should be refused at " + where + ", but: " + found);
+      unexpected.add(what + " should be refused at " + where + ", but has violations: " + found);
     }
     String kind = document.get("kind").asText();
     expected.forEach(
-        complaint -> complaints.add(kind + " " + complaint.path() + ": " + complaint.message()));
+        violation -> violations.add(kind + " " + violation.path() + ": " + violation.message()));
   }
 
   /**
-   * A rule complains at the place of the value or above it, a list at the item, never elsewhere.
+   * The path of a violation is that of the value, of an object above it, or of an item of the list.
    */
-  private static boolean concerns(String complaint, String place) {
-    return complaint.isEmpty() || place.startsWith(complaint) || complaint.startsWith(place);
+  private static boolean concerns(String violation, String place) {
+    return violation.isEmpty() || place.startsWith(violation) || violation.startsWith(place);
   }
 
   private static Optional<JsonNode> value(JsonNode test) {
@@ -301,22 +298,25 @@ class ValidationIT {
     return found;
   }
 
-  /** A rule in CEL, with the place it complains about. */
+  /** A CEL rule with the path of its violations. */
   record Rule(String kind, String place, String expression, String message) {
-    boolean isAboutChanges() {
+    boolean isTransitionRule() {
       return expression.contains("oldSelf");
     }
 
-    /** What may never change lets changes beside it pass. */
-    boolean letPass(String change) {
-      boolean frozen = expression.equals("self == oldSelf");
-      String where = kind + " " + (frozen ? place.replaceFirst("[.][^.]*$", "") : place);
+    /**
+     * Whether the rule was evaluated for this change; a rule for an immutable field, for changes of
+     * its siblings.
+     */
+    boolean allows(String change) {
+      boolean immutable = expression.equals("self == oldSelf");
+      String where = kind + " " + (immutable ? place.replaceFirst("[.][^.]*$", "") : place);
       return change.equals(where) || change.startsWith(where + ".");
     }
 
-    /** The server puts the refused value, if it is a simple one, before the message. */
-    boolean caused(String complaint) {
-      return complaint.startsWith(kind + " " + place + ": ") && complaint.endsWith(message);
+    /** The server may put the refused value before the message. */
+    boolean caused(String violation) {
+      return violation.startsWith(kind + " " + place + ": ") && violation.endsWith(message);
     }
   }
 

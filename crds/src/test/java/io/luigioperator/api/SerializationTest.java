@@ -15,10 +15,10 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-class JsonTest {
+class SerializationTest {
   private static final KubernetesSerialization JSON = new KubernetesSerialization();
 
-  private static final String EVERYTHING =
+  private static final String ALL_FIELDS =
       """
       apiVersion: luigi-operator.io/v1beta1
       kind: PipelineRun
@@ -69,17 +69,17 @@ class JsonTest {
       """;
 
   @Test
-  void everyFieldSurvivesARoundTrip() {
-    var tree = JSON.unmarshal(EVERYTHING, JsonNode.class);
+  void everyFieldIsUnchangedAfterARoundTrip() {
+    var tree = JSON.unmarshal(ALL_FIELDS, JsonNode.class);
 
-    var run = JSON.unmarshal(EVERYTHING, PipelineRun.class);
+    var run = JSON.unmarshal(ALL_FIELDS, PipelineRun.class);
 
     assertThat(JSON.unmarshal(JSON.asJson(run), JsonNode.class)).isEqualTo(tree);
     assertThat(JSON.unmarshal(JSON.asYaml(run), PipelineRun.class)).isEqualTo(run);
   }
 
   @Test
-  void aMinimalPipelineReadsWithTheDefaultsAndWithoutNulls() {
+  void aMinimalPipelineHasDefaultsAndNoNulls() {
     var pipeline =
         JSON.unmarshal("---\nimage: i\ntask: {module: m, family: F}", PipelineSpec.class);
 
@@ -93,7 +93,7 @@ class JsonTest {
   }
 
   @Test
-  void aStatusIsWrittenWithoutNullsAndReadBackEqual() {
+  void aStatusHasNoNullsAndIsEqualAfterARoundTrip() {
     var status =
         PipelineRunStatus.builder()
             .observedGeneration(3L)
@@ -126,21 +126,21 @@ class JsonTest {
   }
 
   /**
-   * While definitions are upgraded before the operator, objects may have fields it does not know.
+   * The CRDs are upgraded before the operator, so objects may have fields that it does not know.
    */
   @Test
-  void fieldsOfALaterVersionAreLeftOut() {
+  void unknownFieldsAreIgnored() {
     var run =
         JSON.unmarshal(
-            EVERYTHING + "  later: {a: 1}\nstatus: {phase: Queued, later: 1}\n", PipelineRun.class);
+            ALL_FIELDS + "  later: {a: 1}\nstatus: {phase: Queued, later: 1}\n", PipelineRun.class);
 
-    assertThat(run.getSpec()).isEqualTo(JSON.unmarshal(EVERYTHING, PipelineRun.class).getSpec());
+    assertThat(run.getSpec()).isEqualTo(JSON.unmarshal(ALL_FIELDS, PipelineRun.class).getSpec());
     assertThat(run.getStatus()).isEqualTo(PipelineRunStatus.builder().phase(Phase.Queued).build());
   }
 
   @Test
-  void nothingThatWasReadCanBeChanged() {
-    var pipeline = JSON.unmarshal(EVERYTHING, PipelineRun.class).getSpec().pipeline();
+  void deserializedObjectsAreImmutable() {
+    var pipeline = JSON.unmarshal(ALL_FIELDS, PipelineRun.class).getSpec().pipeline();
 
     assertThatThrownBy(() -> pipeline.parameters().clear())
         .isInstanceOf(UnsupportedOperationException.class);
