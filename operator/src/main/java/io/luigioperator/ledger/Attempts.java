@@ -15,15 +15,17 @@ import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.AttemptTransitions;
+import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
-import io.luigioperator.run.Transitions;
-import io.luigioperator.run.Transitions.RunAndAttempt;
+import io.luigioperator.run.WaitingTransitions;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
@@ -78,9 +80,10 @@ final class Attempts {
     }
     Run run = head.get().run();
     Optional<RunAndAttempt> moved =
-        Transitions.claim(run, mutex.get().fence() + 1, token, clusterId, head.get().now());
+        AttemptTransitions.claim(run, mutex.get().fence() + 1, token, clusterId, head.get().now());
     if (moved.isEmpty()) {
-      Transitions.park(run, head.get().now()).ifPresent(parked -> RunTransactions.store(h, parked));
+      WaitingTransitions.park(run, head.get().now())
+          .ifPresent(parked -> RunTransactions.store(h, parked));
       return Outcome.repeatable(Optional.empty());
     }
     Run active = moved.get().run();
@@ -106,7 +109,7 @@ final class Attempts {
     runTransactions.updateRun(
         "setting aside",
         run,
-        l -> Transitions.hold(l.run(), Reasons.INTERNAL_ERROR, why.getMessage()));
+        l -> WaitingTransitions.hold(l.run(), Reasons.INTERNAL_ERROR, why.getMessage()));
   }
 
   Optional<Attempt> bind(AttemptRef ref, String jobUid, String podUid) {
@@ -126,7 +129,7 @@ final class Attempts {
       Locked l, AttemptRef ref, String jobUid, String podUid) {
     Optional<Attempt> attempt = Locks.attempt(l.h(), ref).map(LockedAttempt::attempt);
     Optional<RunAndAttempt> moved =
-        attempt.flatMap(a -> Transitions.bind(l.run(), a, jobUid, podUid, l.now()));
+        attempt.flatMap(a -> AttemptTransitions.bind(l.run(), a, jobUid, podUid, l.now()));
     if (moved.isEmpty()) {
       return Outcome.unchanged(
           attempt.filter(
@@ -139,19 +142,25 @@ final class Attempts {
   }
 
   void recordNode(AttemptRef ref, String podUid, String node) {
-    note("record node", ref, l -> Transitions.recordNode(l.attempt(), podUid, node));
+    note("record node", ref, l -> AttemptTransitions.recordNode(l.attempt(), podUid, node));
   }
 
   void markForStop(AttemptRef ref, String podUid, FailureCause cause, String message) {
-    note("mark for stop", ref, l -> Transitions.markForStop(l.attempt(), podUid, cause, message));
+    note(
+        "mark for stop",
+        ref,
+        l -> AttemptTransitions.markForStop(l.attempt(), podUid, cause, message));
   }
 
   void markPodMissing(AttemptRef ref, String podUid) {
-    note("mark missing pod", ref, l -> Transitions.markPodMissing(l.attempt(), podUid, l.now()));
+    note(
+        "mark missing pod",
+        ref,
+        l -> AttemptTransitions.markPodMissing(l.attempt(), podUid, l.now()));
   }
 
   void clearPodMissing(AttemptRef ref, String podUid) {
-    note("clear missing pod", ref, l -> Transitions.clearPodMissing(l.attempt(), podUid));
+    note("clear missing pod", ref, l -> AttemptTransitions.clearPodMissing(l.attempt(), podUid));
   }
 
   /** Changes what is known about an attempt and nothing that decides. */
@@ -176,7 +185,7 @@ final class Attempts {
         "finish",
         ref,
         (l, attempt) ->
-            Transitions.finish(
+            EndTransitions.finish(
                 l.run(),
                 attempt,
                 podUid,
@@ -191,7 +200,7 @@ final class Attempts {
     return end(
         "abandonment",
         ref,
-        (l, attempt) -> Transitions.abandon(l.run(), attempt, why, policy, l.now()));
+        (l, attempt) -> EndTransitions.abandon(l.run(), attempt, why, policy, l.now()));
   }
 
   @FunctionalInterface

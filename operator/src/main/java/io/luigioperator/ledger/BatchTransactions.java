@@ -10,7 +10,7 @@ import io.luigioperator.ledger.Locks.Mutex;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Run;
-import io.luigioperator.run.Transitions;
+import io.luigioperator.run.WaitingTransitions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -84,11 +84,11 @@ final class BatchTransactions {
   }
 
   List<Run> due(int limit) {
-    return updateAll("due", DUE, limit, Transitions::due);
+    return updateAll("due", DUE, limit, WaitingTransitions::due);
   }
 
   List<Run> expire(int limit) {
-    return updateAll("expire", EXPIRED, limit, Transitions::expire);
+    return updateAll("expire", EXPIRED, limit, WaitingTransitions::expire);
   }
 
   private List<Run> updateAll(

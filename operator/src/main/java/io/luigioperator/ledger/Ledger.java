@@ -26,11 +26,10 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The transactions of the protocol. Each is one commit, applies one of {@link
- * io.luigioperator.run.Transitions} to rows under lock, takes its time from the database, and may
- * be repeated: a repetition finds its guard gone and reports so. All throw {@link
- * LedgerUnavailable} when MySQL does not answer; an empty Optional always means "the guard does not
- * hold, nothing was written".
+ * The transactions of the protocol. Each is one commit, applies one transition of package {@code
+ * run} to rows under lock, takes its time from the database, and may be repeated: a repetition
+ * finds its guard gone and reports so. All throw {@link LedgerUnavailable} when MySQL does not
+ * answer; an empty Optional always means "the guard does not hold, nothing was written".
  */
 public interface Ledger {
 

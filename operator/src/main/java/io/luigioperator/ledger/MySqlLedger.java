@@ -8,6 +8,7 @@ import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
+import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
@@ -20,7 +21,7 @@ import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
-import io.luigioperator.run.Transitions;
+import io.luigioperator.run.WaitingTransitions;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.Instant;
@@ -139,7 +140,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
     if (meanwhile.isPresent()) {
       return Outcome.unchanged(compared(meanwhile.get(), run));
     }
-    Run accepted = Transitions.accept(run, ageing, Queries.now(h));
+    Run accepted = WaitingTransitions.accept(run, ageing, Queries.now(h));
     Rows.insert(h, accepted);
     record(h, run.key(), object);
     RunTransactions.settleKey(h, accepted);
@@ -202,7 +203,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
             return Outcome.unchanged(Optional.empty());
           }
           // also of a run that it does not change: the generation is applied all the same
-          Run next = Transitions.amend(l.run(), rounded, ageing, l.now()).orElse(l.run());
+          Run next = AmendTransition.amend(l.run(), rounded, ageing, l.now()).orElse(l.run());
           RunTransactions.store(l.h(), next);
           return Outcome.changed(Optional.of(next), h -> hasApplied(h, run, clusterId, generation));
         });
@@ -270,18 +271,19 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   @Override
   public Optional<Run> cancel(RunKey run, String reason, String message) {
     return runTransactions.updateRun(
-        "cancel", run, l -> Transitions.cancel(l.run(), reason, message, l.now()));
+        "cancel", run, l -> WaitingTransitions.cancel(l.run(), reason, message, l.now()));
   }
 
   @Override
   public Optional<Run> hold(RunKey run, String reason, String message) {
-    return runTransactions.updateRun("hold", run, l -> Transitions.hold(l.run(), reason, message));
+    return runTransactions.updateRun(
+        "hold", run, l -> WaitingTransitions.hold(l.run(), reason, message));
   }
 
   @Override
   public Optional<Run> release(RunKey run, String reason) {
     return runTransactions.updateRun(
-        "release", run, l -> Transitions.release(l.run(), reason, ageing, l.now()));
+        "release", run, l -> WaitingTransitions.release(l.run(), reason, ageing, l.now()));
   }
 
   @Override

@@ -16,6 +16,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Effect;
 import io.luigioperator.run.EndCause.Treatment;
+import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
@@ -24,7 +25,6 @@ import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
-import io.luigioperator.run.Transitions;
 import java.util.Optional;
 
 /** Does one effect to the world, and says what the next look must know about it. */
@@ -89,7 +89,8 @@ final class EffectRunner {
       }
       case Effect.Finish e -> {
         // the ledger attributes it again, under lock; here for whoever only watches the call
-        Ending ending = s.mine().map(a -> Transitions.attributed(a, e.ending())).orElse(e.ending());
+        Ending ending =
+            s.mine().map(a -> EndTransitions.attributed(a, e.ending())).orElse(e.ending());
         ledger.finish(e.attempt(), e.podUid(), ending, policy(s), presence(ending, s));
         return ADMISSION_NEEDED;
       }

@@ -21,7 +21,7 @@ public sealed interface EndCause permits Verdict, FailureCause {
     /** One more attempt for the whole run, then the end. */
     RETRY_ONCE,
     /**
-     * Another attempt that the policy does not count, at most {@link Transitions#MAX_UNCOUNTED}.
+     * Another attempt that the policy does not count, at most {@link EndTransitions#MAX_UNCOUNTED}.
      */
     RETRY_UNCOUNTED,
     /**

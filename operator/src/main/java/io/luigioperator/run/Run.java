@@ -53,7 +53,7 @@ public record Run(
    * @param claims attempts begun; the number of the newest one
    * @param counted attempts the retry policy has counted, at most maxAttempts
    * @param infra infrastructure faults forgiven so far, at most maxInfra
-   * @param uncounted verdicts forgiven so far, at most {@link Transitions#MAX_UNCOUNTED}
+   * @param uncounted verdicts forgiven so far, at most {@link EndTransitions#MAX_UNCOUNTED}
    */
   public record Budget(
       int claims, int counted, int infra, int uncounted, int maxAttempts, int maxInfra) {
@@ -158,6 +158,16 @@ public record Run(
 
   boolean isLate(Instant now) {
     return lateFrom().filter(t -> !now.isBefore(t)).isPresent();
+  }
+
+  /** Its last state. */
+  Run ended(RunState state, String reason, String message, Instant now) {
+    return with(state, reason, message).with(times.finished(now));
+  }
+
+  /** Canceled, for the reason it has been flagged with. */
+  Run canceled(Instant now) {
+    return ended(RunState.CANCELED, standing.reason(), standing.message(), now);
   }
 
   Run with(RunState state, String reason, String message) {

@@ -11,13 +11,13 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.AttemptState;
 import io.luigioperator.run.EndCause;
+import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunState;
-import io.luigioperator.run.Transitions;
 import io.luigioperator.run.Verdict;
 import java.time.Duration;
 import java.time.Instant;
@@ -166,12 +166,12 @@ interface FinishContract extends LedgerFixture {
   @Test
   default void uncountedVerdictsAreBounded() {
     Run run = accepted(RunBuilder.named("r").maxAttempts(1));
-    for (int i = 0; i < Transitions.MAX_UNCOUNTED; i++) {
+    for (int i = 0; i < EndTransitions.MAX_UNCOUNTED; i++) {
       assertThat(tried(run, Verdict.DRAINED).state()).isEqualTo(RunState.READY);
     }
     Run failed = tried(run, Verdict.DRAINED);
     assertThat(failed.state()).isEqualTo(RunState.FAILED);
-    assertThat(failed.budget().uncounted()).isEqualTo(Transitions.MAX_UNCOUNTED);
+    assertThat(failed.budget().uncounted()).isEqualTo(EndTransitions.MAX_UNCOUNTED);
   }
 
   @Test

@@ -14,6 +14,8 @@ import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptTransitions;
+import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
@@ -21,11 +23,11 @@ import io.luigioperator.run.Pods;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
-import io.luigioperator.run.Transitions;
-import io.luigioperator.run.Transitions.RunAndAttempt;
 import io.luigioperator.run.Verdict;
+import io.luigioperator.run.WaitingTransitions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -48,7 +50,7 @@ class RunMetricsTest {
   private Run accept(String name, String client) {
     RunKey key = new RunKey("data", name);
     Run run =
-        Transitions.accept(
+        WaitingTransitions.accept(
             new NewRun(
                 key,
                 client,
@@ -72,7 +74,7 @@ class RunMetricsTest {
 
   private RunAndAttempt claim(Run run) {
     RunAndAttempt claimed =
-        Transitions.claim(run, 1, "token-" + tokens++, "here", T0).orElseThrow();
+        AttemptTransitions.claim(run, 1, "token-" + tokens++, "here", T0).orElseThrow();
     meters.done(
         "claim",
         new Object[] {run.admitKey()},
@@ -87,9 +89,9 @@ class RunMetricsTest {
 
   private Run finish(RunAndAttempt m, Ending ending) {
     Attempt bound =
-        Transitions.bind(m.run(), m.attempt(), "job", "uid", T0).orElseThrow().attempt();
+        AttemptTransitions.bind(m.run(), m.attempt(), "job", "uid", T0).orElseThrow().attempt();
     Run after =
-        Transitions.finish(m.run(), bound, "uid", ending, POLICY, 0, Presence.PRESENT, T0)
+        EndTransitions.finish(m.run(), bound, "uid", ending, POLICY, 0, Presence.PRESENT, T0)
             .orElseThrow()
             .run();
     meters.done(
@@ -141,7 +143,9 @@ class RunMetricsTest {
     Abandonment why =
         new Abandonment("LaunchRefused", "quota", Abandonment.BudgetCharge.INFRASTRUCTURE);
     Run after =
-        Transitions.abandon(claimed.run(), claimed.attempt(), why, POLICY, T0).orElseThrow().run();
+        EndTransitions.abandon(claimed.run(), claimed.attempt(), why, POLICY, T0)
+            .orElseThrow()
+            .run();
     meters.done("abandon", new Object[] {claimed.attempt().ref(), why, POLICY}, Optional.of(after));
 
     assertMetric(
@@ -178,7 +182,7 @@ class RunMetricsTest {
   @Test
   void runsThatEndWhileTheyWaitAreCountedToo() {
     Run run = accept("a", "acme");
-    Run canceled = Transitions.cancel(run, "Canceled", "", T0).orElseThrow();
+    Run canceled = WaitingTransitions.cancel(run, "Canceled", "", T0).orElseThrow();
     meters.done("cancel", new Object[] {run.key(), "Canceled", ""}, Optional.of(canceled));
     meters.done("expire", new Object[] {10}, List.of(canceled));
     meters.done("due", new Object[] {10}, List.of(run));

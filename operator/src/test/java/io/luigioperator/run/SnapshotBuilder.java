@@ -33,7 +33,7 @@ final class SnapshotBuilder {
 
   private RunObject object = object(spec(DesiredState.Running), "uid-1", 1);
   private boolean objectThere = true;
-  private Run run = Transitions.accept(newRun(object), Ageing.DEFAULT, T0);
+  private Run run = WaitingTransitions.accept(newRun(object), Ageing.DEFAULT, T0);
   private Optional<Attempt> attempt = Optional.empty();
   private Optional<ObjectRecord> recorded = Optional.of(new ObjectRecord("main", "uid-1", 1));
   private Optional<RunKey> holder = Optional.empty();
@@ -50,7 +50,7 @@ final class SnapshotBuilder {
 
   static SnapshotBuilder claimed() {
     SnapshotBuilder c = new SnapshotBuilder();
-    Transitions.RunAndAttempt m = Transitions.claim(c.run, 7, "token-1", "main", T0).orElseThrow();
+    RunAndAttempt m = AttemptTransitions.claim(c.run, 7, "token-1", "main", T0).orElseThrow();
     c.run = m.run();
     c.attempt = Optional.of(m.attempt());
     return c;
@@ -59,25 +59,25 @@ final class SnapshotBuilder {
   /** Bound to pod-1 of job-1. */
   static SnapshotBuilder bound() {
     SnapshotBuilder c = claimed().job("job-1", "token-1");
-    Transitions.RunAndAttempt m =
-        Transitions.bind(c.run, c.attempt.orElseThrow(), "job-1", "pod-1", T0).orElseThrow();
+    RunAndAttempt m =
+        AttemptTransitions.bind(c.run, c.attempt.orElseThrow(), "job-1", "pod-1", T0).orElseThrow();
     c.run = m.run();
     c.attempt = Optional.of(m.attempt());
     return c;
   }
 
   SnapshotBuilder onNode(String name) {
-    attempt = attempt.flatMap(a -> Transitions.recordNode(a, "pod-1", name));
+    attempt = attempt.flatMap(a -> AttemptTransitions.recordNode(a, "pod-1", name));
     return this;
   }
 
   SnapshotBuilder stopping(FailureCause cause) {
-    attempt = attempt.flatMap(a -> Transitions.markForStop(a, "pod-1", cause, "stopped"));
+    attempt = attempt.flatMap(a -> AttemptTransitions.markForStop(a, "pod-1", cause, "stopped"));
     return this;
   }
 
   SnapshotBuilder missingSince(Instant t) {
-    attempt = attempt.flatMap(a -> Transitions.markPodMissing(a, "pod-1", t));
+    attempt = attempt.flatMap(a -> AttemptTransitions.markPodMissing(a, "pod-1", t));
     return this;
   }
 
@@ -87,13 +87,13 @@ final class SnapshotBuilder {
   }
 
   SnapshotBuilder canceled() {
-    run = Transitions.cancel(run, Reasons.CANCELED, "canceled", T0).orElseThrow();
+    run = WaitingTransitions.cancel(run, Reasons.CANCELED, "canceled", T0).orElseThrow();
     return this;
   }
 
   SnapshotBuilder finished(EndCause cause) {
-    Transitions.RunAndAttempt m =
-        Transitions.finish(
+    RunAndAttempt m =
+        EndTransitions.finish(
                 run,
                 attempt.orElseThrow(),
                 "pod-1",
@@ -117,7 +117,7 @@ final class SnapshotBuilder {
   SnapshotBuilder accepted(RunObject o, ScheduleObject schedule) {
     object = o;
     Resolution r = Resolver.resolve(o, Optional.of(schedule));
-    run = Transitions.accept(((Resolution.Resolved) r).run(), Ageing.DEFAULT, T0);
+    run = WaitingTransitions.accept(((Resolution.Resolved) r).run(), Ageing.DEFAULT, T0);
     return this;
   }
 

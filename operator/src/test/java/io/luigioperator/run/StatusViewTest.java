@@ -128,7 +128,7 @@ class StatusViewTest {
             "did not start in time",
             moved(
                 ready().startDeadline(30),
-                r -> Transitions.expire(r, T0.plusSeconds(30)).orElseThrow()),
+                r -> WaitingTransitions.expire(r, T0.plusSeconds(30)).orElseThrow()),
             "Failed StartDeadlineExceeded",
             FAILED,
             "RunDeadlineExceeded"),
@@ -186,7 +186,7 @@ class StatusViewTest {
   }
 
   private static Run held(Run run, String reason) {
-    return Transitions.hold(run, reason, "words").orElseThrow();
+    return WaitingTransitions.hold(run, reason, "words").orElseThrow();
   }
 
   @ParameterizedTest(name = "{0}: {2}")

@@ -8,10 +8,13 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
+import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.AttemptTransitions;
+import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
@@ -19,10 +22,10 @@ import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
-import io.luigioperator.run.Transitions;
-import io.luigioperator.run.Transitions.RunAndAttempt;
+import io.luigioperator.run.WaitingTransitions;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -155,7 +158,7 @@ public final class SimLedger implements Ledger {
           ? new Acceptance.Same(known)
           : new Acceptance.NameTaken(known);
     }
-    Run run = Transitions.accept(n, ageing, now());
+    Run run = WaitingTransitions.accept(n, ageing, now());
     runs.put(n.key(), run);
     changes++;
     objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.clusterId(), object);
@@ -180,7 +183,7 @@ public final class SimLedger implements Ledger {
     }
     objects.get(key).put(clusterId, new ObjectRecord(clusterId, known.uid(), generation));
     Run run = runs.get(key);
-    return Optional.of(store(Transitions.amend(run, a, ageing, now()).orElse(run)));
+    return Optional.of(store(AmendTransition.amend(run, a, ageing, now()).orElse(run)));
   }
 
   @Override
@@ -193,7 +196,7 @@ public final class SimLedger implements Ledger {
       return Optional.empty();
     }
     Optional<RunAndAttempt> moved =
-        Transitions.claim(runs.get(expected), mutex.fence + 1, token, clusterId, now());
+        AttemptTransitions.claim(runs.get(expected), mutex.fence + 1, token, clusterId, now());
     moved.ifPresent(
         m -> {
           mutex.holder = Optional.of(expected);
@@ -203,7 +206,7 @@ public final class SimLedger implements Ledger {
           requireOneLiveAttempt(key);
         });
     if (moved.isEmpty()) {
-      Transitions.park(runs.get(expected), now()).ifPresent(this::store);
+      WaitingTransitions.park(runs.get(expected), now()).ifPresent(this::store);
     }
     return moved.map(m -> new Claimed(m.run(), m.attempt()));
   }
@@ -230,33 +233,37 @@ public final class SimLedger implements Ledger {
       replace(rebound);
       return Optional.of(rebound);
     }
-    return Transitions.bind(run, attempt, jobUid, podUid, now())
+    return AttemptTransitions.bind(run, attempt, jobUid, podUid, now())
         .map(this::store)
         .map(RunAndAttempt::attempt);
   }
 
   @Override
   public void recordNode(AttemptRef ref, String podUid, String node) {
-    attempt(ref).flatMap(a -> Transitions.recordNode(a, podUid, node)).ifPresent(this::replace);
+    attempt(ref)
+        .flatMap(a -> AttemptTransitions.recordNode(a, podUid, node))
+        .ifPresent(this::replace);
   }
 
   @Override
   public void markForStop(AttemptRef ref, String podUid, FailureCause cause, String message) {
     attempt(ref)
-        .flatMap(a -> Transitions.markForStop(a, podUid, cause, message))
+        .flatMap(a -> AttemptTransitions.markForStop(a, podUid, cause, message))
         .ifPresent(this::replace);
   }
 
   @Override
   public void markPodMissing(AttemptRef ref, String podUid) {
     attempt(ref)
-        .flatMap(a -> Transitions.markPodMissing(a, podUid, now()))
+        .flatMap(a -> AttemptTransitions.markPodMissing(a, podUid, now()))
         .ifPresent(this::replace);
   }
 
   @Override
   public void clearPodMissing(AttemptRef ref, String podUid) {
-    attempt(ref).flatMap(a -> Transitions.clearPodMissing(a, podUid)).ifPresent(this::replace);
+    attempt(ref)
+        .flatMap(a -> AttemptTransitions.clearPodMissing(a, podUid))
+        .ifPresent(this::replace);
   }
 
   @Override
@@ -271,7 +278,7 @@ public final class SimLedger implements Ledger {
     return attempt(ref)
         .flatMap(
             a ->
-                Transitions.finish(
+                EndTransitions.finish(
                     runs.get(ref.run()), a, podUid, ending, policy, sameBefore, presence, now()))
         .map(this::settle);
   }
@@ -279,7 +286,7 @@ public final class SimLedger implements Ledger {
   @Override
   public Optional<Run> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
     return attempt(ref)
-        .flatMap(a -> Transitions.abandon(runs.get(ref.run()), a, why, policy, now()))
+        .flatMap(a -> EndTransitions.abandon(runs.get(ref.run()), a, why, policy, now()))
         .map(this::settle);
   }
 
@@ -294,27 +301,27 @@ public final class SimLedger implements Ledger {
 
   @Override
   public Optional<Run> cancel(RunKey key, String reason, String message) {
-    return move(key, r -> Transitions.cancel(r, reason, message, now()));
+    return move(key, r -> WaitingTransitions.cancel(r, reason, message, now()));
   }
 
   @Override
   public Optional<Run> hold(RunKey key, String reason, String message) {
-    return move(key, r -> Transitions.hold(r, reason, message));
+    return move(key, r -> WaitingTransitions.hold(r, reason, message));
   }
 
   @Override
   public Optional<Run> release(RunKey key, String reason) {
-    return move(key, r -> Transitions.release(r, reason, ageing, now()));
+    return move(key, r -> WaitingTransitions.release(r, reason, ageing, now()));
   }
 
   @Override
   public List<Run> due(int limit) {
-    return moveAll(limit, r -> Transitions.due(r, now()));
+    return moveAll(limit, r -> WaitingTransitions.due(r, now()));
   }
 
   @Override
   public List<Run> expire(int limit) {
-    return moveAll(limit, r -> Transitions.expire(r, now()));
+    return moveAll(limit, r -> WaitingTransitions.expire(r, now()));
   }
 
   @Override

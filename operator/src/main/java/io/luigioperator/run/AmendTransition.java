@@ -1,0 +1,75 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import static io.luigioperator.run.Instants.later;
+
+import io.luigioperator.api.DesiredState;
+import java.time.Instant;
+import java.util.Optional;
+
+/** Applies the mutable fields of a new generation of the PipelineRun to its run. */
+public final class AmendTransition {
+
+  private AmendTransition() {}
+
+  /** Empty when nothing changes. */
+  public static Optional<Run> amend(Run run, Amendment a, Ageing ageing, Instant now) {
+    if (run.state().isTerminal()) {
+      return Optional.empty();
+    }
+    boolean started = run.times().startedAt().isPresent();
+    Run next =
+        run.withDesired(a.desired(), started ? run.priority() : a.priority())
+            .with(run.budget().withMaxAttempts(a.maxAttempts()));
+    if (!started) {
+      next = next.with(times(run, next, a, ageing));
+    }
+    if (a.desired() == DesiredState.Canceled) {
+      Run unflagged = next;
+      next =
+          WaitingTransitions.cancel(next, Reasons.CANCELED, "canceled by desiredState", now)
+              .orElse(unflagged); // it is being canceled already
+    } else if (run.state() != RunState.ACTIVE) {
+      next = waiting(run, next, ageing, now);
+    }
+    return next.equals(run) ? Optional.empty() : Optional.of(next);
+  }
+
+  private static Run.Times times(Run before, Run next, Amendment a, Ageing ageing) {
+    // notBeforeTime is the user's; it must not shorten a backoff of the operator
+    boolean backingOff = before.standing().reason().equals(Reasons.BACKING_OFF);
+    boolean moved = !backingOff && !a.notBefore().equals(before.times().notBefore());
+    Instant earliest = later(a.notBefore(), before.times().acceptedAt());
+    Instant since = moved ? earliest : ageing.since(before.priority(), before.times().admitAt());
+    return next.times()
+        .withAdmitAt(ageing.admitAt(next.priority(), since))
+        .withNotBefore(moved ? a.notBefore() : before.times().notBefore())
+        .withStartDeadline(Instants.plusSeconds(earliest, a.startDeadlineSeconds()));
+  }
+
+  private static Run waiting(Run before, Run next, Ageing ageing, Instant now) {
+    if (next.budget().counted() >= next.budget().maxAttempts()) {
+      return next.ended(
+          RunState.FAILED,
+          Reasons.ATTEMPTS_EXHAUSTED,
+          "maxAttempts was lowered to the " + next.budget().counted() + " attempts already made",
+          now);
+    }
+    boolean held = before.state() == RunState.HELD;
+    // a user who sets Held and then Running confirms that the error has been looked into
+    boolean confirmed =
+        held
+            && before.standing().reason().equals(Reasons.INTERNAL_ERROR)
+            && before.desired() == DesiredState.Held
+            && next.desired() == DesiredState.Running;
+    if (held && !confirmed && !before.standing().reason().equals(Reasons.HELD)) {
+      return next; // held for a fact that a new desired state does not change
+    }
+    return held && next.desired() == DesiredState.Running
+        ? WaitingTransitions.released(next, ageing, now)
+        : WaitingTransitions.waiting(next, now);
+  }
+}

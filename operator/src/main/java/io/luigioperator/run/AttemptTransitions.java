@@ -1,0 +1,94 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * How an attempt begins, and what is noted about it while it is live. An empty result means that
+ * the guard does not hold (any more) and nothing is written.
+ */
+public final class AttemptTransitions {
+
+  private AttemptTransitions() {}
+
+  /**
+   * Claims the head of a key, unless its start deadline has passed or its attempts are used up.
+   *
+   * @param fence the key's previous fence plus one
+   */
+  public static Optional<RunAndAttempt> claim(
+      Run run, long fence, String token, String clusterId, Instant now) {
+    if (!run.isClaimable()
+        || run.isLate(now)
+        || run.budget().counted() >= run.budget().maxAttempts()) {
+      return Optional.empty();
+    }
+    Run claimed = run.with(RunState.ACTIVE, "", "").with(run.budget().claimed());
+    int number = claimed.budget().claims();
+    Attempt.Claim claim =
+        new Attempt.Claim(
+            new AttemptRef(run.key(), number, fence),
+            run.admitKey(),
+            clusterId,
+            token,
+            Attempt.jobName(run.key(), number),
+            now);
+    return Optional.of(new RunAndAttempt(claimed, Attempt.claimed(claim)));
+  }
+
+  /** Binds the attempt to the only pod that may start: by UID, once, and never after a cancel. */
+  public static Optional<RunAndAttempt> bind(
+      Run run, Attempt attempt, String jobUid, String podUid, Instant now) {
+    if (run.state() != RunState.ACTIVE
+        || run.cancel()
+        || attempt.state() != AttemptState.CLAIMED
+        || attempt.number() != run.budget().claims()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new RunAndAttempt(
+            run.with(run.times().started(now)),
+            attempt.with(Attempt.Binding.of(jobUid, podUid, now))));
+  }
+
+  /** Records the node of the bound pod, without which its absence could not be judged. */
+  public static Optional<Attempt> recordNode(Attempt attempt, String podUid, String node) {
+    return liveBinding(attempt, podUid)
+        .filter(b -> b.node().filter(node::equals).isEmpty())
+        .map(b -> attempt.with(b.withNode(node)));
+  }
+
+  /** Records why the operator is about to stop the pod; the first reason stays. */
+  public static Optional<Attempt> markForStop(
+      Attempt attempt, String podUid, FailureCause cause, String message) {
+    return liveBinding(attempt, podUid)
+        .filter(b -> b.stopReason().isEmpty())
+        .map(b -> b.withStopReason(new Attempt.StopReason(cause, Message.bounded(message))))
+        .map(attempt::with);
+  }
+
+  /**
+   * Records since when the pod is missing. The time is in the ledger, so that a restart of the
+   * operator does not begin the wait anew.
+   */
+  public static Optional<Attempt> markPodMissing(Attempt attempt, String podUid, Instant now) {
+    return liveBinding(attempt, podUid)
+        .filter(b -> b.missingSince().isEmpty())
+        .map(b -> attempt.with(b.withMissingSince(Optional.of(now))));
+  }
+
+  /** The pod was observed again. */
+  public static Optional<Attempt> clearPodMissing(Attempt attempt, String podUid) {
+    return liveBinding(attempt, podUid)
+        .filter(b -> b.missingSince().isPresent())
+        .map(b -> attempt.with(b.withMissingSince(Optional.empty())));
+  }
+
+  private static Optional<Attempt.Binding> liveBinding(Attempt attempt, String podUid) {
+    return attempt.binding().filter(b -> attempt.isLive() && b.podUid().equals(podUid));
+  }
+}

@@ -1,0 +1,176 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.run.EndCause.Treatment;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * How an attempt ends, and the retry rule: what its run does next. An empty result means that the
+ * guard does not hold (any more) and nothing is written.
+ */
+public final class EndTransitions {
+
+  /** How many verdicts that do not count (Drained, a Range with more to do) a run may collect. */
+  public static final int MAX_UNCOUNTED = 20;
+
+  private EndTransitions() {}
+
+  /**
+   * Ends a bound attempt on evidence about its pod.
+   *
+   * @param sameBefore how many earlier attempts of this run ended with the same reason
+   * @param presence whether the PipelineRun still exists
+   */
+  public static Optional<RunAndAttempt> finish(
+      Run run,
+      Attempt attempt,
+      String podUid,
+      Ending observed,
+      RetryPolicy policy,
+      int sameBefore,
+      Presence presence,
+      Instant now) {
+    if (run.state() != RunState.ACTIVE
+        || attempt.state() != AttemptState.BOUND
+        || !attempt.isBoundTo(podUid)
+        || attempt.number() != run.budget().claims()) {
+      return Optional.empty();
+    }
+    Ending ending = attributed(attempt, observed);
+    Attempt ended =
+        attempt.ended(
+            new Attempt.End(
+                now,
+                ending.cause().reason(),
+                Message.bounded(ending.message()),
+                ending.exitCode(),
+                ending.report()));
+    return Optional.of(
+        new RunAndAttempt(next(run, ending, policy, sameBefore, presence, now), ended));
+  }
+
+  /** A pod that the operator stopped ended for the recorded stop reason, unless it succeeded. */
+  public static Ending attributed(Attempt attempt, Ending observed) {
+    return observed.cause().treatment() == Treatment.DONE
+        ? observed
+        : attempt
+            .stopReason()
+            .map(s -> new Ending(s.cause(), observed.exitCode(), s.message(), observed.report()))
+            .orElse(observed);
+  }
+
+  /** Gives up a claim that was never bound; its run waits for the backoff, and is never READY. */
+  public static Optional<RunAndAttempt> abandon(
+      Run run, Attempt attempt, Abandonment why, RetryPolicy policy, Instant now) {
+    if (run.state() != RunState.ACTIVE
+        || attempt.state() != AttemptState.CLAIMED
+        || attempt.number() != run.budget().claims()) {
+      return Optional.empty();
+    }
+    String message = Message.bounded(why.message());
+    Attempt ended =
+        attempt.ended(new Attempt.End(now, why.reason(), message, OptionalInt.empty(), ""));
+    Run.Budget b = run.budget();
+    if (run.cancel()) {
+      return Optional.of(new RunAndAttempt(run.with(b.givenBack()).canceled(now), ended));
+    }
+    Run next =
+        switch (why.charge()) {
+          case NONE ->
+              retry(
+                  run.with(b.givenBack()),
+                  why.reason(),
+                  message,
+                  policy.delayAfter(1),
+                  Presence.PRESENT,
+                  now);
+          case INFRASTRUCTURE ->
+              infrastructureRetry(run, why.reason(), message, policy, Presence.PRESENT, now);
+        };
+    return Optional.of(new RunAndAttempt(next, ended));
+  }
+
+  // ---- the retry rule
+
+  private static Run next(
+      Run run, Ending ending, RetryPolicy policy, int sameBefore, Presence presence, Instant now) {
+    String reason = ending.cause().reason();
+    String message = Message.bounded(ending.message());
+    Treatment treatment = ending.cause().treatment();
+    // A success wins over a cancel that came too late: the work is done.
+    if (treatment == Treatment.DONE) {
+      return run.ended(RunState.SUCCEEDED, Reasons.COMPLETED, message, now);
+    }
+    if (run.cancel()) {
+      return run.canceled(now);
+    }
+    return switch (treatment) {
+      case DONE -> throw new IllegalStateException("handled above");
+      case STOP -> run.ended(RunState.FAILED, reason, message, now);
+      case RETRY_ONCE ->
+          sameBefore > 0
+              ? run.ended(RunState.FAILED, reason, message, now)
+              : countedRetry(run, reason, message, policy, presence, now);
+      case RETRY -> countedRetry(run, reason, message, policy, presence, now);
+      case RETRY_UNCOUNTED ->
+          uncountedRetry(
+              run, reason, message, policy.delayAfter(run.budget().uncounted() + 1), presence, now);
+      case CONTINUE -> uncountedRetry(run, reason, message, policy.delayAfter(1), presence, now);
+      case INFRASTRUCTURE -> infrastructureRetry(run, reason, message, policy, presence, now);
+    };
+  }
+
+  private static Run countedRetry(
+      Run run, String reason, String message, RetryPolicy policy, Presence presence, Instant now) {
+    Run.Budget b = run.budget();
+    return b.counted() >= b.maxAttempts()
+        ? run.ended(RunState.FAILED, reason, message, now)
+        : retry(run, reason, message, policy.delayAfter(b.counted()), presence, now);
+  }
+
+  private static Run uncountedRetry(
+      Run run, String reason, String message, Duration delay, Presence presence, Instant now) {
+    Run.Budget b = run.budget();
+    return b.uncounted() >= MAX_UNCOUNTED
+        ? run.ended(RunState.FAILED, reason, message, now)
+        : retry(run.with(b.givenBack().plusUncounted()), reason, message, delay, presence, now);
+  }
+
+  private static Run infrastructureRetry(
+      Run run, String reason, String message, RetryPolicy policy, Presence presence, Instant now) {
+    Run.Budget b = run.budget();
+    return b.infra() >= b.maxInfra()
+        ? run.ended(RunState.FAILED, reason, message, now)
+        : retry(
+            run.with(b.givenBack().plusInfra()),
+            reason,
+            message,
+            policy.delayAfter(b.infra() + 1),
+            presence,
+            now);
+  }
+
+  private static Run retry(
+      Run run, String reason, String message, Duration delay, Presence presence, Instant now) {
+    Run delayed = run.with(run.times().withNotBefore(Optional.of(now.plus(delay))));
+    if (presence == Presence.MISSING) {
+      // A retry must not undo a deletion that happened while the operator was down.
+      return delayed.with(
+          RunState.HELD,
+          Reasons.DELETION_UNCONFIRMED,
+          "the PipelineRun is gone and nobody has confirmed that a user deleted it");
+    }
+    if (run.desired() == DesiredState.Held) {
+      return delayed.with(RunState.HELD, Reasons.HELD, "held by desiredState");
+    }
+    return delayed.with(
+        RunState.DELAYED, Reasons.BACKING_OFF, Message.bounded("after " + reason + ": " + message));
+  }
+}

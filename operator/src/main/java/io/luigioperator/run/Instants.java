@@ -1,0 +1,25 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import java.time.Instant;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** Arithmetic on times that may be absent. */
+final class Instants {
+
+  private Instants() {}
+
+  /** The later of the two; {@code b} when {@code a} is empty. */
+  static Instant later(Optional<Instant> a, Instant b) {
+    return a.filter(t -> t.isAfter(b)).orElse(b);
+  }
+
+  /** Empty when {@code seconds} is. */
+  static Optional<Instant> plusSeconds(Instant t, OptionalLong seconds) {
+    return seconds.isPresent() ? Optional.of(t.plusSeconds(seconds.getAsLong())) : Optional.empty();
+  }
+}

@@ -1,0 +1,144 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import static io.luigioperator.run.Instants.later;
+
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * Changes of a run without a live attempt: it is accepted, becomes due, is canceled, held, released
+ * or expired. An empty result means that the guard does not hold (any more) and nothing is written.
+ *
+ * <p>No transition leads out of a terminal state, and none clears {@code cancel}.
+ */
+public final class WaitingTransitions {
+
+  private WaitingTransitions() {}
+
+  /** The first row of a run: READY, DELAYED, HELD, or CANCELED at once, as the request asks. */
+  public static Run accept(NewRun n, Ageing ageing, Instant now) {
+    Instant since = later(n.notBefore(), now);
+    Run.Origin origin =
+        new Run.Origin(
+            n.key(),
+            n.client(),
+            n.businessDate(),
+            n.schedule(),
+            n.admitKey(),
+            n.request(),
+            n.requestSha(),
+            n.hashVersion());
+    Run.Times times =
+        new Run.Times(
+            now,
+            ageing.admitAt(n.priority(), since),
+            n.notBefore(),
+            Instants.plusSeconds(since, n.startDeadlineSeconds()),
+            Optional.empty(),
+            Optional.empty());
+    Run run =
+        new Run(
+            origin,
+            new Run.Standing(RunState.READY, "", "", false),
+            n.desired(),
+            n.priority(),
+            new Run.Budget(0, 0, 0, 0, n.maxAttempts(), n.maxInfra()),
+            times);
+    return waiting(run, now);
+  }
+
+  /** Ends the wait of a DELAYED run whose time has come. A retry keeps its place in the order. */
+  public static Optional<Run> due(Run run, Instant now) {
+    if (run.state() != RunState.DELAYED
+        || run.times().notBefore().filter(now::isBefore).isPresent()) {
+      return Optional.empty();
+    }
+    return Optional.of(waiting(run, now));
+  }
+
+  /**
+   * Cancels a waiting run at once. A run with a live attempt only gets the flag; its attempt ends
+   * on evidence.
+   */
+  public static Optional<Run> cancel(Run run, String reason, String message, Instant now) {
+    if (run.state().isTerminal() || run.cancel()) {
+      return Optional.empty();
+    }
+    Run flagged = run.with(new Run.Standing(run.state(), reason, Message.bounded(message), true));
+    return Optional.of(run.state() == RunState.ACTIVE ? flagged : flagged.canceled(now));
+  }
+
+  /** Holds a waiting run. Of a run that is held already, only MassDeletion replaces the reason. */
+  public static Optional<Run> hold(Run run, String reason, String message) {
+    return switch (run.state()) {
+      case READY, DELAYED -> Optional.of(run.with(RunState.HELD, reason, Message.bounded(message)));
+      case HELD ->
+          reason.equals(Reasons.MASS_DELETION) && !run.standing().reason().equals(reason)
+              ? Optional.of(run.with(RunState.HELD, reason, Message.bounded(message)))
+              : Optional.empty();
+      case ACTIVE, SUCCEEDED, FAILED, CANCELED -> Optional.empty();
+    };
+  }
+
+  /**
+   * Expires or holds a READY run that cannot be claimed. At the head of its key it would block all
+   * the runs behind it.
+   */
+  public static Optional<Run> park(Run head, Instant now) {
+    return expire(head, now)
+        .or(
+            () ->
+                hold(
+                    head,
+                    Reasons.INTERNAL_ERROR,
+                    "it was READY, but all of its %d attempts are counted"
+                        .formatted(head.budget().maxAttempts())));
+  }
+
+  /** Releases a run that is held for {@code reason}; its place in the order counts from now. */
+  public static Optional<Run> release(Run run, String reason, Ageing ageing, Instant now) {
+    if (run.state() != RunState.HELD || !run.standing().reason().equals(reason)) {
+      return Optional.empty();
+    }
+    return Optional.of(released(run, ageing, now));
+  }
+
+  /** Fails a run whose first attempt was not bound before its start deadline. */
+  public static Optional<Run> expire(Run run, Instant now) {
+    if (!run.isLate(now)) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        run.ended(
+            RunState.FAILED,
+            Reasons.START_DEADLINE_EXCEEDED,
+            "not started by " + run.times().startDeadline().orElseThrow(),
+            now));
+  }
+
+  static Run released(Run run, Ageing ageing, Instant now) {
+    Instant since = later(run.times().notBefore(), now);
+    return waiting(run.with(run.times().withAdmitAt(ageing.admitAt(run.priority(), since))), now);
+  }
+
+  /** The state of a run without a live attempt, by its desired state and its time. */
+  static Run waiting(Run run, Instant now) {
+    return switch (run.desired()) {
+      case Canceled ->
+          run.with(
+                  new Run.Standing(run.state(), Reasons.CANCELED, "canceled by desiredState", true))
+              .canceled(now);
+      case Held -> run.with(RunState.HELD, Reasons.HELD, "held by desiredState");
+      case Running ->
+          run.times().notBefore().filter(now::isBefore).isEmpty()
+              ? run.with(RunState.READY, "", "")
+              : run.standing().reason().equals(Reasons.BACKING_OFF)
+                  ? run.with(RunState.DELAYED, Reasons.BACKING_OFF, run.standing().message())
+                  : run.with(RunState.DELAYED, Reasons.WAITING_FOR_TIME, "");
+    };
+  }
+}
