@@ -15,7 +15,6 @@ import io.luigioperator.ledger.Ledger.RunRecord;
 import io.luigioperator.run.DeletionRule;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
-import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -208,11 +207,12 @@ final class ObjectDeletions {
     }
     Optional<RunRecord> record = ledger.load(key, clusterId);
     Optional<RunObject> object =
-        liveIfAllowed(key).filter(o -> record.filter(r -> isAskedBy(o, r)).isPresent());
+        liveIfAllowed(key)
+            .filter(o -> record.filter(r -> r.run().isRequestedBy(o, r.object())).isPresent());
     if (object.isEmpty()) {
       return false;
     }
-    if (record.get().object().filter(r -> r.uid().equals(object.get().uid())).isEmpty()) {
+    if (record.get().object().filter(r -> r.isOf(object.get())).isEmpty()) {
       ledger.recordObject(key, ObjectRecord.of(clusterId, object.get()));
     }
     ledger.release(key, reason).ifPresent(r -> wake.accept(r.key()));
@@ -225,11 +225,6 @@ final class ObjectDeletions {
     } catch (KubeForbidden e) {
       return Optional.empty();
     }
-  }
-
-  private static boolean isAskedBy(RunObject object, RunRecord record) {
-    return record.object().filter(r -> r.uid().equals(object.uid())).isPresent()
-        || RequestJson.hash(object.spec()).equals(record.run().origin().requestSha());
   }
 
   private void cancel(RunKey key) {

@@ -5,10 +5,11 @@
 package io.luigioperator.run;
 
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** Arithmetic on times that may be absent. */
+/** Arithmetic on times, some of which may be absent. */
 final class Instants {
 
   private Instants() {}
@@ -16,6 +17,11 @@ final class Instants {
   /** The later of the two; {@code b} when {@code a} is empty. */
   static Instant later(Optional<Instant> a, Instant b) {
     return a.filter(t -> t.isAfter(b)).orElse(b);
+  }
+
+  /** To the second, as Kubernetes writes times. */
+  static Instant toSecond(Instant t) {
+    return t.truncatedTo(ChronoUnit.SECONDS);
   }
 
   /** Empty when {@code seconds} is. */

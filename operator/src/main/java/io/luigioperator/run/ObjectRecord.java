@@ -18,6 +18,11 @@ public record ObjectRecord(String clusterId, String uid, long appliedGeneration)
   /** Generation of an object that the operator created and that has not been edited since. */
   private static final long AS_CREATED = 1;
 
+  /** Whether this records that very object, and not another one of the same name. */
+  public boolean isOf(RunObject object) {
+    return uid.equals(object.uid());
+  }
+
   /** The record of an object that was found after its run had been accepted without it. */
   public static ObjectRecord of(String clusterId, RunObject object) {
     return new ObjectRecord(clusterId, object.uid(), object.ours() ? AS_CREATED : NONE_APPLIED);

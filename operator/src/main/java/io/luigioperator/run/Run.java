@@ -146,6 +146,16 @@ public record Run(
     return state() == RunState.READY && !cancel();
   }
 
+  /**
+   * Whether this object, which has the name of this run, requests this run and not another one.
+   *
+   * @param recorded the object that its cluster has on record for this run
+   */
+  public boolean isRequestedBy(RunObject object, Optional<ObjectRecord> recorded) {
+    return recorded.filter(r -> r.isOf(object)).isPresent()
+        || RequestJson.hash(object.spec()).equals(origin.requestSha());
+  }
+
   /** When the time for its first attempt is over, as long as it still waits for that. */
   Optional<Instant> lateFrom() {
     boolean waits =

@@ -54,14 +54,14 @@ public record RunSnapshot(
       return kept().pipeline();
     }
 
-    /** Whether the object asks for the run that its name stands for. */
-    boolean isAskedBy(RunObject object) {
-      return isOf(object) || RequestJson.hash(object.spec()).equals(run.origin().requestSha());
+    /** See {@link Run#isRequestedBy}. */
+    boolean isRequestedBy(RunObject object) {
+      return run.isRequestedBy(object, recorded);
     }
 
-    /** Whether the object is the one on record, and not a later one of the same name. */
-    boolean isOf(RunObject object) {
-      return recorded.filter(r -> r.uid().equals(object.uid())).isPresent();
+    /** Whether the object is the recorded one, and not a later one of the same name. */
+    boolean isRecordOf(RunObject object) {
+      return recorded.filter(r -> r.isOf(object)).isPresent();
     }
 
     public Optional<Attempt> live() {

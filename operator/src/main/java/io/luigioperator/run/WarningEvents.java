@@ -24,7 +24,7 @@ public final class WarningEvents {
     boolean replay =
         s.row()
             .filter(r -> r.run().state().isTerminal())
-            .filter(r -> r.isAskedBy(object) && !r.isOf(object))
+            .filter(r -> r.isRequestedBy(object) && !r.isRecordOf(object))
             .isPresent();
     return replay ? skipped(object.status(), after) : between(object.status(), after);
   }

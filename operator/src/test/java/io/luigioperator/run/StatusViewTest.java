@@ -46,13 +46,9 @@ class StatusViewTest {
   static Stream<Arguments> situations() {
     return Stream.of(
         // waiting
-        arguments("waits for half a second", ready().after(Duration.ofMillis(500)), "-", "", ""),
+        arguments("waits for a moment", ready().after(Duration.ofMillis(1999)), "-", "", ""),
         arguments(
-            "waits for a slot",
-            ready().after(Duration.ofMillis(1500)),
-            "Queued WaitingForCapacity",
-            WAITS,
-            ""),
+            "waits for a slot", ready().after(secs(2)), "Queued WaitingForCapacity", WAITS, ""),
         arguments(
             "waits for its client",
             ready().heldBy(new RunKey("flights", "ua-20130114")),
@@ -269,7 +265,7 @@ class StatusViewTest {
   void aLostNodeIsNamedWithTheCure() {
     SnapshotBuilder c = bound().onNode("n1").node(SILENT).pod(terminating(running("pod-1", "n1")));
 
-    assertThat(words(c)).contains("node n1", "remove the node", "out-of-service");
+    assertThat(words(c)).contains("node n1", "delete the node", "out-of-service");
   }
 
   @Test

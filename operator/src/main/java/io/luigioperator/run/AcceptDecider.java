@@ -1,0 +1,67 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.run.Resolver.Resolution;
+import io.luigioperator.run.RunSnapshot.PodCheck;
+import java.time.Instant;
+import java.util.Optional;
+
+/** What comes next for a PipelineRun that has no row in the ledger yet. */
+final class AcceptDecider {
+
+  private AcceptDecider() {}
+
+  static Decision decide(RunSnapshot s, Instant now) {
+    if (s.object().isEmpty() || s.object().get().deleting()) {
+      return Decision.waiting();
+    }
+    RunObject object = s.object().get();
+    return switch (Resolver.resolve(object, s.schedule())) {
+      case Resolution.Refused r when r.fixable() -> pending(object, r, now);
+      case Resolution.Refused r -> rejected(object, r, now);
+      case Resolution.Resolved r ->
+          switch (s.podCheck()) {
+            case PodCheck.Unasked() -> Decision.doing(new Effect.DryRunPod(r.run().request()));
+            case PodCheck.Refused(String message) ->
+                rejected(
+                    object,
+                    new Resolution.Refused(
+                        Reasons.POD_TEMPLATE_INVALID,
+                        "the API server refuses the pod of this pipeline: " + message,
+                        false),
+                    now);
+            case PodCheck.Passed() ->
+                Decision.doing(new Effect.Accept(r.run(), object.uid(), object.generation()));
+          };
+    };
+  }
+
+  /** Waits for a change of the schedule; with a start deadline, not longer than that. */
+  private static Decision pending(RunObject object, Resolution.Refused refusal, Instant now) {
+    Integer seconds = object.spec().startDeadlineSeconds();
+    if (seconds == null) {
+      return Decision.waiting().showing(Optional.of(StatusView.pending(object, refusal, now)));
+    }
+    Instant deadline =
+        Instants.later(Optional.ofNullable(object.spec().notBeforeTime()), object.createdAt())
+            .plusSeconds(seconds);
+    if (now.isBefore(deadline)) {
+      return Decision.waitingUntil(deadline)
+          .showing(Optional.of(StatusView.pending(object, refusal, now)));
+    }
+    return rejected(
+        object,
+        new Resolution.Refused(
+            refusal.reason(),
+            "%s (given up after startDeadlineSeconds: %d)".formatted(refusal.message(), seconds),
+            false),
+        now);
+  }
+
+  private static Decision rejected(RunObject object, Resolution.Refused refusal, Instant now) {
+    return Decision.waiting().showing(Optional.of(StatusView.rejected(object, refusal, now)));
+  }
+}

@@ -1,0 +1,81 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedAttempt.StartFailure;
+import io.luigioperator.run.RunSnapshot.Row;
+import java.time.Instant;
+import java.util.Optional;
+
+/** What comes next for a bound attempt: exactly one pod may run. */
+final class BoundAttemptDecider {
+
+  private final MissingPodDecider missing;
+
+  BoundAttemptDecider(Limits limits) {
+    this.missing = new MissingPodDecider(limits);
+  }
+
+  Decision decide(RunSnapshot s, Row row, Attempt attempt, Instant now) {
+    Attempt.Binding binding = attempt.binding().orElseThrow();
+    Optional<ObservedPod> pod = s.seen().orElseThrow().pod(binding.podUid());
+    Optional<Ending> ending = pod.flatMap(ObservedPod::ending);
+    if (ending.isPresent()) {
+      return Decision.doing(new Effect.Finish(attempt.ref(), binding.podUid(), ending.get()));
+    }
+    if (pod.isEmpty() || pod.get().gone() || pod.get().terminal()) {
+      return missing.decide(s, attempt, binding, pod, now);
+    }
+    return present(row, attempt, binding, pod.get(), now);
+  }
+
+  private static Decision present(
+      Row row, Attempt attempt, Attempt.Binding binding, ObservedPod pod, Instant now) {
+    if (binding.missingSince().isPresent()) {
+      return Decision.doing(new Effect.ClearPodMissing(attempt.ref(), pod.uid()));
+    }
+    if (pod.node().isPresent() && !pod.node().equals(binding.node())) {
+      return Decision.doing(new Effect.RecordNode(attempt.ref(), pod.uid(), pod.node().get()));
+    }
+    if (pod.terminating()) {
+      return Decision.waiting(); // without limit if its node is dead: nothing proves its end
+    }
+    if (row.run().cancel() || binding.stopReason().isPresent()) {
+      return Decision.doing(new Effect.StopPod(pod));
+    }
+    if (pod.gated()) {
+      return Decision.doing(new Effect.OpenGate(pod));
+    }
+    return pod.startedAt().isPresent()
+        ? Decision.waiting()
+        : notStarted(row, attempt, binding, pod, now);
+  }
+
+  /** The gate is open, and no container has started yet. */
+  private static Decision notStarted(
+      Row row, Attempt attempt, Attempt.Binding binding, ObservedPod pod, Instant now) {
+    Optional<StartFailure> failure = pod.startFailure();
+    if (failure.map(StartFailure::cause).filter(c -> c == FailureCause.IMAGE_USER).isPresent()) {
+      return markForStop(attempt, pod, failure.get().cause(), failure.get().message());
+    }
+    int startSeconds = row.pipeline().timeouts().startSeconds();
+    Instant deadline = binding.boundAt().plusSeconds(startSeconds);
+    if (now.isBefore(deadline)) {
+      return Decision.waitingUntil(deadline);
+    }
+    String message = failure.map(StartFailure::message).orElse("no container was started");
+    return markForStop(
+        attempt,
+        pod,
+        failure.map(StartFailure::cause).orElse(FailureCause.START_TIMEOUT),
+        "not started within startSeconds (%d): %s".formatted(startSeconds, message));
+  }
+
+  private static Decision markForStop(
+      Attempt attempt, ObservedPod pod, FailureCause cause, String message) {
+    return Decision.doing(new Effect.MarkForStop(attempt.ref(), pod.uid(), cause, message));
+  }
+}

@@ -1,0 +1,97 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.run.Abandonment.BudgetCharge;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.RunSnapshot.Row;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/** What comes next for an attempt that is claimed but not bound: nothing of it may run yet. */
+final class ClaimedAttemptDecider {
+
+  private final Limits limits;
+
+  ClaimedAttemptDecider(Limits limits) {
+    this.limits = limits;
+  }
+
+  Decision decide(RunSnapshot s, Row row, Attempt attempt, Instant now) {
+    ObservedAttempt observed = s.seen().orElseThrow();
+    if (observed.pods().stream().anyMatch(ClaimedAttemptDecider::mayRun)) {
+      // Another client removed its gate. The sweep stops the pod; until then the key stays taken.
+      return Decision.waiting();
+    }
+    if (row.run().cancel()) {
+      return abandon(attempt, Reasons.CANCELED, "canceled before it started", BudgetCharge.NONE);
+    }
+    Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
+    if (observed.job().isPresent()) {
+      return job(attempt, observed.job().get(), observed.pods(), overdue, now);
+    }
+    if (s.object().isPresent()) {
+      return Decision.doing(new Effect.CreateJob(attempt));
+    }
+    // A Job needs an owner. The sweep decides whether the PipelineRun was deleted.
+    return now.isBefore(overdue)
+        ? Decision.waitingUntil(overdue)
+        : abandon(attempt, Reasons.POD_GONE, "its PipelineRun is gone", BudgetCharge.NONE);
+  }
+
+  private static Decision job(
+      Attempt attempt,
+      ObservedJob job,
+      List<ObservedPod> observedPods,
+      Instant overdue,
+      Instant now) {
+    if (!job.token().equals(attempt.token())) {
+      return abandon(attempt, Abandonment.nameTaken(job.name()));
+    }
+    List<ObservedPod> pods =
+        observedPods.stream().filter(p -> p.jobUid().equals(job.uid())).toList();
+    Optional<ObservedPod> chosen =
+        pods.stream()
+            .filter(p -> p.gated() && !p.terminating() && !p.gone())
+            .min(Comparator.comparing(ObservedPod::uid));
+    if (chosen.isPresent()) {
+      return Decision.doing(new Effect.Bind(attempt.ref(), job.uid(), chosen.get().uid()));
+    }
+    if (pods.stream().anyMatch(p -> !p.gated())) {
+      return abandon(
+          attempt,
+          Reasons.POD_GONE,
+          "its pod lost its scheduling gate to somebody else, and was stopped",
+          BudgetCharge.INFRASTRUCTURE);
+    }
+    if (job.ended() || pods.stream().anyMatch(p -> p.terminating() || p.gone())) {
+      return abandon(
+          attempt,
+          Reasons.POD_GONE,
+          "its pod was deleted before it could start",
+          BudgetCharge.NONE);
+    }
+    return now.isBefore(overdue)
+        ? Decision.waitingUntil(overdue)
+        : Decision.doing(new Effect.DiagnoseMissingPod(attempt.ref()));
+  }
+
+  /** An unbound pod without a gate, of which nothing proves that it has ended. */
+  private static boolean mayRun(ObservedPod pod) {
+    return !pod.gated() && !pod.gone() && !pod.terminal() && pod.ending().isEmpty();
+  }
+
+  private static Decision abandon(
+      Attempt attempt, String reason, String message, BudgetCharge charge) {
+    return abandon(attempt, new Abandonment(reason, message, charge));
+  }
+
+  private static Decision abandon(Attempt attempt, Abandonment why) {
+    return Decision.doing(new Effect.Abandon(attempt.ref(), why));
+  }
+}

@@ -1,0 +1,56 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import static io.luigioperator.run.Conditions.FALSE;
+import static io.luigioperator.run.Conditions.FINISHED;
+import static io.luigioperator.run.Conditions.QUEUED;
+import static io.luigioperator.run.Conditions.SUCCEEDED;
+import static io.luigioperator.run.Conditions.TRUE;
+
+import io.luigioperator.api.Phase;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.run.RunSnapshot.Row;
+import java.time.Instant;
+
+/** The status of a run that has ended. */
+final class EndedStatus {
+
+  private EndedStatus() {}
+
+  static PipelineRunStatus of(RunSnapshot s, RunObject object, Row row, Instant now) {
+    Run run = row.run();
+    String reason = run.standing().reason();
+    String message = run.standing().message();
+    if (!row.isRecordOf(object)) {
+      message =
+          ("a run of this name ended at %s (%s); to run again, create a PipelineRun with another"
+                  + " metadata.name")
+              .formatted(Instants.toSecond(run.times().finishedAt().orElse(now)), reason);
+      if (run.state() == RunState.SUCCEEDED) {
+        reason = Reasons.ALREADY_COMPLETE;
+      }
+    }
+    String succeeded = run.state() == RunState.SUCCEEDED ? TRUE : FALSE;
+    Conditions c =
+        StatusFields.conditions(s, object, row, now)
+            .set(QUEUED, FALSE, reason, "the run has ended")
+            .set(SUCCEEDED, succeeded, reason, message)
+            .set(FINISHED, TRUE, reason, message);
+    return StatusFields.of(object, row, phase(run.state()), reason, message)
+        .conditions(c.list())
+        .build();
+  }
+
+  private static Phase phase(RunState state) {
+    return switch (state) {
+      case SUCCEEDED -> Phase.Succeeded;
+      case FAILED -> Phase.Failed;
+      case CANCELED -> Phase.Canceled;
+      case READY, DELAYED, HELD, ACTIVE ->
+          throw new IllegalArgumentException("not a terminal state: " + state);
+    };
+  }
+}

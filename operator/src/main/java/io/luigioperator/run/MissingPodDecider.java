@@ -1,0 +1,78 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ObservedNode.Health;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * What comes next when the bound pod is absent, or terminal without exit statuses. Whether it still
+ * runs follows only from a live read, the state of its node, and time.
+ */
+final class MissingPodDecider {
+
+  private final Limits limits;
+
+  MissingPodDecider(Limits limits) {
+    this.limits = limits;
+  }
+
+  Decision decide(
+      RunSnapshot s,
+      Attempt attempt,
+      Attempt.Binding binding,
+      Optional<ObservedPod> pod,
+      Instant now) {
+    if (!s.seen().orElseThrow().live()) {
+      return Decision.doing(new Effect.ReadLive());
+    }
+    // a pod that was never observed on a node counts as one on a node that does not respond
+    ObservedNode node = s.node().orElse(new ObservedNode(Health.NOT_READY, Instant.EPOCH));
+    Optional<ObservedPod> terminal = pod.filter(p -> p.terminal() && !p.gone());
+    if (terminal.isPresent() && node.is(Health.READY)) {
+      return finish(
+          attempt,
+          binding,
+          terminal
+              .flatMap(ObservedPod::startFailure)
+              .map(f -> Ending.of(f.cause(), f.message()))
+              .orElse(Ending.of(FailureCause.KILLED, "its pod ended without an exit status")));
+    }
+    if (binding.missingSince().isEmpty()) {
+      return Decision.doing(new Effect.MarkPodMissing(attempt.ref(), binding.podUid()));
+    }
+    Instant over = heldUntil(s, binding.missingSince().get(), node);
+    if (now.isBefore(over)) {
+      return Decision.waitingUntil(over);
+    }
+    String name = binding.node().orElse("unknown");
+    return finish(
+        attempt,
+        binding,
+        node.is(Health.READY)
+            ? Ending.of(FailureCause.POD_DELETED, "its pod was deleted, on node " + name)
+            : Ending.of(FailureCause.NODE_LOST, "its pod was lost with node " + name));
+  }
+
+  private static Decision finish(Attempt attempt, Attempt.Binding binding, Ending ending) {
+    return Decision.doing(new Effect.Finish(attempt.ref(), binding.podUid(), ending));
+  }
+
+  /** Until when the attempt keeps its key, because nothing proves that its pod has ended. */
+  private Instant heldUntil(RunSnapshot s, Instant missingSince, ObservedNode node) {
+    return switch (node.health()) {
+      case READY -> {
+        // a kubelet that was disconnected stops deleted pods only after it is back
+        Instant from = Instants.later(Optional.of(node.since()), missingSince);
+        int grace = s.row().orElseThrow().pipeline().timeouts().graceSeconds();
+        yield from.plus(limits.deletionMargin()).plusSeconds(grace);
+      }
+      case OUT_OF_SERVICE -> missingSince;
+      case NOT_READY, GONE -> missingSince.plus(limits.nodeLossHold());
+    };
+  }
+}

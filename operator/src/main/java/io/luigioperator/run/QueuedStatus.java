@@ -1,0 +1,74 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.run;
+
+import static io.luigioperator.run.Conditions.FALSE;
+import static io.luigioperator.run.Conditions.FINISHED;
+import static io.luigioperator.run.Conditions.QUEUED;
+import static io.luigioperator.run.Conditions.SUCCEEDED;
+import static io.luigioperator.run.Conditions.TRUE;
+import static io.luigioperator.run.Conditions.UNKNOWN;
+
+import io.luigioperator.api.Phase;
+import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.run.RunSnapshot.Row;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+
+/** The status of a run that waits: for its client, a slot, a time or a person. */
+final class QueuedStatus {
+
+  /** A READY run gets no status for so long, which saves a write for one that starts at once. */
+  static final Duration WRITE_DELAY = Duration.ofSeconds(2);
+
+  private QueuedStatus() {}
+
+  static Optional<PipelineRunStatus> of(RunSnapshot s, RunObject object, Row row, Instant now) {
+    Run run = row.run();
+    boolean ready = run.state() == RunState.READY;
+    if (ready && now.isBefore(run.times().readySince().plus(WRITE_DELAY))) {
+      return Optional.empty();
+    }
+    String reason = reason(row);
+    String message = message(row, reason);
+    Conditions c = StatusFields.conditions(s, object, row, now);
+    if (ready) {
+      // one write while it waits for its client, and not one for each holder of the mutex
+      c.setLasting(QUEUED, TRUE, reason, message);
+    } else {
+      c.set(QUEUED, TRUE, reason, message);
+    }
+    c.set(SUCCEEDED, UNKNOWN, reason, "the run has not ended")
+        .set(FINISHED, FALSE, reason, "the run is waiting");
+    Phase phase = reason.equals(Reasons.BACKING_OFF) ? Phase.Retrying : Phase.Queued;
+    return Optional.of(
+        StatusFields.of(object, row, phase, reason, c.message(QUEUED))
+            .conditions(c.list())
+            .build());
+  }
+
+  private static String reason(Row row) {
+    if (row.run().state() != RunState.READY) {
+      return row.run().standing().reason();
+    }
+    return row.holder().isPresent() ? Reasons.WAITING_FOR_CLIENT : Reasons.WAITING_FOR_CAPACITY;
+  }
+
+  private static String message(Row row, String reason) {
+    Run run = row.run();
+    Instant start = Instants.toSecond(run.times().readySince());
+    return switch (reason) {
+      case Reasons.WAITING_FOR_CLIENT ->
+          "waiting until run %s of client %s has ended"
+              .formatted(row.holder().orElseThrow().name(), run.origin().client());
+      case Reasons.WAITING_FOR_CAPACITY -> "waiting for a free slot in the cluster";
+      case Reasons.WAITING_FOR_TIME -> "waiting until " + start;
+      case Reasons.BACKING_OFF ->
+          "next attempt at %s, %s".formatted(start, run.standing().message());
+      default -> run.standing().message();
+    };
+  }
+}
