@@ -13,8 +13,9 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.MySqlLedger;
 import io.luigioperator.ops.BuildInfo;
+import io.luigioperator.ops.InstrumentedKube;
+import io.luigioperator.ops.InstrumentedLedger;
 import io.luigioperator.ops.LedgerHealthCheck;
-import io.luigioperator.ops.Metered;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.ops.OpsServer;
 import io.luigioperator.ops.OpsServer.Check;
@@ -110,16 +111,16 @@ final class LuigiOperator {
             metrics::scrape);
     step("health and metrics", ops);
 
-    Metered metered = new Metered(metrics, new RunMetrics(metrics, System::nanoTime));
+    RunMetrics runMetrics = new RunMetrics(metrics, System::nanoTime);
     MySqlLedger mySql = openLedger(metrics);
     step("ledger", mySql);
-    Ledger ledger = metered.ledger(mySql);
+    Ledger ledger = new InstrumentedLedger(metrics, runMetrics).ledger(mySql);
     checks.put("ledger", new LedgerHealthCheck(ledger, System::nanoTime)::problem);
 
     Fabric8Kube fabric8 =
         new Fabric8Kube(client, new JobBlueprint(build.version()), config.namespaces(), clock);
     step("caches", fabric8);
-    Kube kube = metered.kube(fabric8);
+    Kube kube = new InstrumentedKube(fabric8, metrics, runMetrics);
     ClusterRegistration name = new ClusterRegistration(ledger, config.clusterId(), kube.identity());
     take(name);
 

@@ -4,7 +4,7 @@
  */
 package io.luigioperator.ops;
 
-import io.luigioperator.ledger.Ledger.Acceptance.Accepted;
+import io.luigioperator.ledger.Ledger.Acceptance;
 import io.luigioperator.ledger.Ledger.Claimed;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
@@ -18,7 +18,6 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -26,8 +25,9 @@ import java.util.OptionalLong;
 import java.util.function.LongSupplier;
 
 /**
- * Counts what happens to runs, as told by the answers of the two stores. Times are of this process:
- * what began in another one is counted but not timed. What is remembered is bounded.
+ * Counts what happens to runs: {@link InstrumentedKube} and the instrumented ledger report each
+ * commit and each opened gate. Durations are measured within this process: what began in another
+ * one is counted but not timed. The number of remembered runs is bounded. Thread-safe.
  */
 public final class RunMetrics {
   private static final int REMEMBERED = 10_000;
@@ -65,28 +65,16 @@ public final class RunMetrics {
             "From the end of an attempt until the pod of a run that waited may start");
   }
 
-  /**
-   * @param call name of a method of Ledger or Kube that has returned
-   */
-  synchronized void done(String call, Object[] args, Object result) {
-    switch (result) {
-      case Accepted a -> accepted(a.run());
-      case Optional<?> o when o.isPresent() -> done(call, args, o.get());
-      case Claimed c -> claimed(c);
-      case Run run -> moved(call, args, run);
-      case List<?> list when call.equals("expire") -> list.forEach(r -> done(call, args, r));
-      case Boolean opened when call.equals("openGate") && opened -> opened((ObservedPod) args[0]);
-      default -> {}
+  /** An answer of accept; only a new row counts. */
+  synchronized void accepted(Acceptance answer) {
+    if (answer instanceof Acceptance.Accepted(Run run)) {
+      accepted.increment();
+      acceptedAt.put(run.key(), nanoTime.getAsLong());
+      ended(run);
     }
   }
 
-  private void accepted(Run run) {
-    accepted.increment();
-    acceptedAt.put(run.key(), nanoTime.getAsLong());
-    ended(run);
-  }
-
-  private void claimed(Claimed c) {
+  synchronized void claimed(Claimed c) {
     claims.increment();
     Long since = acceptedAt.remove(c.run().key());
     if (since != null) {
@@ -108,37 +96,43 @@ public final class RunMetrics {
     return found.map(f -> OptionalLong.of(f.at())).orElseGet(OptionalLong::empty);
   }
 
-  private void moved(String call, Object[] args, Run run) {
-    for (Object arg : args) {
-      switch (arg) {
-        case Ending e when call.equals("finish") -> {
-          metrics
-              .counter(
-                  "attempts.ended",
-                  "Attempts that ended, by verdict or cause and by what the retry rule does with it",
-                  "reason",
-                  e.cause().reason(),
-                  "treatment",
-                  lower(e.cause().treatment()))
-              .increment();
-          freed(run);
-        }
-        case Abandonment a -> {
-          metrics
-              .counter(
-                  "claims.abandoned",
-                  "Attempts given up before a pod was chosen",
-                  "reason",
-                  a.reason(),
-                  "charge",
-                  lower(a.charge()))
-              .increment();
-          freed(run);
-        }
-        default -> {}
-      }
-    }
-    ended(run);
+  /**
+   * @param after the run after the commit that ended its attempt
+   */
+  synchronized void finished(Ending ending, Run after) {
+    metrics
+        .counter(
+            "attempts.ended",
+            "Attempts that ended, by verdict or cause and by what the retry rule does with it",
+            "reason",
+            ending.cause().reason(),
+            "treatment",
+            lower(ending.cause().treatment()))
+        .increment();
+    freed(after);
+    ended(after);
+  }
+
+  /**
+   * @param after the run after the commit that abandoned its attempt
+   */
+  synchronized void abandoned(Abandonment abandonment, Run after) {
+    metrics
+        .counter(
+            "claims.abandoned",
+            "Attempts given up before a pod was chosen",
+            "reason",
+            abandonment.reason(),
+            "charge",
+            lower(abandonment.charge()))
+        .increment();
+    freed(after);
+    ended(after);
+  }
+
+  /** A run after any other commit: one that ended it is counted. */
+  synchronized void changed(Run after) {
+    ended(after);
   }
 
   private void freed(Run run) {
@@ -158,7 +152,7 @@ public final class RunMetrics {
     }
   }
 
-  private void opened(ObservedPod pod) {
+  synchronized void gateOpened(ObservedPod pod) {
     Opening opening = openings.remove(pod.token());
     if (opening != null) {
       long now = nanoTime.getAsLong();

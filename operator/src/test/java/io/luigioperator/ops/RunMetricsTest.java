@@ -30,7 +30,6 @@ import io.luigioperator.run.Verdict;
 import io.luigioperator.run.WaitingTransitions;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -44,7 +43,7 @@ class RunMetricsTest {
 
   private final Metrics metrics = new Metrics(new BuildInfo("1.2.3", "abc"));
   private long nanos;
-  private final RunMetrics meters = new RunMetrics(metrics, () -> nanos);
+  private final RunMetrics runMetrics = new RunMetrics(metrics, () -> nanos);
   private int tokens;
 
   private Run accept(String name, String client) {
@@ -68,23 +67,19 @@ class RunMetricsTest {
                 1),
             Ageing.DEFAULT,
             T0);
-    meters.done("accept", new Object[] {key}, new Acceptance.Accepted(run));
+    runMetrics.accepted(new Acceptance.Accepted(run));
     return run;
   }
 
   private RunAndAttempt claim(Run run) {
     RunAndAttempt claimed =
         AttemptTransitions.claim(run, 1, "token-" + tokens++, "here", T0).orElseThrow();
-    meters.done(
-        "claim",
-        new Object[] {run.admitKey()},
-        Optional.of(new Claimed(claimed.run(), claimed.attempt())));
+    runMetrics.claimed(new Claimed(claimed.run(), claimed.attempt()));
     return claimed;
   }
 
   private void open(Attempt attempt) {
-    Object pod = Pods.gated("data", "pod", "uid", attempt.token(), "job");
-    meters.done("openGate", new Object[] {pod}, Boolean.TRUE);
+    runMetrics.gateOpened(Pods.gated("data", "pod", "uid", attempt.token(), "job"));
   }
 
   private Run finish(RunAndAttempt m, Ending ending) {
@@ -94,10 +89,7 @@ class RunMetricsTest {
         EndTransitions.finish(m.run(), bound, "uid", ending, POLICY, 0, Presence.PRESENT, T0)
             .orElseThrow()
             .run();
-    meters.done(
-        "finish",
-        new Object[] {bound.ref(), "uid", ending, POLICY, Presence.PRESENT},
-        Optional.of(after));
+    runMetrics.finished(ending, after);
     return after;
   }
 
@@ -140,13 +132,13 @@ class RunMetricsTest {
   @Test
   void aClaimThatIsGivenUpIsCountedByItsReason() {
     RunAndAttempt claimed = claim(accept("a", "acme"));
-    Abandonment why =
+    Abandonment abandonment =
         new Abandonment("LaunchRefused", "quota", Abandonment.BudgetCharge.INFRASTRUCTURE);
     Run after =
-        EndTransitions.abandon(claimed.run(), claimed.attempt(), why, POLICY, T0)
+        EndTransitions.abandon(claimed.run(), claimed.attempt(), abandonment, POLICY, T0)
             .orElseThrow()
             .run();
-    meters.done("abandon", new Object[] {claimed.attempt().ref(), why, POLICY}, Optional.of(after));
+    runMetrics.abandoned(abandonment, after);
 
     assertMetric(
         "luigi_operator_claims_abandoned_total{charge=\"infrastructure\",reason=\"LaunchRefused\"} 1.0");
@@ -182,12 +174,11 @@ class RunMetricsTest {
   @Test
   void runsThatEndWhileTheyWaitAreCountedToo() {
     Run run = accept("a", "acme");
-    Run canceled = WaitingTransitions.cancel(run, "Canceled", "", T0).orElseThrow();
-    meters.done("cancel", new Object[] {run.key(), "Canceled", ""}, Optional.of(canceled));
-    meters.done("expire", new Object[] {10}, List.of(canceled));
-    meters.done("due", new Object[] {10}, List.of(run));
+    Run canceled = Transitions.cancel(run, "Canceled", "", T0).orElseThrow();
+    runMetrics.changed(run);
+    runMetrics.changed(canceled);
 
-    assertMetric("luigi_operator_runs_finished_total{state=\"canceled\"} 2.0");
+    assertMetric("luigi_operator_runs_finished_total{state=\"canceled\"} 1.0");
   }
 
   @Test

@@ -14,13 +14,13 @@ import io.luigioperator.sim.SimLedger;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
-class MeteredTest {
-  private boolean away;
+class InstrumentedLedgerTest {
+  private boolean unavailable;
 
   private final Ledger store =
       new SimLedger(
           () -> {
-            if (away) {
+            if (unavailable) {
               throw new LedgerUnavailable("MySQL does not answer", null);
             }
             return Instant.EPOCH;
@@ -28,7 +28,7 @@ class MeteredTest {
           Ageing.DEFAULT);
   private final Metrics metrics = new Metrics(new BuildInfo("1", "c"));
   private final Ledger ledger =
-      new Metered(metrics, new RunMetrics(metrics, () -> 0L)).ledger(store);
+      new InstrumentedLedger(metrics, new RunMetrics(metrics, () -> 0L)).ledger(store);
 
   private void assertCalls(String call, String outcome, int count) {
     assertThat(metrics.scrape().lines())
@@ -38,7 +38,7 @@ class MeteredTest {
   }
 
   @Test
-  void callsAreTimedByNameAndTheirAnswersPassedOn() {
+  void timesCallsByNameAndReturnsTheirResults() {
     assertThat(ledger.now()).isEqualTo(Instant.EPOCH);
     assertThat(ledger.now()).isEqualTo(Instant.EPOCH);
     assertThat(ledger.heartbeat("here", "uid")).isEqualTo("uid");
@@ -47,11 +47,11 @@ class MeteredTest {
   }
 
   @Test
-  void aStoreThatIsAwayIsCountedAsSuchAndItsErrorIsTheSame() {
-    away = true;
+  void countsUnavailabilityAndRethrowsTheError() {
+    unavailable = true;
     assertThatThrownBy(ledger::now)
         .isInstanceOf(LedgerUnavailable.class)
         .hasMessage("MySQL does not answer");
-    assertCalls("now", "away", 1);
+    assertCalls("now", "unavailable", 1);
   }
 }
