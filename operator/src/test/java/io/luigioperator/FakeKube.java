@@ -210,13 +210,13 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public List<ObservedJob> jobs() {
+  public List<ObservedJob> cachedJobs() {
     return List.copyOf(jobs);
   }
 
   @Override
-  public List<ObservedPod> pods() {
-    List<ObservedPod> listed = List.copyOf(pods);
+  public List<ObservedPod> activePods() {
+    List<ObservedPod> listed = pods.stream().filter(p -> !p.terminal()).toList();
     Runnable next = oncePodsAreListed;
     oncePodsAreListed = () -> {};
     next.run();

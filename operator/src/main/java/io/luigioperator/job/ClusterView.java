@@ -248,6 +248,10 @@ final class ClusterView {
     return put(schedules, schedule, Resources.schedule(schedule));
   }
 
+  synchronized List<ObservedJob> jobs() {
+    return jobs.values().stream().map(Known::value).toList();
+  }
+
   synchronized void forget(Job job) {
     remove(jobs, job);
   }

@@ -460,20 +460,20 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   @Override
-  public List<ObservedJob> jobs() {
-    return watchedNamespaces.all(
-        namespace ->
-            PagedList.all(
-                "listing Jobs",
-                PagedList.of(client.batch().v1().jobs(), namespace),
-                Observation::job));
+  public List<ObservedJob> cachedJobs() {
+    return view.jobs();
   }
 
   @Override
-  public List<ObservedPod> pods() {
+  public List<ObservedPod> activePods() {
     return watchedNamespaces.all(
         namespace ->
             PagedList.all(
-                "listing pods", PagedList.of(client.pods(), namespace), Observation::pod));
+                "listing pods",
+                // the server leaves ended pods out: they stay as long as their Jobs, in any number
+                PagedList.of(client.pods(), namespace)
+                    .withoutField("status.phase", "Succeeded")
+                    .withoutField("status.phase", "Failed"),
+                Observation::pod));
   }
 }

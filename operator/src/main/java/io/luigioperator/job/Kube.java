@@ -142,11 +142,14 @@ public interface Kube {
   void deleteJob(ObservedJob job);
 
   /**
-   * All Jobs of ours, live, in pages; a partial list is never returned as a whole one. A served
-   * namespace that may not be read is left out: absence from this list is no absence.
+   * The Jobs of the operator, from the cache. A Job may be missing from it, or be deleted already.
    */
-  List<ObservedJob> jobs();
+  List<ObservedJob> cachedJobs();
 
-  /** All pods of ours, live, as {@link #jobs}. */
-  List<ObservedPod> pods();
+  /**
+   * The pods of the operator whose phase is neither Succeeded nor Failed. Live, in pages; never a
+   * part of the list. A watched namespace that the operator may not read is left out, so a pod that
+   * is missing here may still exist.
+   */
+  List<ObservedPod> activePods();
 }

@@ -128,12 +128,12 @@ public final class InstrumentedKube implements Kube {
   }
 
   @Override
-  public List<ObservedJob> jobs() {
-    return calls.time("jobs", kube::jobs);
+  public List<ObservedJob> cachedJobs() {
+    return calls.time("cachedJobs", kube::cachedJobs);
   }
 
   @Override
-  public List<ObservedPod> pods() {
-    return calls.time("pods", kube::pods);
+  public List<ObservedPod> activePods() {
+    return calls.time("activePods", kube::activePods);
   }
 }

@@ -41,6 +41,23 @@ import org.slf4j.LoggerFactory;
  * Looks at everything that could have been left behind, relying on no memory: what a crash, a lost
  * event or a user's hand left undone is found here within one interval. Nothing depends on it for
  * its normal speed.
+ *
+ * <p>The cost of a pass does not grow with the number of finished Jobs, which stay for an hour to a
+ * day. Jobs come from the informers' cache, because whole Jobs are large and every pass would list
+ * them again. A cache may lag, and that is safe here:
+ *
+ * <ul>
+ *   <li>A Job that the cache does not show yet is found by a later pass.
+ *   <li>A Job is deleted by UID, and because of what the ledger says about its attempt, read after
+ *       the cache. If the Job is gone already, the request changes nothing.
+ *   <li>Nothing is concluded from a Job that the cache does not show: a gated pod that names a Job
+ *       as its owner is left to the garbage collector of Kubernetes, which deletes it when that Job
+ *       does not exist.
+ * </ul>
+ *
+ * <p>The ledger is asked once about each finished Job whose attempt has ended, because an ended
+ * attempt does not change. The answer is kept in memory only: after a restart the first pass asks
+ * again. Pods are listed live, but without those that have ended.
  */
 public final class Sweep {
 
@@ -88,6 +105,9 @@ public final class Sweep {
   private final Consumer<RunKey> wake;
   private final ObjectDeletions objectDeletions;
   private Optional<AdmitKey> auditCursor = Optional.empty();
+
+  /** When the Jobs of ended attempts are to be deleted, by UID. Only Jobs that the cache shows. */
+  private final Map<String, Instant> jobExpiry = new HashMap<>();
 
   /**
    * @param wake told of runs that moved; has them looked at soon, on another thread
@@ -220,20 +240,16 @@ public final class Sweep {
 
   // ---- what stands in the cluster
 
-  /**
-   * Pods are listed first, then Jobs, so that a pod's Job is in the list; and both before they are
-   * compared with the ledger, never the other way round.
-   */
+  /** Pods and Jobs are read before the ledger, so that every claim behind them is found there. */
   private Report sweepCluster(Instant now) {
-    List<ObservedPod> pods = kube.pods();
-    List<ObservedJob> jobs = kube.jobs();
+    List<ObservedPod> pods = kube.activePods();
+    List<ObservedJob> jobs = jobsToCheck(now);
     Map<String, Attempt> attempts =
         ledger.attemptsByToken(
             Stream.concat(
                     jobs.stream().map(ObservedJob::token), pods.stream().map(ObservedPod::token))
                 .distinct()
                 .toList());
-    Set<String> jobUids = jobs.stream().map(ObservedJob::uid).collect(Collectors.toSet());
     int strayJobs = 0;
     for (ObservedJob job : jobs) {
       strayJobs += sweepJob(job, Optional.ofNullable(attempts.get(job.token())), now);
@@ -242,15 +258,12 @@ public final class Sweep {
     int unboundOpen = 0;
     Set<AdmitKey> barred = new HashSet<>();
     for (ObservedPod pod : pods) {
-      if (pod.terminal()) {
-        continue;
-      }
       Optional<Attempt> attempt = Optional.ofNullable(attempts.get(pod.token()));
       if (attempt.filter(a -> isBoundAndLive(a, pod)).isPresent()) {
         continue;
       }
       if (pod.gated()) {
-        strayPods += sweepGated(pod, attempt, jobUids);
+        strayPods += sweepGated(pod, attempt);
       } else if (isStillThere(pod, attempt)) {
         attempt.filter(a -> !a.isBoundTo(pod.uid())).map(Attempt::admitKey).ifPresent(barred::add);
         unboundOpen += stopUnbound(pod);
@@ -276,13 +289,22 @@ public final class Sweep {
         barred);
   }
 
+  /** Jobs that may be orphaned, or whose time is over. */
+  private List<ObservedJob> jobsToCheck(Instant now) {
+    List<ObservedJob> jobs = kube.cachedJobs();
+    jobExpiry.keySet().retainAll(jobs.stream().map(ObservedJob::uid).collect(Collectors.toSet()));
+    return jobs.stream()
+        .filter(j -> !now.isBefore(jobExpiry.getOrDefault(j.uid(), Instant.MIN)))
+        .toList();
+  }
+
   /**
    * A pod that can never start. While its attempt lives it stays: losing it would fail the whole
-   * Job.
+   * Job. So does the pod of a Job without an attempt, until that Job is deleted.
    */
-  private int sweepGated(ObservedPod pod, Optional<Attempt> attempt, Set<String> jobUids) {
+  private int sweepGated(ObservedPod pod, Optional<Attempt> attempt) {
     boolean ended = attempt.filter(a -> !a.isLive()).isPresent();
-    boolean stays = pod.terminating() || !ended && jobUids.contains(pod.jobUid());
+    boolean stays = pod.terminating() || !ended && !pod.jobUid().isEmpty();
     return !stays && isAllowed(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid()))
         ? 1
         : 0;
@@ -327,9 +349,7 @@ public final class Sweep {
     boolean its =
         attempt.flatMap(Attempt::binding).filter(b -> b.jobUid().equals(job.uid())).isPresent();
     if (its) {
-      if (attempt.flatMap(Attempt::end).filter(e -> isPast(e, now)).isPresent()) {
-        isAllowed(() -> kube.deleteJob(job));
-      }
+      attempt.flatMap(Attempt::end).ifPresent(end -> deleteWhenExpired(job, end, now));
       return 0;
     }
     boolean claimed = attempt.filter(a -> a.state() == AttemptState.CLAIMED).isPresent();
@@ -339,10 +359,14 @@ public final class Sweep {
     return isAllowed(() -> kube.deleteJob(job)) ? 1 : 0;
   }
 
-  private boolean isPast(Attempt.End end, Instant now) {
+  private void deleteWhenExpired(ObservedJob job, Attempt.End end, Instant now) {
     Duration stays =
         end.reason().equals(Verdict.SUCCEEDED.reason()) ? retention.jobs() : retention.failedJobs();
-    return !now.isBefore(end.endedAt().plus(stays));
+    Instant expiry = end.endedAt().plus(stays);
+    jobExpiry.put(job.uid(), expiry);
+    if (!now.isBefore(expiry)) {
+      isAllowed(() -> kube.deleteJob(job));
+    }
   }
 
   private static boolean isBoundAndLive(Attempt attempt, ObservedPod pod) {

@@ -50,16 +50,7 @@ class Fabric8KubeRequestsTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {
-        "identity",
-        "namespace",
-        "crdEstablished",
-        "node",
-        "run",
-        "attempt",
-        "jobs",
-        "pods"
-      })
+      strings = {"identity", "namespace", "crdEstablished", "node", "run", "attempt", "activePods"})
   void neverAsksForACachedState(String call) {
     kube.server.answer(
         r ->
@@ -166,7 +157,7 @@ class Fabric8KubeRequestsTest {
                 ? ScriptedKube.list("", "c")
                 : ScriptedKube.list("next", "a", "b"));
 
-    assertThat(kube.kube.pods()).extracting(ObservedPod::uid).containsExactly("a", "b", "c");
+    assertThat(kube.kube.activePods()).extracting(ObservedPod::uid).containsExactly("a", "b", "c");
     assertThat(kube.server.requests())
         .allSatisfy(
             r -> {
@@ -175,7 +166,8 @@ class Fabric8KubeRequestsTest {
                   .contains("limit=500")
                   .contains(
                       "labelSelector=app.kubernetes.io/managed-by=luigi-operator"
-                          + ",luigi-operator.io/run");
+                          + ",luigi-operator.io/run")
+                  .contains("fieldSelector=status.phase!=Succeeded,status.phase!=Failed");
             });
   }
 
@@ -190,7 +182,7 @@ class Fabric8KubeRequestsTest {
             .iterator();
     kube.server.answer(r -> answers.next());
 
-    assertThat(kube.kube.pods()).extracting(ObservedPod::uid).containsExactly("b", "c");
+    assertThat(kube.kube.activePods()).extracting(ObservedPod::uid).containsExactly("b", "c");
     assertThat(kube.server.requests())
         .extracting(r -> r.query().replaceAll(".*continue=([a-z]*).*|.*", "$1"))
         .containsExactly("", "old", "", "new");
@@ -204,7 +196,7 @@ class Fabric8KubeRequestsTest {
                 ? ScriptedKube.status(410, "Expired", "too old")
                 : ScriptedKube.list("old", "a"));
 
-    assertThatThrownBy(kube.kube::pods)
+    assertThatThrownBy(kube.kube::activePods)
         .isInstanceOf(KubeUnavailable.class)
         .hasMessageContaining("expired 3 times");
   }
@@ -213,7 +205,7 @@ class Fabric8KubeRequestsTest {
   void listsOnlyTheNamespacesItServes() {
     kube.always(ScriptedKube.list(""));
 
-    kube.kube(kube.config, "a", "b").pods();
+    kube.kube(kube.config, "a", "b").activePods();
 
     assertThat(kube.server.requests())
         .extracting(Request::path)

@@ -192,8 +192,8 @@ class InformersIT {
         .atMost(Fabric8KubeFixture.PATIENCE)
         .until(() -> Fabric8KubeFixture.cached(narrow, kube.given("here")).pods().size() == 1);
     assertThat(Fabric8KubeFixture.cached(narrow, kube.given("here")).job()).isPresent();
-    assertThat(narrow.jobs()).hasSize(1);
-    assertThat(narrow.pods()).hasSize(1);
+    assertThat(narrow.cachedJobs()).hasSize(1);
+    assertThat(narrow.activePods()).hasSize(1);
     assertThat(kube.changes).contains(kube.given("here").run().key()).doesNotContain(elsewhere);
     assertThat(narrow.run(elsewhere, Freshness.CACHED)).isEmpty();
   }

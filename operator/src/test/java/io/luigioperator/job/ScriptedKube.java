@@ -89,8 +89,7 @@ final class ScriptedKube implements AutoCloseable {
     calls.put("openGate", k -> k.openGate(POD));
     calls.put("deletePod", k -> k.deletePod("flights", "p", "u-1"));
     calls.put("deleteJob", k -> k.deleteJob(JOB));
-    calls.put("jobs", Kube::jobs);
-    calls.put("pods", Kube::pods);
+    calls.put("activePods", Kube::activePods);
     return calls;
   }
 

@@ -13,6 +13,7 @@ import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.Ledger.RunRecord;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
@@ -20,8 +21,11 @@ import io.luigioperator.run.Verdict;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
@@ -266,10 +270,16 @@ class SweepTest {
             301,
             ""),
         arguments(
-            "a gated pod without a Job",
-            (Consumer<OperatorFixture>) s -> s.pod("p", "x"),
+            "a gated pod that no Job owns",
+            (Consumer<OperatorFixture>)
+                s -> s.kube.pods.add(Pods.gated("data", "p", "p", "token-x", "")),
             0,
             "delete pod p"),
+        arguments(
+            "a gated pod whose Job the cache does not show",
+            (Consumer<OperatorFixture>) s -> s.pod("p", "x"),
+            0,
+            ""),
         arguments(
             "a gated pod whose attempt has ended",
             (Consumer<OperatorFixture>)
@@ -340,8 +350,9 @@ class SweepTest {
   }
 
   @Test
-  void whatStaysCostsNoFurtherCallsToTheLedger() {
+  void theCostOfAPassDoesNotGrowWithFinishedJobs() {
     AtomicInteger calls = new AtomicInteger();
+    Set<Object> tokens = new TreeSet<>();
     Ledger counted =
         (Ledger)
             Proxy.newProxyInstance(
@@ -349,6 +360,9 @@ class SweepTest {
                 new Class<?>[] {Ledger.class},
                 (proxy, method, args) -> {
                   calls.incrementAndGet();
+                  if (method.getName().equals("attemptsByToken")) {
+                    tokens.addAll((Collection<?>) args[0]);
+                  }
                   return method.invoke(scene.ledger, args);
                 });
     Sweep counting = scene.sweep(counted, woken::add);
@@ -358,8 +372,15 @@ class SweepTest {
     for (int i = 0; i < 30; i++) {
       scene.accepted("a" + i).ended("a" + i, Verdict.SUCCEEDED);
     }
+    scene.kube.pods.clear();
     counting.pass();
-    assertThat(scene.kube.jobs).hasSize(31);
+    assertThat(tokens).as("each finished Job is looked up once").hasSize(31);
     assertThat(calls).hasValue(forOne);
+
+    tokens.clear();
+    scene.accepted("new").claimed("new");
+    counting.pass();
+    assertThat(scene.kube.jobs).hasSize(32);
+    assertThat(tokens).hasSize(1);
   }
 }

@@ -312,12 +312,12 @@ final class SimKube implements Kube {
   }
 
   @Override
-  public List<ObservedJob> jobs() {
-    return cluster.jobs.values().stream().filter(j -> !j.token().isEmpty()).toList();
+  public List<ObservedJob> cachedJobs() {
+    return jobs.values().stream().filter(j -> !j.token().isEmpty()).toList();
   }
 
   @Override
-  public List<ObservedPod> pods() {
-    return List.copyOf(cluster.pods.values());
+  public List<ObservedPod> activePods() {
+    return cluster.pods.values().stream().filter(p -> !p.terminal()).toList();
   }
 }
