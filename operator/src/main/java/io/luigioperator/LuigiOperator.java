@@ -114,8 +114,8 @@ final class LuigiOperator {
     RunMetrics runMetrics = new RunMetrics(metrics, System::nanoTime);
     MySqlLedger mySql = openLedger(metrics);
     step("ledger", mySql);
-    Ledger ledger = new InstrumentedLedger(metrics, runMetrics).ledger(mySql);
-    checks.put("ledger", new LedgerHealthCheck(ledger, System::nanoTime)::problem);
+    Ledger ledger = new InstrumentedLedger(mySql, metrics, runMetrics);
+    checks.put("ledger", new LedgerHealthCheck(ledger.queries(), System::nanoTime)::problem);
 
     Fabric8Kube fabric8 =
         new Fabric8Kube(client, new JobBlueprint(build.version()), config.namespaces(), clock);

@@ -229,7 +229,7 @@ class MainIT {
             RandomGenerator.getDefault(),
             pause -> {},
             new SimpleMeterRegistry())) {
-      stranger.heartbeat("shared", "stranger");
+      stranger.clusters().heartbeat("shared", "stranger");
       Replica replica = new Replica("pod-a", Map.of("CLUSTER_ID", "shared"));
       await().atMost(LONG).until(() -> replica.log().contains(words));
       assertThat(replica.get("/readyz").words())
@@ -237,11 +237,11 @@ class MainIT {
       assertThat(replica.get("/livez").ok()).isTrue();
       assertThat(lease().get()).as("nobody leads").isNull();
 
-      stranger.takeOver("shared", ours, Duration.ZERO);
+      stranger.clusters().takeOver("shared", ours, Duration.ZERO);
       replica.awaitReady();
       await().atMost(LONG).until(replica::leads);
 
-      stranger.takeOver("shared", "stranger", Duration.ZERO);
+      stranger.clusters().takeOver("shared", "stranger", Duration.ZERO);
       assertThat(replica.awaitExit()).isEqualTo(1);
       assertThat(replica.log()).containsSubsequence("\"ready\"", words, "cannot go on");
     }

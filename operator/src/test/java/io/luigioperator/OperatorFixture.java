@@ -12,6 +12,7 @@ import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.api.TaskRef;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.run.Ageing;
@@ -121,7 +122,10 @@ public final class OperatorFixture {
   private OperatorFixture accepted(String name, String cluster, PipelineRunSpec spec) {
     RunObject object = object(name, "uid-" + name, spec, Going.STAYS);
     Resolution.Resolved resolved = (Resolution.Resolved) Resolver.resolve(object, Optional.empty());
-    ledger.accept(resolved.run(), new ObjectRecord(cluster, object.uid(), 1));
+    ledger
+        .runs()
+        .accept(
+            List.of(new AcceptRequest(resolved.run(), new ObjectRecord(cluster, object.uid(), 1))));
     return this;
   }
 
@@ -205,7 +209,7 @@ public final class OperatorFixture {
 
   public OperatorFixture claimedBy(String cluster, String name) {
     Run run = run(name);
-    ledger.claim(run.admitKey(), run.key(), "token-" + name, cluster).orElseThrow();
+    ledger.attempts().claim(run.admitKey(), run.key(), "token-" + name, cluster).orElseThrow();
     return this;
   }
 
@@ -216,7 +220,7 @@ public final class OperatorFixture {
 
   public OperatorFixture boundBy(String cluster, String name) {
     claimedBy(cluster, name).job(name, "token-" + name).pod("pod-" + name, name);
-    ledger.bind(attempt(name).ref(), "job-" + name, "pod-" + name).orElseThrow();
+    ledger.attempts().bind(attempt(name).ref(), "job-" + name, "pod-" + name).orElseThrow();
     return this;
   }
 
@@ -228,6 +232,7 @@ public final class OperatorFixture {
   /** What is bound has ended, as far as the ledger is concerned. */
   public OperatorFixture finished(String name, EndCause cause) {
     ledger
+        .attempts()
         .finish(attempt(name).ref(), "pod-" + name, ending(cause), POLICY, Presence.PRESENT)
         .orElseThrow();
     return this;
@@ -278,12 +283,18 @@ public final class OperatorFixture {
   // ---- looking
 
   public Run run(String name) {
-    return ledger.load(key(name), HERE).orElseThrow().run();
+    return ledger.queries().load(key(name), HERE).run(key(name)).orElseThrow().run();
   }
 
   /** The newest one. */
   public Attempt attempt(String name) {
-    return ledger.load(key(name), HERE).orElseThrow().attempts().getFirst();
+    return ledger
+        .queries()
+        .load(key(name), HERE)
+        .run(key(name))
+        .orElseThrow()
+        .attempts()
+        .getFirst();
   }
 
   /** State and reason of a run, in a word or two. */

@@ -11,10 +11,10 @@ import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.ledger.AttemptLedger.Claimed;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.Ledger.Claimed;
-import io.luigioperator.ledger.Ledger.Head;
-import io.luigioperator.ledger.Ledger.RunRecord;
+import io.luigioperator.ledger.LedgerQueries.Head;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
@@ -88,11 +88,12 @@ public final class AdmissionLoop {
    */
   public int pass() {
     int free =
-        capacity.free(occupied(), kube.crowded(ledger.now()) ? Crowding.CROWDED : Crowding.ROOMY);
+        capacity.free(
+            occupied(), kube.crowded(ledger.queries().now()) ? Crowding.CROWDED : Crowding.ROOMY);
     int silences = 0;
     Optional<Head> last = Optional.empty();
     while (free > 0) {
-      List<Head> heads = ledger.openHeads(last, PAGE);
+      List<Head> heads = ledger.queries().openHeads(clusterId, last, PAGE);
       for (Head head : heads) {
         if (free == 0) {
           break;
@@ -148,7 +149,7 @@ public final class AdmissionLoop {
   /** A head that cannot even be held stays, and is passed over in each pass. */
   private void hold(RunKey run, String reason, String words) {
     try {
-      ledger.hold(run, reason, words);
+      ledger.runs().hold(run, reason, words);
     } catch (LedgerUnavailable e) {
       throw e;
     } catch (RuntimeException e) {
@@ -157,14 +158,16 @@ public final class AdmissionLoop {
   }
 
   private int claim(Head head) {
-    Optional<Claimed> claimed = ledger.claim(head.key(), head.run(), tokens.get(), clusterId);
+    Optional<Claimed> claimed =
+        ledger.attempts().claim(head.key(), head.run(), tokens.get(), clusterId);
     claimed.ifPresent(c -> launch.accept(c.run().key()));
     return claimed.isPresent() ? 1 : 0;
   }
 
   /** The slot is free when the pod is seen terminal; the mutex only with the commit of finish. */
   private int occupied() {
-    return (int) ledger.liveAttempts(clusterId).stream().filter(a -> !isSeenEnded(a)).count();
+    return (int)
+        ledger.queries().liveAttempts(clusterId).stream().filter(a -> !isSeenEnded(a)).count();
   }
 
   private boolean isSeenEnded(Attempt attempt) {
@@ -180,7 +183,7 @@ public final class AdmissionLoop {
    * made. A run whose object is gone is only passed over; what that means, the sweep finds out.
    */
   private boolean isHere(RunKey key) {
-    Optional<RunRecord> found = ledger.load(key, clusterId);
+    Optional<RunRecord> found = ledger.queries().load(key, clusterId).run(key);
     if (found.isEmpty()) {
       return false;
     }
@@ -224,7 +227,7 @@ public final class AdmissionLoop {
                   .formatted(key, clusterId));
           yield false;
         }
-        ledger.recordObject(key, ObjectRecord.of(clusterId, o));
+        ledger.runs().recordObject(key, ObjectRecord.of(clusterId, o));
         yield !o.deleting();
       }
       case RunCreation.Refused(String words) -> {

@@ -4,7 +4,6 @@
  */
 package io.luigioperator.ledger;
 
-import io.luigioperator.ledger.Ledger.Claimed;
 import io.luigioperator.ledger.Locks.LockedAttempt;
 import io.luigioperator.ledger.Locks.LockedRun;
 import io.luigioperator.ledger.Locks.Mutex;
@@ -27,7 +26,6 @@ import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.WaitingTransitions;
 import java.util.Optional;
-import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,7 +34,7 @@ import org.slf4j.LoggerFactory;
  * Claim, bind, finish and abandon: the commits that decide what may physically run, and what is
  * noted about an attempt between them.
  */
-final class Attempts {
+final class Attempts implements AttemptLedger {
 
   private static final Logger LOG = LoggerFactory.getLogger(Attempts.class);
 
@@ -50,7 +48,8 @@ final class Attempts {
     this.invariants = invariants;
   }
 
-  Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
+  @Override
+  public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
     try {
       return transactions.write(
           "claim of run " + expected, h -> claim(h, key, expected, token, clusterId));
@@ -98,7 +97,9 @@ final class Attempts {
         .execute();
     RunTransactions.refresh(h, key);
     return Outcome.changed(
-        Optional.of(new Claimed(active, attempt)), RunTransactions.wrote(attempt));
+        Optional.of(
+            new Claimed(active, attempt, Queries.object(h, expected, clusterId), head.get().now())),
+        RunTransactions.wrote(attempt));
   }
 
   private void holdUnclaimable(RunKey run, StatementRefused why) {
@@ -112,7 +113,8 @@ final class Attempts {
         l -> WaitingTransitions.hold(l.run(), Reasons.INTERNAL_ERROR, why.getMessage()));
   }
 
-  Optional<Attempt> bind(AttemptRef ref, String jobUid, String podUid) {
+  @Override
+  public Optional<RunAndAttempt> bind(AttemptRef ref, String jobUid, String podUid) {
     try {
       return runTransactions.update(
           "bind", ref.run(), Optional.empty(), l -> bind(l, ref, jobUid, podUid));
@@ -125,61 +127,70 @@ final class Attempts {
     }
   }
 
-  private static Outcome<Optional<Attempt>> bind(
+  private static Outcome<Optional<RunAndAttempt>> bind(
       Locked l, AttemptRef ref, String jobUid, String podUid) {
     Optional<Attempt> attempt = Locks.attempt(l.h(), ref).map(LockedAttempt::attempt);
     Optional<RunAndAttempt> moved =
         attempt.flatMap(a -> AttemptTransitions.bind(l.run(), a, jobUid, podUid, l.now()));
     if (moved.isEmpty()) {
       return Outcome.unchanged(
-          attempt.filter(
-              a -> a.state() == AttemptState.BOUND && a.isBoundTo(podUid) && !l.run().cancel()));
+          attempt
+              .filter(
+                  a -> a.state() == AttemptState.BOUND && a.isBoundTo(podUid) && !l.run().cancel())
+              .map(a -> new RunAndAttempt(l.run(), a)));
     }
     Rows.update(l.h(), moved.get().attempt());
     RunTransactions.store(l.h(), moved.get().run());
-    return Outcome.changed(
-        Optional.of(moved.get().attempt()), RunTransactions.wrote(moved.get().attempt()));
+    return Outcome.changed(moved, RunTransactions.wrote(moved.get().attempt()));
   }
 
-  void recordNode(AttemptRef ref, String podUid, String node) {
-    note("record node", ref, l -> AttemptTransitions.recordNode(l.attempt(), podUid, node));
+  @Override
+  public Optional<Attempt> recordNode(Attempt attempt, String node) {
+    return note("record node", attempt, (a, pod, l) -> AttemptTransitions.recordNode(a, pod, node));
   }
 
-  void markForStop(AttemptRef ref, String podUid, FailureCause cause, String message) {
-    note(
-        "mark for stop",
-        ref,
-        l -> AttemptTransitions.markForStop(l.attempt(), podUid, cause, message));
+  @Override
+  public Optional<Attempt> markForStop(Attempt attempt, FailureCause cause, String message) {
+    return note(
+        "mark for stop", attempt, (a, pod, l) -> AttemptTransitions.markForStop(a, pod, cause, message));
   }
 
-  void markPodMissing(AttemptRef ref, String podUid) {
-    note(
-        "mark missing pod",
-        ref,
-        l -> AttemptTransitions.markPodMissing(l.attempt(), podUid, l.now()));
+  @Override
+  public Optional<Attempt> markPodMissing(Attempt attempt) {
+    return note(
+        "mark missing pod", attempt, (a, pod, l) -> AttemptTransitions.markPodMissing(a, pod, l.now()));
   }
 
-  void clearPodMissing(AttemptRef ref, String podUid) {
-    note("clear missing pod", ref, l -> AttemptTransitions.clearPodMissing(l.attempt(), podUid));
+  @Override
+  public Optional<Attempt> clearPodMissing(Attempt attempt) {
+    return note("clear missing pod", attempt, (a, pod, l) -> AttemptTransitions.clearPodMissing(a, pod));
+  }
+
+  @FunctionalInterface
+  private interface Note {
+    Optional<Attempt> of(Attempt attempt, String podUid, LockedAttempt locked);
   }
 
   /** Changes what is known about an attempt and nothing that decides. */
-  private void note(
-      String what, AttemptRef ref, Function<LockedAttempt, Optional<Attempt>> change) {
-    transactions.write(
-        "%s of attempt %d of run %s".formatted(what, ref.number(), ref.run()),
+  private Optional<Attempt> note(String what, Attempt known, Note note) {
+    return transactions.write(
+        "%s of attempt %d of run %s".formatted(what, known.number(), known.run()),
         h -> {
           Locks.barrier(h);
-          Optional<Attempt> next = Locks.attempt(h, ref).flatMap(change);
+          Optional<Attempt> next =
+              Locks.attempt(h, known.ref())
+                  .filter(l -> l.attempt().equals(known))
+                  .flatMap(l -> known.binding().flatMap(b -> note.of(l.attempt(), b.podUid(), l)));
           if (next.isEmpty()) {
-            return Outcome.unchanged(false);
+            return Outcome.unchanged(Optional.empty());
           }
           Rows.update(h, next.get());
-          return Outcome.changed(true, RunTransactions.wrote(next.get()));
+          return Outcome.changed(next, RunTransactions.wrote(next.get()));
         });
   }
 
-  Optional<Run> finish(
+  @Override
+  public Optional<RunAndAttempt> finish(
       AttemptRef ref, String podUid, Ending ending, RetryPolicy policy, Presence presence) {
     return end(
         "finish",
@@ -196,7 +207,8 @@ final class Attempts {
                 l.now()));
   }
 
-  Optional<Run> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
+  @Override
+  public Optional<RunAndAttempt> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
     return end(
         "abandonment",
         ref,
@@ -208,7 +220,7 @@ final class Attempts {
     Optional<RunAndAttempt> of(Locked l, Attempt attempt);
   }
 
-  private Optional<Run> end(String what, AttemptRef ref, End end) {
+  private Optional<RunAndAttempt> end(String what, AttemptRef ref, End end) {
     return runTransactions.update(
         what,
         ref.run(),
@@ -220,8 +232,7 @@ final class Attempts {
             return Outcome.unchanged(Optional.empty());
           }
           runTransactions.storeEnd(l.h(), moved.get().run(), moved.get().attempt());
-          return Outcome.changed(
-              Optional.of(moved.get().run()), RunTransactions.wrote(moved.get().attempt()));
+          return Outcome.changed(moved, RunTransactions.wrote(moved.get().attempt()));
         });
   }
 }

@@ -10,7 +10,7 @@ import java.util.Optional;
 import org.jdbi.v3.core.Handle;
 
 /** What clusters say about themselves. */
-final class Clusters {
+final class Clusters implements ClusterLedger {
 
   private final Transactions transactions;
 
@@ -19,7 +19,8 @@ final class Clusters {
   }
 
   /** The only change that a raised barrier lets through. */
-  String heartbeat(String clusterId, String identity) {
+  @Override
+  public String heartbeat(String clusterId, String identity) {
     return transactions.write(
         "heartbeat of cluster " + clusterId,
         h -> {
@@ -38,7 +39,8 @@ final class Clusters {
   }
 
   /** A repetition finds the identity there and leaves the objects recorded since alone. */
-  boolean takeOver(String clusterId, String identity, Duration silence) {
+  @Override
+  public boolean takeOver(String clusterId, String identity, Duration silence) {
     return transactions.write(
         "adoption of cluster " + clusterId,
         h -> {

@@ -4,9 +4,6 @@
  */
 package io.luigioperator.ledger;
 
-import io.luigioperator.ledger.Ledger.Head;
-import io.luigioperator.ledger.Ledger.RecordedObject;
-import io.luigioperator.ledger.Ledger.RunRecord;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObjectRecord;
@@ -15,7 +12,6 @@ import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -31,7 +27,7 @@ import org.jdbi.v3.core.Handle;
  * What only looks; each is one statement, so that what it shows was true together, but for a list
  * of tokens that is too long for one.
  */
-final class Queries {
+final class Queries implements LedgerQueries {
 
   private static final int ATTEMPTS_SHOWN = 10;
   private static final int TOKENS_AT_ONCE = 500;
@@ -42,7 +38,8 @@ final class Queries {
     this.transactions = transactions;
   }
 
-  Instant now() {
+  @Override
+  public Instant now() {
     return transactions.read("what time it is", Queries::now);
   }
 
@@ -58,6 +55,20 @@ final class Queries {
     return h.createQuery("SELECT " + Rows.RUN_COLUMNS + " FROM run r WHERE r.run_id = :id")
         .bind("id", key.id())
         .map((rs, ctx) -> Rows.run(rs))
+        .findOne();
+  }
+
+  static Optional<ObjectRecord> object(Handle h, RunKey key, String clusterId) {
+    return h.createQuery(
+            """
+            SELECT uid, applied_generation FROM run_object
+            WHERE run_id = :id AND cluster_id = :cluster
+            """)
+        .bind("id", key.id())
+        .bind("cluster", clusterId)
+        .map(
+            (rs, ctx) ->
+                new ObjectRecord(clusterId, rs.getString("uid"), rs.getLong("applied_generation")))
         .findOne();
   }
 
@@ -87,38 +98,52 @@ final class Queries {
         .one();
   }
 
-  Optional<RunRecord> load(RunKey key, String clusterId) {
+  @Override
+  public Loaded load(Collection<RunKey> keys, String clusterId) {
+    if (keys.isEmpty()) {
+      return new Loaded(now(), Map.of());
+    }
     return transactions.read(
-        "what run %s is".formatted(key),
+        "load",
         h ->
             h.createQuery(LOAD)
-                .bind("id", key.id())
+                .bindList("ids", keys.stream().map(RunKey::id).distinct().toList())
                 .bind("cluster", clusterId)
                 .bind("shown", ATTEMPTS_SHOWN)
                 .reduceResultSet(
-                    Optional.<RunRecord>empty(),
-                    (seen, rs, ctx) ->
-                        Optional.of(
-                            withAttempt(
-                                seen.isPresent() ? seen.get() : record(rs, clusterId), rs))));
+                    new Loaded(Instant.EPOCH, Map.of()),
+                    (loaded, rs, ctx) -> withRow(loaded, rs, clusterId)));
   }
 
-  /** The request comes with the first row only. */
-  private static final String LOAD =
-      "SELECT "
+  private static Loaded withRow(Loaded loaded, ResultSet rs, String clusterId) throws SQLException {
+    Instant now = Rows.time(rs, "db_now").orElseThrow();
+    if (rs.getString("name") == null) {
+      return new Loaded(now, loaded.runs());
+    }
+    Map<RunKey, RunRecord> runs = new HashMap<>(loaded.runs());
+    RunRecord known = runs.get(key(rs));
+    runs.put(key(rs), withAttempt(known != null ? known : record(rs, clusterId), rs));
+    return new Loaded(now, runs);
+  }
+
+  /**
+   * Time comes also when no run is found. The request comes with the first row of each run only.
+   */
+  static final String LOAD =
+      "SELECT UTC_TIMESTAMP(6) AS db_now, "
           + Rows.SLIM_RUN_COLUMNS
           + ", IF(a.number IS NULL OR a.number = r.claims, r.request, NULL) AS request, "
           + Rows.ATTEMPT_COLUMNS
           + """
           , o.uid AS object_uid, o.applied_generation,
             w.namespace AS holder_namespace, w.name AS holder_name
-          FROM run r
+          FROM (SELECT 1) AS one
+          LEFT JOIN run r ON r.run_id IN (<ids>)
           LEFT JOIN attempt a ON a.run_id = r.run_id AND a.number > r.claims - :shown
           LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
           LEFT JOIN client_mutex m ON m.admit_key = r.admit_key
           LEFT JOIN run w ON w.run_id = m.holder_run
-          WHERE r.run_id = :id
-          ORDER BY a.number DESC
+          ORDER BY r.run_id, a.number DESC
           """;
 
   private static RunRecord record(ResultSet rs, String clusterId) throws SQLException {
@@ -144,36 +169,64 @@ final class Queries {
   }
 
   /** One range scan over open_at: its cost does not depend on how many runs wait. */
-  List<Head> openHeads(Optional<Head> after, int limit) {
+  @Override
+  public List<Head> openHeads(String clusterId, Optional<Head> after, int limit) {
     return transactions.read(
         "which heads are open",
         h ->
             h.createQuery(OPEN_HEADS)
                 .bind("openAt", after.map(Head::openAt).orElse(Instant.EPOCH))
                 .bind("key", after.map(head -> head.key().value()).orElse(""))
+                .bind("cluster", clusterId)
                 .bind("limit", limit)
                 .map(
                     (rs, ctx) ->
                         new Head(
                             new AdmitKey(rs.getString("admit_key")),
                             key(rs),
-                            Rows.time(rs, "open_at").orElseThrow()))
+                            Rows.time(rs, "open_at").orElseThrow(),
+                            Optional.ofNullable(rs.getString("object_uid"))))
                 .list());
   }
 
   static final String OPEN_HEADS =
       """
-      SELECT STRAIGHT_JOIN m.admit_key, m.open_at, r.namespace, r.name
+      SELECT STRAIGHT_JOIN m.admit_key, m.open_at, r.namespace, r.name, o.uid AS object_uid
       FROM client_mutex m FORCE INDEX (client_mutex_open_at)
       JOIN run r ON r.run_id =
         (SELECT head.run_id FROM run head
          WHERE head.admit_key = m.admit_key AND head.state = 'READY'
          ORDER BY head.admit_at, head.run_id LIMIT 1)
+      LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
       WHERE m.open_at >= :openAt AND (m.open_at > :openAt OR m.admit_key > :key)
       ORDER BY m.open_at, m.admit_key LIMIT :limit
       """;
 
-  Optional<Instant> nextDue() {
+  @Override
+  public Map<AdmitKey, RunKey> holders(int limit) {
+    return transactions.read(
+        "holders",
+        h ->
+            h.createQuery(HOLDERS)
+                .bind("limit", limit)
+                .reduceResultSet(
+                    new HashMap<>(),
+                    (holders, rs, ctx) -> {
+                      holders.put(new AdmitKey(rs.getString("admit_key")), key(rs));
+                      return holders;
+                    }));
+  }
+
+  static final String HOLDERS =
+      """
+      SELECT STRAIGHT_JOIN m.admit_key, r.namespace, r.name
+      FROM client_mutex m FORCE INDEX (client_mutex_holder_run)
+      JOIN run r ON r.run_id = m.holder_run
+      WHERE m.holder_run IS NOT NULL LIMIT :limit
+      """;
+
+  @Override
+  public Optional<Instant> nextDue() {
     return transactions.read(
         "when a run becomes due",
         h -> h.createQuery(NEXT_DUE).map((rs, ctx) -> Rows.time(rs, "next_due")).one());
@@ -182,7 +235,8 @@ final class Queries {
   static final String NEXT_DUE =
       "SELECT MIN(not_before) AS next_due FROM run WHERE state = 'DELAYED'";
 
-  List<Attempt> liveAttempts(String clusterId) {
+  @Override
+  public List<Attempt> liveAttempts(String clusterId) {
     return transactions.read(
         "which attempts are live",
         h ->
@@ -192,7 +246,7 @@ final class Queries {
                 .list());
   }
 
-  private static final String ATTEMPTS =
+  static final String ATTEMPTS =
       "SELECT r.namespace, r.name, "
           + Rows.ATTEMPT_COLUMNS
           + " FROM attempt a JOIN run r ON r.run_id = a.run_id ";
@@ -202,31 +256,10 @@ final class Queries {
       ATTEMPTS
           + "WHERE a.live_key IS NOT NULL AND a.cluster_id = :cluster ORDER BY a.claimed_at, a.token";
 
-  static final String ABANDONED_CLAIMS =
-      ATTEMPTS
-          + """
-          LEFT JOIN cluster c ON c.cluster_id = a.cluster_id
-          WHERE a.live_key IS NOT NULL AND a.state = 'CLAIMED'
-            AND COALESCE(c.seen_at, a.claimed_at)
-              <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
-          ORDER BY a.claimed_at, a.token LIMIT :limit
-          """;
-
-  /** A cluster that has never said a word is silent since its claim. */
-  List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
-    return transactions.read(
-        "which claims are abandoned",
-        h ->
-            h.createQuery(ABANDONED_CLAIMS)
-                .bind("silence", silence.toNanos() / 1000)
-                .bind("limit", limit)
-                .map((rs, ctx) -> Rows.attempt(rs))
-                .list());
-  }
-
   static final String ATTEMPTS_BY_TOKEN = ATTEMPTS + "WHERE a.token IN (<tokens>)";
 
-  Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
+  @Override
+  public Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
     return transactions.read(
         "what became of claims",
         h -> {
@@ -248,7 +281,8 @@ final class Queries {
    * By way of the runs that have not ended, which are few; objects stay as long as runs. The order,
    * by id, means nothing to anybody.
    */
-  List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
+  @Override
+  public List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
     return transactions.read(
         "which objects are recorded",
         h ->
@@ -275,7 +309,8 @@ final class Queries {
       ORDER BY r.run_id LIMIT :limit
       """;
 
-  List<Run> heldFor(String reason, int limit) {
+  @Override
+  public List<Run> heldFor(String reason, int limit) {
     return transactions.read(
         "which runs are held",
         h ->
@@ -294,7 +329,8 @@ final class Queries {
             ORDER BY r.accepted_at, r.run_id LIMIT :limit
             """;
 
-  Map<RunState, Long> countByState() {
+  @Override
+  public Map<RunState, Long> countByState() {
     return transactions.read(
         "how many runs there are",
         h -> {

@@ -4,71 +4,274 @@
  */
 package io.luigioperator.ops;
 
+import io.luigioperator.ledger.AttemptLedger;
+import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.Ledger.Acceptance;
-import io.luigioperator.ledger.Ledger.Claimed;
+import io.luigioperator.ledger.LedgerMaintenance;
+import io.luigioperator.ledger.LedgerQueries;
+import io.luigioperator.ledger.RunLedger;
 import io.luigioperator.run.Abandonment;
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Amendment;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Ending;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.Presence;
+import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
+import io.luigioperator.run.RunAndAttempt;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /** A {@link Ledger} that times every call and reports each commit to {@link RunMetrics}. */
-public final class InstrumentedLedger {
+public final class InstrumentedLedger implements Ledger {
+  private final Ledger ledger;
   private final StoreCalls calls;
-  private final RunMetrics runs;
+  private final RunMetrics metrics;
+  private final TimedClusters clusters = new TimedClusters();
+  private final TimedRuns runs = new TimedRuns();
+  private final TimedAttempts attempts = new TimedAttempts();
+  private final TimedMaintenance maintenance = new TimedMaintenance();
+  private final TimedQueries queries = new TimedQueries();
 
-  public InstrumentedLedger(Metrics metrics, RunMetrics runs) {
+  public InstrumentedLedger(Ledger ledger, Metrics metrics, RunMetrics runMetrics) {
+    this.ledger = ledger;
     this.calls = new StoreCalls(metrics, "ledger");
-    this.runs = runs;
+    this.metrics = runMetrics;
   }
 
-  public Ledger ledger(Ledger ledger) {
-    return (Ledger)
-        Proxy.newProxyInstance(
-            Ledger.class.getClassLoader(),
-            new Class<?>[] {Ledger.class},
-            (proxy, method, args) -> call(ledger, method, args));
+  @Override
+  public ClusterLedger clusters() {
+    return clusters;
   }
 
-  private @Nullable Object call(Ledger target, Method method, Object @Nullable [] args) {
-    Object result = calls.time(method.getName(), () -> invoked(target, method, args));
-    switch (result) {
-      case Acceptance a -> runs.accepted(a);
-      case List<?> expired when method.getName().equals("expire") ->
-          expired.forEach(r -> runs.changed((Run) r));
-      case Optional<?> o when o.isPresent() -> done(method.getName(), args, o.get());
-      case null, default -> {}
+  @Override
+  public RunLedger runs() {
+    return runs;
+  }
+
+  @Override
+  public AttemptLedger attempts() {
+    return attempts;
+  }
+
+  @Override
+  public LedgerMaintenance maintenance() {
+    return maintenance;
+  }
+
+  @Override
+  public LedgerQueries queries() {
+    return queries;
+  }
+
+  private final class TimedClusters implements ClusterLedger {
+    @Override
+    public String heartbeat(String clusterId, String identity) {
+      return calls.time("heartbeat", () -> ledger.clusters().heartbeat(clusterId, identity));
     }
-    return result;
-  }
 
-  private void done(String call, Object @Nullable [] args, Object result) {
-    switch (result) {
-      case Claimed c -> runs.claimed(c);
-      case Run run when call.equals("finish") && args != null ->
-          runs.finished((Ending) args[2], run);
-      case Run run when call.equals("abandon") && args != null ->
-          runs.abandoned((Abandonment) args[1], run);
-      case Run run -> runs.changed(run);
-      default -> {}
+    @Override
+    public boolean takeOver(String clusterId, String identity, Duration silence) {
+      return calls.time(
+          "takeOver", () -> ledger.clusters().takeOver(clusterId, identity, silence));
     }
   }
 
-  private static @Nullable Object invoked(Ledger target, Method method, Object @Nullable [] args) {
-    try {
-      return method.invoke(target, args);
-    } catch (InvocationTargetException e) {
-      if (e.getCause() instanceof RuntimeException cause) {
-        throw cause;
-      }
-      throw new IllegalStateException(e);
-    } catch (IllegalAccessException e) {
-      throw new IllegalStateException(e);
+  private final class TimedRuns implements RunLedger {
+    @Override
+    public List<Acceptance> accept(List<AcceptRequest> requests) {
+      List<Acceptance> answers = calls.time("accept", () -> ledger.runs().accept(requests));
+      answers.forEach(metrics::accepted);
+      return answers;
+    }
+
+    @Override
+    public void recordObject(RunKey run, ObjectRecord object) {
+      calls.time("recordObject", () -> ledger.runs().recordObject(run, object));
+    }
+
+    @Override
+    public Optional<Run> amend(
+        RunKey run, String clusterId, long generation, Amendment amendment) {
+      return changed(
+          calls.time(
+              "amend", () -> ledger.runs().amend(run, clusterId, generation, amendment)));
+    }
+
+    @Override
+    public Optional<Run> cancel(RunKey run, String reason, String message) {
+      return changed(calls.time("cancel", () -> ledger.runs().cancel(run, reason, message)));
+    }
+
+    @Override
+    public Optional<Run> hold(RunKey run, String reason, String message) {
+      return calls.time("hold", () -> ledger.runs().hold(run, reason, message));
+    }
+
+    @Override
+    public Optional<Run> release(RunKey run, String reason) {
+      return changed(calls.time("release", () -> ledger.runs().release(run, reason)));
+    }
+
+    private Optional<Run> changed(Optional<Run> run) {
+      run.ifPresent(metrics::changed);
+      return run;
+    }
+  }
+
+  private final class TimedAttempts implements AttemptLedger {
+    @Override
+    public Optional<Claimed> claim(
+        AdmitKey key, RunKey expected, String token, String clusterId) {
+      Optional<Claimed> claimed =
+          calls.time("claim", () -> ledger.attempts().claim(key, expected, token, clusterId));
+      claimed.ifPresent(metrics::claimed);
+      return claimed;
+    }
+
+    @Override
+    public Optional<RunAndAttempt> bind(AttemptRef attempt, String jobUid, String podUid) {
+      return calls.time("bind", () -> ledger.attempts().bind(attempt, jobUid, podUid));
+    }
+
+    @Override
+    public Optional<RunAndAttempt> finish(
+        AttemptRef attempt, String podUid, Ending ending, RetryPolicy policy, Presence presence) {
+      Optional<RunAndAttempt> after =
+          calls.time(
+              "finish",
+              () -> ledger.attempts().finish(attempt, podUid, ending, policy, presence));
+      after.ifPresent(a -> metrics.finished(ending, a.run()));
+      return after;
+    }
+
+    @Override
+    public Optional<RunAndAttempt> abandon(
+        AttemptRef attempt, Abandonment abandonment, RetryPolicy policy) {
+      Optional<RunAndAttempt> after =
+          calls.time("abandon", () -> ledger.attempts().abandon(attempt, abandonment, policy));
+      after.ifPresent(a -> metrics.abandoned(abandonment, a.run()));
+      return after;
+    }
+
+    @Override
+    public Optional<Attempt> recordNode(Attempt attempt, String node) {
+      return calls.time("recordNode", () -> ledger.attempts().recordNode(attempt, node));
+    }
+
+    @Override
+    public Optional<Attempt> markForStop(Attempt attempt, FailureCause cause, String message) {
+      return calls.time(
+          "markForStop", () -> ledger.attempts().markForStop(attempt, cause, message));
+    }
+
+    @Override
+    public Optional<Attempt> markPodMissing(Attempt attempt) {
+      return calls.time("markPodMissing", () -> ledger.attempts().markPodMissing(attempt));
+    }
+
+    @Override
+    public Optional<Attempt> clearPodMissing(Attempt attempt) {
+      return calls.time("clearPodMissing", () -> ledger.attempts().clearPodMissing(attempt));
+    }
+  }
+
+  private final class TimedMaintenance implements LedgerMaintenance {
+    @Override
+    public List<Run> due(int limit) {
+      return calls.time("due", () -> ledger.maintenance().due(limit));
+    }
+
+    @Override
+    public List<Run> expire(int limit) {
+      List<Run> expired = calls.time("expire", () -> ledger.maintenance().expire(limit));
+      expired.forEach(metrics::changed);
+      return expired;
+    }
+
+    @Override
+    public int purge(Instant finishedBefore, int limit) {
+      return calls.time("purge", () -> ledger.maintenance().purge(finishedBefore, limit));
+    }
+
+    @Override
+    public List<AdmitKey> freeStaleHolders(int limit) {
+      return calls.time("freeStaleHolders", () -> ledger.maintenance().freeStaleHolders(limit));
+    }
+
+    @Override
+    public Audit auditHeads(Optional<AdmitKey> after, int limit) {
+      return calls.time("auditHeads", () -> ledger.maintenance().auditHeads(after, limit));
+    }
+
+    @Override
+    public List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
+      return calls.time(
+          "claimsOfSilentClusters",
+          () -> ledger.maintenance().claimsOfSilentClusters(silence, limit));
+    }
+  }
+
+  private final class TimedQueries implements LedgerQueries {
+    @Override
+    public Instant now() {
+      return calls.time("now", () -> ledger.queries().now());
+    }
+
+    @Override
+    public Loaded load(Collection<RunKey> runs, String clusterId) {
+      return calls.time("load", () -> ledger.queries().load(runs, clusterId));
+    }
+
+    @Override
+    public List<Head> openHeads(String clusterId, Optional<Head> after, int limit) {
+      return calls.time("openHeads", () -> ledger.queries().openHeads(clusterId, after, limit));
+    }
+
+    @Override
+    public Map<AdmitKey, RunKey> holders(int limit) {
+      return calls.time("holders", () -> ledger.queries().holders(limit));
+    }
+
+    @Override
+    public Optional<Instant> nextDue() {
+      return calls.time("nextDue", () -> ledger.queries().nextDue());
+    }
+
+    @Override
+    public List<Attempt> liveAttempts(String clusterId) {
+      return calls.time("liveAttempts", () -> ledger.queries().liveAttempts(clusterId));
+    }
+
+    @Override
+    public Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
+      return calls.time("attemptsByToken", () -> ledger.queries().attemptsByToken(tokens));
+    }
+
+    @Override
+    public List<RecordedObject> recordedObjects(
+        String clusterId, Optional<RunKey> after, int limit) {
+      return calls.time(
+          "recordedObjects", () -> ledger.queries().recordedObjects(clusterId, after, limit));
+    }
+
+    @Override
+    public List<Run> heldFor(String reason, int limit) {
+      return calls.time("heldFor", () -> ledger.queries().heldFor(reason, limit));
+    }
+
+    @Override
+    public Map<RunState, Long> countByState() {
+      return calls.time("countByState", () -> ledger.queries().countByState());
     }
   }
 }

@@ -4,7 +4,7 @@
  */
 package io.luigioperator.ops;
 
-import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerQueries;
 import io.luigioperator.ledger.LedgerUnavailable;
 import java.time.Duration;
 import java.util.Optional;
@@ -25,12 +25,12 @@ public final class LedgerHealthCheck {
   /** An answer, or that there was none. */
   private record Known(Optional<String> problem, long at) {}
 
-  private final Ledger ledger;
+  private final LedgerQueries ledger;
   private final LongSupplier nanoTime;
   private final ReentrantLock asking = new ReentrantLock();
   private volatile Optional<Known> known = Optional.empty();
 
-  public LedgerHealthCheck(Ledger ledger, LongSupplier nanoTime) {
+  public LedgerHealthCheck(LedgerQueries ledger, LongSupplier nanoTime) {
     this.ledger = ledger;
     this.nanoTime = nanoTime;
   }

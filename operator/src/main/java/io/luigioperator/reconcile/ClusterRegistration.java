@@ -26,10 +26,10 @@ public record ClusterRegistration(Ledger ledger, String clusterId, String identi
 
   /** Says that this cluster is alive; false when the name is another's, who is alive. */
   public boolean keep() {
-    if (ledger.heartbeat(clusterId, identity).equals(identity)) {
+    if (ledger.clusters().heartbeat(clusterId, identity).equals(identity)) {
       return true;
     }
-    boolean takenOver = ledger.takeOver(clusterId, identity, SILENCE);
+    boolean takenOver = ledger.clusters().takeOver(clusterId, identity, SILENCE);
     if (takenOver) {
       LOG.atWarn()
           .addKeyValue("cluster", clusterId)

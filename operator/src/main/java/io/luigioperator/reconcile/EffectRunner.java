@@ -10,6 +10,8 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.RunLedger.AcceptRequest;
+import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.Attempt;
@@ -25,6 +27,7 @@ import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
+import java.util.List;
 import java.util.Optional;
 
 /** Does one effect to the world, and says what the next look must know about it. */
@@ -76,22 +79,21 @@ final class EffectRunner {
         return new EffectResult.ReadLive();
       }
       case Effect.Accept e -> {
-        ledger.accept(e.run(), new ObjectRecord(clusterId, e.uid(), e.generation()));
+        accept(e);
         return ADMISSION_NEEDED;
       }
       case Effect.Amend e -> {
-        ledger.amend(s.key(), clusterId, e.generation(), e.amendment());
+        ledger.runs().amend(s.key(), clusterId, e.generation(), e.amendment());
         return ADMISSION_NEEDED;
       }
       case Effect.Expire() -> {
-        ledger.expire(EXPIRED_AT_ONCE);
+        ledger.maintenance().expire(EXPIRED_AT_ONCE);
         return ADMISSION_NEEDED;
       }
       case Effect.Finish e -> {
         // the ledger attributes it again, under lock; here for whoever only watches the call
-        Ending ending =
-            s.mine().map(a -> EndTransitions.attributed(a, e.ending())).orElse(e.ending());
-        ledger.finish(e.attempt(), e.podUid(), ending, policy(s), presence(ending, s));
+        Ending ending = s.mine().map(a -> EndTransitions.attributed(a, e.ending())).orElse(e.ending());
+        ledger.attempts().finish(e.attempt(), e.podUid(), ending, policy(s), presence(ending, s));
         return ADMISSION_NEEDED;
       }
       case Effect.Abandon e -> {
@@ -106,18 +108,25 @@ final class EffectRunner {
             : new EffectResult.StillWaiting();
       }
       case Effect.RecordObject e ->
-          ledger.recordObject(s.key(), new ObjectRecord(clusterId, e.uid(), 0));
-      case Effect.Bind e -> ledger.bind(e.attempt(), e.jobUid(), e.podUid());
+          ledger.runs().recordObject(s.key(), new ObjectRecord(clusterId, e.uid(), 0));
+      case Effect.Bind e -> ledger.attempts().bind(e.attempt(), e.jobUid(), e.podUid());
       case Effect.OpenGate e -> kube.openGate(e.pod());
-      case Effect.RecordNode e -> ledger.recordNode(e.attempt(), e.podUid(), e.node());
-      case Effect.MarkForStop e ->
-          ledger.markForStop(e.attempt(), e.podUid(), e.cause(), e.message());
+      case Effect.RecordNode e -> ledger.attempts().recordNode(mine(s), e.node());
+      case Effect.MarkForStop e -> ledger.attempts().markForStop(mine(s), e.cause(), e.message());
       case Effect.StopPod e -> kube.deletePod(e.pod().namespace(), e.pod().name(), e.pod().uid());
-      case Effect.MarkPodMissing e -> ledger.markPodMissing(e.attempt(), e.podUid());
-      case Effect.ClearPodMissing e -> ledger.clearPodMissing(e.attempt(), e.podUid());
+      case Effect.MarkPodMissing e -> ledger.attempts().markPodMissing(mine(s));
+      case Effect.ClearPodMissing e -> ledger.attempts().clearPodMissing(mine(s));
       case Effect.DeleteObject e -> kube.deleteRun(s.key(), e.uid());
     }
     return NOTHING;
+  }
+
+  private void accept(Effect.Accept e) {
+    AcceptRequest request =
+        new AcceptRequest(e.run(), new ObjectRecord(clusterId, e.uid(), e.generation()));
+    if (ledger.runs().accept(List.of(request)).getFirst() instanceof Acceptance.Refused r) {
+      throw new IllegalStateException(r.message());
+    }
   }
 
   private EffectResult createJob(Attempt attempt, RunSnapshot s) {
@@ -134,7 +143,7 @@ final class EffectRunner {
   }
 
   private EffectResult abandon(AttemptRef attempt, Abandonment why, RunSnapshot s) {
-    ledger.abandon(attempt, why, policy(s));
+    ledger.attempts().abandon(attempt, why, policy(s));
     return ADMISSION_NEEDED;
   }
 
@@ -153,6 +162,10 @@ final class EffectRunner {
     } catch (KubeForbidden e) {
       return Presence.PRESENT; // unknown: a claim would look again, and hold it
     }
+  }
+
+  private static Attempt mine(RunSnapshot s) {
+    return s.mine().orElseThrow();
   }
 
   private static Run run(RunSnapshot s) {

@@ -139,12 +139,12 @@ public final class Loops {
   }
 
   private Duration due() {
-    Instant now = ledger.now();
-    Optional<Instant> next = ledger.nextDue();
+    Instant now = ledger.queries().now();
+    Optional<Instant> next = ledger.queries().nextDue();
     if (next.filter(t -> !t.isAfter(now)).isPresent()) {
       sweep.due();
       signals.room().raise();
-      next = ledger.nextDue();
+      next = ledger.queries().nextDue();
     }
     Duration pause = next.map(t -> Duration.between(now, t)).orElse(LONGEST_TIMER);
     if (pause.compareTo(SHORTEST_TIMER) < 0) {
@@ -167,7 +167,7 @@ public final class Loops {
     metrics.repaired("heads", report.heads());
     metrics.unconfirmedDeletions(report.unconfirmedDeletions());
     admission.bar(report.barred());
-    metrics.countByState(ledger.countByState());
+    metrics.countByState(ledger.queries().countByState());
     signals.room().raise();
     // so that two clusters that started together do not go on sweeping together
     return SWEEP.plusMillis(random.nextLong(-SWEEP.toMillis() / 10, SWEEP.toMillis() / 10));

@@ -10,8 +10,8 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.Ledger.RecordedObject;
-import io.luigioperator.ledger.Ledger.RunRecord;
+import io.luigioperator.ledger.LedgerQueries.RecordedObject;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.DeletionRule;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
@@ -140,7 +140,7 @@ final class ObjectDeletions {
       }
     }
     unconfirmed = held.size();
-    Look look = new Look(ledger.now());
+    Look look = new Look(ledger.queries().now());
     List<RunKey> confirmed = new ArrayList<>();
     List<RunKey> doubtful = new ArrayList<>();
     for (RecordedObject r : rest) {
@@ -182,14 +182,14 @@ final class ObjectDeletions {
         .addKeyValue("recorded", recorded)
         .log("too many PipelineRuns are gone at once: their runs are held, a person must look");
     for (RunKey key : gone) {
-      ledger.hold(key, Reasons.MASS_DELETION, WORDS.formatted(key.namespace()));
+      ledger.runs().hold(key, Reasons.MASS_DELETION, WORDS.formatted(key.namespace()));
     }
   }
 
   /** Lets the runs go whose objects are back but were never recorded here. */
   void releaseUnrecorded() {
     for (String reason : List.of(Reasons.DELETION_UNCONFIRMED, Reasons.MASS_DELETION)) {
-      ledger.heldFor(reason, BATCH).forEach(run -> isBack(run.key(), reason));
+      ledger.queries().heldFor(reason, BATCH).forEach(run -> isBack(run.key(), reason));
     }
   }
 
@@ -205,7 +205,7 @@ final class ObjectDeletions {
     if (kube.run(key, Freshness.CACHED).filter(o -> !o.deleting()).isEmpty()) {
       return false;
     }
-    Optional<RunRecord> record = ledger.load(key, clusterId);
+    Optional<RunRecord> record = ledger.queries().load(key, clusterId).run(key);
     Optional<RunObject> object =
         liveIfAllowed(key)
             .filter(o -> record.filter(r -> r.run().isRequestedBy(o, r.object())).isPresent());
@@ -213,9 +213,9 @@ final class ObjectDeletions {
       return false;
     }
     if (record.get().object().filter(r -> r.isOf(object.get())).isEmpty()) {
-      ledger.recordObject(key, ObjectRecord.of(clusterId, object.get()));
+      ledger.runs().recordObject(key, ObjectRecord.of(clusterId, object.get()));
     }
-    ledger.release(key, reason).ifPresent(r -> wake.accept(r.key()));
+    ledger.runs().release(key, reason).ifPresent(r -> wake.accept(r.key()));
     return true;
   }
 
@@ -228,7 +228,8 @@ final class ObjectDeletions {
   }
 
   private void cancel(RunKey key) {
-    Optional<Run> canceled = ledger.cancel(key, Reasons.DELETED, "its PipelineRun was deleted");
+    Optional<Run> canceled =
+        ledger.runs().cancel(key, Reasons.DELETED, "its PipelineRun was deleted");
     canceled.ifPresent(r -> runReconciler.reconcileOrThrow(r.key()));
   }
 
@@ -237,7 +238,7 @@ final class ObjectDeletions {
     List<RecordedObject> page;
     do {
       Optional<RunKey> last = all.isEmpty() ? Optional.empty() : Optional.of(all.getLast().run());
-      page = ledger.recordedObjects(clusterId, last, BATCH);
+      page = ledger.queries().recordedObjects(clusterId, last, BATCH);
       all.addAll(page);
     } while (page.size() == BATCH);
     return all;

@@ -123,7 +123,7 @@ public final class RunReconciler {
     Optional<String> refusal = Optional.empty();
     for (int steps = 0; steps < MAX_STEPS; steps++) {
       RunSnapshot s = snapshots.read(key, freshness, refusal);
-      Instant now = ledger.now();
+      Instant now = ledger.queries().now();
       Decision decision = decider.decide(s, now);
       if (decision.effect().isEmpty()) {
         if (!said(s, decision)) {

@@ -8,6 +8,7 @@ import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
@@ -57,7 +58,7 @@ final class SnapshotReader {
   RunSnapshot read(RunKey key, Freshness freshness, Optional<String> refusal) {
     Optional<RunObject> object = kube.run(key, freshness);
     Optional<ScheduleObject> schedule = object.flatMap(this::scheduleOf);
-    Optional<RunSnapshot.Row> row = ledger.load(key, clusterId).map(this::row);
+    Optional<RunSnapshot.Row> row = ledger.queries().load(key, clusterId).run(key).map(this::row);
     RunSnapshot s =
         new RunSnapshot(
             key,
@@ -114,7 +115,7 @@ final class SnapshotReader {
         .flatMap(ref -> kube.schedule(object.key().namespace(), ref.name()));
   }
 
-  private RunSnapshot.Row row(Ledger.RunRecord r) {
+  private RunSnapshot.Row row(RunRecord r) {
     return new RunSnapshot.Row(r.run(), requests.of(r.run()), r.attempts(), r.object(), r.holder());
   }
 

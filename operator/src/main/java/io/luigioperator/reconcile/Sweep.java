@@ -10,6 +10,7 @@ import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerMaintenance.Audit;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.Abandonment.BudgetCharge;
@@ -130,11 +131,11 @@ public final class Sweep {
 
   /** One pass over everything; one at a time. */
   public Report pass() {
-    Instant now = ledger.now();
+    Instant now = ledger.queries().now();
     driveLiveAttempts();
     concludeDeletions();
     due();
-    ledger.expire(BATCH).forEach(r -> wake.accept(r.key()));
+    ledger.maintenance().expire(BATCH).forEach(r -> wake.accept(r.key()));
     abandonSilentClaims();
     releaseHeld();
     Report report = sweepCluster(now);
@@ -143,7 +144,7 @@ public final class Sweep {
   }
 
   private void purge(Instant finishedBefore) {
-    int runs = ledger.purge(finishedBefore, BATCH);
+    int runs = ledger.maintenance().purge(finishedBefore, BATCH);
     if (runs > 0) {
       LOG.atInfo().addKeyValue("runs", runs).log("removed the history of old runs");
     }
@@ -152,7 +153,7 @@ public final class Sweep {
   /** One lost answer is one run's bad luck; two in a row, and the others would wait in vain. */
   private void driveLiveAttempts() {
     int silences = 0;
-    for (Attempt a : ledger.liveAttempts(clusterId)) {
+    for (Attempt a : ledger.queries().liveAttempts(clusterId)) {
       try {
         runReconciler.reconcileOrThrow(a.run());
         silences = 0;
@@ -172,7 +173,7 @@ public final class Sweep {
   public void due() {
     List<Run> moved;
     do {
-      moved = ledger.due(BATCH);
+      moved = ledger.maintenance().due(BATCH);
       moved.forEach(r -> wake.accept(r.key()));
     } while (moved.size() == BATCH);
   }
@@ -182,7 +183,7 @@ public final class Sweep {
   /** Cancels the runs whose objects users deleted; see {@link ObjectDeletions}. */
   public void concludeDeletions() {
     String identity = kube.identity();
-    if (!ledger.heartbeat(clusterId, identity).equals(identity)) {
+    if (!ledger.clusters().heartbeat(clusterId, identity).equals(identity)) {
       LOG.atWarn()
           .addKeyValue("cluster", clusterId)
           .log("another cluster has this name in the ledger: nothing is concluded from absence");
@@ -194,9 +195,10 @@ public final class Sweep {
   // ---- runs that wait for a fact
 
   private void abandonSilentClaims() {
-    for (Attempt a : ledger.claimsOfSilentClusters(ClusterRegistration.SILENCE, BATCH)) {
+    for (Attempt a :
+        ledger.maintenance().claimsOfSilentClusters(ClusterRegistration.SILENCE, BATCH)) {
       try {
-        ledger.load(a.run(), clusterId).ifPresent(r -> abandon(a, r.run()));
+        ledger.queries().load(a.run(), clusterId).run(a.run()).ifPresent(r -> abandon(a, r.run()));
       } catch (LedgerUnavailable e) {
         throw e;
       } catch (RuntimeException e) {
@@ -206,20 +208,25 @@ public final class Sweep {
   }
 
   private void abandon(Attempt a, Run run) {
-    ledger.abandon(
-        a.ref(),
-        new Abandonment(
-            Reasons.CLUSTER_SILENT,
-            "cluster %s has not been heard of".formatted(a.clusterId()),
-            BudgetCharge.NONE),
-        RequestJson.read(run.origin().request()).retryPolicy());
+    ledger
+        .attempts()
+        .abandon(
+            a.ref(),
+            new Abandonment(
+                Reasons.CLUSTER_SILENT,
+                "cluster %s has not been heard of".formatted(a.clusterId()),
+                BudgetCharge.NONE),
+            RequestJson.read(run.origin().request()).retryPolicy());
   }
 
   private void releaseHeld() {
     Map<String, Boolean> served = new HashMap<>();
-    for (Run run : ledger.heldFor(Reasons.NAMESPACE_MISSING, BATCH)) {
+    for (Run run : ledger.queries().heldFor(Reasons.NAMESPACE_MISSING, BATCH)) {
       if (served.computeIfAbsent(run.key().namespace(), n -> isServed(run.key()))) {
-        ledger.release(run.key(), Reasons.NAMESPACE_MISSING).ifPresent(r -> wake.accept(r.key()));
+        ledger
+            .runs()
+            .release(run.key(), Reasons.NAMESPACE_MISSING)
+            .ifPresent(r -> wake.accept(r.key()));
       }
     }
     objectDeletions.releaseUnrecorded();
@@ -245,7 +252,7 @@ public final class Sweep {
     List<ObservedPod> pods = kube.activePods();
     List<ObservedJob> jobs = jobsToCheck(now);
     Map<String, Attempt> attempts =
-        ledger.attemptsByToken(
+        ledger.queries().attemptsByToken(
             Stream.concat(
                     jobs.stream().map(ObservedJob::token), pods.stream().map(ObservedPod::token))
                 .distinct()
@@ -269,8 +276,8 @@ public final class Sweep {
         unboundOpen += stopUnbound(pod);
       }
     }
-    List<AdmitKey> freed = ledger.freeStaleHolders(BATCH);
-    Ledger.Audit audit = ledger.auditHeads(auditCursor, BATCH);
+    List<AdmitKey> freed = ledger.maintenance().freeStaleHolders(BATCH);
+    Audit audit = ledger.maintenance().auditHeads(auditCursor, BATCH);
     auditCursor = audit.next();
     List<AdmitKey> corrected = audit.corrected();
     if (!freed.isEmpty() || !corrected.isEmpty()) {

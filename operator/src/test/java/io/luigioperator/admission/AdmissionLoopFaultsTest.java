@@ -46,7 +46,13 @@ class AdmissionLoopFaultsTest {
   }
 
   private Optional<ObjectRecord> recorded(String run) {
-    return scene.ledger.load(OperatorFixture.key(run), OperatorFixture.HERE).orElseThrow().object();
+    return scene
+        .ledger
+        .queries()
+        .load(OperatorFixture.key(run), OperatorFixture.HERE)
+        .run(OperatorFixture.key(run))
+        .orElseThrow()
+        .object();
   }
 
   @Test
@@ -138,7 +144,11 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void whoHoldsAndLetsGoAPoisonedRunHasLookedIntoIt() {
-    scene.accepted("head").ledger.hold(OperatorFixture.key("head"), Reasons.INTERNAL_ERROR, "");
+    scene
+        .accepted("head")
+        .ledger
+        .runs()
+        .hold(OperatorFixture.key("head"), Reasons.INTERNAL_ERROR, "");
 
     amended(2, DesiredState.Running);
     assertHeld("head", Reasons.INTERNAL_ERROR, "");
@@ -149,11 +159,14 @@ class AdmissionLoopFaultsTest {
   }
 
   private void amended(long generation, DesiredState desired) {
-    scene.ledger.amend(
-        OperatorFixture.key("head"),
-        OperatorFixture.HERE,
-        generation,
-        new Amendment(desired, Priority.Normal, Optional.empty(), OptionalLong.empty(), 3));
+    scene
+        .ledger
+        .runs()
+        .amend(
+            OperatorFixture.key("head"),
+            OperatorFixture.HERE,
+            generation,
+            new Amendment(desired, Priority.Normal, Optional.empty(), OptionalLong.empty(), 3));
   }
 
   @Test

@@ -152,7 +152,9 @@ class AdmissionLoopTest {
     assertThat(
             scene
                 .ledger
+                .queries()
                 .load(OperatorFixture.key("a"), OperatorFixture.HERE)
+                .run(OperatorFixture.key("a"))
                 .orElseThrow()
                 .object()
                 .map(ObjectRecord::uid)

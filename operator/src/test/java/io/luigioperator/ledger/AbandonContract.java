@@ -15,6 +15,7 @@ import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.RunAndAttempt;
 import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -28,14 +29,18 @@ interface AbandonContract extends LedgerFixture {
   RetryPolicy A_SECOND = new RetryPolicy(Duration.ofSeconds(1), Duration.ofSeconds(2));
 
   default Optional<Run> abandon(Attempt attempt, Abandonment why) {
-    return ledger().abandon(attempt.ref(), why, AT_ONCE);
+    return abandon(attempt, why, AT_ONCE);
+  }
+
+  default Optional<Run> abandon(Attempt attempt, Abandonment why, RetryPolicy policy) {
+    return ledger().attempts().abandon(attempt.ref(), why, policy).map(RunAndAttempt::run);
   }
 
   @Test
   default void aRefusedLaunchIsInfrastructure() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
-    Run after = ledger().abandon(claimed.ref(), REFUSED, A_SECOND).orElseThrow();
+    Run after = abandon(claimed, REFUSED, A_SECOND).orElseThrow();
     Attempt ended = reload(claimed);
     assertThat(after.state()).isEqualTo(RunState.DELAYED);
     assertThat(after.standing().message()).contains("LaunchRefused").contains("quota exceeded");
@@ -53,10 +58,10 @@ interface AbandonContract extends LedgerFixture {
   @Test
   default void nobodysFaultCostsNothingButTime() {
     Run run = accepted(RunBuilder.named("r"));
-    Run after = ledger().abandon(claimed(run).ref(), NOBODYS, A_SECOND).orElseThrow();
+    Run after = abandon(claimed(run), NOBODYS, A_SECOND).orElseThrow();
     assertThat(after.state()).isEqualTo(RunState.DELAYED);
     assertThat(after.budget()).isEqualTo(new Run.Budget(1, 0, 0, 0, 3, 3));
-    assertThat(after.times().notBefore().orElseThrow()).isAfter(ledger().now());
+    assertThat(after.times().notBefore().orElseThrow()).isAfter(ledger().queries().now());
     assertThat(heads()).isEmpty();
   }
 
@@ -64,7 +69,7 @@ interface AbandonContract extends LedgerFixture {
   default void refusalsRunOut() {
     Run run = accepted(RunBuilder.named("r").maxInfra(1));
     abandon(claimed(run), REFUSED);
-    ledger().due(10);
+    ledger().maintenance().due(10);
     Run failed = abandon(claimed(run), REFUSED).orElseThrow();
     assertThat(failed.state()).isEqualTo(RunState.FAILED);
     assertThat(failed.standing().reason()).isEqualTo(Reasons.LAUNCH_REFUSED);
@@ -86,11 +91,11 @@ interface AbandonContract extends LedgerFixture {
     Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     AttemptRef wrong = new AttemptRef(run.key(), 1, claimed.ref().fence() + 1);
-    assertThat(ledger().abandon(wrong, NOBODYS, AT_ONCE)).isEmpty();
+    assertThat(ledger().attempts().abandon(wrong, NOBODYS, AT_ONCE)).isEmpty();
     Run after = abandon(claimed, NOBODYS).orElseThrow();
     assertThat(abandon(claimed, NOBODYS)).isEmpty();
     assertThat(load(run)).isEqualTo(after);
-    ledger().due(10);
+    ledger().maintenance().due(10);
     Attempt second = claimed(run);
     assertThat(abandon(claimed, NOBODYS)).isEmpty();
     assertThat(reload(second)).isEqualTo(second);
@@ -100,7 +105,7 @@ interface AbandonContract extends LedgerFixture {
   default void anAbandonedClaimOfACanceledRunEndsIt() {
     Run run = accepted(RunBuilder.named("r").withoutMutex());
     Attempt claimed = claimed(run);
-    ledger().cancel(run.key(), Reasons.CANCELED, "enough");
+    ledger().runs().cancel(run.key(), Reasons.CANCELED, "enough");
     Run after = abandon(claimed, NOBODYS).orElseThrow();
     assertThat(after.state()).isEqualTo(RunState.CANCELED);
     assertThat(after.standing().message()).isEqualTo("enough");
@@ -113,9 +118,9 @@ interface AbandonContract extends LedgerFixture {
     Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     abandon(claimed, NOBODYS);
-    assertThat(ledger().bind(claimed.ref(), "job", "pod")).isEmpty();
-    ledger().due(10);
+    assertThat(ledger().attempts().bind(claimed.ref(), "job", "pod")).isEmpty();
+    ledger().maintenance().due(10);
     claimed(run);
-    assertThat(ledger().bind(claimed.ref(), "job", "pod")).isEmpty();
+    assertThat(ledger().attempts().bind(claimed.ref(), "job", "pod")).isEmpty();
   }
 }

@@ -7,8 +7,9 @@ package io.luigioperator.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.DesiredState;
-import io.luigioperator.ledger.Ledger.Acceptance;
-import io.luigioperator.ledger.Ledger.RecordedObject;
+import io.luigioperator.ledger.LedgerQueries.RecordedObject;
+import io.luigioperator.ledger.RunLedger.AcceptRequest;
+import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.AttemptState;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
@@ -28,11 +29,11 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void aNewRunIsReadyAndComesBackAsItWas() {
-    Instant before = ledger().now();
+    Instant before = ledger().queries().now();
     RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     assertThat(run.state()).isEqualTo(RunState.READY);
-    assertThat(run.times().acceptedAt()).isBetween(before, ledger().now());
+    assertThat(run.times().acceptedAt()).isBetween(before, ledger().queries().now());
     assertThat(run.times().admitAt())
         .isEqualTo(AGEING.admitAt(run.priority(), run.times().acceptedAt()));
     assertThat(run.origin().request()).isEqualTo(asking.run().request());
@@ -48,7 +49,13 @@ interface AcceptContract extends LedgerFixture {
     RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     pass(Duration.ofMillis(1));
-    Acceptance again = ledger().accept(asking.run(), new ObjectRecord(CLUSTER, "another uid", 7));
+    Acceptance again =
+        ledger()
+            .runs()
+            .accept(
+                List.of(
+                    new AcceptRequest(asking.run(), new ObjectRecord(CLUSTER, "another uid", 7))))
+            .getFirst();
     assertThat(again).isEqualTo(new Acceptance.Same(run));
     assertThat(record(run).run()).isEqualTo(run);
     assertThat(record(run).object()).contains(object(run.key()));
@@ -58,8 +65,7 @@ interface AcceptContract extends LedgerFixture {
   default void anotherRequestUnderAUsedNameIsRefused() {
     Run run = accepted(RunBuilder.named("r"));
     RunBuilder another = RunBuilder.named("r").client("zeta").another();
-    assertThat(ledger().accept(another.run(), object(run.key())))
-        .isEqualTo(new Acceptance.NameTaken(run));
+    assertThat(accept(another)).isEqualTo(new Acceptance.NameTaken(run));
     assertThat(record(run).run()).isEqualTo(run);
     assertThat(heads()).containsExactly(run.key());
   }
@@ -68,19 +74,17 @@ interface AcceptContract extends LedgerFixture {
   default void aNameStaysUsedWhenItsRunHasEnded() {
     RunBuilder asking = RunBuilder.named("r").withoutMutex();
     Run done = finish(bound(accepted(asking)), Verdict.SUCCEEDED).orElseThrow();
-    assertThat(ledger().accept(asking.run(), object(done.key())))
-        .isEqualTo(new Acceptance.Same(done));
-    assertThat(ledger().accept(asking.another().run(), object(done.key())))
-        .isEqualTo(new Acceptance.NameTaken(done));
+    assertThat(accept(asking)).isEqualTo(new Acceptance.Same(done));
+    assertThat(accept(asking.another())).isEqualTo(new Acceptance.NameTaken(done));
     assertThat(heads()).isEmpty();
   }
 
   @Test
   default void namespaceAndNameTogetherIdentifyARun() {
     Run run = accepted(RunBuilder.named("r"));
-    assertThat(ledger().load(new RunKey("team-b", "r"), CLUSTER)).isEmpty();
-    assertThat(ledger().load(new RunKey("team-a", "R"), CLUSTER)).isEmpty();
-    assertThat(ledger().load(run.key(), CLUSTER)).isPresent();
+    assertThat(record(new RunKey("team-b", "r"))).isEmpty();
+    assertThat(record(new RunKey("team-a", "R"))).isEmpty();
+    assertThat(record(run.key())).isPresent();
   }
 
   @Test
@@ -105,13 +109,13 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void aRunForLaterIsDelayedAndQueuesFromThen() {
-    Instant later = ledger().now().plusSeconds(3600);
+    Instant later = ledger().queries().now().plusSeconds(3600);
     Run run = accepted(RunBuilder.named("r").notBefore(later).startDeadline(60));
     assertThat(run.state()).isEqualTo(RunState.DELAYED);
     assertThat(run.standing().reason()).isEqualTo(Reasons.WAITING_FOR_TIME);
     assertThat(run.times().admitAt()).isEqualTo(AGEING.admitAt(run.priority(), later));
     assertThat(run.times().startDeadline()).contains(later.plusSeconds(60));
-    assertThat(ledger().nextDue()).contains(later);
+    assertThat(ledger().queries().nextDue()).contains(later);
     assertThat(heads()).isEmpty();
   }
 
@@ -127,8 +131,8 @@ interface AcceptContract extends LedgerFixture {
   default void anObjectRecordIsReplaced() {
     Run run = accepted(RunBuilder.named("r"));
     ObjectRecord anew = new ObjectRecord(CLUSTER, "anew", 4);
-    ledger().recordObject(run.key(), anew);
-    ledger().recordObject(run.key(), anew);
+    ledger().runs().recordObject(run.key(), anew);
+    ledger().runs().recordObject(run.key(), anew);
     assertThat(record(run).object()).contains(anew);
     assertThat(record(run).run()).isEqualTo(run);
   }
@@ -136,9 +140,9 @@ interface AcceptContract extends LedgerFixture {
   @Test
   default void nobodyRecordsAnObjectOfAnUnknownRun() {
     RunKey unknown = new RunKey("team-a", "unknown");
-    ledger().recordObject(unknown, object(unknown));
-    assertThat(ledger().recordedObjects(CLUSTER, Optional.empty(), 10)).isEmpty();
-    assertThat(ledger().load(unknown, CLUSTER)).isEmpty();
+    ledger().runs().recordObject(unknown, object(unknown));
+    assertThat(ledger().queries().recordedObjects(CLUSTER, Optional.empty(), 10)).isEmpty();
+    assertThat(record(unknown)).isEmpty();
   }
 
   @Test
@@ -146,17 +150,17 @@ interface AcceptContract extends LedgerFixture {
     List<RecordedObject> expected = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
       Run run = accepted(RunBuilder.named("r" + i).client("c" + i));
-      ledger().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
+      ledger().runs().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
       expected.add(new RecordedObject(run.key(), "", object(run.key())));
     }
-    ledger().cancel(expected.getFirst().run(), Reasons.CANCELED, "");
+    ledger().runs().cancel(expected.getFirst().run(), Reasons.CANCELED, "");
     expected.removeFirst();
     List<RecordedObject> seen = new ArrayList<>();
-    List<RecordedObject> page = ledger().recordedObjects(CLUSTER, Optional.empty(), 3);
+    List<RecordedObject> page = ledger().queries().recordedObjects(CLUSTER, Optional.empty(), 3);
     while (!page.isEmpty()) {
       assertThat(page).hasSizeLessThanOrEqualTo(3);
       seen.addAll(page);
-      page = ledger().recordedObjects(CLUSTER, Optional.of(page.getLast().run()), 3);
+      page = ledger().queries().recordedObjects(CLUSTER, Optional.of(page.getLast().run()), 3);
     }
     assertThat(seen).containsExactlyInAnyOrderElementsOf(expected);
   }
@@ -174,11 +178,14 @@ interface AcceptContract extends LedgerFixture {
   default void theCensusCountsWhatHasNotEnded() {
     accepted(RunBuilder.named("ready").client("a"));
     accepted(RunBuilder.named("held").client("b").desired(DesiredState.Held));
-    accepted(RunBuilder.named("delayed").client("c").notBefore(ledger().now().plusSeconds(99)));
+    accepted(
+        RunBuilder.named("delayed")
+            .client("c")
+            .notBefore(ledger().queries().now().plusSeconds(99)));
     claimed(accepted(RunBuilder.named("active").client("d")));
     accepted(RunBuilder.named("canceled").client("e").desired(DesiredState.Canceled));
     claimed(accepted(RunBuilder.named("active2").client("f")));
-    assertThat(ledger().countByState())
+    assertThat(ledger().queries().countByState())
         .containsOnly(
             java.util.Map.entry(RunState.READY, 1L),
             java.util.Map.entry(RunState.HELD, 1L),
@@ -188,16 +195,16 @@ interface AcceptContract extends LedgerFixture {
 
   @Test
   default void anEmptyLedgerSaysSo() {
-    assertThat(ledger().countByState().values()).hasSize(4).containsOnly(0L);
+    assertThat(ledger().queries().countByState().values()).hasSize(4).containsOnly(0L);
     assertThat(heads()).isEmpty();
-    assertThat(ledger().nextDue()).isEmpty();
-    assertThat(ledger().due(10)).isEmpty();
-    assertThat(ledger().expire(10)).isEmpty();
-    assertThat(ledger().purge(ledger().now(), 10)).isZero();
-    assertThat(ledger().liveAttempts(CLUSTER)).isEmpty();
-    assertThat(ledger().heldFor(Reasons.HELD, 10)).isEmpty();
-    assertThat(ledger().freeStaleHolders(10)).isEmpty();
-    assertThat(ledger().auditHeads(Optional.empty(), 10))
-        .isEqualTo(new Ledger.Audit(List.of(), Optional.empty()));
+    assertThat(ledger().queries().nextDue()).isEmpty();
+    assertThat(ledger().maintenance().due(10)).isEmpty();
+    assertThat(ledger().maintenance().expire(10)).isEmpty();
+    assertThat(ledger().maintenance().purge(ledger().queries().now(), 10)).isZero();
+    assertThat(ledger().queries().liveAttempts(CLUSTER)).isEmpty();
+    assertThat(ledger().queries().heldFor(Reasons.HELD, 10)).isEmpty();
+    assertThat(ledger().maintenance().freeStaleHolders(10)).isEmpty();
+    assertThat(ledger().maintenance().auditHeads(Optional.empty(), 10))
+        .isEqualTo(new LedgerMaintenance.Audit(List.of(), Optional.empty()));
   }
 }

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 interface AmendContract extends LedgerFixture {
 
   default Optional<Run> amend(Run run, long generation, RunBuilder asking) {
-    return ledger().amend(run.key(), CLUSTER, generation, asking.amendment());
+    return ledger().runs().amend(run.key(), CLUSTER, generation, asking.amendment());
   }
 
   @Test
@@ -53,9 +53,11 @@ interface AmendContract extends LedgerFixture {
     Run run = accepted(asking);
     assertThat(
             ledger()
+                .runs()
                 .amend(run.key(), OTHER_CLUSTER, 9, asking.desired(DesiredState.Held).amendment()))
         .isEmpty();
-    assertThat(ledger().amend(new RunKey("team-a", "unknown"), CLUSTER, 9, asking.amendment()))
+    assertThat(
+            ledger().runs().amend(new RunKey("team-a", "unknown"), CLUSTER, 9, asking.amendment()))
         .isEmpty();
     assertThat(load(run)).isEqualTo(run);
   }
@@ -104,7 +106,7 @@ interface AmendContract extends LedgerFixture {
   default void heldForAFactIsNotReleasedByAWish() {
     RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
-    ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
+    ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
     assertThat(amend(run, 2, asking.priority(Priority.High)).orElseThrow().state())
         .isEqualTo(RunState.HELD);
     assertThat(load(run).standing().reason()).isEqualTo(Reasons.NAMESPACE_MISSING);
@@ -114,9 +116,9 @@ interface AmendContract extends LedgerFixture {
   default void aWishToHoldMeetsAFactThatIsOver() {
     RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
-    ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
+    ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
     amend(run, 2, asking.desired(DesiredState.Held));
-    Run still = ledger().release(run.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
+    Run still = ledger().runs().release(run.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
     assertThat(still.state()).isEqualTo(RunState.HELD);
     assertThat(still.standing().reason()).isEqualTo(Reasons.HELD);
   }
@@ -177,7 +179,7 @@ interface AmendContract extends LedgerFixture {
   default void aLaterTimeDelaysAndAnEarlierOneFrees() {
     RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
-    Instant later = ledger().now().plusSeconds(3600);
+    Instant later = ledger().queries().now().plusSeconds(3600);
     Run delayed = amend(run, 2, asking.notBefore(later)).orElseThrow();
     assertThat(delayed.state()).isEqualTo(RunState.DELAYED);
     assertThat(delayed.times().admitAt()).isEqualTo(AGEING.admitAt(Priority.Normal, later));
@@ -194,8 +196,10 @@ interface AmendContract extends LedgerFixture {
     Run run = accepted(asking);
     Run delayed =
         ledger()
+            .attempts()
             .abandon(claimed(run).ref(), AbandonContract.NOBODYS, AbandonContract.A_SECOND)
-            .orElseThrow();
+            .orElseThrow()
+            .run();
     Run amended = amend(run, 2, asking.priority(Priority.High)).orElseThrow();
     assertThat(amended.state()).isEqualTo(RunState.DELAYED);
     assertThat(amended.times().notBefore()).isEqualTo(delayed.times().notBefore());

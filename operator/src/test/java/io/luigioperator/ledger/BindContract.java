@@ -16,6 +16,8 @@ import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** The one pod that may start, and what is noted about it while it runs. */
@@ -24,7 +26,7 @@ interface BindContract extends LedgerFixture {
   @Test
   default void bindingChoosesAPod() {
     Attempt claimed = claimed(accepted(RunBuilder.named("r")));
-    Attempt bound = ledger().bind(claimed.ref(), "job", "pod").orElseThrow();
+    Attempt bound = ledger().attempts().bind(claimed.ref(), "job", "pod").orElseThrow().attempt();
     assertThat(bound.state()).isEqualTo(AttemptState.BOUND);
     assertThat(bound.binding().orElseThrow().jobUid()).isEqualTo("job");
     assertThat(bound.binding().orElseThrow().podUid()).isEqualTo("pod");
@@ -39,7 +41,7 @@ interface BindContract extends LedgerFixture {
     assertThat(started).isEqualTo(first.binding().orElseThrow().boundAt());
     finish(first, Verdict.TASK_FAILED);
     pass(Duration.ofMillis(1));
-    ledger().due(10);
+    ledger().maintenance().due(10);
     bound(run);
     assertThat(load(run).times().startedAt()).contains(started);
   }
@@ -55,7 +57,7 @@ interface BindContract extends LedgerFixture {
   @Test
   default void aSecondPodIsNotBound() {
     Attempt bound = bound(accepted(RunBuilder.named("r")));
-    assertThat(ledger().bind(bound.ref(), "job", "another")).isEmpty();
+    assertThat(ledger().attempts().bind(bound.ref(), "job", "another")).isEmpty();
     assertThat(reload(bound)).isEqualTo(bound);
   }
 
@@ -63,8 +65,10 @@ interface BindContract extends LedgerFixture {
   default void anotherFenceOrNumberIsAnotherAttempt() {
     Attempt claimed = claimed(accepted(RunBuilder.named("r")));
     AttemptRef ref = claimed.ref();
-    assertThat(ledger().bind(new AttemptRef(ref.run(), 1, ref.fence() + 1), "j", "p")).isEmpty();
-    assertThat(ledger().bind(new AttemptRef(ref.run(), 2, ref.fence()), "j", "p")).isEmpty();
+    assertThat(ledger().attempts().bind(new AttemptRef(ref.run(), 1, ref.fence() + 1), "j", "p"))
+        .isEmpty();
+    assertThat(ledger().attempts().bind(new AttemptRef(ref.run(), 2, ref.fence()), "j", "p"))
+        .isEmpty();
     assertThat(reload(claimed)).isEqualTo(claimed);
   }
 
@@ -72,8 +76,8 @@ interface BindContract extends LedgerFixture {
   default void noPodIsBoundAfterACancel() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
-    ledger().cancel(run.key(), Reasons.CANCELED, "enough");
-    assertThat(ledger().bind(claimed.ref(), "j", "p")).isEmpty();
+    ledger().runs().cancel(run.key(), Reasons.CANCELED, "enough");
+    assertThat(ledger().attempts().bind(claimed.ref(), "j", "p")).isEmpty();
     assertThat(reload(claimed)).isEqualTo(claimed);
   }
 
@@ -81,8 +85,9 @@ interface BindContract extends LedgerFixture {
   default void aBoundPodIsNotConfirmedAfterACancel() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
-    ledger().cancel(run.key(), Reasons.CANCELED, "enough");
-    assertThat(ledger().bind(bound.ref(), "job-" + bound.token(), podOf(bound))).isEmpty();
+    ledger().runs().cancel(run.key(), Reasons.CANCELED, "enough");
+    assertThat(ledger().attempts().bind(bound.ref(), "job-" + bound.token(), podOf(bound)))
+        .isEmpty();
     assertThat(reload(bound).state()).isEqualTo(AttemptState.BOUND);
   }
 
@@ -92,7 +97,8 @@ interface BindContract extends LedgerFixture {
     Attempt bound = bound(run);
     finish(bound, Verdict.TASK_FAILED);
     Attempt ended = reload(bound);
-    assertThat(ledger().bind(bound.ref(), "job-" + bound.token(), podOf(bound))).isEmpty();
+    assertThat(ledger().attempts().bind(bound.ref(), "job-" + bound.token(), podOf(bound)))
+        .isEmpty();
     assertThat(reload(bound)).isEqualTo(ended);
   }
 
@@ -100,46 +106,73 @@ interface BindContract extends LedgerFixture {
   default void aPodIsBoundToOneAttemptOnly() {
     Attempt bound = bound(accepted(RunBuilder.named("r1").client("a")));
     Attempt claimed = claimed(accepted(RunBuilder.named("r2").client("b")));
-    assertThat(ledger().bind(claimed.ref(), "job", podOf(bound))).isEmpty();
+    assertThat(ledger().attempts().bind(claimed.ref(), "job", podOf(bound))).isEmpty();
     assertThat(reload(claimed)).isEqualTo(claimed);
   }
 
+  /** The same attempt as a caller would know it who believes that another pod was bound. */
+  default Attempt boundToAnother(Attempt a) {
+    Attempt.Binding b = a.binding().orElseThrow();
+    return a.with(
+        new Attempt.Binding(
+            b.jobUid(), "another", b.boundAt(), b.node(), b.stopReason(), b.missingSince()));
+  }
+
+  default Attempt withFence(Attempt a, long fence) {
+    Attempt.Claim c = a.claim();
+    Attempt.Claim claim =
+        new Attempt.Claim(
+            new AttemptRef(a.run(), a.number(), fence),
+            c.admitKey(),
+            c.clusterId(),
+            c.token(),
+            c.jobName(),
+            c.claimedAt());
+    return new Attempt(claim, a.binding(), a.end());
+  }
+
   @Test
-  default void aPodIsLocatedOnANode() {
+  default void theNodeOfTheBoundPodIsRecorded() {
     Attempt bound = bound(accepted(RunBuilder.named("r")));
-    ledger().recordNode(bound.ref(), "another", "node-9");
+    assertThat(ledger().attempts().recordNode(boundToAnother(bound), "node-9")).isEmpty();
     assertThat(reload(bound)).isEqualTo(bound);
-    ledger().recordNode(bound.ref(), podOf(bound), "node-1");
-    ledger().recordNode(bound.ref(), podOf(bound), "node-1");
-    assertThat(reload(bound).node()).contains("node-1");
+    Attempt placed = ledger().attempts().recordNode(bound, "node-1").orElseThrow();
+    assertThat(placed.node()).contains("node-1");
+    assertThat(reload(bound)).isEqualTo(placed);
+    assertThat(ledger().attempts().recordNode(placed, "node-1")).isEmpty();
+    assertThat(ledger().attempts().recordNode(bound, "node-2")).as("changed since").isEmpty();
+    assertThat(reload(bound)).isEqualTo(placed);
   }
 
   @Test
   default void aHoldBeginsOnceAndStopsWhenThePodIsBack() {
     Attempt bound = bound(accepted(RunBuilder.named("r")));
-    ledger().markPodMissing(bound.ref(), podOf(bound));
-    Instant since = reload(bound).missingSince().orElseThrow();
+    Attempt missing = ledger().attempts().markPodMissing(bound).orElseThrow();
+    assertThat(reload(bound)).isEqualTo(missing);
+    Instant since = missing.missingSince().orElseThrow();
     pass(Duration.ofMillis(1));
-    ledger().markPodMissing(bound.ref(), podOf(bound));
+    assertThat(ledger().attempts().markPodMissing(missing)).isEmpty();
+    assertThat(ledger().attempts().markPodMissing(bound)).as("changed since").isEmpty();
+    assertThat(ledger().attempts().clearPodMissing(boundToAnother(missing))).isEmpty();
     assertThat(reload(bound).missingSince()).contains(since);
-    ledger().clearPodMissing(bound.ref(), "another");
-    assertThat(reload(bound).missingSince()).contains(since);
-    ledger().clearPodMissing(bound.ref(), podOf(bound));
-    ledger().clearPodMissing(bound.ref(), podOf(bound));
-    assertThat(reload(bound).missingSince()).isEmpty();
-    ledger().markPodMissing(bound.ref(), podOf(bound));
-    assertThat(reload(bound).missingSince().orElseThrow()).isAfter(since);
+    Attempt back = ledger().attempts().clearPodMissing(missing).orElseThrow();
+    assertThat(back).isEqualTo(bound);
+    assertThat(reload(bound)).isEqualTo(bound);
+    assertThat(ledger().attempts().clearPodMissing(back)).isEmpty();
+    assertThat(ledger().attempts().clearPodMissing(missing)).as("changed since").isEmpty();
+    Attempt again = ledger().attempts().markPodMissing(back).orElseThrow();
+    assertThat(again.missingSince().orElseThrow()).isAfter(since);
   }
 
   @Test
-  default void onlyTheBoundPodIsSuspected() {
+  default void onlyTheBoundPodCanBeMissing() {
     Attempt claimed = claimed(accepted(RunBuilder.named("r")));
-    ledger().markPodMissing(claimed.ref(), podOf(claimed));
+    assertThat(ledger().attempts().markPodMissing(claimed)).isEmpty();
     assertThat(reload(claimed)).isEqualTo(claimed);
     Attempt bound = bound(claimed);
-    ledger().markPodMissing(bound.ref(), "another");
-    AttemptRef wrong = new AttemptRef(bound.run(), bound.number(), bound.ref().fence() + 1);
-    ledger().markPodMissing(wrong, podOf(bound));
+    assertThat(ledger().attempts().markPodMissing(boundToAnother(bound))).isEmpty();
+    Attempt wrong = withFence(bound, bound.ref().fence() + 1);
+    assertThat(ledger().attempts().markPodMissing(wrong)).isEmpty();
     assertThat(reload(bound)).isEqualTo(bound);
   }
 
@@ -147,11 +180,23 @@ interface BindContract extends LedgerFixture {
   default void theFirstReasonOfAStopStaysAndExplainsTheEnd() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
-    ledger().markForStop(bound.ref(), "another", FailureCause.IMAGE_PULL, "not this pod");
+    assertThat(
+            ledger()
+                .attempts()
+                .markForStop(boundToAnother(bound), FailureCause.IMAGE_PULL, "not this pod"))
+        .isEmpty();
     assertThat(reload(bound)).isEqualTo(bound);
-    ledger().markForStop(bound.ref(), podOf(bound), FailureCause.UNSCHEDULABLE, "no node has room");
-    ledger().markForStop(bound.ref(), podOf(bound), FailureCause.IMAGE_PULL, "too late");
-    assertThat(reload(bound).stopReason())
+    Attempt stopping =
+        ledger()
+            .attempts()
+            .markForStop(bound, FailureCause.UNSCHEDULABLE, "no node has room")
+            .orElseThrow();
+    for (Attempt known : List.of(bound, stopping)) {
+      assertThat(ledger().attempts().markForStop(known, FailureCause.IMAGE_PULL, "too late"))
+          .isEmpty();
+    }
+    assertThat(reload(bound)).isEqualTo(stopping);
+    assertThat(stopping.stopReason())
         .contains(new Attempt.StopReason(FailureCause.UNSCHEDULABLE, "no node has room"));
     finish(bound, FailureCause.POD_DELETED);
     Attempt.End end = reload(bound).end().orElseThrow();
@@ -165,10 +210,13 @@ interface BindContract extends LedgerFixture {
     Attempt bound = bound(accepted(RunBuilder.named("r")));
     finish(bound, Verdict.TASK_FAILED);
     Attempt ended = reload(bound);
-    ledger().recordNode(bound.ref(), podOf(bound), "node-1");
-    ledger().markForStop(bound.ref(), podOf(bound), FailureCause.IMAGE_PULL, "too late");
-    ledger().clearPodMissing(bound.ref(), podOf(bound));
-    ledger().markPodMissing(bound.ref(), podOf(bound));
+    for (Attempt known : List.of(bound, ended)) {
+      assertThat(ledger().attempts().recordNode(known, "node-1")).isEmpty();
+      assertThat(ledger().attempts().markForStop(known, FailureCause.IMAGE_PULL, "too late"))
+          .isEmpty();
+      assertThat(ledger().attempts().clearPodMissing(known)).isEmpty();
+      assertThat(ledger().attempts().markPodMissing(known)).isEmpty();
+    }
     assertThat(reload(bound)).isEqualTo(ended);
   }
 
@@ -181,7 +229,7 @@ interface BindContract extends LedgerFixture {
     assertThat(load(run).times().startedAt())
         .isPresent()
         .isEqualTo(bound.binding().map(Attempt.Binding::boundAt));
-    assertThat(ledger().expire(10)).isEmpty();
+    assertThat(ledger().maintenance().expire(10)).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.ACTIVE);
     assertThat(reload(bound).isLive()).isTrue();
   }

@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -41,54 +42,51 @@ interface BrokenCommitTests extends SqlFixture {
   /** Each makes its own rows first, and gives the change to make. */
   default Map<String, Function<String, Change>> changes() {
     Map<String, Function<String, Change>> all = new LinkedHashMap<>();
-    all.put("heartbeat", n -> l -> l.heartbeat(n, "first"));
+    all.put("heartbeat", n -> l -> l.clusters().heartbeat(n, "first"));
     all.put(
         "takeOver",
         n -> {
-          ledger().heartbeat(CLUSTER, "first");
+          ledger().clusters().heartbeat(CLUSTER, "first");
           accepted(RunBuilder.named(n));
-          return l -> l.takeOver(CLUSTER, "rebuilt", Duration.ZERO);
+          return l -> l.clusters().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
         });
-    all.put(
-        "accept", n -> l -> l.accept(RunBuilder.named(n).run(), object(RunBuilder.named(n).key())));
+    all.put("accept", n -> l -> accept(l, RunBuilder.named(n)));
     all.put(
         "recordObject",
         n -> {
           Run run = accepted(RunBuilder.named(n));
-          return then(l -> l.recordObject(run.key(), new ObjectRecord(CLUSTER, "anew", 5)));
+          return then(l -> l.runs().recordObject(run.key(), new ObjectRecord(CLUSTER, "anew", 5)));
         });
     all.put(
         "amend",
         n -> {
           Run run = accepted(RunBuilder.named(n));
           return l ->
-              l.amend(run.key(), CLUSTER, 2, RunBuilder.named(n).maxAttempts(7).amendment());
+              l.runs().amend(run.key(), CLUSTER, 2, RunBuilder.named(n).maxAttempts(7).amendment());
         });
     all.put(
         "claim",
         n -> {
           Run run = accepted(RunBuilder.named(n));
-          return l -> l.claim(run.admitKey(), run.key(), "token of " + n, CLUSTER);
+          return l -> l.attempts().claim(run.admitKey(), run.key(), "token of " + n, CLUSTER);
         });
     all.put(
         "bind",
         n -> {
           Attempt claimed = claimed(accepted(RunBuilder.named(n)));
-          return l -> l.bind(claimed.ref(), "job of " + n, "pod of " + n);
+          return l -> l.attempts().bind(claimed.ref(), "job of " + n, "pod of " + n);
         });
-    all.put("recordNode", n -> whileBound(n, (l, a) -> l.recordNode(a.ref(), podOf(a), "node-1")));
+    all.put("recordNode", n -> whileBound(n, (l, a) -> l.attempts().recordNode(a, "node-1")));
     all.put(
         "markForStop",
-        n ->
-            whileBound(
-                n, (l, a) -> l.markForStop(a.ref(), podOf(a), FailureCause.KILLED, "it hung")));
-    all.put("markPodMissing", n -> whileBound(n, (l, a) -> l.markPodMissing(a.ref(), podOf(a))));
+        n -> whileBound(n, (l, a) -> l.attempts().markForStop(a, FailureCause.KILLED, "it hung")));
+    all.put("markPodMissing", n -> whileBound(n, (l, a) -> l.attempts().markPodMissing(a)));
     all.put(
         "clearPodMissing",
         n -> {
           Attempt bound = bound(accepted(RunBuilder.named(n)));
-          ledger().markPodMissing(bound.ref(), podOf(bound));
-          return then(l -> l.clearPodMissing(bound.ref(), podOf(bound)));
+          Attempt missing = ledger().attempts().markPodMissing(bound).orElseThrow();
+          return l -> l.attempts().clearPodMissing(missing);
         });
     for (var cause : List.of(Verdict.SUCCEEDED, Verdict.INTERNAL_ERROR, FailureCause.EVICTED)) {
       all.put(
@@ -96,78 +94,79 @@ interface BrokenCommitTests extends SqlFixture {
           n -> {
             Attempt bound = bound(accepted(RunBuilder.named(n).withoutMutex()));
             return l ->
-                l.finish(
-                    bound.ref(),
-                    podOf(bound),
-                    ending(cause),
-                    AT_ONCE,
-                    io.luigioperator.run.Presence.PRESENT);
+                l.attempts()
+                    .finish(
+                        bound.ref(),
+                        podOf(bound),
+                        ending(cause),
+                        AT_ONCE,
+                        io.luigioperator.run.Presence.PRESENT);
           });
     }
     all.put(
         "abandon",
         n -> {
           Attempt claimed = claimed(accepted(RunBuilder.named(n)));
-          return l -> l.abandon(claimed.ref(), AbandonContract.REFUSED, AT_ONCE);
+          return l -> l.attempts().abandon(claimed.ref(), AbandonContract.REFUSED, AT_ONCE);
         });
     all.put(
         "cancel",
         n -> {
           Run run = accepted(RunBuilder.named(n).withoutMutex());
-          return l -> l.cancel(run.key(), Reasons.CANCELED, "enough");
+          return l -> l.runs().cancel(run.key(), Reasons.CANCELED, "enough");
         });
     all.put(
         "hold",
         n -> {
           Run run = accepted(RunBuilder.named(n));
-          return l -> l.hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
+          return l -> l.runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
         });
     all.put(
         "release",
         n -> {
           Run run = accepted(RunBuilder.named(n));
-          ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
-          return l -> l.release(run.key(), Reasons.NAMESPACE_MISSING);
+          ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
+          return l -> l.runs().release(run.key(), Reasons.NAMESPACE_MISSING);
         });
     all.put(
         "due",
         n -> {
           finish(bound(accepted(RunBuilder.named(n))), Verdict.TASK_FAILED);
-          return l -> l.due(10);
+          return l -> l.maintenance().due(10);
         });
     all.put(
         "expire",
         n -> {
           accepted(RunBuilder.named(n).startDeadline(0));
-          return l -> l.expire(10);
+          return l -> l.maintenance().expire(10);
         });
     all.put(
         "purge",
         n -> {
           finish(bound(accepted(RunBuilder.named(n))), Verdict.SUCCEEDED);
           pass(Duration.ofMillis(1));
-          return l -> l.purge(ledger().now(), 10);
+          return l -> l.maintenance().purge(ledger().queries().now(), 10);
         });
     all.put(
         "freeStaleHolders",
         n -> {
           accepted(RunBuilder.named(n));
           sql().handle().execute("UPDATE client_mutex SET holder_run = 'nobody'");
-          return l -> l.freeStaleHolders(10);
+          return l -> l.maintenance().freeStaleHolders(10);
         });
     all.put(
         "auditHeads",
         n -> {
           accepted(RunBuilder.named(n));
           sql().handle().execute("UPDATE client_mutex SET next_admit_at = NULL");
-          return l -> l.auditHeads(Optional.empty(), 10);
+          return l -> l.maintenance().auditHeads(Optional.empty(), 10);
         });
     return all;
   }
 
-  default Change whileBound(String name, java.util.function.BiConsumer<Ledger, Attempt> change) {
+  default Change whileBound(String name, BiFunction<Ledger, Attempt, Object> change) {
     Attempt bound = bound(accepted(RunBuilder.named(name)));
-    return then(l -> change.accept(l, bound));
+    return l -> change.apply(l, bound);
   }
 
   /** A change that answers nothing. */
@@ -183,7 +182,7 @@ interface BrokenCommitTests extends SqlFixture {
     return switch (answer) {
       case Optional<?> o -> o.map(v -> "an answer").orElse("empty");
       case Collection<?> c -> c.size() + " items";
-      case Ledger.Acceptance a -> a.getClass().getSimpleName();
+      case RunLedger.Acceptance a -> a.getClass().getSimpleName();
       default -> answer.toString();
     };
   }
@@ -249,7 +248,7 @@ interface BrokenCommitTests extends SqlFixture {
         assertThat(state()).isEqualTo(expectedState);
         assertThat(brokenInvariants(metrics)).isZero();
         cable.mend();
-        ledger.now();
+        ledger.queries().now();
       } else {
         assertThat(told(prepared.by(ledger))).isEqualTo(expected);
         assertThat(state()).isEqualTo(expectedState);

@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Priority;
-import io.luigioperator.ledger.Ledger.Claimed;
-import io.luigioperator.ledger.Ledger.Head;
+import io.luigioperator.ledger.AttemptLedger.Claimed;
+import io.luigioperator.ledger.LedgerQueries.Head;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
@@ -35,7 +35,8 @@ interface ClaimContract extends LedgerFixture {
   default void aClaimMakesTheFirstAttempt() {
     Run run = accepted(RunBuilder.named("r"));
     String token = token();
-    Claimed claimed = ledger().claim(run.admitKey(), run.key(), token, CLUSTER).orElseThrow();
+    Claimed claimed =
+        ledger().attempts().claim(run.admitKey(), run.key(), token, CLUSTER).orElseThrow();
     Attempt attempt = claimed.attempt();
     assertThat(attempt.ref()).isEqualTo(new AttemptRef(run.key(), 1, 1));
     assertThat(attempt.state()).isEqualTo(AttemptState.CLAIMED);
@@ -43,6 +44,8 @@ interface ClaimContract extends LedgerFixture {
     assertThat(attempt.clusterId()).isEqualTo(CLUSTER);
     assertThat(attempt.jobName()).isEqualTo("r-a1");
     assertThat(attempt.admitKey()).isEqualTo(run.admitKey());
+    assertThat(claimed.now()).isEqualTo(attempt.claimedAt());
+    assertThat(claimed.object()).contains(object(run.key()));
     assertThat(claimed.run().state()).isEqualTo(RunState.ACTIVE);
     assertThat(claimed.run().budget()).isEqualTo(new Run.Budget(1, 1, 0, 0, 3, 3));
     assertThat(record(run).run()).isEqualTo(claimed.run());
@@ -81,9 +84,9 @@ interface ClaimContract extends LedgerFixture {
   default void nobodyClaimsWhatIsNotThere() {
     Run run = accepted(RunBuilder.named("r"));
     AdmitKey unknown = AdmitKey.ofClient("team-a", "unknown", "default");
-    assertThat(ledger().claim(unknown, run.key(), token(), CLUSTER)).isEmpty();
+    assertThat(ledger().attempts().claim(unknown, run.key(), token(), CLUSTER)).isEmpty();
     RunKey nobody = new RunKey("team-a", "nobody");
-    assertThat(ledger().claim(run.admitKey(), nobody, token(), CLUSTER)).isEmpty();
+    assertThat(ledger().attempts().claim(run.admitKey(), nobody, token(), CLUSTER)).isEmpty();
     assertThat(load(run)).isEqualTo(run);
     assertThat(heads()).containsExactly(run.key());
   }
@@ -93,23 +96,28 @@ interface ClaimContract extends LedgerFixture {
     Run run = accepted(RunBuilder.named("r").withoutMutex());
     String token = token();
     Attempt first =
-        ledger().claim(run.admitKey(), run.key(), token, CLUSTER).orElseThrow().attempt();
-    assertThat(ledger().claim(run.admitKey(), run.key(), token, CLUSTER)).isEmpty();
+        ledger()
+            .attempts()
+            .claim(run.admitKey(), run.key(), token, CLUSTER)
+            .orElseThrow()
+            .attempt();
+    assertThat(ledger().attempts().claim(run.admitKey(), run.key(), token, CLUSTER)).isEmpty();
     finish(bound(first), Verdict.TASK_FAILED);
-    ledger().due(10);
-    assertThat(ledger().claim(run.admitKey(), run.key(), token, CLUSTER)).isEmpty();
+    ledger().maintenance().due(10);
+    assertThat(ledger().attempts().claim(run.admitKey(), run.key(), token, CLUSTER)).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.READY);
   }
 
   @Test
   default void waitingRunsAreNotClaimed() {
     Run held = accepted(RunBuilder.named("held").desired(DesiredState.Held));
-    Run delayed = accepted(RunBuilder.named("delayed").notBefore(ledger().now().plusSeconds(99)));
+    Run delayed =
+        accepted(RunBuilder.named("delayed").notBefore(ledger().queries().now().plusSeconds(99)));
     assertThat(claim(held)).isEmpty();
     assertThat(claim(delayed)).isEmpty();
     Run ready = accepted(RunBuilder.named("ready"));
     assertThat(heads()).containsExactly(ready.key());
-    ledger().cancel(ready.key(), Reasons.CANCELED, "");
+    ledger().runs().cancel(ready.key(), Reasons.CANCELED, "");
     assertThat(heads()).isEmpty();
     assertThat(claim(ready)).isEmpty();
   }
@@ -124,10 +132,10 @@ interface ClaimContract extends LedgerFixture {
             accepted(RunBuilder.named("own2").withoutMutex()));
     assertThat(heads()).hasSize(4);
     runs.forEach(this::bound);
-    assertThat(ledger().liveAttempts(CLUSTER))
+    assertThat(ledger().queries().liveAttempts(CLUSTER))
         .extracting(a -> a.run())
         .containsExactlyElementsOf(runs.stream().map(Run::key).toList());
-    assertThat(ledger().liveAttempts(OTHER_CLUSTER)).isEmpty();
+    assertThat(ledger().queries().liveAttempts(OTHER_CLUSTER)).isEmpty();
   }
 
   @Test
@@ -140,7 +148,7 @@ interface ClaimContract extends LedgerFixture {
       Attempt attempt = claimed(run);
       attempts.add(attempt);
       finish(bound(attempt), attempts.size() == 1 ? Verdict.TASK_FAILED : Verdict.SUCCEEDED);
-      ledger().due(10);
+      ledger().maintenance().due(10);
     }
     assertThat(attempts).extracting(a -> a.ref().fence()).containsExactly(1L, 2L, 3L);
     assertThat(attempts).extracting(Attempt::number).containsExactly(1, 2, 1);
@@ -190,6 +198,11 @@ interface ClaimContract extends LedgerFixture {
     assertThat(heads()).containsExactly(first.key());
   }
 
+  private Head head(Run run) {
+    Optional<String> uid = Optional.of(object(run.key()).uid());
+    return new Head(run.admitKey(), run.key(), run.times().admitAt(), uid);
+  }
+
   @Test
   default void headsComeInPagesWithoutGapsOrDoubles() {
     List<Run> runs = new ArrayList<>();
@@ -198,7 +211,7 @@ interface ClaimContract extends LedgerFixture {
     }
     List<Head> expected =
         runs.stream()
-            .map(r -> new Head(r.admitKey(), r.key(), r.times().admitAt()))
+            .map(r -> head(r))
             .sorted(Comparator.comparing(Head::openAt).thenComparing(Head::key))
             .toList();
     for (int size : List.of(1, 2, 3, 7, 8)) {
@@ -214,11 +227,11 @@ interface ClaimContract extends LedgerFixture {
     accepted(RunBuilder.named("r2").client("b"));
     accepted(RunBuilder.named("r3").client("c"));
     bound(run);
-    assertThat(ledger().freeStaleHolders(10)).isEmpty();
+    assertThat(ledger().maintenance().freeStaleHolders(10)).isEmpty();
     Optional<AdmitKey> cursor = Optional.empty();
     int pages = 0;
     do {
-      Ledger.Audit audit = ledger().auditHeads(cursor, 1);
+      LedgerMaintenance.Audit audit = ledger().maintenance().auditHeads(cursor, 1);
       assertThat(audit.corrected()).isEmpty();
       cursor = audit.next();
       pages++;
@@ -250,10 +263,10 @@ interface ClaimContract extends LedgerFixture {
       tokens.add("nobody's " + i);
     }
     tokens.add(live.token());
-    assertThat(ledger().attemptsByToken(tokens))
+    assertThat(ledger().queries().attemptsByToken(tokens))
         .containsOnly(
             Map.entry(ended.token(), reload(ended)), Map.entry(live.token(), reload(live)));
     assertThat(reload(ended).end()).isPresent();
-    assertThat(ledger().attemptsByToken(List.of())).isEmpty();
+    assertThat(ledger().queries().attemptsByToken(List.of())).isEmpty();
   }
 }

@@ -58,7 +58,8 @@ interface ConflictTests extends SqlFixture {
     stranger.begin();
     lockMutexOf(run, stranger);
     CompletableFuture<Optional<Run>> canceled =
-        CompletableFuture.supplyAsync(() -> ledger().cancel(run.key(), Reasons.CANCELED, "enough"));
+        CompletableFuture.supplyAsync(
+            () -> ledger().runs().cancel(run.key(), Reasons.CANCELED, "enough"));
     try (Sql person = new Sql(sql().config())) {
       untilSomebodyWaits(person);
       assertThatThrownBy(() -> person.count(raise))
@@ -89,7 +90,8 @@ interface ConflictTests extends SqlFixture {
     stranger.execute("UPDATE run SET message = 'changed' WHERE name LIKE 'other%'");
     stranger.execute("UPDATE run SET message = 'changed' WHERE run_id = ?", run.key().id());
     CompletableFuture<Optional<Run>> canceled =
-        CompletableFuture.supplyAsync(() -> ledger().cancel(run.key(), Reasons.CANCELED, "enough"));
+        CompletableFuture.supplyAsync(
+            () -> ledger().runs().cancel(run.key(), Reasons.CANCELED, "enough"));
     try (Sql watcher = new Sql(sql().config())) {
       untilSomebodyWaits(watcher);
     }
@@ -111,7 +113,7 @@ interface ConflictTests extends SqlFixture {
             sql().config(), AGEING, new Random(1), pauses::add, new SimpleMeterRegistry())) {
       stranger.begin();
       lockMutexOf(run, stranger);
-      assertThatThrownBy(() -> patient.cancel(run.key(), Reasons.CANCELED, "enough"))
+      assertThatThrownBy(() -> patient.runs().cancel(run.key(), Reasons.CANCELED, "enough"))
           .isInstanceOf(LedgerUnavailable.class)
           .hasMessageContaining("cancel of run team-a/r in 5 rounds");
     } finally {

@@ -5,8 +5,8 @@
 package io.luigioperator.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
@@ -104,10 +104,14 @@ interface ConstraintTests extends SqlFixture {
   @Test
   default void aRequestThatDoesNotFitIsRefusedInWords() {
     RunBuilder wrong = RunBuilder.named("r").client("ä");
-    assertThatThrownBy(() -> ledger().accept(wrong.run(), object(wrong.key())))
-        .hasMessageContaining("accept of run team-a/r")
-        .hasMessageNotContaining("\n");
-    assertThat(ledger().load(new RunKey("team-a", "r"), CLUSTER)).isEmpty();
+    assertThat(accept(wrong))
+        .isInstanceOfSatisfying(
+            Acceptance.Refused.class,
+            refused ->
+                assertThat(refused.message())
+                    .contains("accept of run team-a/r")
+                    .doesNotContain("\n"));
+    assertThat(record(new RunKey("team-a", "r"))).isEmpty();
     assertThat(sql().count("SELECT COUNT(*) FROM client_mutex")).isZero();
   }
 
@@ -119,10 +123,18 @@ interface ConstraintTests extends SqlFixture {
     TimeZone before = TimeZone.getDefault();
     TimeZone.setDefault(TimeZone.getTimeZone("America/New_York"));
     try (MySqlLedger there = open(sql().config(), new SimpleMeterRegistry())) {
-      there.accept(asking.run(), object(asking.key()));
-      assertThat(there.load(asking.key(), CLUSTER).orElseThrow().run().times().notBefore())
+      accept(there, asking);
+      assertThat(
+              there
+                  .queries()
+                  .load(asking.key(), CLUSTER)
+                  .run(asking.key())
+                  .orElseThrow()
+                  .run()
+                  .times()
+                  .notBefore())
           .contains(gap);
-      assertThat(there.now())
+      assertThat(there.queries().now())
           .isBetween(Instant.now().minusSeconds(60), Instant.now().plusSeconds(60));
     } finally {
       TimeZone.setDefault(before);
@@ -144,7 +156,7 @@ interface ConstraintTests extends SqlFixture {
     RunBuilder canceled =
         RunBuilder.named("c").withoutMutex().desired(io.luigioperator.api.DesiredState.Canceled);
     accepted(canceled);
-    ledger().accept(canceled.run(), object(canceled.key()));
+    accept(canceled);
     assertThat(sql().count("SELECT COUNT(*) FROM client_mutex")).isEqualTo(1);
   }
 }

@@ -29,13 +29,18 @@ interface DamageTests extends SqlFixture {
   default void aRaisedBarrierStopsEveryChangeButTheHeartbeat() {
     Run ready = accepted(RunBuilder.named("ready").client("a"));
     Run held = accepted(RunBuilder.named("held").client("b"));
-    ledger().hold(held.key(), Reasons.NAMESPACE_MISSING, "");
+    ledger().runs().hold(held.key(), Reasons.NAMESPACE_MISSING, "");
     Attempt claimed = claimed(accepted(RunBuilder.named("claimed").client("c")));
     Attempt bound = bound(accepted(RunBuilder.named("bound").client("d")));
+    Attempt missing =
+        ledger()
+            .attempts()
+            .markPodMissing(bound(accepted(RunBuilder.named("missing").client("j"))))
+            .orElseThrow();
     Run done = tried(accepted(RunBuilder.named("done").client("e")), Verdict.SUCCEEDED);
     finish(bound(accepted(RunBuilder.named("delayed").client("f"))), Verdict.TASK_FAILED);
     accepted(RunBuilder.named("late").client("g").startDeadline(0));
-    ledger().heartbeat(CLUSTER, "first");
+    ledger().clusters().heartbeat(CLUSTER, "first");
     damageHolderOf(accepted(RunBuilder.named("stale").client("h")));
     damagePlaceOf(accepted(RunBuilder.named("wrong").client("i")), "NULL");
     pass(Duration.ofMillis(1));
@@ -44,30 +49,36 @@ interface DamageTests extends SqlFixture {
     RunBuilder fresh = RunBuilder.named("fresh");
     Map<String, ThrowingCallable> changes =
         Map.ofEntries(
-            Map.entry("accept", () -> ledger().accept(fresh.run(), object(fresh.key()))),
+            Map.entry("accept", () -> accept(fresh)),
             Map.entry(
-                "recordObject", () -> ledger().recordObject(ready.key(), object(ready.key()))),
-            Map.entry("takeOver", () -> ledger().takeOver(CLUSTER, "second", Duration.ZERO)),
-            Map.entry("amend", () -> ledger().amend(ready.key(), CLUSTER, 2, fresh.amendment())),
+                "recordObject",
+                () -> ledger().runs().recordObject(ready.key(), object(ready.key()))),
+            Map.entry(
+                "takeOver", () -> ledger().clusters().takeOver(CLUSTER, "second", Duration.ZERO)),
+            Map.entry(
+                "amend", () -> ledger().runs().amend(ready.key(), CLUSTER, 2, fresh.amendment())),
             Map.entry("claim", () -> claim(ready)),
             Map.entry("bind", () -> bound(claimed)),
-            Map.entry("recordNode", () -> ledger().recordNode(bound.ref(), pod, "node")),
+            Map.entry("recordNode", () -> ledger().attempts().recordNode(bound, "node")),
             Map.entry(
                 "markForStop",
-                () -> ledger().markForStop(bound.ref(), pod, FailureCause.KILLED, "")),
-            Map.entry("markPodMissing", () -> ledger().markPodMissing(bound.ref(), pod)),
-            Map.entry("clearPodMissing", () -> ledger().clearPodMissing(bound.ref(), pod)),
+                () -> ledger().attempts().markForStop(bound, FailureCause.KILLED, "")),
+            Map.entry("markPodMissing", () -> ledger().attempts().markPodMissing(bound)),
+            Map.entry("clearPodMissing", () -> ledger().attempts().clearPodMissing(missing)),
             Map.entry("finish", () -> finish(bound, Verdict.SUCCEEDED)),
             Map.entry(
-                "abandon", () -> ledger().abandon(claimed.ref(), AbandonContract.NOBODYS, AT_ONCE)),
-            Map.entry("cancel", () -> ledger().cancel(ready.key(), Reasons.CANCELED, "")),
-            Map.entry("hold", () -> ledger().hold(ready.key(), Reasons.NAMESPACE_MISSING, "")),
-            Map.entry("release", () -> ledger().release(held.key(), Reasons.NAMESPACE_MISSING)),
-            Map.entry("due", () -> ledger().due(10)),
-            Map.entry("expire", () -> ledger().expire(10)),
-            Map.entry("purge", () -> ledger().purge(ledger().now(), 10)),
-            Map.entry("freeStaleHolders", () -> ledger().freeStaleHolders(10)),
-            Map.entry("auditHeads", () -> ledger().auditHeads(Optional.empty(), 10)));
+                "abandon",
+                () -> ledger().attempts().abandon(claimed.ref(), AbandonContract.NOBODYS, AT_ONCE)),
+            Map.entry("cancel", () -> ledger().runs().cancel(ready.key(), Reasons.CANCELED, "")),
+            Map.entry(
+                "hold", () -> ledger().runs().hold(ready.key(), Reasons.NAMESPACE_MISSING, "")),
+            Map.entry(
+                "release", () -> ledger().runs().release(held.key(), Reasons.NAMESPACE_MISSING)),
+            Map.entry("due", () -> ledger().maintenance().due(10)),
+            Map.entry("expire", () -> ledger().maintenance().expire(10)),
+            Map.entry("purge", () -> ledger().maintenance().purge(ledger().queries().now(), 10)),
+            Map.entry("freeStaleHolders", () -> ledger().maintenance().freeStaleHolders(10)),
+            Map.entry("auditHeads", () -> ledger().maintenance().auditHeads(Optional.empty(), 10)));
     Set<String> all = namesOfChanges();
     all.remove("heartbeat");
     assertThat(changes).containsOnlyKeys(all);
@@ -77,12 +88,14 @@ interface DamageTests extends SqlFixture {
                 .as(name)
                 .isInstanceOf(LedgerUnavailable.class)
                 .hasMessageContaining("barrier"));
-    assertThat(ledger().heartbeat(CLUSTER, "first")).isEqualTo("first");
+    assertThat(ledger().clusters().heartbeat(CLUSTER, "first")).isEqualTo("first");
     assertThat(load(done).state()).isEqualTo(RunState.SUCCEEDED);
     assertThat(load(ready)).isEqualTo(ready);
     sql().handle().execute("UPDATE meta SET barrier = 0");
     assertThat(
-            ledger().finish(bound.ref(), pod, ending(Verdict.SUCCEEDED), AT_ONCE, Presence.PRESENT))
+            ledger()
+                .attempts()
+                .finish(bound.ref(), pod, ending(Verdict.SUCCEEDED), AT_ONCE, Presence.PRESENT))
         .isPresent();
   }
 
@@ -161,7 +174,7 @@ interface DamageTests extends SqlFixture {
     assertThat(held.budget().claims()).isZero();
     assertThat(record(poison).holder()).isEmpty();
     assertThat(heads()).containsExactly(next.key());
-    assertThat(ledger().release(poison.key(), Reasons.INTERNAL_ERROR)).isPresent();
+    assertThat(ledger().runs().release(poison.key(), Reasons.INTERNAL_ERROR)).isPresent();
     assertThat(claim(next)).isPresent();
   }
 
@@ -182,8 +195,8 @@ interface DamageTests extends SqlFixture {
     Run run = accepted(RunBuilder.named("r").client("b"));
     damageHolderOf(run);
     assertThat(heads()).isEmpty();
-    assertThat(ledger().freeStaleHolders(10)).containsExactly(run.admitKey());
-    assertThat(ledger().freeStaleHolders(10)).isEmpty();
+    assertThat(ledger().maintenance().freeStaleHolders(10)).containsExactly(run.admitKey());
+    assertThat(ledger().maintenance().freeStaleHolders(10)).isEmpty();
     assertThat(brokenInvariants(metrics())).isEqualTo(1);
     assertThat(record(healthy).holder()).contains(healthy.key());
     assertThat(claim(run)).isPresent();
@@ -195,9 +208,9 @@ interface DamageTests extends SqlFixture {
     accepted(RunBuilder.named("right").client("b"));
     for (String wrong : List.of("NULL", "'2001-01-01'")) {
       damagePlaceOf(run, wrong);
-      Ledger.Audit audit = ledger().auditHeads(Optional.empty(), 10);
+      LedgerMaintenance.Audit audit = ledger().maintenance().auditHeads(Optional.empty(), 10);
       assertThat(audit.corrected()).containsExactly(run.admitKey());
-      assertThat(ledger().auditHeads(Optional.empty(), 10).corrected()).isEmpty();
+      assertThat(ledger().maintenance().auditHeads(Optional.empty(), 10).corrected()).isEmpty();
       assertThat(heads()).contains(run.key());
     }
   }
@@ -205,7 +218,7 @@ interface DamageTests extends SqlFixture {
   @Test
   default void aClaimMendsAKeyThatOnlySeemsOpen() {
     Run run = accepted(RunBuilder.named("r"));
-    ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "");
+    ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "");
     sql().handle().execute("UPDATE client_mutex SET next_admit_at = UTC_TIMESTAMP(6)");
     assertThat(claim(run)).isEmpty();
     assertThat(sql().count("SELECT COUNT(*) FROM client_mutex WHERE open_at IS NOT NULL")).isZero();

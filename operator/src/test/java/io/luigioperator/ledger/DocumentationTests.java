@@ -41,7 +41,7 @@ interface DocumentationTests extends SqlFixture {
     finish(bound(accepted(RunBuilder.named("failed").client("globex"))), FailureCause.EVICTED)
         .orElseThrow();
     claimed(accepted(RunBuilder.named("live")));
-    ledger().heartbeat(CLUSTER, "identity");
+    ledger().clusters().heartbeat(CLUSTER, "identity");
     List<String> queries = statements("SELECT");
     assertThat(queries).hasSizeGreaterThanOrEqualTo(4);
     for (String query : queries) {
@@ -58,7 +58,7 @@ interface DocumentationTests extends SqlFixture {
     changes.forEach(change -> sql().handle().execute(change));
 
     finish(reload(before), FailureCause.POD_DELETED).orElseThrow();
-    ledger().due(100);
+    ledger().maintenance().due(100);
     assertThat(claimed(run).ref().fence()).isGreaterThan(before.ref().fence() + 1_000_000);
     assertThat(brokenInvariants(metrics())).isZero();
   }

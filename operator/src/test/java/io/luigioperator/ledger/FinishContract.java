@@ -65,7 +65,7 @@ interface FinishContract extends LedgerFixture {
     assertThat(end.message()).isEqualTo("it ended");
     assertThat(end.exitCode()).hasValue(1);
     assertThat(end.report()).isEqualTo("{\"report\":1}");
-    assertThat(ledger().liveAttempts(CLUSTER)).isEmpty();
+    assertThat(ledger().queries().liveAttempts(CLUSTER)).isEmpty();
   }
 
   @Test
@@ -77,11 +77,13 @@ interface FinishContract extends LedgerFixture {
     AttemptRef wrong = new AttemptRef(run.key(), 1, bound.ref().fence() + 1);
     assertThat(
             ledger()
+                .attempts()
                 .finish(
                     bound.ref(), "another", ending(Verdict.SUCCEEDED), AT_ONCE, Presence.PRESENT))
         .isEmpty();
     assertThat(
             ledger()
+                .attempts()
                 .finish(wrong, podOf(bound), ending(Verdict.SUCCEEDED), AT_ONCE, Presence.PRESENT))
         .isEmpty();
     assertThat(reload(bound)).isEqualTo(bound);
@@ -95,7 +97,7 @@ interface FinishContract extends LedgerFixture {
     Run run = accepted(RunBuilder.named("r"));
     Attempt first = bound(run);
     finish(first, Verdict.TASK_FAILED);
-    ledger().due(10);
+    ledger().maintenance().due(10);
     Attempt second = bound(run);
     Run active = load(run);
     assertThat(finish(first, Verdict.SUCCEEDED)).isEmpty();
@@ -128,9 +130,9 @@ interface FinishContract extends LedgerFixture {
       assertThat(delayed.standing().reason()).isEqualTo(Reasons.BACKING_OFF);
       Instant ended = reload(bound).end().orElseThrow().endedAt();
       assertThat(delayed.times().notBefore()).contains(ended.plus(expected));
-      assertThat(ledger().nextDue()).contains(ended.plus(expected));
+      assertThat(ledger().queries().nextDue()).contains(ended.plus(expected));
       pass(expected);
-      ledger().due(10);
+      ledger().maintenance().due(10);
     }
   }
 
@@ -195,7 +197,7 @@ interface FinishContract extends LedgerFixture {
   default void aCanceledAttemptIsNotRetried() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
-    ledger().cancel(run.key(), Reasons.DELETED, "the object was deleted");
+    ledger().runs().cancel(run.key(), Reasons.DELETED, "the object was deleted");
     Run canceled = finish(bound, FailureCause.POD_DELETED).orElseThrow();
     assertThat(canceled.state()).isEqualTo(RunState.CANCELED);
     assertThat(canceled.standing().reason()).isEqualTo(Reasons.DELETED);
@@ -206,7 +208,7 @@ interface FinishContract extends LedgerFixture {
   default void aSuccessBeatsACancelThatCameTooLate() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
-    ledger().cancel(run.key(), Reasons.CANCELED, "too late");
+    ledger().runs().cancel(run.key(), Reasons.CANCELED, "too late");
     Run done = finish(bound, Verdict.SUCCEEDED).orElseThrow();
     assertThat(done.state()).isEqualTo(RunState.SUCCEEDED);
     assertThat(done.standing().reason()).isEqualTo(Reasons.COMPLETED);
@@ -218,17 +220,19 @@ interface FinishContract extends LedgerFixture {
     Attempt bound = bound(run);
     Run held =
         ledger()
+            .attempts()
             .finish(
                 bound.ref(),
                 podOf(bound),
                 ending(FailureCause.POD_DELETED),
                 AT_ONCE,
                 Presence.MISSING)
-            .orElseThrow();
+            .orElseThrow()
+            .run();
     assertThat(held.state()).isEqualTo(RunState.HELD);
     assertThat(held.standing().reason()).isEqualTo(Reasons.DELETION_UNCONFIRMED);
-    assertThat(ledger().heldFor(Reasons.DELETION_UNCONFIRMED, 10)).containsExactly(held);
-    Run released = ledger().release(run.key(), Reasons.DELETION_UNCONFIRMED).orElseThrow();
+    assertThat(ledger().queries().heldFor(Reasons.DELETION_UNCONFIRMED, 10)).containsExactly(held);
+    Run released = ledger().runs().release(run.key(), Reasons.DELETION_UNCONFIRMED).orElseThrow();
     assertThat(released.state()).isEqualTo(RunState.READY);
     assertThat(claim(run)).isPresent();
   }
@@ -239,6 +243,7 @@ interface FinishContract extends LedgerFixture {
     Attempt bound = bound(run);
     assertThat(
             ledger()
+                .attempts()
                 .finish(
                     bound.ref(),
                     podOf(bound),
@@ -246,6 +251,7 @@ interface FinishContract extends LedgerFixture {
                     AT_ONCE,
                     Presence.MISSING)
                 .orElseThrow()
+                .run()
                 .state())
         .isEqualTo(RunState.FAILED);
   }
@@ -255,6 +261,7 @@ interface FinishContract extends LedgerFixture {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     ledger()
+        .runs()
         .amend(run.key(), CLUSTER, 2, RunBuilder.named("r").desired(DesiredState.Held).amendment());
     assertThat(load(run).state()).isEqualTo(RunState.ACTIVE);
     Run held = finish(bound, Verdict.TASK_FAILED).orElseThrow();
@@ -268,6 +275,7 @@ interface FinishContract extends LedgerFixture {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     ledger()
+        .attempts()
         .finish(
             bound.ref(),
             podOf(bound),

@@ -7,9 +7,11 @@ package io.luigioperator.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.Priority;
-import io.luigioperator.ledger.Ledger.Acceptance;
-import io.luigioperator.ledger.Ledger.Claimed;
-import io.luigioperator.ledger.Ledger.Head;
+import io.luigioperator.ledger.AttemptLedger.Claimed;
+import io.luigioperator.ledger.LedgerQueries.Head;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
+import io.luigioperator.ledger.RunLedger.AcceptRequest;
+import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.EndCause;
@@ -19,6 +21,7 @@ import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunAndAttempt;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -54,9 +57,23 @@ public interface LedgerFixture {
   void pass(Duration duration);
 
   default Run accepted(RunBuilder asking) {
-    Acceptance a = ledger().accept(asking.run(), object(asking.key()));
-    assertThat(a).isInstanceOf(Acceptance.Accepted.class);
-    return a.run();
+    Acceptance answer = accept(asking);
+    assertThat(answer).isInstanceOf(Acceptance.Accepted.class);
+    return ((Acceptance.Accepted) answer).run();
+  }
+
+  default Acceptance accept(RunBuilder asking) {
+    return accept(ledger(), asking);
+  }
+
+  default Acceptance accept(Ledger ledger, RunBuilder asking) {
+    List<Acceptance> answers = ledger.runs().accept(List.of(request(asking)));
+    assertThat(answers).hasSize(1);
+    return answers.getFirst();
+  }
+
+  default AcceptRequest request(RunBuilder asking) {
+    return new AcceptRequest(asking.run(), object(asking.key()));
   }
 
   default ObjectRecord object(RunKey run) {
@@ -64,7 +81,7 @@ public interface LedgerFixture {
   }
 
   default Optional<Claimed> claim(Run run) {
-    return ledger().claim(run.admitKey(), run.key(), token(), CLUSTER);
+    return ledger().attempts().claim(run.admitKey(), run.key(), token(), CLUSTER);
   }
 
   default String token() {
@@ -80,7 +97,11 @@ public interface LedgerFixture {
   }
 
   default Attempt bound(Attempt claimed) {
-    return ledger().bind(claimed.ref(), "job-" + claimed.token(), podOf(claimed)).orElseThrow();
+    return ledger()
+        .attempts()
+        .bind(claimed.ref(), "job-" + claimed.token(), podOf(claimed))
+        .orElseThrow()
+        .attempt();
   }
 
   default String podOf(Attempt attempt) {
@@ -92,7 +113,10 @@ public interface LedgerFixture {
   }
 
   default Optional<Run> finish(Attempt bound, EndCause cause, RetryPolicy policy) {
-    return ledger().finish(bound.ref(), podOf(bound), ending(cause), policy, Presence.PRESENT);
+    return ledger()
+        .attempts()
+        .finish(bound.ref(), podOf(bound), ending(cause), policy, Presence.PRESENT)
+        .map(RunAndAttempt::run);
   }
 
   default Ending ending(EndCause cause) {
@@ -102,14 +126,14 @@ public interface LedgerFixture {
   /** One whole attempt, and the run READY again when it was to be retried. */
   default Run tried(Run run, EndCause cause) {
     finish(bound(run), cause).orElseThrow();
-    ledger().due(100);
+    ledger().maintenance().due(100);
     return load(run);
   }
 
   /** Its start deadline is over; of a run that was accepted without one and never amended. */
   default void isLateFromNowOn(Run run) {
     RunBuilder late = RunBuilder.named(run.key().name()).startDeadline(0);
-    Run amended = ledger().amend(run.key(), CLUSTER, 2, late.amendment()).orElseThrow();
+    Run amended = ledger().runs().amend(run.key(), CLUSTER, 2, late.amendment()).orElseThrow();
     assertThat(amended.times().startDeadline()).contains(run.times().acceptedAt());
   }
 
@@ -117,28 +141,34 @@ public interface LedgerFixture {
     return record(run).run();
   }
 
-  default Ledger.RunRecord record(Run run) {
-    return ledger().load(run.key(), CLUSTER).orElseThrow();
+  default RunRecord record(Run run) {
+    return record(run.key()).orElseThrow();
+  }
+
+  default Optional<RunRecord> record(RunKey run) {
+    return ledger().queries().load(run, CLUSTER).run(run);
   }
 
   default Attempt reload(Attempt attempt) {
     return Optional.ofNullable(
-            ledger().attemptsByToken(List.of(attempt.token())).get(attempt.token()))
+            ledger().queries().attemptsByToken(List.of(attempt.token())).get(attempt.token()))
         .orElseThrow();
   }
 
   default List<RunKey> heads() {
-    return ledger().openHeads(Optional.empty(), 100).stream().map(Head::run).toList();
+    return ledger().queries().openHeads(CLUSTER, Optional.empty(), 100).stream()
+        .map(Head::run)
+        .toList();
   }
 
   /** All heads, page by page. */
   default List<Head> headsByPagesOf(int size) {
     List<Head> all = new ArrayList<>();
-    List<Head> page = ledger().openHeads(Optional.empty(), size);
+    List<Head> page = ledger().queries().openHeads(CLUSTER, Optional.empty(), size);
     while (!page.isEmpty()) {
       assertThat(page).hasSizeLessThanOrEqualTo(size);
       all.addAll(page);
-      page = ledger().openHeads(Optional.of(page.getLast()), size);
+      page = ledger().queries().openHeads(CLUSTER, Optional.of(page.getLast()), size);
     }
     return all;
   }

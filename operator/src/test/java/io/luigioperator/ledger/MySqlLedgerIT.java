@@ -6,7 +6,7 @@ package io.luigioperator.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.luigioperator.ledger.Ledger.RunRecord;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptState;
 import io.luigioperator.run.Run;
@@ -73,7 +73,7 @@ class MySqlLedgerIT extends SqlContract {
     Awaitility.await()
         .atMost(Duration.ofSeconds(30))
         .ignoreExceptionsInstanceOf(LedgerUnavailable.class)
-        .until(() -> ledger().countByState() != null);
+        .until(() -> ledger().queries().countByState() != null);
     heard.forEach(
         (run, step) -> assertThat(found(run)).as(run.toString()).isGreaterThanOrEqualTo(step));
     assertThat(heard.values()).contains(Step.FINISHED);
@@ -93,7 +93,7 @@ class MySqlLedgerIT extends SqlContract {
   }
 
   private Step found(RunKey key) {
-    Optional<RunRecord> record = ledger().load(key, CLUSTER);
+    Optional<RunRecord> record = record(key);
     if (record.isEmpty()) {
       return Step.NOTHING;
     }

@@ -91,7 +91,7 @@ interface PlanTests extends SqlFixture {
             FROM run r WHERE r.name <> 'r'
             """);
     for (String cluster : List.of(CLUSTER, OTHER_CLUSTER)) {
-      ledger().heartbeat(cluster, "first");
+      ledger().clusters().heartbeat(cluster, "first");
       sql()
           .handle()
           .execute(
@@ -110,26 +110,29 @@ interface PlanTests extends SqlFixture {
   default void everySweepReadsARangeOfItsIndex() {
     fill();
     Map<String, String> heads =
-        indexes(Queries.OPEN_HEADS, Map.of("openAt", "1970-01-01", "key", "", "limit", 50));
+        indexes(
+            Queries.OPEN_HEADS,
+            Map.of("openAt", "1970-01-01", "key", "", "cluster", "one", "limit", 50));
     assertThat(heads)
         .containsEntry("m", "client_mutex_open_at")
         .containsEntry("head", "run_heads")
-        .containsEntry("r", "PRIMARY");
-    assertThat(indexes(BatchTransactions.DUE, Map.of("limit", 50))).containsEntry("run", "run_due");
-    assertThat(indexes(BatchTransactions.EXPIRED, Map.of("limit", 50)))
+        .containsEntry("r", "PRIMARY")
+        .containsEntry("o", "PRIMARY");
+    assertThat(indexes(Maintenance.DUE, Map.of("limit", 50))).containsEntry("run", "run_due");
+    assertThat(indexes(Maintenance.EXPIRED, Map.of("limit", 50)))
         .containsEntry("run", "run_expiring");
-    assertThat(indexes(BatchTransactions.PURGEABLE, Map.of("before", "2001-01-01", "limit", 50)))
+    assertThat(indexes(Maintenance.PURGEABLE, Map.of("before", "2001-01-01", "limit", 50)))
         .containsEntry("run", "run_purgeable");
     assertThat(indexes(Queries.LIVE_ATTEMPTS, Map.of("cluster", "one")))
         .containsEntry("a", "attempt_live_key")
         .containsEntry("r", "PRIMARY");
-    assertThat(indexes(BatchTransactions.STALE_HOLDERS, Map.of("limit", 50)))
+    assertThat(indexes(Maintenance.STALE_HOLDERS, Map.of("limit", 50)))
         .containsEntry("m", "client_mutex_holder_run")
         .containsEntry("a", "attempt_live_key");
-    assertThat(indexes(BatchTransactions.HEADS, Map.of("after", "", "limit", 50)))
+    assertThat(indexes(Maintenance.HEADS, Map.of("after", "", "limit", 50)))
         .containsEntry("m", "PRIMARY")
         .containsEntry("r", "run_heads");
-    assertThat(indexes(Queries.ABANDONED_CLAIMS, Map.of("silence", 60_000_000, "limit", 50)))
+    assertThat(indexes(Maintenance.ABANDONED_CLAIMS, Map.of("silence", 60_000_000, "limit", 50)))
         .containsEntry("a", "attempt_live_key")
         .containsEntry("r", "PRIMARY")
         .containsEntry("c", "PRIMARY");

@@ -6,9 +6,9 @@ package io.luigioperator.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.luigioperator.ledger.Ledger.Acceptance;
-import io.luigioperator.ledger.Ledger.Claimed;
-import io.luigioperator.ledger.Ledger.Head;
+import io.luigioperator.ledger.AttemptLedger.Claimed;
+import io.luigioperator.ledger.LedgerQueries.Head;
+import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.EndCause;
@@ -18,6 +18,7 @@ import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.Verdict;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.util.ArrayList;
@@ -90,33 +91,41 @@ interface RaceTests extends SqlFixture {
         RunBuilder asking = RunBuilder.named("r" + round).client("c" + round % 2);
         List<Acceptance> acceptances =
             together(
-                4,
-                i ->
-                    operator
-                        .apply(i)
-                        .accept(
-                            (i == 3 ? asking.client("z").another() : asking).run(),
-                            object(asking.key())));
+                4, i -> accept(operator.apply(i), i == 3 ? asking.client("z").another() : asking));
         assertThat(acceptances).filteredOn(Acceptance.Accepted.class::isInstance).hasSize(1);
-        Run run = acceptances.getFirst().run();
+        Run run =
+            acceptances.stream()
+                .filter(Acceptance.Accepted.class::isInstance)
+                .map(a -> ((Acceptance.Accepted) a).run())
+                .findFirst()
+                .orElseThrow();
         List<Optional<Claimed>> claims =
-            together(4, i -> operator.apply(i).claim(run.admitKey(), run.key(), token(), CLUSTER));
-        assertThat(claims).filteredOn(Optional::isPresent).hasSize(1);
-        Attempt attempt =
-            claims.stream().flatMap(Optional::stream).findFirst().orElseThrow().attempt();
-        List<Optional<Attempt>> bindings =
-            together(4, i -> operator.apply(i).bind(attempt.ref(), "j", "p" + round + "-" + i));
-        assertThat(bindings).filteredOn(Optional::isPresent).hasSize(1);
-        String pod = reload(attempt).binding().orElseThrow().podUid();
-        List<Optional<Run>> cancels =
-            together(4, i -> operator.apply(i).cancel(run.key(), Reasons.CANCELED, ""));
-        assertThat(cancels).filteredOn(Optional::isPresent).hasSize(1);
-        List<Optional<Run>> ends =
             together(
                 4,
                 i ->
                     operator
                         .apply(i)
+                        .attempts()
+                        .claim(run.admitKey(), run.key(), token(), CLUSTER));
+        assertThat(claims).filteredOn(Optional::isPresent).hasSize(1);
+        Attempt attempt =
+            claims.stream().flatMap(Optional::stream).findFirst().orElseThrow().attempt();
+        List<Optional<RunAndAttempt>> bindings =
+            together(
+                4,
+                i -> operator.apply(i).attempts().bind(attempt.ref(), "j", "p" + round + "-" + i));
+        assertThat(bindings).filteredOn(Optional::isPresent).hasSize(1);
+        String pod = reload(attempt).binding().orElseThrow().podUid();
+        List<Optional<Run>> cancels =
+            together(4, i -> operator.apply(i).runs().cancel(run.key(), Reasons.CANCELED, ""));
+        assertThat(cancels).filteredOn(Optional::isPresent).hasSize(1);
+        List<Optional<RunAndAttempt>> ends =
+            together(
+                4,
+                i ->
+                    operator
+                        .apply(i)
+                        .attempts()
                         .finish(
                             attempt.ref(),
                             pod,
@@ -184,7 +193,7 @@ interface RaceTests extends SqlFixture {
       assertThat(heard.notes.get()).as("suspicions of a bound pod").isPositive();
       assertThat(heard.terminal).isNotEmpty();
       drain(heard);
-      assertThat(ledger().countByState().values()).containsOnly(0L);
+      assertThat(ledger().queries().countByState().values()).containsOnly(0L);
       assertThat(heard.terminal.values())
           .hasSize(RUNS)
           .allSatisfy(run -> assertThat(load(run)).isEqualTo(run));
@@ -201,9 +210,9 @@ interface RaceTests extends SqlFixture {
 
   /** Asked before anything else moves the keys, because every move sets its key right. */
   private void nothingHadToBeMended() {
-    assertThat(ledger().freeStaleHolders(100)).isEmpty();
-    assertThat(ledger().auditHeads(Optional.empty(), 100))
-        .isEqualTo(new Ledger.Audit(List.of(), Optional.empty()));
+    assertThat(ledger().maintenance().freeStaleHolders(100)).isEmpty();
+    assertThat(ledger().maintenance().auditHeads(Optional.empty(), 100))
+        .isEqualTo(new LedgerMaintenance.Audit(List.of(), Optional.empty()));
   }
 
   private void act(Ledger mine, Random random, Heard heard) {
@@ -211,36 +220,42 @@ interface RaceTests extends SqlFixture {
     switch (random.nextInt(13)) {
       case 0, 1, 2, 3 -> claimHeads(mine, heard);
       case 4, 5, 6 -> endOne(mine, random, heard);
-      case 7 -> mine.due(5).forEach(heard::moved);
+      case 7 -> mine.maintenance().due(5).forEach(heard::moved);
       case 8 -> {
         if (random.nextInt(4) == 0) {
-          mine.cancel(any.key(), Reasons.CANCELED, "").ifPresent(heard::moved);
+          mine.runs().cancel(any.key(), Reasons.CANCELED, "").ifPresent(heard::moved);
         } else {
-          mine.hold(any.key(), Reasons.NAMESPACE_MISSING, "");
+          mine.runs().hold(any.key(), Reasons.NAMESPACE_MISSING, "");
         }
       }
       case 9 -> {
-        mine.release(any.key(), Reasons.NAMESPACE_MISSING).ifPresent(heard::moved);
-        mine.expire(5).forEach(heard::moved);
+        mine.runs().release(any.key(), Reasons.NAMESPACE_MISSING).ifPresent(heard::moved);
+        mine.maintenance().expire(5).forEach(heard::moved);
       }
       default -> note(mine, random, heard);
     }
   }
 
   private void claimHeads(Ledger mine, Heard heard) {
-    for (Head head : mine.openHeads(Optional.empty(), 3)) {
-      mine.claim(head.key(), head.run(), token(), CLUSTER).ifPresent(c -> heard.claimed(head, c));
+    for (Head head : mine.queries().openHeads(CLUSTER, Optional.empty(), 3)) {
+      mine.attempts()
+          .claim(head.key(), head.run(), token(), CLUSTER)
+          .ifPresent(c -> heard.claimed(head, c));
     }
   }
 
   /** Notes everything that can be noted, most likely while somebody else ends the attempt. */
   private void note(Ledger mine, Random random, Heard heard) {
     for (Attempt a : heard.newest.values()) {
-      mine.recordNode(a.ref(), podOf(a), "node-" + random.nextInt(100));
-      mine.markPodMissing(a.ref(), podOf(a));
-      reload(a).missingSince().ifPresent(since -> heard.notes.incrementAndGet());
-      mine.clearPodMissing(a.ref(), podOf(a));
-      mine.markForStop(a.ref(), podOf(a), FailureCause.KILLED, "it hung");
+      mine.attempts().recordNode(reload(a), "node-" + random.nextInt(100));
+      mine.attempts()
+          .markPodMissing(reload(a))
+          .ifPresent(
+              missing -> {
+                heard.notes.incrementAndGet();
+                mine.attempts().clearPodMissing(missing);
+              });
+      mine.attempts().markForStop(reload(a), FailureCause.KILLED, "it hung");
     }
   }
 
@@ -250,17 +265,19 @@ interface RaceTests extends SqlFixture {
       if (attempt == null) {
         continue; // another thread ends it
       }
-      Optional<Run> end;
+      Optional<RunAndAttempt> end;
       if (random.nextInt(5) == 0
-          || mine.bind(attempt.ref(), "job", podOf(attempt)).isEmpty()) { // canceled
-        end = mine.abandon(attempt.ref(), AbandonContract.NOBODYS, AT_ONCE);
+          || mine.attempts().bind(attempt.ref(), "job", podOf(attempt)).isEmpty()) { // canceled
+        end = mine.attempts().abandon(attempt.ref(), AbandonContract.NOBODYS, AT_ONCE);
       } else {
         EndCause cause =
             List.of(Verdict.SUCCEEDED, Verdict.TASK_FAILED, FailureCause.EVICTED)
                 .get(random.nextInt(3));
-        end = mine.finish(attempt.ref(), podOf(attempt), ending(cause), AT_ONCE, Presence.PRESENT);
+        end =
+            mine.attempts()
+                .finish(attempt.ref(), podOf(attempt), ending(cause), AT_ONCE, Presence.PRESENT);
       }
-      heard.moved(end.orElseThrow());
+      heard.moved(end.orElseThrow().run());
       return;
     }
   }
@@ -268,13 +285,18 @@ interface RaceTests extends SqlFixture {
   private void drain(Heard heard) {
     Random random = new Random(7);
     for (int i = 0;
-        i < 20 * RUNS && !ledger().countByState().values().stream().allMatch(n -> n == 0);
+        i < 20 * RUNS && !ledger().queries().countByState().values().stream().allMatch(n -> n == 0);
         i++) {
       ledger()
+          .queries()
           .heldFor(Reasons.NAMESPACE_MISSING, 100)
           .forEach(
-              r -> ledger().release(r.key(), Reasons.NAMESPACE_MISSING).ifPresent(heard::moved));
-      ledger().due(100).forEach(heard::moved);
+              r ->
+                  ledger()
+                      .runs()
+                      .release(r.key(), Reasons.NAMESPACE_MISSING)
+                      .ifPresent(heard::moved));
+      ledger().maintenance().due(100).forEach(heard::moved);
       claimHeads(ledger(), heard);
       while (!heard.live.isEmpty()) {
         endOne(ledger(), random, heard);
@@ -305,7 +327,9 @@ interface RaceTests extends SqlFixture {
                   run.key().id());
           runs.add(run);
         }
-        List<List<Run>> moved = together(2, i -> i == 0 ? ledger().due(20) : other.expire(20));
+        List<List<Run>> moved =
+            together(
+                2, i -> i == 0 ? ledger().maintenance().due(20) : other.maintenance().expire(20));
         assertThat(moved.get(1)).hasSize(20);
         assertThat(runs).allSatisfy(r -> assertThat(load(r).state()).isEqualTo(RunState.FAILED));
       }

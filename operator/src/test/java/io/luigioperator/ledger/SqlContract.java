@@ -55,11 +55,11 @@ abstract class SqlContract extends LedgerContract
 
   @Override
   public void pass(Duration duration) {
-    Instant until = ledger.now().plus(duration);
+    Instant until = ledger.queries().now().plus(duration);
     Awaitility.await()
         .pollInterval(Duration.ofMillis(1))
         .atMost(duration.plusSeconds(10))
-        .until(() -> !ledger.now().isBefore(until));
+        .until(() -> !ledger.queries().now().isBefore(until));
   }
 
   @Override

@@ -92,7 +92,7 @@ interface TlsTests extends SqlFixture {
 
   private void open(LedgerConfig config) {
     try (MySqlLedger ledger = open(config, new SimpleMeterRegistry())) {
-      assertThat(ledger.now()).isNotNull();
+      assertThat(ledger.queries().now()).isNotNull();
     }
   }
 }

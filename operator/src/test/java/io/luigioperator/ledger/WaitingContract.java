@@ -7,7 +7,7 @@ package io.luigioperator.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.DesiredState;
-import io.luigioperator.ledger.Ledger.Acceptance;
+import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
@@ -30,29 +30,32 @@ interface WaitingContract extends LedgerFixture {
     Run own = accepted(RunBuilder.named("own").withoutMutex());
     Run held = accepted(RunBuilder.named("held").client("b").desired(DesiredState.Held));
     Run delayed =
-        accepted(RunBuilder.named("delayed").client("c").notBefore(ledger().now().plusSeconds(99)));
+        accepted(
+            RunBuilder.named("delayed")
+                .client("c")
+                .notBefore(ledger().queries().now().plusSeconds(99)));
     for (Run run : List.of(ready, own, held, delayed)) {
-      Run canceled = ledger().cancel(run.key(), Reasons.DELETED, "gone").orElseThrow();
+      Run canceled = ledger().runs().cancel(run.key(), Reasons.DELETED, "gone").orElseThrow();
       assertThat(canceled.state()).isEqualTo(RunState.CANCELED);
       assertThat(canceled.standing().reason()).isEqualTo(Reasons.DELETED);
       assertThat(canceled.standing().message()).isEqualTo("gone");
       assertThat(canceled.times().finishedAt()).isPresent();
       assertThat(load(run)).isEqualTo(canceled);
-      assertThat(ledger().cancel(run.key(), Reasons.CANCELED, "again")).isEmpty();
+      assertThat(ledger().runs().cancel(run.key(), Reasons.CANCELED, "again")).isEmpty();
       assertThat(load(run)).isEqualTo(canceled);
     }
     assertThat(heads()).isEmpty();
-    assertThat(ledger().nextDue()).isEmpty();
+    assertThat(ledger().queries().nextDue()).isEmpty();
   }
 
   @Test
   default void aLiveRunIsOnlyFlagged() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
-    Run flagged = ledger().cancel(run.key(), Reasons.CANCELED, "stop").orElseThrow();
+    Run flagged = ledger().runs().cancel(run.key(), Reasons.CANCELED, "stop").orElseThrow();
     assertThat(flagged.state()).isEqualTo(RunState.ACTIVE);
     assertThat(flagged.cancel()).isTrue();
-    assertThat(ledger().cancel(run.key(), Reasons.DELETED, "again")).isEmpty();
+    assertThat(ledger().runs().cancel(run.key(), Reasons.DELETED, "again")).isEmpty();
     assertThat(load(run)).isEqualTo(flagged);
     assertThat(reload(bound)).isEqualTo(bound);
     assertThat(record(run).holder()).contains(run.key());
@@ -64,9 +67,9 @@ interface WaitingContract extends LedgerFixture {
     Run done = finish(bound(run), Verdict.SUCCEEDED).orElseThrow();
     RunKey unknown = new RunKey("team-a", "unknown");
     for (RunKey key : List.of(run.key(), unknown)) {
-      assertThat(ledger().cancel(key, Reasons.CANCELED, "")).isEmpty();
-      assertThat(ledger().hold(key, Reasons.HELD, "")).isEmpty();
-      assertThat(ledger().release(key, Reasons.HELD)).isEmpty();
+      assertThat(ledger().runs().cancel(key, Reasons.CANCELED, "")).isEmpty();
+      assertThat(ledger().runs().hold(key, Reasons.HELD, "")).isEmpty();
+      assertThat(ledger().runs().release(key, Reasons.HELD)).isEmpty();
     }
     assertThat(load(run)).isEqualTo(done);
   }
@@ -76,17 +79,17 @@ interface WaitingContract extends LedgerFixture {
     Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
     Run second = accepted(RunBuilder.named("r2"));
-    Run held = ledger().hold(first.key(), Reasons.NAMESPACE_MISSING, "gone").orElseThrow();
+    Run held = ledger().runs().hold(first.key(), Reasons.NAMESPACE_MISSING, "gone").orElseThrow();
     assertThat(held.state()).isEqualTo(RunState.HELD);
     assertThat(held.standing().message()).isEqualTo("gone");
-    assertThat(ledger().hold(first.key(), Reasons.INTERNAL_ERROR, "again")).isEmpty();
+    assertThat(ledger().runs().hold(first.key(), Reasons.INTERNAL_ERROR, "again")).isEmpty();
     assertThat(heads()).containsExactly(second.key());
     pass(Duration.ofMillis(1));
-    assertThat(ledger().release(first.key(), Reasons.HELD)).isEmpty();
-    Run released = ledger().release(first.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
+    assertThat(ledger().runs().release(first.key(), Reasons.HELD)).isEmpty();
+    Run released = ledger().runs().release(first.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
     assertThat(released.state()).isEqualTo(RunState.READY);
     assertThat(released.times().admitAt()).isAfter(second.times().admitAt());
-    assertThat(ledger().release(first.key(), Reasons.NAMESPACE_MISSING)).isEmpty();
+    assertThat(ledger().runs().release(first.key(), Reasons.NAMESPACE_MISSING)).isEmpty();
     assertThat(heads()).containsExactly(second.key());
   }
 
@@ -94,21 +97,21 @@ interface WaitingContract extends LedgerFixture {
   default void aLiveRunIsNotHeld() {
     Run run = accepted(RunBuilder.named("r"));
     claimed(run);
-    assertThat(ledger().hold(run.key(), Reasons.INTERNAL_ERROR, "")).isEmpty();
+    assertThat(ledger().runs().hold(run.key(), Reasons.INTERNAL_ERROR, "")).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.ACTIVE);
   }
 
   @Test
   default void releasedBeforeItsTimeItIsDelayed() {
-    Instant later = ledger().now().plusSeconds(99);
+    Instant later = ledger().queries().now().plusSeconds(99);
     Run run = accepted(RunBuilder.named("r").notBefore(later));
-    ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
-    assertThat(ledger().nextDue()).isEmpty();
-    Run released = ledger().release(run.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
+    ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
+    assertThat(ledger().queries().nextDue()).isEmpty();
+    Run released = ledger().runs().release(run.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
     assertThat(released.state()).isEqualTo(RunState.DELAYED);
     assertThat(released.standing().reason()).isEqualTo(Reasons.WAITING_FOR_TIME);
     assertThat(released.standing().message()).isEmpty();
-    assertThat(ledger().nextDue()).contains(later);
+    assertThat(ledger().queries().nextDue()).contains(later);
   }
 
   @Test
@@ -116,13 +119,14 @@ interface WaitingContract extends LedgerFixture {
     List<Run> held = new ArrayList<>();
     for (String name : List.of("r1", "r2", "r3")) {
       Run run = accepted(RunBuilder.named(name));
-      held.add(ledger().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone").orElseThrow());
+      held.add(ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone").orElseThrow());
       pass(Duration.ofMillis(1));
     }
     accepted(RunBuilder.named("other").desired(DesiredState.Held));
-    assertThat(ledger().heldFor(Reasons.NAMESPACE_MISSING, 10)).isEqualTo(held);
-    assertThat(ledger().heldFor(Reasons.NAMESPACE_MISSING, 2)).isEqualTo(held.subList(0, 2));
-    assertThat(ledger().heldFor(Reasons.INTERNAL_ERROR, 10)).isEmpty();
+    assertThat(ledger().queries().heldFor(Reasons.NAMESPACE_MISSING, 10)).isEqualTo(held);
+    assertThat(ledger().queries().heldFor(Reasons.NAMESPACE_MISSING, 2))
+        .isEqualTo(held.subList(0, 2));
+    assertThat(ledger().queries().heldFor(Reasons.INTERNAL_ERROR, 10)).isEmpty();
   }
 
   @Test
@@ -133,16 +137,16 @@ interface WaitingContract extends LedgerFixture {
     Instant soon = run.times().notBefore().orElseThrow();
     accepted(RunBuilder.named("late").notBefore(soon.plusSeconds(999)));
     assertThat(run.state()).isEqualTo(RunState.DELAYED);
-    List<Run> early = ledger().due(10);
-    assertThat(early.isEmpty() || !ledger().now().isBefore(soon)).isTrue();
+    List<Run> early = ledger().maintenance().due(10);
+    assertThat(early.isEmpty() || !ledger().queries().now().isBefore(soon)).isTrue();
     pass(wait);
     List<Run> moved = new ArrayList<>(early);
-    moved.addAll(ledger().due(10));
+    moved.addAll(ledger().maintenance().due(10));
     assertThat(moved).containsExactly(load(run));
     assertThat(load(run).state()).isEqualTo(RunState.READY);
-    assertThat(ledger().due(10)).isEmpty();
+    assertThat(ledger().maintenance().due(10)).isEmpty();
     assertThat(heads()).containsExactly(run.key());
-    assertThat(ledger().nextDue()).contains(soon.plusSeconds(999));
+    assertThat(ledger().queries().nextDue()).contains(soon.plusSeconds(999));
   }
 
   @Test
@@ -151,10 +155,10 @@ interface WaitingContract extends LedgerFixture {
       Run run = accepted(RunBuilder.named("r" + i).client("c" + i % 30));
       finish(bound(run), Verdict.TASK_FAILED);
     }
-    assertThat(ledger().countByState().get(RunState.DELAYED)).isEqualTo(70);
-    assertThat(ledger().due(3)).hasSize(3);
-    assertThat(ledger().due(100)).hasSize(67);
-    assertThat(ledger().countByState().get(RunState.READY)).isEqualTo(70);
+    assertThat(ledger().queries().countByState().get(RunState.DELAYED)).isEqualTo(70);
+    assertThat(ledger().maintenance().due(3)).hasSize(3);
+    assertThat(ledger().maintenance().due(100)).hasSize(67);
+    assertThat(ledger().queries().countByState().get(RunState.READY)).isEqualTo(70);
     assertThat(heads()).hasSize(30);
   }
 
@@ -164,8 +168,9 @@ interface WaitingContract extends LedgerFixture {
     Attempt bound = bound(run);
     finish(bound, Verdict.TASK_FAILED);
     ledger()
+        .runs()
         .amend(run.key(), CLUSTER, 2, RunBuilder.named("r").desired(DesiredState.Held).amendment());
-    assertThat(ledger().due(10)).isEmpty();
+    assertThat(ledger().maintenance().due(10)).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.HELD);
   }
 
@@ -184,12 +189,12 @@ interface WaitingContract extends LedgerFixture {
     Attempt once = claimed(retried);
     isLateFromNowOn(retried);
     finish(bound(once), Verdict.DEADLINE);
-    assertThat(ledger().due(10)).hasSize(1);
+    assertThat(ledger().maintenance().due(10)).hasSize(1);
     // whoever comes too late at the head of its key ends there, and blocks nobody
     assertThat(claim(ready)).isEmpty();
     List<Run> expired = new ArrayList<>(List.of(load(ready)));
-    assertThat(ledger().expire(1)).hasSize(1).allSatisfy(expired::add);
-    expired.addAll(ledger().expire(10));
+    assertThat(ledger().maintenance().expire(1)).hasSize(1).allSatisfy(expired::add);
+    expired.addAll(ledger().maintenance().expire(10));
     assertThat(expired)
         .extracting(Run::key)
         .containsExactlyInAnyOrder(ready.key(), held.key(), own.key());
@@ -200,7 +205,7 @@ interface WaitingContract extends LedgerFixture {
               assertThat(run.standing().reason()).isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
               assertThat(load(run)).isEqualTo(run);
             });
-    assertThat(ledger().expire(10)).isEmpty();
+    assertThat(ledger().maintenance().expire(10)).isEmpty();
     assertThat(heads()).containsExactlyInAnyOrder(inTime.key(), patient.key(), retried.key());
     assertThat(load(claimed).state()).isEqualTo(RunState.ACTIVE);
   }
@@ -210,19 +215,17 @@ interface WaitingContract extends LedgerFixture {
     RunBuilder asking = RunBuilder.named("r");
     Run done = finish(bound(accepted(asking)), Verdict.SUCCEEDED).orElseThrow();
     pass(Duration.ofMillis(1));
-    assertThat(ledger().purge(done.times().finishedAt().orElseThrow(), 10)).isZero();
-    assertThat(ledger().purge(ledger().now(), 10)).isEqualTo(1);
-    assertThat(ledger().purge(ledger().now(), 10)).isZero();
+    assertThat(ledger().maintenance().purge(done.times().finishedAt().orElseThrow(), 10)).isZero();
+    assertThat(ledger().maintenance().purge(ledger().queries().now(), 10)).isEqualTo(1);
+    assertThat(ledger().maintenance().purge(ledger().queries().now(), 10)).isZero();
     assertThat(record(done).attempts()).isEmpty();
     Run purged = load(done);
     assertThat(purged.origin().request()).isEmpty();
     assertThat(purged.standing()).isEqualTo(done.standing());
     assertThat(purged.times()).isEqualTo(done.times());
     assertThat(purged.budget()).isEqualTo(done.budget());
-    assertThat(ledger().accept(asking.run(), object(done.key())))
-        .isEqualTo(new Acceptance.Same(purged));
-    assertThat(ledger().accept(asking.another().run(), object(done.key())))
-        .isEqualTo(new Acceptance.NameTaken(purged));
+    assertThat(accept(asking)).isEqualTo(new Acceptance.Same(purged));
+    assertThat(accept(asking.another())).isEqualTo(new Acceptance.NameTaken(purged));
   }
 
   @Test
@@ -232,11 +235,11 @@ interface WaitingContract extends LedgerFixture {
     Run ready = accepted(RunBuilder.named("ready").client("ready"));
     for (int i = 0; i < 3; i++) {
       Run run = accepted(RunBuilder.named("r" + i).client("c" + i));
-      ledger().cancel(run.key(), Reasons.CANCELED, "");
+      ledger().runs().cancel(run.key(), Reasons.CANCELED, "");
     }
     pass(Duration.ofMillis(1));
-    assertThat(ledger().purge(ledger().now(), 2)).isEqualTo(2);
-    assertThat(ledger().purge(ledger().now(), 2)).isEqualTo(1);
+    assertThat(ledger().maintenance().purge(ledger().queries().now(), 2)).isEqualTo(2);
+    assertThat(ledger().maintenance().purge(ledger().queries().now(), 2)).isEqualTo(1);
     assertThat(reload(bound)).isEqualTo(bound);
     assertThat(load(live).origin().request()).isNotEmpty();
     assertThat(load(ready)).isEqualTo(ready);
@@ -247,7 +250,7 @@ interface WaitingContract extends LedgerFixture {
     Attempt before = bound(accepted(RunBuilder.named("r1")));
     finish(before, Verdict.SUCCEEDED);
     pass(Duration.ofMillis(1));
-    assertThat(ledger().purge(ledger().now(), 10)).isEqualTo(1);
+    assertThat(ledger().maintenance().purge(ledger().queries().now(), 10)).isEqualTo(1);
     assertThat(claimed(accepted(RunBuilder.named("r2"))).ref().fence())
         .isGreaterThan(before.ref().fence());
   }

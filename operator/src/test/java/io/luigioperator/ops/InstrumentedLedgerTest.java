@@ -28,7 +28,7 @@ class InstrumentedLedgerTest {
           Ageing.DEFAULT);
   private final Metrics metrics = new Metrics(new BuildInfo("1", "c"));
   private final Ledger ledger =
-      new InstrumentedLedger(metrics, new RunMetrics(metrics, () -> 0L)).ledger(store);
+      new InstrumentedLedger(store, metrics, new RunMetrics(metrics, () -> 0L));
 
   private void assertCalls(String call, String outcome, int count) {
     assertThat(metrics.scrape().lines())
@@ -39,9 +39,9 @@ class InstrumentedLedgerTest {
 
   @Test
   void timesCallsByNameAndReturnsTheirResults() {
-    assertThat(ledger.now()).isEqualTo(Instant.EPOCH);
-    assertThat(ledger.now()).isEqualTo(Instant.EPOCH);
-    assertThat(ledger.heartbeat("here", "uid")).isEqualTo("uid");
+    assertThat(ledger.queries().now()).isEqualTo(Instant.EPOCH);
+    assertThat(ledger.queries().now()).isEqualTo(Instant.EPOCH);
+    assertThat(ledger.clusters().heartbeat("here", "uid")).isEqualTo("uid");
     assertCalls("now", "ok", 2);
     assertCalls("heartbeat", "ok", 1);
   }
@@ -49,7 +49,7 @@ class InstrumentedLedgerTest {
   @Test
   void countsUnavailabilityAndRethrowsTheError() {
     unavailable = true;
-    assertThatThrownBy(ledger::now)
+    assertThatThrownBy(() -> ledger.queries().now())
         .isInstanceOf(LedgerUnavailable.class)
         .hasMessage("MySQL does not answer");
     assertCalls("now", "unavailable", 1);

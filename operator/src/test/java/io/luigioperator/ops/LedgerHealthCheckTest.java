@@ -6,7 +6,7 @@ package io.luigioperator.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerQueries;
 import io.luigioperator.ledger.LedgerUnavailable;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
@@ -26,11 +26,11 @@ class LedgerHealthCheckTest {
   private Optional<CountDownLatch> slow = Optional.empty();
   private final CountDownLatch asking = new CountDownLatch(1);
 
-  private final Ledger ledger =
-      (Ledger)
+  private final LedgerQueries ledger =
+      (LedgerQueries)
           Proxy.newProxyInstance(
-              Ledger.class.getClassLoader(),
-              new Class<?>[] {Ledger.class},
+              LedgerQueries.class.getClassLoader(),
+              new Class<?>[] {LedgerQueries.class},
               (proxy, method, args) -> {
                 asked++;
                 asking.countDown();

@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Priority;
-import io.luigioperator.ledger.Ledger.Acceptance;
-import io.luigioperator.ledger.Ledger.Claimed;
+import io.luigioperator.ledger.AttemptLedger.Claimed;
+import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
@@ -74,7 +74,7 @@ class RunMetricsTest {
   private RunAndAttempt claim(Run run) {
     RunAndAttempt claimed =
         AttemptTransitions.claim(run, 1, "token-" + tokens++, "here", T0).orElseThrow();
-    runMetrics.claimed(new Claimed(claimed.run(), claimed.attempt()));
+    runMetrics.claimed(new Claimed(claimed.run(), claimed.attempt(), Optional.empty(), T0));
     return claimed;
   }
 
@@ -174,7 +174,7 @@ class RunMetricsTest {
   @Test
   void runsThatEndWhileTheyWaitAreCountedToo() {
     Run run = accept("a", "acme");
-    Run canceled = Transitions.cancel(run, "Canceled", "", T0).orElseThrow();
+    Run canceled = WaitingTransitions.cancel(run, "Canceled", "", T0).orElseThrow();
     runMetrics.changed(run);
     runMetrics.changed(canceled);
 

@@ -7,7 +7,7 @@ package io.luigioperator.reconcile;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.OperatorFixture;
-import io.luigioperator.ledger.Ledger.RunRecord;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
@@ -30,7 +30,9 @@ class ClusterRegistrationTest {
     assertThat(
             scene
                 .ledger
+                .queries()
                 .load(OperatorFixture.key("a"), OperatorFixture.HERE)
+                .run(OperatorFixture.key("a"))
                 .flatMap(RunRecord::object))
         .as("what it knew of its objects")
         .isPresent();
@@ -47,7 +49,9 @@ class ClusterRegistrationTest {
     assertThat(
             scene
                 .ledger
+                .queries()
                 .load(OperatorFixture.key("a"), OperatorFixture.HERE)
+                .run(OperatorFixture.key("a"))
                 .flatMap(RunRecord::object))
         .isEmpty();
     assertThat(first.keep()).as("the old one, back again").isFalse();

@@ -27,6 +27,8 @@ import io.luigioperator.api.PipelineScheduleStatus;
 import io.luigioperator.job.Fabric8Kube;
 import io.luigioperator.job.JobBlueprint;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerQueries.Head;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Limits;
@@ -343,7 +345,7 @@ final class ControllersFixture implements AfterEachCallback {
   }
 
   Optional<Run> recorded(RunKey key) {
-    return ledger.load(key, HERE).map(Ledger.RunRecord::run);
+    return ledger.queries().load(key, HERE).run(key).map(RunRecord::run);
   }
 
   void awaitState(RunState state) {
@@ -355,8 +357,8 @@ final class ControllersFixture implements AfterEachCallback {
   }
 
   void claim() {
-    Ledger.Head head = ledger.openHeads(Optional.empty(), 1).getFirst();
-    assertThat(ledger.claim(head.key(), head.run(), "token-1", HERE)).isPresent();
+    Head head = ledger.queries().openHeads(HERE, Optional.empty(), 1).getFirst();
+    assertThat(ledger.attempts().claim(head.key(), head.run(), "token-1", HERE)).isPresent();
   }
 
   /** All that were asked of the server and would change something, in their order. */

@@ -117,11 +117,11 @@ class ControllersTest {
     world.client.resource(world.run()).delete();
     eventually(() -> assertThat(passes).hasValue(2));
 
-    world.ledger.cancel(RUN, "Deleted", "its PipelineRun was deleted");
+    world.ledger.runs().cancel(RUN, "Deleted", "its PipelineRun was deleted");
     assertThat(world.recorded().orElseThrow().state()).isNotEqualTo(RunState.CANCELED);
     world.edge.wake(RUN);
     world.awaitState(RunState.CANCELED);
-    assertThat(world.ledger.liveAttempts(HERE)).isEmpty();
+    assertThat(world.ledger.queries().liveAttempts(HERE)).isEmpty();
   }
 
   @Test

@@ -153,7 +153,9 @@ class ObjectDeletionsTest {
     assertThat(
             scene
                 .ledger
+                .queries()
                 .load(OperatorFixture.key(runs.get(0)), OperatorFixture.HERE)
+                .run(OperatorFixture.key(runs.get(0)))
                 .orElseThrow()
                 .object())
         .as("what the new object says is still to be applied")
@@ -178,7 +180,7 @@ class ObjectDeletionsTest {
 
   @Test
   void aRunHeldForItsNamespaceWaitsUntilThatMayBeRead() {
-    scene.accepted("a").ledger.hold(OperatorFixture.key("a"), Reasons.NAMESPACE_MISSING, "");
+    scene.accepted("a").ledger.runs().hold(OperatorFixture.key("a"), Reasons.NAMESPACE_MISSING, "");
     scene.kube.unreadable.put(OperatorFixture.key("a"), FORBIDDEN);
     sweep.pass();
     assertThat(scene.standing("a")).isEqualTo("HELD NamespaceMissing");

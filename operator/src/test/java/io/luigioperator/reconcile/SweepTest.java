@@ -11,7 +11,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.Ledger.RunRecord;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.Reasons;
@@ -120,12 +120,12 @@ class SweepTest {
   }
 
   private static void rebuilt(OperatorFixture s) {
-    s.ledger.heartbeat(OperatorFixture.HERE, s.kube.identity);
+    s.ledger.clusters().heartbeat(OperatorFixture.HERE, s.kube.identity);
     s.kube.identity = "uid-of-another";
   }
 
   private static OperatorFixture held(OperatorFixture s, String reason) {
-    s.ledger.hold(OperatorFixture.key("a"), reason, "as the test wants").orElseThrow();
+    s.ledger.runs().hold(OperatorFixture.key("a"), reason, "as the test wants").orElseThrow();
     return s;
   }
 
@@ -171,7 +171,9 @@ class SweepTest {
     assertThat(
             scene
                 .ledger
+                .queries()
                 .load(OperatorFixture.key("a"), OperatorFixture.HERE)
+                .run(OperatorFixture.key("a"))
                 .flatMap(RunRecord::object))
         .hasValueSatisfying(o -> assertThat(o.uid()).isEqualTo("uid-2"));
     assertThat(woken).containsExactly(OperatorFixture.key("a"));
@@ -203,7 +205,7 @@ class SweepTest {
   void claimsOfASilentClusterAreGivenUp(
       String situation, Consumer<OperatorFixture> given, long silence, String expected) {
     scene.accepted("a");
-    scene.ledger.heartbeat("there", "uid-of-there");
+    scene.ledger.clusters().heartbeat("there", "uid-of-there");
     given.accept(scene);
     passAt(secs(silence));
     assertThat(scene.standing("a")).isEqualTo(expected);
@@ -343,9 +345,25 @@ class SweepTest {
     RunKey key = OperatorFixture.key("good");
 
     passAt(RETENTION.history().minusSeconds(1));
-    assertThat(scene.ledger.load(key, OperatorFixture.HERE).orElseThrow().attempts()).hasSize(1);
+    assertThat(
+            scene
+                .ledger
+                .queries()
+                .load(key, OperatorFixture.HERE)
+                .run(key)
+                .orElseThrow()
+                .attempts())
+        .hasSize(1);
     passAt(RETENTION.history().plusSeconds(1));
-    assertThat(scene.ledger.load(key, OperatorFixture.HERE).orElseThrow().attempts()).isEmpty();
+    assertThat(
+            scene
+                .ledger
+                .queries()
+                .load(key, OperatorFixture.HERE)
+                .run(key)
+                .orElseThrow()
+                .attempts())
+        .isEmpty();
     assertThat(scene.standing("good")).isEqualTo("SUCCEEDED Completed");
   }
 

@@ -21,7 +21,7 @@ class SweepUnboundPodsTest {
   /** The attempts are another cluster's, so that nothing but the sweep acts on them. */
   @BeforeEach
   void accept() {
-    scene.ledger.heartbeat("there", "alive");
+    scene.ledger.clusters().heartbeat("there", "alive");
     scene.accepted("a");
   }
 
@@ -29,6 +29,7 @@ class SweepUnboundPodsTest {
     scene.claimedBy("there", "a");
     scene
         .ledger
+        .attempts()
         .abandon(
             scene.attempt("a").ref(),
             new Abandonment("x", "", BudgetCharge.NONE),

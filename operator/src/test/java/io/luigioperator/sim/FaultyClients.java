@@ -8,9 +8,15 @@ import static io.luigioperator.sim.Invariants.require;
 
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.ledger.AttemptLedger;
+import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.Ledger.RunRecord;
+import io.luigioperator.ledger.LedgerMaintenance;
+import io.luigioperator.ledger.LedgerQueries;
+import io.luigioperator.ledger.LedgerQueries.Loaded;
 import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.ledger.RunLedger;
+import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -18,7 +24,6 @@ import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -110,7 +115,12 @@ final class FaultyClients {
   // ---- one operator's pair of clients
 
   Ledger ledger(Life life) {
-    return door(Ledger.class, world.ledger, life);
+    return new Ledger.Roles(
+        door(ClusterLedger.class, world.ledger.clusters(), life),
+        door(RunLedger.class, world.ledger.runs(), life),
+        door(AttemptLedger.class, world.ledger.attempts(), life),
+        door(LedgerMaintenance.class, world.ledger.maintenance(), life),
+        door(LedgerQueries.class, world.ledger.queries(), life));
   }
 
   Kube kube(SimKube kube, Life life) {
@@ -129,10 +139,12 @@ final class FaultyClients {
                     !canceled.contains(pod.token()),
                     () -> "I7: opens a gate after it read cancel: " + pod);
               }
-              Object answer = call(type == Ledger.class, target, method, args, life);
-              if (answer instanceof Optional<?> o && o.orElse(null) instanceof RunRecord r) {
-                r.attempts().stream()
-                    .filter(a -> a.isLive() && r.run().cancel())
+              Object answer = call(type != Kube.class, target, method, args, life);
+              if (answer instanceof Loaded loaded) {
+                loaded.runs().values().stream()
+                    .filter(r -> r.run().cancel())
+                    .flatMap(r -> r.attempts().stream())
+                    .filter(Attempt::isLive)
                     .forEach(a -> canceled.add(a.token()));
               }
               return answer;

@@ -103,7 +103,7 @@ final class Invariants {
       require(fits, () -> "I4: " + run);
     }
     ledger
-        .holders()
+        .mutexes()
         .forEach(
             (key, holder) ->
                 require(
@@ -147,7 +147,7 @@ final class Invariants {
           () -> "I11: not ended: " + run + " " + ledger.attemptsOf(run.key()));
     }
     ledger
-        .holders()
+        .mutexes()
         .forEach((key, holder) -> require(holder.isEmpty(), () -> "I13: held mutex " + key));
     for (SimCluster c : clusters.values()) {
       List<ObservedPod> open =

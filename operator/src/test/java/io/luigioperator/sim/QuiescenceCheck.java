@@ -8,7 +8,12 @@ import io.luigioperator.admission.AdmissionLoop;
 import io.luigioperator.admission.Capacity;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
+import io.luigioperator.ledger.AttemptLedger;
+import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerMaintenance;
+import io.luigioperator.ledger.LedgerQueries;
+import io.luigioperator.ledger.RunLedger;
 import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.RunObject;
@@ -53,7 +58,7 @@ final class QuiescenceCheck {
   /** No effect and no claim is due. What a status says may change with time alone. */
   void nothingLeftUndone() {
     look(Set.of("writeStatus", "warn"));
-    Ledger ledger = door(Ledger.class, world.ledger, Set.of());
+    Ledger ledger = ledger(Set.of());
     new AdmissionLoop(
             ledger,
             door(Kube.class, leader.kube, Set.of()),
@@ -75,7 +80,7 @@ final class QuiescenceCheck {
   private void look(Set<String> ignored) {
     RunReconciler runReconciler =
         new RunReconciler(
-            door(Ledger.class, world.ledger, ignored),
+            ledger(ignored),
             door(Kube.class, leader.kube, ignored),
             leader.cluster.name,
             Limits.DEFAULT,
@@ -83,6 +88,15 @@ final class QuiescenceCheck {
             () -> {});
     world.ledger.allRuns().forEach(run -> runReconciler.reconcile(run.key()));
     List.copyOf(leader.cluster.runs.keySet()).forEach(runReconciler::reconcile);
+  }
+
+  private Ledger ledger(Set<String> ignored) {
+    return new Ledger.Roles(
+        door(ClusterLedger.class, world.ledger.clusters(), ignored),
+        door(RunLedger.class, world.ledger.runs(), ignored),
+        door(AttemptLedger.class, world.ledger.attempts(), ignored),
+        door(LedgerMaintenance.class, world.ledger.maintenance(), ignored),
+        door(LedgerQueries.class, world.ledger.queries(), ignored));
   }
 
   private <T> T door(Class<T> type, T target, Set<String> ignored) {

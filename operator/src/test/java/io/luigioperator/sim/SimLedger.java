@@ -4,7 +4,12 @@
  */
 package io.luigioperator.sim;
 
+import io.luigioperator.ledger.AttemptLedger;
+import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerMaintenance;
+import io.luigioperator.ledger.LedgerQueries;
+import io.luigioperator.ledger.RunLedger;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
@@ -41,7 +46,8 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** The ledger in memory: the same transitions under the same guards, each call one commit. */
-public final class SimLedger implements Ledger {
+public final class SimLedger
+    implements Ledger, ClusterLedger, RunLedger, AttemptLedger, LedgerMaintenance, LedgerQueries {
 
   /** What the database would refuse: a violated constraint is a violated invariant. */
   public static final class ConstraintViolated extends AssertionError {
@@ -83,6 +89,31 @@ public final class SimLedger implements Ledger {
     this.bindComparesState = bindComparesState;
   }
 
+  @Override
+  public ClusterLedger clusters() {
+    return this;
+  }
+
+  @Override
+  public RunLedger runs() {
+    return this;
+  }
+
+  @Override
+  public AttemptLedger attempts() {
+    return this;
+  }
+
+  @Override
+  public LedgerMaintenance maintenance() {
+    return this;
+  }
+
+  @Override
+  public LedgerQueries queries() {
+    return this;
+  }
+
   // ---- what the invariants look at
 
   /** Grows with every change. */
@@ -114,7 +145,7 @@ public final class SimLedger implements Ledger {
     return allAttempts().stream().filter(a -> a.token().equals(token)).findFirst();
   }
 
-  Map<AdmitKey, Optional<RunKey>> holders() {
+  Map<AdmitKey, Optional<RunKey>> mutexes() {
     Map<AdmitKey, Optional<RunKey>> result = new TreeMap<>();
     mutexes.forEach((k, m) -> result.put(k, m.holder));
     return result;
@@ -151,7 +182,11 @@ public final class SimLedger implements Ledger {
   }
 
   @Override
-  public Acceptance accept(NewRun n, ObjectRecord object) {
+  public List<Acceptance> accept(List<AcceptRequest> requests) {
+    return requests.stream().map(r -> accept(r.run(), r.object())).toList();
+  }
+
+  private Acceptance accept(NewRun n, ObjectRecord object) {
     Run known = runs.get(n.key());
     if (known != null) {
       return known.origin().requestSha().equals(n.requestSha())
@@ -208,11 +243,14 @@ public final class SimLedger implements Ledger {
     if (moved.isEmpty()) {
       WaitingTransitions.park(runs.get(expected), now()).ifPresent(this::store);
     }
-    return moved.map(m -> new Claimed(m.run(), m.attempt()));
+    return moved.map(
+        m ->
+            new Claimed(
+                m.run(), m.attempt(), objectOf(expected, clusterId), m.attempt().claimedAt()));
   }
 
   @Override
-  public Optional<Attempt> bind(AttemptRef ref, String jobUid, String podUid) {
+  public Optional<RunAndAttempt> bind(AttemptRef ref, String jobUid, String podUid) {
     Optional<Attempt> found = attempt(ref);
     if (found.isEmpty()) {
       return Optional.empty();
@@ -220,7 +258,7 @@ public final class SimLedger implements Ledger {
     Attempt attempt = found.get();
     Run run = runs.get(ref.run());
     if (attempt.isLive() && attempt.isBoundTo(podUid)) {
-      return found.filter(a -> !run.cancel());
+      return found.filter(a -> !run.cancel()).map(a -> new RunAndAttempt(run, a));
     }
     if (allAttempts().stream().anyMatch(a -> a.isBoundTo(podUid))) {
       return Optional.empty();
@@ -231,43 +269,43 @@ public final class SimLedger implements Ledger {
               new Attempt.Binding(
                   jobUid, podUid, now(), Optional.empty(), attempt.stopReason(), Optional.empty()));
       replace(rebound);
-      return Optional.of(rebound);
+      return Optional.of(new RunAndAttempt(run, rebound));
     }
-    return AttemptTransitions.bind(run, attempt, jobUid, podUid, now())
-        .map(this::store)
-        .map(RunAndAttempt::attempt);
+    return AttemptTransitions.bind(run, attempt, jobUid, podUid, now()).map(this::store);
   }
 
   @Override
-  public void recordNode(AttemptRef ref, String podUid, String node) {
-    attempt(ref)
-        .flatMap(a -> AttemptTransitions.recordNode(a, podUid, node))
-        .ifPresent(this::replace);
+  public Optional<Attempt> recordNode(Attempt attempt, String node) {
+    return note(attempt, pod -> AttemptTransitions.recordNode(attempt, pod, node));
   }
 
   @Override
-  public void markForStop(AttemptRef ref, String podUid, FailureCause cause, String message) {
-    attempt(ref)
-        .flatMap(a -> AttemptTransitions.markForStop(a, podUid, cause, message))
-        .ifPresent(this::replace);
+  public Optional<Attempt> markForStop(Attempt attempt, FailureCause cause, String message) {
+    return note(attempt, pod -> AttemptTransitions.markForStop(attempt, pod, cause, message));
   }
 
   @Override
-  public void markPodMissing(AttemptRef ref, String podUid) {
-    attempt(ref)
-        .flatMap(a -> AttemptTransitions.markPodMissing(a, podUid, now()))
-        .ifPresent(this::replace);
+  public Optional<Attempt> markPodMissing(Attempt attempt) {
+    return note(attempt, pod -> AttemptTransitions.markPodMissing(attempt, pod, now()));
   }
 
   @Override
-  public void clearPodMissing(AttemptRef ref, String podUid) {
-    attempt(ref)
-        .flatMap(a -> AttemptTransitions.clearPodMissing(a, podUid))
-        .ifPresent(this::replace);
+  public Optional<Attempt> clearPodMissing(Attempt attempt) {
+    return note(attempt, pod -> AttemptTransitions.clearPodMissing(attempt, pod));
+  }
+
+  private Optional<Attempt> note(Attempt known, Function<String, Optional<Attempt>> change) {
+    Optional<Attempt> next =
+        attempt(known.ref())
+            .filter(known::equals)
+            .flatMap(Attempt::binding)
+            .flatMap(b -> change.apply(b.podUid()));
+    next.ifPresent(this::replace);
+    return next;
   }
 
   @Override
-  public Optional<Run> finish(
+  public Optional<RunAndAttempt> finish(
       AttemptRef ref, String podUid, Ending ending, RetryPolicy policy, Presence presence) {
     int sameBefore =
         (int)
@@ -284,19 +322,19 @@ public final class SimLedger implements Ledger {
   }
 
   @Override
-  public Optional<Run> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
+  public Optional<RunAndAttempt> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
     return attempt(ref)
         .flatMap(a -> EndTransitions.abandon(runs.get(ref.run()), a, why, policy, now()))
         .map(this::settle);
   }
 
-  private Run settle(RunAndAttempt m) {
+  private RunAndAttempt settle(RunAndAttempt m) {
     Mutex mutex = mutexes.get(m.attempt().admitKey());
     if (mutex.holder.equals(Optional.of(m.run().key()))
         && mutex.fence == m.attempt().ref().fence()) {
       mutex.holder = Optional.empty();
     }
-    return store(m).run();
+    return store(m);
   }
 
   @Override
@@ -390,25 +428,51 @@ public final class SimLedger implements Ledger {
   // ---- reads
 
   @Override
-  public Optional<RunRecord> load(RunKey key, String clusterId) {
-    return Optional.ofNullable(runs.get(key))
-        .map(
-            r ->
-                new RunRecord(
-                    r,
-                    attemptsOf(key).reversed().stream().limit(10).toList(),
-                    Optional.ofNullable(objects.getOrDefault(key, Map.of()).get(clusterId)),
-                    Optional.ofNullable(mutexes.get(r.admitKey())).flatMap(m -> m.holder)));
+  public Loaded load(Collection<RunKey> keys, String clusterId) {
+    Map<RunKey, RunRecord> found = new TreeMap<>();
+    for (RunKey key : keys) {
+      if (runs.containsKey(key)) {
+        found.put(key, record(runs.get(key), clusterId));
+      }
+    }
+    return new Loaded(now(), found);
+  }
+
+  private RunRecord record(Run run, String clusterId) {
+    return new RunRecord(
+        run,
+        attemptsOf(run.key()).reversed().stream().limit(10).toList(),
+        objectOf(run.key(), clusterId),
+        Optional.ofNullable(mutexes.get(run.admitKey())).flatMap(m -> m.holder));
+  }
+
+  private Optional<ObjectRecord> objectOf(RunKey key, String clusterId) {
+    return Optional.ofNullable(objects.getOrDefault(key, Map.of()).get(clusterId));
   }
 
   @Override
-  public List<Head> openHeads(Optional<Head> after, int limit) {
+  public Map<AdmitKey, RunKey> holders(int limit) {
+    Map<AdmitKey, RunKey> holders = new TreeMap<>();
+    mutexes.forEach(
+        (key, m) ->
+            m.holder.filter(h -> holders.size() < limit).ifPresent(h -> holders.put(key, h)));
+    return holders;
+  }
+
+  @Override
+  public List<Head> openHeads(String clusterId, Optional<Head> after, int limit) {
     return mutexes.entrySet().stream()
         .filter(e -> e.getValue().holder.isEmpty())
         .flatMap(
             e ->
                 headOf(e.getKey()).stream()
-                    .map(r -> new Head(e.getKey(), r.key(), r.times().admitAt())))
+                    .map(
+                        r ->
+                            new Head(
+                                e.getKey(),
+                                r.key(),
+                                r.times().admitAt(),
+                                objectOf(r.key(), clusterId).map(ObjectRecord::uid))))
         .sorted(ADMISSION)
         .filter(h -> after.isEmpty() || ADMISSION.compare(h, after.get()) > 0)
         .limit(limit)

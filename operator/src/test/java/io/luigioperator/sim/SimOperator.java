@@ -185,11 +185,11 @@ final class SimOperator {
   /** As the loop that watches the time does. */
   private void watchTime() {
     timeSignal = false;
-    due = ledger.nextDue();
+    due = ledger.queries().nextDue();
     if (due.filter(t -> !t.isAfter(world.now())).isPresent()) {
       sweep.due();
       roomSignal = true;
-      due = ledger.nextDue();
+      due = ledger.queries().nextDue();
     }
   }
 

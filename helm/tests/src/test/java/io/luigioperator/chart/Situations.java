@@ -4,6 +4,7 @@
  */
 package io.luigioperator.chart;
 
+import io.luigioperator.run.RunAndAttempt;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;

@@ -4,13 +4,14 @@
  */
 package io.luigioperator.ledger;
 
-import io.luigioperator.ledger.Ledger.Audit;
+import io.luigioperator.run.WaitingTransitions;
 import io.luigioperator.ledger.Locks.LockedRun;
 import io.luigioperator.ledger.Locks.Mutex;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Run;
-import io.luigioperator.run.WaitingTransitions;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -28,7 +29,7 @@ import org.jdbi.v3.core.Handle;
  * under lock; a batch locks all of its keys first, in their order, so that two batches cannot wait
  * for each other.
  */
-final class BatchTransactions {
+final class Maintenance implements LedgerMaintenance {
 
   private static final int BATCH = 50;
 
@@ -78,16 +79,18 @@ final class BatchTransactions {
   private final Transactions transactions;
   private final Invariants invariants;
 
-  BatchTransactions(Transactions transactions, Invariants invariants) {
+  Maintenance(Transactions transactions, Invariants invariants) {
     this.transactions = transactions;
     this.invariants = invariants;
   }
 
-  List<Run> due(int limit) {
+  @Override
+  public List<Run> due(int limit) {
     return updateAll("due", DUE, limit, WaitingTransitions::due);
   }
 
-  List<Run> expire(int limit) {
+  @Override
+  public List<Run> expire(int limit) {
     return updateAll("expire", EXPIRED, limit, WaitingTransitions::expire);
   }
 
@@ -132,7 +135,8 @@ final class BatchTransactions {
             fresh -> moved.stream().anyMatch(r -> RunTransactions.wrote(r).sees(fresh)));
   }
 
-  int purge(Instant finishedBefore, int limit) {
+  @Override
+  public int purge(Instant finishedBefore, int limit) {
     List<String> found =
         transactions.read(
             "what can be purged",
@@ -155,7 +159,7 @@ final class BatchTransactions {
     List<String> purged = new ArrayList<>();
     for (String id : batch) {
       Optional<LockedRun> locked = Locks.run(h, id);
-      if (locked.filter(BatchTransactions::hasRequest).isPresent()) {
+      if (locked.filter(Maintenance::hasRequest).isPresent()) {
         h.createUpdate("DELETE FROM attempt WHERE run_id = :id").bind("id", id).execute();
         h.createUpdate("UPDATE run SET request = NULL WHERE run_id = :id").bind("id", id).execute();
         purged.add(id);
@@ -165,17 +169,15 @@ final class BatchTransactions {
         ? Outcome.unchanged(0)
         : Outcome.changed(
             purged.size(),
-            fresh ->
-                Locks.run(fresh, purged.getFirst())
-                    .filter(BatchTransactions::hasRequest)
-                    .isEmpty());
+            fresh -> Locks.run(fresh, purged.getFirst()).filter(Maintenance::hasRequest).isEmpty());
   }
 
   private static boolean hasRequest(LockedRun l) {
     return !l.run().origin().request().isEmpty();
   }
 
-  List<AdmitKey> freeStaleHolders(int limit) {
+  @Override
+  public List<AdmitKey> freeStaleHolders(int limit) {
     return repairAll(
         "stale holder",
         transactions.read(
@@ -185,7 +187,7 @@ final class BatchTransactions {
                     .bind("limit", limit)
                     .map((rs, ctx) -> new AdmitKey(rs.getString(1)))
                     .list()),
-        BatchTransactions::isStale,
+        Maintenance::isStale,
         (h, key) -> {
           h.createUpdate("UPDATE client_mutex SET holder_run = NULL WHERE admit_key = :key")
               .bind("key", key.value())
@@ -203,7 +205,8 @@ final class BatchTransactions {
         .equals(mutex.holder());
   }
 
-  Audit auditHeads(Optional<AdmitKey> after, int limit) {
+  @Override
+  public Audit auditHeads(Optional<AdmitKey> after, int limit) {
     Map<AdmitKey, Boolean> page =
         transactions.read(
             "which heads are wrong",
@@ -221,8 +224,7 @@ final class BatchTransactions {
     Optional<AdmitKey> last =
         page.size() < limit ? Optional.empty() : page.keySet().stream().reduce((a, b) -> b);
     return new Audit(
-        repairAll(
-            "wrong next_admit_at", wrong, BatchTransactions::isWrong, RunTransactions::refresh),
+        repairAll("wrong next_admit_at", wrong, Maintenance::isWrong, RunTransactions::refresh),
         last);
   }
 
@@ -266,6 +268,29 @@ final class BatchTransactions {
       }
     }
     return repaired;
+  }
+
+  static final String ABANDONED_CLAIMS =
+      Queries.ATTEMPTS
+          + """
+          LEFT JOIN cluster c ON c.cluster_id = a.cluster_id
+          WHERE a.live_key IS NOT NULL AND a.state = 'CLAIMED'
+            AND COALESCE(c.seen_at, a.claimed_at)
+              <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
+          ORDER BY a.claimed_at, a.token LIMIT :limit
+          """;
+
+  /** A cluster that has never said a word is silent since its claim. */
+  @Override
+  public List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
+    return transactions.read(
+        "which claims are abandoned",
+        h ->
+            h.createQuery(ABANDONED_CLAIMS)
+                .bind("silence", silence.toNanos() / 1000)
+                .bind("limit", limit)
+                .map((rs, ctx) -> Rows.attempt(rs))
+                .list());
   }
 
   private static <T> List<List<T>> batches(List<T> all) {

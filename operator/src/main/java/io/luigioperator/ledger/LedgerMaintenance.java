@@ -1,0 +1,51 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.Run;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/** What the sweeps of all clusters do to rows of any cluster, a bounded number at a time. */
+public interface LedgerMaintenance {
+
+  /** Moves up to {@code limit} DELAYED runs whose time has come to READY; returns them. */
+  List<Run> due(int limit);
+
+  /** Fails up to {@code limit} waiting runs whose start deadline has passed; returns them. */
+  List<Run> expire(int limit);
+
+  /**
+   * Deletes attempts and requests of up to {@code limit} runs that finished before.
+   *
+   * @return how many runs
+   */
+  int purge(Instant finishedBefore, int limit);
+
+  /**
+   * Frees up to {@code limit} keys whose holder has no live attempt. There should be none.
+   *
+   * @return the keys that had to be freed
+   */
+  List<AdmitKey> freeStaleHolders(int limit);
+
+  /** Corrects the cached virtual start of up to {@code limit} keys after a cursor. */
+  Audit auditHeads(Optional<AdmitKey> after, int limit);
+
+  /** Claimed but unbound attempts of clusters whose last heartbeat is {@code silence} old. */
+  List<Attempt> claimsOfSilentClusters(Duration silence, int limit);
+
+  /**
+   * The result of an audit.
+   *
+   * @param corrected keys whose cached value was wrong; there should be none
+   * @param next where to continue; empty at the end, to begin again
+   */
+  record Audit(List<AdmitKey> corrected, Optional<AdmitKey> next) {}
+}

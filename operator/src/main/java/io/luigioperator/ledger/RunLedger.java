@@ -1,0 +1,83 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import io.luigioperator.run.Amendment;
+import io.luigioperator.run.NewRun;
+import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import java.util.List;
+import java.util.Optional;
+
+/** What users and clusters do to a run, apart from its attempts. */
+public interface RunLedger {
+
+  /**
+   * Inserts new runs with their object records, and compares the request hash of those that exist.
+   * Each request is answered on its own: one that is refused does not affect the others.
+   *
+   * @return one answer for each request, in the same order
+   */
+  List<Acceptance> accept(List<AcceptRequest> requests);
+
+  /** Records that a PipelineRun of this run exists in a cluster, replacing an earlier record. */
+  void recordObject(RunKey run, ObjectRecord object);
+
+  /**
+   * Applies one generation of the mutable fields.
+   *
+   * @return the run; empty when this generation or a later one was applied before
+   */
+  Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment);
+
+  /** Cancels: a waiting run at once, a live one when the end of its pod has been observed. */
+  Optional<Run> cancel(RunKey run, String reason, String message);
+
+  /** Moves a waiting run to HELD. */
+  Optional<Run> hold(RunKey run, String reason, String message);
+
+  /** Releases a run that is HELD for exactly this reason. */
+  Optional<Run> release(RunKey run, String reason);
+
+  /**
+   * A run to accept.
+   *
+   * @param object the PipelineRun that asks for it
+   */
+  record AcceptRequest(NewRun run, ObjectRecord object) {}
+
+  /** The answer to one request. */
+  sealed interface Acceptance {
+    RunKey key();
+
+    /** A new row. */
+    record Accepted(Run run) implements Acceptance {
+      @Override
+      public RunKey key() {
+        return run.key();
+      }
+    }
+
+    /** The same request was accepted under this name before; nothing was written. */
+    record Same(Run run) implements Acceptance {
+      @Override
+      public RunKey key() {
+        return run.key();
+      }
+    }
+
+    /** Another request was accepted under this name before; nothing was written. */
+    record NameTaken(Run run) implements Acceptance {
+      @Override
+      public RunKey key() {
+        return run.key();
+      }
+    }
+
+    /** The database refuses this row permanently; nothing was written. */
+    record Refused(RunKey key, String message) implements Acceptance {}
+  }
+}
