@@ -24,6 +24,8 @@ import io.luigioperator.reconcile.ClusterRegistration;
 import io.luigioperator.reconcile.Controllers;
 import io.luigioperator.reconcile.LeaderGate;
 import io.luigioperator.reconcile.Loops;
+import io.luigioperator.reconcile.RunQueue;
+import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.reconcile.Sweep;
 import java.io.IOException;
@@ -37,10 +39,13 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -62,6 +67,9 @@ final class LuigiOperator {
 
   /** For all of it together: with the steps that follow, the kubelet's patience is not used up. */
   private static final Duration UNDER_WAY = Duration.ofSeconds(8);
+
+  /** A claim waits for the database most of its time. */
+  private static final int CLAIM_THREADS = 4;
 
   private static final Duration NAME_RETRY = Duration.ofSeconds(10);
 
@@ -128,17 +136,25 @@ final class LuigiOperator {
     Loops.Signals signals = Loops.Signals.create();
     RunReconciler runReconciler =
         new RunReconciler(
-            ledger, kube, config.clusterId(), config.limits(), clock, signals::admissionNeeded);
+            ledger, kube, config.clusterId(), config.limits(), clock, System::nanoTime, signals);
+    RunQueue queue =
+        new RunQueue(
+            (lane, runs) ->
+                leaderGate.ifLeading(() -> runReconciler.reconcile(runs)).orElse(Map.of()));
     Controllers controllers =
         new Controllers(
             client,
             config.namespaces(),
-            runReconciler,
-            kube,
+            fabric8.pipelineResources(),
+            queue,
             leaderGate,
             clock,
             signals.deletion(),
-            e -> fail("a watch has ended for good: " + e));
+            e -> fail("an informer has stopped permanently: " + e));
+    ExecutorService claims =
+        Executors.newFixedThreadPool(
+            CLAIM_THREADS, Thread.ofPlatform().name("claims-", 0).daemon().factory());
+    step("claims", claims::shutdown);
     AdmissionLoop admission =
         new AdmissionLoop(
             ledger,
@@ -146,10 +162,19 @@ final class LuigiOperator {
             config.clusterId(),
             config.capacity(),
             () -> UUID.randomUUID().toString(),
-            controllers::wake);
+            claims,
+            claimed -> {
+              runReconciler.claimed(claimed);
+              queue.wake(claimed.run().key(), Lane.LIVE);
+            });
     Sweep sweep =
         new Sweep(
-            ledger, kube, config.clusterId(), config.retention(), runReconciler, controllers::wake);
+            ledger,
+            kube,
+            config.clusterId(),
+            config.retention(),
+            runReconciler,
+            run -> queue.wake(run, Lane.WAITING));
     Loops loops =
         new Loops(
             ledger,
@@ -158,15 +183,18 @@ final class LuigiOperator {
             signals,
             name,
             () -> fail(name.advice()),
+            controllers::wakeUnobserved,
             metrics,
             RandomGenerator.getDefault());
     checks.put("loops", loops::stuck);
 
-    fabric8.onChange(controllers::wake);
+    fabric8.onChange(run -> queue.wake(run, Lane.LIVE));
     fabric8.start(CACHE_PATIENCE);
-    checks.put("watches", fabric8::brokenInformers);
     step("controllers", controllers::stop);
     controllers.start();
+    checks.put("watches", () -> brokenInformers(fabric8, controllers));
+    step("run queue", queue::stop);
+    queue.start();
     LeaderElection leaderElection =
         new LeaderElection(
             client,
@@ -214,6 +242,18 @@ final class LuigiOperator {
         throw new InterruptedException("a stop was requested during the start");
       }
     }
+  }
+
+  private static Optional<String> brokenInformers(Fabric8Kube kube, Controllers controllers) {
+    List<String> kinds =
+        Stream.of(kube.brokenInformers(), controllers.brokenInformers())
+            .flatMap(Optional::stream)
+            .toList();
+    return kinds.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "not watched at the moment, retried: %s (does the namespace exist, and has the operator the permissions of the chart in it?)"
+                .formatted(String.join(", ", kinds)));
   }
 
   /** Nothing is begun under a name that another cluster has: each would undo the other's work. */

@@ -15,6 +15,7 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.reconcile.Sweep;
+import io.luigioperator.reconcile.Wakeups;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.EndCause;
@@ -53,6 +54,17 @@ public final class OperatorFixture {
       new RetryPolicy(Duration.ofSeconds(60), Duration.ofSeconds(3600));
   public static final Sweep.Retention RETENTION =
       new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400));
+
+  /** Nobody waits for a signal. */
+  public static final Wakeups NO_LOOPS =
+      new Wakeups() {
+        @Override
+        public void admission() {}
+
+        @Override
+        public void timer() {}
+      };
+
   private static final String DATA = "data";
   private static final String DATE = "2026-02-28";
 
@@ -70,6 +82,10 @@ public final class OperatorFixture {
     return now;
   }
 
+  private long nanoTime() {
+    return Duration.between(T0, now).toNanos();
+  }
+
   public OperatorFixture at(Duration sinceTheBeginning) {
     now = T0.plus(sinceTheBeginning);
     return this;
@@ -78,7 +94,8 @@ public final class OperatorFixture {
   // ---- the operator of that cluster
 
   public RunReconciler runReconciler() {
-    return new RunReconciler(ledger, kube, HERE, Limits.DEFAULT, this::now, () -> {});
+    return new RunReconciler(
+        ledger, kube, HERE, Limits.DEFAULT, this::now, this::nanoTime, NO_LOOPS);
   }
 
   public Sweep sweep(Consumer<RunKey> woken) {
@@ -92,7 +109,13 @@ public final class OperatorFixture {
 
   public AdmissionLoop admission(int slots, Consumer<RunKey> launched) {
     return new AdmissionLoop(
-        ledger, kube, HERE, new Capacity(slots), () -> "t-" + ++tokens, launched);
+        ledger,
+        kube,
+        HERE,
+        new Capacity(slots),
+        () -> "t-" + ++tokens,
+        Runnable::run,
+        claimed -> launched.accept(claimed.run().key()));
   }
 
   // ---- runs and their objects
@@ -235,6 +258,12 @@ public final class OperatorFixture {
         .attempts()
         .finish(attempt(name).ref(), "pod-" + name, ending(cause), POLICY, Presence.PRESENT)
         .orElseThrow();
+    return this;
+  }
+
+  /** Its backoff has passed. */
+  public OperatorFixture due(String name) {
+    ledger.maintenance().due(10);
     return this;
   }
 

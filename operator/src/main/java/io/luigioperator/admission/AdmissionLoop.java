@@ -27,6 +27,9 @@ import io.luigioperator.run.RunObject;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -36,28 +39,28 @@ import org.slf4j.LoggerFactory;
  * Fills the free slots with the heads of free keys. One pass at a time on the leader; a second
  * leader would claim other heads or lose the race for the same ones, and no more.
  *
- * <p>What goes wrong with one head is that head's affair: it is held or passed over, and the others
- * have their turn.
+ * <p>Heads are taken in their order, as many as there are free slots, and claimed side by side:
+ * each claim locks a key of its own. An error with one head concerns that head: it is held or
+ * skipped, and the next ones take its slot.
  */
 public final class AdmissionLoop {
 
   private static final Logger LOG = LoggerFactory.getLogger(AdmissionLoop.class);
   private static final int PAGE = 50;
 
-  /** One lost answer is one head's bad luck; two in a row, and a store is away. */
-  private static final int SILENCES = 2;
-
   private final Ledger ledger;
   private final Kube kube;
   private final String clusterId;
   private final Capacity capacity;
   private final Supplier<String> tokens;
-  private final Consumer<RunKey> launch;
-  private volatile Set<AdmitKey> barred = Set.of();
+  private final Executor claims;
+  private final Consumer<Claimed> launch;
+  private volatile Set<AdmitKey> blocked = Set.of();
 
   /**
-   * @param tokens each claim's own, never one twice
-   * @param launch told of each claimed run; drives it soon, on another thread
+   * @param tokens a new token for each claim
+   * @param claims runs the claims of one pass; bounded
+   * @param launch called for each claim; has the run reconciled soon, on another thread
    */
   public AdmissionLoop(
       Ledger ledger,
@@ -65,48 +68,44 @@ public final class AdmissionLoop {
       String clusterId,
       Capacity capacity,
       Supplier<String> tokens,
-      Consumer<RunKey> launch) {
+      Executor claims,
+      Consumer<Claimed> launch) {
     this.ledger = ledger;
     this.kube = kube;
     this.clusterId = clusterId;
     this.capacity = capacity;
     this.tokens = tokens;
+    this.claims = claims;
     this.launch = launch;
   }
 
   /** From now on claims none of these keys, and all others. */
-  public void bar(Set<AdmitKey> keys) {
-    barred = Set.copyOf(keys);
+  public void block(Set<AdmitKey> keys) {
+    blocked = Set.copyOf(keys);
   }
 
   /**
    * One pass.
    *
    * @return how many slots are free after it
-   * @throws LedgerUnavailable if the ledger is away
-   * @throws KubeUnavailable if the API server is
+   * @throws LedgerUnavailable if the ledger does not answer
+   * @throws KubeUnavailable if the API server does not answer
    */
   public int pass() {
     int free =
         capacity.free(
             occupied(), kube.crowded(ledger.queries().now()) ? Crowding.CROWDED : Crowding.ROOMY);
-    int silences = 0;
+    UnansweredCalls unanswered = new UnansweredCalls();
     Optional<Head> last = Optional.empty();
     while (free > 0) {
       List<Head> heads = ledger.queries().openHeads(clusterId, last, PAGE);
-      for (Head head : heads) {
-        if (free == 0) {
-          break;
+      for (int from = 0; from < heads.size() && free > 0; ) {
+        List<Head> some = heads.subList(from, Math.min(heads.size(), from + free));
+        for (Outcome outcome : admit(some)) {
+          free -= outcome.slots();
+          unanswered.next(outcome.failure());
         }
-        try {
-          free -= admit(head);
-          silences = 0;
-        } catch (LedgerUnavailable e) {
-          free--; // it may be a claim's, committed all the same
-          silences = passedOver(head, e, silences);
-        } catch (KubeUnavailable e) {
-          silences = passedOver(head, e, silences);
-        }
+        from += some.size();
       }
       if (heads.size() < PAGE) {
         break;
@@ -116,40 +115,78 @@ public final class AdmissionLoop {
     return free;
   }
 
-  private static int passedOver(Head head, RuntimeException silence, int before) {
-    if (before + 1 == SILENCES) {
-      throw silence;
-    }
-    LOG.atWarn()
-        .addKeyValue("run", head.run())
-        .addKeyValue("error", silence.getMessage())
-        .log("passed over: a store did not answer");
-    return before + 1;
+  /**
+   * What became of one head.
+   *
+   * @param slots how many slots it takes, or may take
+   * @param failure a store did not answer
+   */
+  private record Outcome(int slots, Optional<RuntimeException> failure) {
+    static final Outcome CLAIMED = new Outcome(1, Optional.empty());
+    static final Outcome SKIPPED = new Outcome(0, Optional.empty());
   }
 
-  /** How many slots it took. */
-  private int admit(Head head) {
+  private List<Outcome> admit(List<Head> heads) {
+    List<CompletableFuture<Outcome>> started =
+        heads.stream()
+            .map(head -> CompletableFuture.supplyAsync(() -> admit(head), claims))
+            .toList();
+    return started.stream().map(AdmissionLoop::joined).toList();
+  }
+
+  /** An Error of a claim is one of the pass. */
+  private static Outcome joined(CompletableFuture<Outcome> claim) {
     try {
-      return !barred.contains(head.key()) && isHere(head.run()) ? claim(head) : 0;
-    } catch (LedgerUnavailable | KubeUnavailable e) {
-      throw e;
+      return claim.join();
+    } catch (CompletionException e) {
+      switch (e.getCause()) {
+        case RuntimeException cause -> throw cause;
+        case Error cause -> throw cause;
+        case null, default -> throw e;
+      }
+    }
+  }
+
+  private Outcome admit(Head head) {
+    try {
+      return !blocked.contains(head.key()) && isHere(head) ? claim(head) : Outcome.SKIPPED;
+    } catch (LedgerUnavailable e) {
+      // the claim may have been committed all the same
+      return unanswered(head, 1, e);
+    } catch (KubeUnavailable e) {
+      return unanswered(head, 0, e);
     } catch (KubeForbidden e) {
-      hold(
-          head.run(),
+      return held(
+          head,
           Reasons.NAMESPACE_MISSING,
-          "cluster %s may not read it: %s".formatted(clusterId, e.getMessage()));
-      return 0;
+          "cluster %s may not read the PipelineRun: %s".formatted(clusterId, e.getMessage()));
     } catch (RuntimeException e) {
       LOG.atError().addKeyValue("run", head.run()).setCause(e).log("run cannot be admitted");
-      hold(head.run(), Reasons.INTERNAL_ERROR, "it cannot be admitted: " + e);
-      return 0;
+      return held(head, Reasons.INTERNAL_ERROR, "the run cannot be admitted: " + e);
     }
   }
 
-  /** A head that cannot even be held stays, and is passed over in each pass. */
-  private void hold(RunKey run, String reason, String words) {
+  private static Outcome unanswered(Head head, int slots, RuntimeException failure) {
+    LOG.atWarn()
+        .addKeyValue("run", head.run())
+        .addKeyValue("error", failure.getMessage())
+        .log("run skipped in this admission pass: a store did not answer");
+    return new Outcome(slots, Optional.of(failure));
+  }
+
+  private Outcome held(Head head, String reason, String message) {
     try {
-      ledger.runs().hold(run, reason, words);
+      hold(head.run(), reason, message);
+      return Outcome.SKIPPED;
+    } catch (LedgerUnavailable e) {
+      return unanswered(head, 0, e);
+    }
+  }
+
+  /** A head that cannot even be held stays, and is skipped in each pass. */
+  private void hold(RunKey run, String reason, String message) {
+    try {
+      ledger.runs().hold(run, reason, message);
     } catch (LedgerUnavailable e) {
       throw e;
     } catch (RuntimeException e) {
@@ -157,11 +194,11 @@ public final class AdmissionLoop {
     }
   }
 
-  private int claim(Head head) {
+  private Outcome claim(Head head) {
     Optional<Claimed> claimed =
         ledger.attempts().claim(head.key(), head.run(), tokens.get(), clusterId);
-    claimed.ifPresent(c -> launch.accept(c.run().key()));
-    return claimed.isPresent() ? 1 : 0;
+    claimed.ifPresent(launch);
+    return claimed.isPresent() ? Outcome.CLAIMED : Outcome.SKIPPED;
   }
 
   /** The slot is free when the pod is seen terminal; the mutex only with the commit of finish. */
@@ -179,10 +216,27 @@ public final class AdmissionLoop {
   }
 
   /**
-   * Before a claim the PipelineRun is in this cluster: the recorded one by a live read, else one is
-   * made. A run whose object is gone is only passed over; what that means, the sweep finds out.
+   * Whether the PipelineRun that the ledger has on record is in this cluster. For a first attempt
+   * the cache is enough: if the object was deleted meanwhile, its Job, which is owned by the
+   * recorded UID, is garbage-collected, and the attempt ends with its pod. Before a retry it is
+   * read from the API server, which also finds a namespace in which permissions are missing.
    */
-  private boolean isHere(RunKey key) {
+  private boolean isHere(Head head) {
+    return head.claims() == 0 && isRecorded(head, kube.run(head.run(), Freshness.CACHED))
+        || isHereByLiveRead(head.run());
+  }
+
+  private static boolean isRecorded(Head head, Optional<RunObject> object) {
+    return object
+        .filter(o -> head.objectUid().filter(o.uid()::equals).isPresent() && !o.deleting())
+        .isPresent();
+  }
+
+  /**
+   * The recorded object by a live read; if none is recorded, one is created. A run whose object is
+   * gone is only skipped: the sweep concludes what that means.
+   */
+  private boolean isHereByLiveRead(RunKey key) {
     Optional<RunRecord> found = ledger.queries().load(key, clusterId).run(key);
     if (found.isEmpty()) {
       return false;
@@ -190,13 +244,13 @@ public final class AdmissionLoop {
     Run run = found.get().run();
     Optional<ObjectRecord> recorded = found.get().object();
     if (recorded.isEmpty()) {
-      return !holdIfNotServed(key) && bringHere(key, run);
+      return !holdIfNotServed(key) && createHere(key, run);
     }
     boolean here =
         kube.run(key, Freshness.LIVE)
             .filter(o -> o.uid().equals(recorded.get().uid()) && !o.deleting())
             .isPresent();
-    if (!here) { // asked only now: every claim waits for the first look
+    if (!here) { // asked only now, because every claim would wait for it
       holdIfNotServed(key);
     }
     return here;
@@ -210,36 +264,39 @@ public final class AdmissionLoop {
     hold(
         key,
         Reasons.NAMESPACE_MISSING,
-        "namespace %s or the PipelineRun CRD is not in cluster %s"
-            .formatted(key.namespace(), clusterId));
+        "cluster %s has no namespace %s or no PipelineRun CRD"
+            .formatted(clusterId, key.namespace()));
     return true;
   }
 
-  private boolean bringHere(RunKey key, Run run) {
+  private boolean createHere(RunKey key, Run run) {
     return switch (kube.createRun(key, RequestJson.read(run.origin().request()).asked())) {
       case RunCreation.Present(RunObject o) -> {
         if (!RequestJson.hash(o.spec()).equals(run.origin().requestSha())) {
           hold(
               key,
               Reasons.INTERNAL_ERROR,
-              ("a PipelineRun %s that asks for something else is in cluster %s; delete it, then set"
+              ("cluster %s has a PipelineRun %s with another request; delete it, then set"
                       + " desiredState of this one to Held and back to Running")
-                  .formatted(key, clusterId));
+                  .formatted(clusterId, key));
           yield false;
         }
         ledger.runs().recordObject(key, ObjectRecord.of(clusterId, o));
         yield !o.deleting();
       }
-      case RunCreation.Refused(String words) -> {
-        LOG.atError().addKeyValue("run", key).addKeyValue("words", words).log("object refused");
-        hold(key, Reasons.INTERNAL_ERROR, "the API server refuses its object: " + words);
+      case RunCreation.Refused(String message) -> {
+        LOG.atError()
+            .addKeyValue("run", key)
+            .addKeyValue("error", message)
+            .log("the API server refuses the PipelineRun; run held");
+        hold(key, Reasons.INTERNAL_ERROR, "the API server refuses the PipelineRun: " + message);
         yield false;
       }
-      case RunCreation.NotNow(String words) -> {
+      case RunCreation.NotNow(String message) -> {
         LOG.atWarn()
             .addKeyValue("run", key)
-            .addKeyValue("words", words)
-            .log("object refused for now; passed over");
+            .addKeyValue("error", message)
+            .log("the API server refuses the PipelineRun for now; run skipped");
         yield false;
       }
     };

@@ -8,6 +8,7 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.luigioperator.api.PipelineRun;
+import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.FailureCause;
@@ -39,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  * <p>ApiErrors to our own requests are taken in too. An older version never replaces a newer one,
  * and what was deleted does not come back, in whatever order answers and events arrive.
  */
-final class ClusterView {
+final class ClusterView implements PipelineResourceCache {
 
   /** Deleted pods whose last state is kept as evidence. Beyond, an end is no longer clean. */
   static final int TOMBSTONES = 2_000;
@@ -230,8 +231,9 @@ final class ClusterView {
     return put(jobs, job, Observation.job(job));
   }
 
-  /** True if its spec has changed or it is being deleted; what we write ourselves wakes nobody. */
-  synchronized boolean saw(PipelineRun run) {
+  /** Status writes, also those of the operator itself, are no change. */
+  @Override
+  public synchronized boolean update(PipelineRun run) {
     RunKey key = Resources.key(run.getMetadata());
     Optional<RunObject> before = run(key);
     put(runs, run, Resources.run(run));
@@ -243,9 +245,9 @@ final class ClusterView {
     return List.of(run.uid(), run.generation(), run.deleting());
   }
 
-  /** True if its spec has changed. */
-  synchronized boolean saw(PipelineSchedule schedule) {
-    return put(schedules, schedule, Resources.schedule(schedule));
+  @Override
+  public synchronized List<RunKey> update(PipelineSchedule schedule) {
+    return put(schedules, schedule, Resources.schedule(schedule)) ? runsOf(schedule) : List.of();
   }
 
   synchronized List<ObservedJob> jobs() {
@@ -256,12 +258,33 @@ final class ClusterView {
     remove(jobs, job);
   }
 
-  synchronized void forget(PipelineRun run) {
+  @Override
+  public synchronized void remove(PipelineRun run) {
     remove(runs, run);
   }
 
-  synchronized void forget(PipelineSchedule schedule) {
+  @Override
+  public synchronized List<RunKey> remove(PipelineSchedule schedule) {
     remove(schedules, schedule);
+    return runsOf(schedule);
+  }
+
+  @Override
+  public synchronized List<RunKey> unobserved() {
+    return runs.values().stream()
+        .map(Known::value)
+        .filter(run -> observedGeneration(run) < run.generation())
+        .map(RunObject::key)
+        .toList();
+  }
+
+  private static long observedGeneration(RunObject run) {
+    return run.status().map(PipelineRunStatus::observedGeneration).orElse(-1L);
+  }
+
+  @Override
+  public synchronized List<RunKey> runs() {
+    return List.copyOf(runs.keySet());
   }
 
   synchronized Optional<RunObject> run(RunKey key) {
@@ -286,7 +309,7 @@ final class ClusterView {
   }
 
   /** The runs that refer to a schedule. */
-  synchronized List<RunKey> runsOf(PipelineSchedule schedule) {
+  private List<RunKey> runsOf(PipelineSchedule schedule) {
     String name = schedule.getMetadata().getName();
     String namespace = schedule.getMetadata().getNamespace();
     return runs.values().stream()

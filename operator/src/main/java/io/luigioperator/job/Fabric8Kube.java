@@ -111,14 +111,14 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     informers.start(patience);
   }
 
-  /** What is not watched right now, and what may be the reason; empty when all is. */
+  /** Where the watches of PipelineRuns and PipelineSchedules put what they see. */
+  public PipelineResourceCache pipelineResources() {
+    return view;
+  }
+
+  /** Kinds that are not watched at the moment; empty when all are. */
   public Optional<String> brokenInformers() {
-    return informers
-        .broken()
-        .map(
-            what ->
-                "not watched, and begun again until it works: %s (is the namespace there, and are the rights of the chart in it?)"
-                    .formatted(what));
+    return informers.broken();
   }
 
   /** Stops watching; the client stays open. */
@@ -216,7 +216,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
           in(key.namespace(), () -> Optional.ofNullable(live(key)), Optional.<PipelineRun>empty())
               .map(
                   run -> {
-                    view.saw(run);
+                    view.update(run);
                     return Resources.run(run);
                   });
     };
@@ -300,7 +300,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
               .resource(Resources.manifest(key, object.spec()))
               .subresource("status")
               .patch(PatchContext.of(PatchType.JSON), patch);
-      view.saw(written);
+      view.update(written);
       return true;
     } catch (KubernetesClientException e) {
       if (ApiErrors.isNotFound(e)) {

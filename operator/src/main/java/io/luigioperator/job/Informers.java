@@ -5,17 +5,12 @@
 package io.luigioperator.job;
 
 import io.fabric8.kubernetes.api.model.HasMetadata;
-import io.fabric8.kubernetes.api.model.KubernetesResourceList;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Informable;
-import io.fabric8.kubernetes.client.dsl.MixedOperation;
-import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
-import io.luigioperator.api.PipelineRun;
-import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,8 +26,8 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Keeps a {@link ClusterView} up to date, and tells which run has changed. A broken watch is begun
- * again for ever, with backoff; until then the view lags.
+ * Keeps Jobs and pods of a {@link ClusterView} up to date and reports which run has changed. A
+ * broken watch is retried without end, with backoff; until it works again the view lags.
  */
 final class Informers implements AutoCloseable {
 
@@ -60,26 +55,10 @@ final class Informers implements AutoCloseable {
    */
   Informers(KubernetesClient client, ClusterView view, List<String> namespaces) {
     this.view = view;
-    List<String> places = namespaces.isEmpty() ? List.of("") : namespaces;
-    for (String namespace : places) {
+    for (String namespace : namespaces.isEmpty() ? List.of("") : namespaces) {
       add(namespace, PagedList.of(client.batch().v1().jobs(), namespace), Job::new, new Jobs());
       add(namespace, PagedList.of(client.pods(), namespace), Pod::new, new Pods());
-      add(
-          namespace,
-          in(client.resources(PipelineRun.class), namespace),
-          PipelineRun::new,
-          new Runs());
-      add(
-          namespace,
-          in(client.resources(PipelineSchedule.class), namespace),
-          PipelineSchedule::new,
-          new Schedules());
     }
-  }
-
-  private static <T extends HasMetadata, L extends KubernetesResourceList<T>, R extends Resource<T>>
-      Informable<T> in(MixedOperation<T, L, R> objects, String namespace) {
-    return namespace.isEmpty() ? objects.inAnyNamespace() : objects.inNamespace(namespace);
   }
 
   private <T extends HasMetadata> void add(
@@ -187,36 +166,6 @@ final class Informers implements AutoCloseable {
       } else if (view.sawDeletionOf(pod)) {
         changed(ClusterView.runOf(pod));
       }
-    }
-  }
-
-  private final class Runs implements Handling<PipelineRun> {
-    @Override
-    public void there(PipelineRun run) {
-      if (view.saw(run)) {
-        changed(Resources.key(run.getMetadata()));
-      }
-    }
-
-    @Override
-    public void gone(PipelineRun run, boolean lastState) {
-      view.forget(run);
-      changed(Resources.key(run.getMetadata()));
-    }
-  }
-
-  private final class Schedules implements Handling<PipelineSchedule> {
-    @Override
-    public void there(PipelineSchedule schedule) {
-      if (view.saw(schedule)) {
-        view.runsOf(schedule).forEach(Informers.this::changed);
-      }
-    }
-
-    @Override
-    public void gone(PipelineSchedule schedule, boolean lastState) {
-      view.forget(schedule);
-      view.runsOf(schedule).forEach(Informers.this::changed);
     }
   }
 }

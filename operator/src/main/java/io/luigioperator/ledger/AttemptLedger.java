@@ -14,8 +14,8 @@ import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
-import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunAndAttempt;
+import io.luigioperator.run.RunKey;
 import java.time.Instant;
 import java.util.Optional;
 

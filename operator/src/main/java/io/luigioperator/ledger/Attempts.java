@@ -152,18 +152,23 @@ final class Attempts implements AttemptLedger {
   @Override
   public Optional<Attempt> markForStop(Attempt attempt, FailureCause cause, String message) {
     return note(
-        "mark for stop", attempt, (a, pod, l) -> AttemptTransitions.markForStop(a, pod, cause, message));
+        "mark for stop",
+        attempt,
+        (a, pod, l) -> AttemptTransitions.markForStop(a, pod, cause, message));
   }
 
   @Override
   public Optional<Attempt> markPodMissing(Attempt attempt) {
     return note(
-        "mark missing pod", attempt, (a, pod, l) -> AttemptTransitions.markPodMissing(a, pod, l.now()));
+        "mark missing pod",
+        attempt,
+        (a, pod, l) -> AttemptTransitions.markPodMissing(a, pod, l.now()));
   }
 
   @Override
   public Optional<Attempt> clearPodMissing(Attempt attempt) {
-    return note("clear missing pod", attempt, (a, pod, l) -> AttemptTransitions.clearPodMissing(a, pod));
+    return note(
+        "clear missing pod", attempt, (a, pod, l) -> AttemptTransitions.clearPodMissing(a, pod));
   }
 
   @FunctionalInterface

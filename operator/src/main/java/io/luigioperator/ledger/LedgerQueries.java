@@ -65,8 +65,9 @@ public interface LedgerQueries {
    *
    * @param openAt its virtual start
    * @param objectUid UID of the PipelineRun that the asking cluster has on record for the run
+   * @param claims attempts of the run so far; 0: its next attempt is the first
    */
-  record Head(AdmitKey key, RunKey run, Instant openAt, Optional<String> objectUid) {}
+  record Head(AdmitKey key, RunKey run, Instant openAt, Optional<String> objectUid, int claims) {}
 
   /**
    * A recorded object.

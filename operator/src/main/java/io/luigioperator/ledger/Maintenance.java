@@ -4,13 +4,13 @@
  */
 package io.luigioperator.ledger;
 
-import io.luigioperator.run.WaitingTransitions;
 import io.luigioperator.ledger.Locks.LockedRun;
 import io.luigioperator.ledger.Locks.Mutex;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.WaitingTransitions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -185,13 +185,14 @@ final class Queries implements LedgerQueries {
                             new AdmitKey(rs.getString("admit_key")),
                             key(rs),
                             Rows.time(rs, "open_at").orElseThrow(),
-                            Optional.ofNullable(rs.getString("object_uid"))))
+                            Optional.ofNullable(rs.getString("object_uid")),
+                            rs.getInt("claims")))
                 .list());
   }
 
   static final String OPEN_HEADS =
       """
-      SELECT STRAIGHT_JOIN m.admit_key, m.open_at, r.namespace, r.name, o.uid AS object_uid
+      SELECT STRAIGHT_JOIN m.admit_key, m.open_at, r.namespace, r.name, o.uid AS object_uid, r.claims
       FROM client_mutex m FORCE INDEX (client_mutex_open_at)
       JOIN run r ON r.run_id =
         (SELECT head.run_id FROM run head

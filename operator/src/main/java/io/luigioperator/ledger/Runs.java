@@ -4,15 +4,15 @@
  */
 package io.luigioperator.ledger;
 
-import io.luigioperator.run.AmendTransition;
-import io.luigioperator.run.WaitingTransitions;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.Ageing;
+import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.WaitingTransitions;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -160,7 +160,8 @@ final class Runs implements RunLedger {
 
   @Override
   public Optional<Run> hold(RunKey run, String reason, String message) {
-    return runTransactions.updateRun("hold", run, l -> WaitingTransitions.hold(l.run(), reason, message));
+    return runTransactions.updateRun(
+        "hold", run, l -> WaitingTransitions.hold(l.run(), reason, message));
   }
 
   @Override

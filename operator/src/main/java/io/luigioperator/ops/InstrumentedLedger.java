@@ -81,8 +81,7 @@ public final class InstrumentedLedger implements Ledger {
 
     @Override
     public boolean takeOver(String clusterId, String identity, Duration silence) {
-      return calls.time(
-          "takeOver", () -> ledger.clusters().takeOver(clusterId, identity, silence));
+      return calls.time("takeOver", () -> ledger.clusters().takeOver(clusterId, identity, silence));
     }
   }
 
@@ -100,11 +99,9 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public Optional<Run> amend(
-        RunKey run, String clusterId, long generation, Amendment amendment) {
+    public Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment) {
       return changed(
-          calls.time(
-              "amend", () -> ledger.runs().amend(run, clusterId, generation, amendment)));
+          calls.time("amend", () -> ledger.runs().amend(run, clusterId, generation, amendment)));
     }
 
     @Override
@@ -130,8 +127,7 @@ public final class InstrumentedLedger implements Ledger {
 
   private final class TimedAttempts implements AttemptLedger {
     @Override
-    public Optional<Claimed> claim(
-        AdmitKey key, RunKey expected, String token, String clusterId) {
+    public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
       Optional<Claimed> claimed =
           calls.time("claim", () -> ledger.attempts().claim(key, expected, token, clusterId));
       claimed.ifPresent(metrics::claimed);
@@ -148,8 +144,7 @@ public final class InstrumentedLedger implements Ledger {
         AttemptRef attempt, String podUid, Ending ending, RetryPolicy policy, Presence presence) {
       Optional<RunAndAttempt> after =
           calls.time(
-              "finish",
-              () -> ledger.attempts().finish(attempt, podUid, ending, policy, presence));
+              "finish", () -> ledger.attempts().finish(attempt, podUid, ending, policy, presence));
       after.ifPresent(a -> metrics.finished(ending, a.run()));
       return after;
     }

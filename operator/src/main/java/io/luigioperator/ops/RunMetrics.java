@@ -4,8 +4,8 @@
  */
 package io.luigioperator.ops;
 
-import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.ledger.AttemptLedger.Claimed;
+import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ending;

@@ -7,53 +7,59 @@ package io.luigioperator.reconcile;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.javaoperatorsdk.operator.Operator;
+import io.javaoperatorsdk.operator.RegisteredController;
 import io.javaoperatorsdk.operator.api.config.Cloner;
 import io.javaoperatorsdk.operator.api.config.ControllerConfigurationOverrider;
+import io.javaoperatorsdk.operator.api.reconciler.Constants;
+import io.javaoperatorsdk.operator.health.InformerHealthIndicator;
+import io.javaoperatorsdk.operator.health.InformerWrappingEventSourceHealthIndicator;
 import io.javaoperatorsdk.operator.processing.retry.GenericRetry;
 import io.javaoperatorsdk.operator.processing.retry.Retry;
-import io.luigioperator.job.Kube;
-import io.luigioperator.run.RunKey;
+import io.luigioperator.job.PipelineResourceCache;
+import io.luigioperator.reconcile.RunQueue.Lane;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
- * The java-operator-sdk, set up: it watches the two resources and looks at each object on one of
- * eight threads, one look at a time for each object. No finalizer, no dependent resources, no
- * leader election of its own; off leaderGate it keeps its caches warm and does nothing.
+ * The controllers of the java-operator-sdk for the two resources, set up: no finalizer, no
+ * dependent resources, no leader election of their own. They watch, keep the caches warm whether
+ * this replica leads or not, and queue what has changed.
  */
 public final class Controllers {
-  private static final int THREADS = 8;
 
-  /** A look that nothing asked for, in case an event was lost; the sweep comes sooner. */
-  private static final Duration LONGEST_REST = Duration.ofMinutes(10);
+  /** The controllers only queue runs and write the status of schedules. */
+  private static final int THREADS = 2;
 
   private static final Duration SYNC_TIMEOUT = Duration.ofSeconds(60);
   private static final Duration STOP_TIMEOUT = Duration.ofSeconds(5);
 
   private final Operator operator;
-  private final RunEventSource events;
+  private final RunQueue queue;
+  private final PipelineResourceCache resources;
   private final PipelineScheduleReconciler schedules;
-  private final OrphanedRuns orphanedRuns;
 
   /**
-   * @param deletionSeen raised when a PipelineRun is gone or going
-   * @param fatal told when a watch has ended for good: nothing is seen any more
+   * @param deletionSeen raised when a PipelineRun is deleted or marked for deletion
+   * @param fatal called when an informer has stopped permanently
    */
   public Controllers(
       KubernetesClient client,
       List<String> namespaces,
-      RunReconciler runReconciler,
-      Kube kube,
+      PipelineResourceCache resources,
+      RunQueue queue,
       LeaderGate leaderGate,
       InstantSource clock,
       Signal deletionSeen,
       Consumer<Throwable> fatal) {
-    orphanedRuns = new OrphanedRuns(runReconciler::reconcile, leaderGate);
-    events = new RunEventSource(kube, orphanedRuns, deletionSeen);
-    schedules = new PipelineScheduleReconciler(leaderGate, clock);
+    this.queue = queue;
+    this.resources = resources;
+    schedules = new PipelineScheduleReconciler(resources, queue, leaderGate, clock);
     operator =
         new Operator(
             o ->
@@ -63,7 +69,7 @@ public final class Controllers {
                     .withCacheSyncTimeout(SYNC_TIMEOUT)
                     .withReconciliationTerminationTimeout(STOP_TIMEOUT)
                     .withResourceCloner(new Uncloned())
-                    // cheaper, and no field manager of ours on a user's object
+                    // cheaper, and no field manager of the operator on a user's object
                     .withUseSSAToPatchPrimaryResource(false)
                     .withInformerStoppedHandler(
                         (informer, e) -> {
@@ -71,9 +77,8 @@ public final class Controllers {
                             fatal.accept(e);
                           }
                         }));
-    operator.register(
-        new PipelineRunReconciler(runReconciler, leaderGate, events),
-        o -> configure(o, namespaces));
+    RunEventSource runs = new RunEventSource(resources, queue, deletionSeen);
+    operator.register(new PipelineRunReconciler(runs, queue), o -> configure(o, namespaces));
     operator.register(schedules, o -> configure(o, namespaces));
   }
 
@@ -81,8 +86,10 @@ public final class Controllers {
       ControllerConfigurationOverrider<P> controller, List<String> namespaces) {
     controller
         .withGenerationAware(true)
-        .withRetry(retryForEver())
-        .withReconciliationMaxInterval(LONGEST_REST);
+        .withRetry(endlessRetry())
+        // The sweep finds what an event did not report; a timer for each object would cost a query
+        // for each waiting run.
+        .withReconciliationMaxInterval(null);
     if (namespaces.isEmpty()) {
       controller.watchingAllNamespaces();
     } else {
@@ -90,8 +97,8 @@ public final class Controllers {
     }
   }
 
-  /** The sdk's own gives up after five attempts. */
-  private static Retry retryForEver() {
+  /** The sdk's default gives up after five attempts. */
+  private static Retry endlessRetry() {
     return new GenericRetry()
         .withoutMaxAttempts()
         .setInitialInterval(Duration.ofSeconds(1))
@@ -99,7 +106,7 @@ public final class Controllers {
         .setMaxInterval(Duration.ofMinutes(1).toMillis());
   }
 
-  /** Reconcilers here never change what they are given, so a copy for each look is waste. */
+  /** The reconcilers never change what they are given, so they need no copy. */
   private static final class Uncloned implements Cloner {
     @Override
     public <R extends HasMetadata> R clone(R object) {
@@ -107,27 +114,54 @@ public final class Controllers {
     }
   }
 
-  /** Returns when the caches are full. */
+  /** Returns when the caches are filled. */
   public void start() {
     operator.start();
   }
 
-  /** Has this run looked at soon, on another thread. */
-  public void wake(RunKey run) {
-    events.wake(run);
-  }
-
   /**
-   * Has every known run and schedule looked at: what happened off leaderGate was not acted upon.
+   * Reconciles every known run and schedule: a replica that has begun to lead has ignored all
+   * events before.
    */
   public void wakeAll() {
-    events.wakeAll();
+    resources.runs().forEach(run -> queue.wake(run, Lane.CHANGED));
     schedules.wakeAll();
   }
 
-  /** Begins nothing more, and waits some seconds for what is under way. */
+  /**
+   * Reconciles the runs whose newest spec is not reflected in their status: there is nothing to do
+   * unless an event was lost.
+   */
+  public void wakeUnobserved() {
+    resources.unobserved().forEach(run -> queue.wake(run, Lane.CHANGED));
+  }
+
+  /** Kinds that are not watched at the moment; empty when all are. */
+  public Optional<String> brokenInformers() {
+    Set<String> broken = new TreeSet<>();
+    for (RegisteredController<?> c : operator.getRuntimeInfo().getRegisteredControllers()) {
+      String kind = c.getConfiguration().getResourceClass().getSimpleName();
+      c.getControllerHealthInfo().informerEventSourceHealthIndicators().values().stream()
+          .flatMap(Controllers::informers)
+          .filter(informer -> !informer.isWatching())
+          .forEach(informer -> broken.add(named(kind, informer.getTargetNamespace())));
+    }
+    return broken.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", broken));
+  }
+
+  private static Stream<InformerHealthIndicator> informers(
+      InformerWrappingEventSourceHealthIndicator<?> source) {
+    return source.informerHealthIndicators().values().stream();
+  }
+
+  private static String named(String kind, String namespace) {
+    return namespace.equals(Constants.WATCH_ALL_NAMESPACES)
+        ? kind
+        : kind + " in namespace " + namespace;
+  }
+
+  /** Starts nothing more and waits some seconds for what is under way. */
   public void stop() {
-    orphanedRuns.close();
     operator.stop();
   }
 }

@@ -10,8 +10,7 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.RunLedger.AcceptRequest;
-import io.luigioperator.ledger.RunLedger.Acceptance;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.Attempt;
@@ -25,133 +24,130 @@ import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
-import java.util.List;
+import io.luigioperator.run.RunSnapshot.PodCheck;
 import java.util.Optional;
 
-/** Does one effect to the world, and says what the next look must know about it. */
+/** Carries out one effect and reports what it changed. */
 final class EffectRunner {
 
-  /** What the next look must know. */
-  sealed interface EffectResult {
-    record Done() implements EffectResult {}
-
-    /** A dry run took the pod of the pipeline, or refused it only for now. */
-    record PodAccepted() implements EffectResult {}
-
-    /** A dry run found that the pipeline can never become a pod. */
-    record PodRefused(String words) implements EffectResult {}
-
-    /** Read from the API server itself from now on. */
-    record ReadLive() implements EffectResult {}
-
-    /** All is well, only slow: asking again at once would tell the same. */
-    record StillWaiting() implements EffectResult {}
-
-    /** A key or a slot may have come free, or a run become READY. */
-    record AdmissionNeeded() implements EffectResult {}
-  }
-
-  private static final EffectResult NOTHING = new EffectResult.Done();
-  private static final EffectResult ADMISSION_NEEDED = new EffectResult.AdmissionNeeded();
+  private static final EffectResult UNCHANGED = new EffectResult.Unchanged();
+  private static final EffectResult STALE = new EffectResult.Stale();
 
   private static final int EXPIRED_AT_ONCE = 50;
 
   private final Ledger ledger;
   private final Kube kube;
   private final String clusterId;
+  private final Wakeups wakeups;
 
-  EffectRunner(Ledger ledger, Kube kube, String clusterId) {
+  EffectRunner(Ledger ledger, Kube kube, String clusterId, Wakeups wakeups) {
     this.ledger = ledger;
     this.kube = kube;
     this.clusterId = clusterId;
+    this.wakeups = wakeups;
   }
 
-  EffectResult run(Effect effect, RunSnapshot s) {
-    switch (effect) {
-      case Effect.DryRunPod e -> {
-        return kube.dryRun(s.key(), e.request()) instanceof DryRunResult.Refused r && r.permanent()
-            ? new EffectResult.PodRefused(r.message())
-            : new EffectResult.PodAccepted();
-      }
-      case Effect.ReadLive() -> {
-        return new EffectResult.ReadLive();
-      }
-      case Effect.Accept e -> {
-        accept(e);
-        return ADMISSION_NEEDED;
-      }
+  /**
+   * @param effect any but {@link Effect.Accept}, which is carried out for many runs together
+   * @param record what {@code s} was made of, if the ledger knows the run
+   */
+  EffectResult run(Effect effect, RunSnapshot s, Optional<RunRecord> record) {
+    return switch (effect) {
+      case Effect.DryRunPod e -> dryRun(s, e.request());
+      case Effect.Accept _ -> throw new IllegalArgumentException("accepted with others");
+      case Effect.ReadLive() -> new EffectResult.ReadLive();
       case Effect.Amend e -> {
-        ledger.runs().amend(s.key(), clusterId, e.generation(), e.amendment());
-        return ADMISSION_NEEDED;
+        Optional<Run> amended =
+            ledger.runs().amend(s.key(), clusterId, e.generation(), e.amendment());
+        amended.ifPresent(wakeups::changed);
+        yield amended
+            .map(run -> changed(amended(record.orElseThrow(), run, e.generation())))
+            .orElse(STALE);
       }
       case Effect.Expire() -> {
         ledger.maintenance().expire(EXPIRED_AT_ONCE);
-        return ADMISSION_NEEDED;
+        wakeups.admission(); // an expired head hid the next run of its key
+        yield STALE;
       }
-      case Effect.Finish e -> {
-        // the ledger attributes it again, under lock; here for whoever only watches the call
-        Ending ending = s.mine().map(a -> EndTransitions.attributed(a, e.ending())).orElse(e.ending());
-        ledger.attempts().finish(e.attempt(), e.podUid(), ending, policy(s), presence(ending, s));
-        return ADMISSION_NEEDED;
+      case Effect.Finish e -> finish(e, s, record);
+      case Effect.Abandon e -> abandon(e.attempt(), e.why(), s, record);
+      case Effect.CreateJob e -> createJob(e.attempt(), s, record);
+      case Effect.DiagnoseMissingPod e ->
+          kube.dryRun(s.key(), run(s).origin().request()) instanceof DryRunResult.Refused r
+              ? abandon(e.attempt(), refused(r.message()), s, record)
+              : new EffectResult.StillWaiting();
+      case Effect.RecordObject e -> {
+        ObjectRecord object = new ObjectRecord(clusterId, e.uid(), 0);
+        ledger.runs().recordObject(s.key(), object);
+        yield changed(withObject(record.orElseThrow(), object));
       }
-      case Effect.Abandon e -> {
-        return abandon(e.attempt(), e.why(), s);
+      case Effect.Bind e ->
+          changed(ledger.attempts().bind(e.attempt(), e.jobUid(), e.podUid()), record);
+      case Effect.OpenGate e -> {
+        kube.openGate(e.pod());
+        yield UNCHANGED;
       }
-      case Effect.CreateJob e -> {
-        return createJob(e.attempt(), s);
+      case Effect.StopPod e -> {
+        kube.deletePod(e.pod().namespace(), e.pod().name(), e.pod().uid());
+        yield UNCHANGED;
       }
-      case Effect.DiagnoseMissingPod e -> {
-        return kube.dryRun(s.key(), run(s).origin().request()) instanceof DryRunResult.Refused r
-            ? abandon(e.attempt(), refused(r.message()), s)
-            : new EffectResult.StillWaiting();
+      case Effect.DeleteObject e -> {
+        kube.deleteRun(s.key(), e.uid());
+        yield UNCHANGED;
       }
-      case Effect.RecordObject e ->
-          ledger.runs().recordObject(s.key(), new ObjectRecord(clusterId, e.uid(), 0));
-      case Effect.Bind e -> ledger.attempts().bind(e.attempt(), e.jobUid(), e.podUid());
-      case Effect.OpenGate e -> kube.openGate(e.pod());
-      case Effect.RecordNode e -> ledger.attempts().recordNode(mine(s), e.node());
-      case Effect.MarkForStop e -> ledger.attempts().markForStop(mine(s), e.cause(), e.message());
-      case Effect.StopPod e -> kube.deletePod(e.pod().namespace(), e.pod().name(), e.pod().uid());
-      case Effect.MarkPodMissing e -> ledger.attempts().markPodMissing(mine(s));
-      case Effect.ClearPodMissing e -> ledger.attempts().clearPodMissing(mine(s));
-      case Effect.DeleteObject e -> kube.deleteRun(s.key(), e.uid());
-    }
-    return NOTHING;
-  }
-
-  private void accept(Effect.Accept e) {
-    AcceptRequest request =
-        new AcceptRequest(e.run(), new ObjectRecord(clusterId, e.uid(), e.generation()));
-    if (ledger.runs().accept(List.of(request)).getFirst() instanceof Acceptance.Refused r) {
-      throw new IllegalStateException(r.message());
-    }
-  }
-
-  private EffectResult createJob(Attempt attempt, RunSnapshot s) {
-    return switch (kube.createJob(run(s), attempt, s.object().orElseThrow())) {
-      case JobCreation.Created _ -> NOTHING;
-      case JobCreation.Exists e when e.job().token().equals(attempt.token()) -> NOTHING;
-      case JobCreation.Exists e -> abandon(attempt.ref(), Abandonment.nameTaken(e.job().name()), s);
-      case JobCreation.Refused r -> abandon(attempt.ref(), refused(r.message()), s);
+      case Effect.RecordNode e -> noted(ledger.attempts().recordNode(attempt(s), e.node()), record);
+      case Effect.MarkForStop e ->
+          noted(ledger.attempts().markForStop(attempt(s), e.cause(), e.message()), record);
+      case Effect.MarkPodMissing _ -> noted(ledger.attempts().markPodMissing(attempt(s)), record);
+      case Effect.ClearPodMissing _ -> noted(ledger.attempts().clearPodMissing(attempt(s)), record);
     };
   }
 
-  private static Abandonment refused(String words) {
-    return new Abandonment(Reasons.LAUNCH_REFUSED, words, BudgetCharge.INFRASTRUCTURE);
+  private EffectResult dryRun(RunSnapshot s, String request) {
+    return new EffectResult.PodChecked(
+        kube.dryRun(s.key(), request) instanceof DryRunResult.Refused r && r.permanent()
+            ? new PodCheck.Refused(r.message())
+            : new PodCheck.Passed());
   }
 
-  private EffectResult abandon(AttemptRef attempt, Abandonment why, RunSnapshot s) {
-    ledger.attempts().abandon(attempt, why, policy(s));
-    return ADMISSION_NEEDED;
+  private EffectResult finish(Effect.Finish e, RunSnapshot s, Optional<RunRecord> record) {
+    // The transaction attributes it again, under lock; here for those that observe the call.
+    Ending ending = EndTransitions.attributed(attempt(s), e.ending());
+    Optional<RunAndAttempt> after =
+        ledger.attempts().finish(e.attempt(), e.podUid(), ending, policy(s), presence(ending, s));
+    after.ifPresent(a -> wakeups.ended(a.run()));
+    return changed(after, record);
+  }
+
+  private EffectResult createJob(Attempt attempt, RunSnapshot s, Optional<RunRecord> record) {
+    return switch (kube.createJob(run(s), attempt, s.object().orElseThrow())) {
+      case JobCreation.Created _ -> UNCHANGED;
+      case JobCreation.Exists e when e.job().token().equals(attempt.token()) -> UNCHANGED;
+      case JobCreation.Exists e ->
+          abandon(attempt.ref(), Abandonment.nameTaken(e.job().name()), s, record);
+      case JobCreation.Refused r -> abandon(attempt.ref(), refused(r.message()), s, record);
+    };
+  }
+
+  private static Abandonment refused(String message) {
+    return new Abandonment(Reasons.LAUNCH_REFUSED, message, BudgetCharge.INFRASTRUCTURE);
+  }
+
+  private EffectResult abandon(
+      AttemptRef attempt, Abandonment why, RunSnapshot s, Optional<RunRecord> record) {
+    Optional<RunAndAttempt> after = ledger.attempts().abandon(attempt, why, policy(s));
+    after.ifPresent(a -> wakeups.ended(a.run()));
+    return changed(after, record);
   }
 
   /** Looked up before anything that may lead to a retry: a deletion must not be undone by it. */
   private Presence presence(Ending ending, RunSnapshot s) {
-    boolean final_ = ending.cause().treatment() == Treatment.DONE;
-    Optional<String> recorded = s.row().flatMap(RunSnapshot.Row::recorded).map(r -> r.uid());
-    if (final_ || recorded.isEmpty()) {
+    boolean done = ending.cause().treatment() == Treatment.DONE;
+    Optional<String> recorded = s.row().flatMap(RunSnapshot.Row::recorded).map(ObjectRecord::uid);
+    if (done || recorded.isEmpty()) {
       return Presence.PRESENT;
     }
     try {
@@ -160,16 +156,55 @@ final class EffectRunner {
           ? Presence.PRESENT
           : Presence.MISSING;
     } catch (KubeForbidden e) {
-      return Presence.PRESENT; // unknown: a claim would look again, and hold it
+      return Presence.PRESENT; // unknown: the claim of a retry reads it again, and holds the run
     }
   }
 
-  private static Attempt mine(RunSnapshot s) {
-    return s.mine().orElseThrow();
+  // ---- the rows after the effect
+
+  private static EffectResult changed(RunRecord record) {
+    return new EffectResult.Changed(record);
+  }
+
+  private static EffectResult changed(Optional<RunAndAttempt> after, Optional<RunRecord> before) {
+    return after
+        .map(a -> changed(withAttempt(before.orElseThrow(), a.run(), a.attempt())))
+        .orElse(STALE);
+  }
+
+  private static EffectResult noted(Optional<Attempt> after, Optional<RunRecord> before) {
+    return after
+        .map(a -> changed(withAttempt(before.orElseThrow(), before.get().run(), a)))
+        .orElse(STALE);
+  }
+
+  private static RunRecord withAttempt(RunRecord r, Run run, Attempt attempt) {
+    return new RunRecord(
+        run,
+        r.attempts().stream().map(a -> a.number() == attempt.number() ? attempt : a).toList(),
+        r.object(),
+        r.holder());
+  }
+
+  private static RunRecord withObject(RunRecord r, ObjectRecord object) {
+    return new RunRecord(r.run(), r.attempts(), Optional.of(object), r.holder());
+  }
+
+  private RunRecord amended(RunRecord r, Run run, long generation) {
+    ObjectRecord before = r.object().orElseThrow();
+    return new RunRecord(
+        run,
+        r.attempts(),
+        Optional.of(new ObjectRecord(clusterId, before.uid(), generation)),
+        r.holder());
   }
 
   private static Run run(RunSnapshot s) {
     return s.row().orElseThrow().run();
+  }
+
+  private static Attempt attempt(RunSnapshot s) {
+    return s.mine().orElseThrow();
   }
 
   private static RetryPolicy policy(RunSnapshot s) {

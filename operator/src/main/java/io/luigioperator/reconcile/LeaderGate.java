@@ -11,9 +11,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 /**
- * Whether this replica is the one that works. Off leaderGate nothing new is begun; what is under
- * way is finished and can be waited for. It only keeps two replicas from doing everything twice:
- * correct they would be all the same.
+ * Whether this replica leads. Without leadership nothing new is started; what is under way is
+ * finished and can be waited for. The gate only keeps two replicas from doing all work twice: their
+ * results would be correct all the same. Safe for use by several threads.
  */
 public class LeaderGate {
   private final ReentrantLock lock = new ReentrantLock();
@@ -39,8 +39,8 @@ public class LeaderGate {
     }
   }
 
-  /** Does the work and gives its answer; empty, and nothing done, when off leaderGate. */
-  <T> Optional<T> ifLeading(Supplier<T> work) {
+  /** Does the work and returns its result; empty, and nothing done, without leadership. */
+  public <T> Optional<T> ifLeading(Supplier<T> work) {
     lock.lock();
     try {
       if (!on) {

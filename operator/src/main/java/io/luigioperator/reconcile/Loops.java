@@ -14,19 +14,23 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 
 /**
- * What the leader does besides looking at runs that something happened to: admit, watch the time,
- * say that the cluster is alive, conclude deletions, sweep.
+ * What the leader does besides reconciling the runs that an event concerns: admit, move runs that
+ * become due, renew the heartbeat of the cluster, conclude deletions, sweep.
  */
 public final class Loops {
   /** What wakes which loop. */
-  public record Signals(Signal room, Signal time, Signal deletion) {
+  public record Signals(Signal room, Signal time, Signal deletion) implements Wakeups {
     public static Signals create() {
       return new Signals(new Signal(), new Signal(), new Signal());
     }
 
-    /** A key or a slot may have come free, or a run become READY or DELAYED. */
-    public void admissionNeeded() {
+    @Override
+    public void admission() {
       room.raise();
+    }
+
+    @Override
+    public void timer() {
       time.raise();
     }
   }
@@ -34,32 +38,34 @@ public final class Loops {
   private static final Duration SWEEP = Duration.ofSeconds(30);
   private static final Duration HEARTBEAT = Duration.ofSeconds(10);
 
-  /** Whatever makes room raises a signal; this is for what no signal tells. */
+  /** Normally a signal starts a pass; this is for a change that no signal reports. */
   private static final Duration ADMISSION = Duration.ofMinutes(1);
 
-  private static final Duration LONGEST_TIMER = Duration.ofMinutes(5);
-  private static final Duration SHORTEST_TIMER = Duration.ofMillis(10);
-  private static final Duration DELETIONS_SETTLE = Duration.ofSeconds(2);
+  private static final Duration MAX_TIMER = Duration.ofMinutes(5);
+  private static final Duration MIN_TIMER = Duration.ofMillis(10);
+  private static final Duration DELETIONS_DEBOUNCE = Duration.ofSeconds(2);
 
-  /** ObjectDeletions are concluded by each sweep as well. */
+  /** Deletions are concluded by each sweep as well. */
   private static final Duration DELETIONS = Duration.ofHours(1);
 
-  /** The stores' own timeouts come long before; a pass of so long hangs for good. */
-  private static final Duration PATIENCE = Duration.ofMinutes(3);
+  /** Every call of a store ends long before; a pass that takes longer hangs. */
+  private static final Duration PASS_TIMEOUT = Duration.ofMinutes(3);
 
-  /** A sweep lists everything and drives each live attempt; many deletions are many commits. */
-  private static final Duration SWEEP_PATIENCE = Duration.ofMinutes(10);
+  /** A sweep lists everything and reconciles each live run; many deletions are many commits. */
+  private static final Duration SWEEP_TIMEOUT = Duration.ofMinutes(10);
 
   private final Ledger ledger;
   private final Sweep sweep;
   private final AdmissionLoop admission;
   private final Signals signals;
+  private final Runnable wakeUnobserved;
   private final Metrics metrics;
   private final RandomGenerator random;
   private final List<Loop> loops;
 
   /**
-   * @param nameLost told when another cluster has taken the name of this one
+   * @param nameLost called when another cluster has taken the name of this one
+   * @param wakeUnobserved has the runs reconciled whose newest spec has not been seen
    */
   public Loops(
       Ledger ledger,
@@ -68,32 +74,38 @@ public final class Loops {
       Signals signals,
       ClusterRegistration name,
       Runnable nameLost,
+      Runnable wakeUnobserved,
       Metrics metrics,
       RandomGenerator random) {
     this.ledger = ledger;
     this.sweep = sweep;
     this.admission = admission;
     this.signals = signals;
+    this.wakeUnobserved = wakeUnobserved;
     this.metrics = metrics;
     this.random = random;
     loops =
         List.of(
-            new Loop("admission", signals.room(), Duration.ZERO, PATIENCE, this::admit),
-            new Loop("time", signals.time(), Duration.ZERO, PATIENCE, this::due),
+            new Loop("admission", signals.room(), Duration.ZERO, PASS_TIMEOUT, this::admit),
+            new Loop("time", signals.time(), Duration.ZERO, PASS_TIMEOUT, this::due),
             new Loop(
-                "deletions", signals.deletion(), DELETIONS_SETTLE, SWEEP_PATIENCE, this::deletions),
+                "deletions",
+                signals.deletion(),
+                DELETIONS_DEBOUNCE,
+                SWEEP_TIMEOUT,
+                this::deletions),
             new Loop(
                 "heartbeat",
                 new Signal(),
                 Duration.ZERO,
-                PATIENCE,
+                PASS_TIMEOUT,
                 () -> {
                   if (!name.keep()) {
                     nameLost.run();
                   }
                   return HEARTBEAT;
                 }),
-            new Loop("sweep", new Signal(), Duration.ZERO, SWEEP_PATIENCE, this::sweep));
+            new Loop("sweep", new Signal(), Duration.ZERO, SWEEP_TIMEOUT, this::sweep));
     for (Loop loop : loops) {
       metrics.gauge(
           "loop.idle.seconds",
@@ -146,11 +158,11 @@ public final class Loops {
       signals.room().raise();
       next = ledger.queries().nextDue();
     }
-    Duration pause = next.map(t -> Duration.between(now, t)).orElse(LONGEST_TIMER);
-    if (pause.compareTo(SHORTEST_TIMER) < 0) {
-      return SHORTEST_TIMER;
+    Duration pause = next.map(t -> Duration.between(now, t)).orElse(MAX_TIMER);
+    if (pause.compareTo(MIN_TIMER) < 0) {
+      return MIN_TIMER;
     }
-    return pause.compareTo(LONGEST_TIMER) > 0 ? LONGEST_TIMER : pause;
+    return pause.compareTo(MAX_TIMER) > 0 ? MAX_TIMER : pause;
   }
 
   private Duration deletions() {
@@ -160,13 +172,14 @@ public final class Loops {
 
   private Duration sweep() {
     Sweep.Report report = metrics.sweeping(sweep::pass);
-    metrics.repaired("stray_jobs", report.strayJobs());
-    metrics.repaired("stray_pods", report.strayPods());
+    metrics.repaired("orphaned_jobs", report.orphanedJobs());
+    metrics.repaired("orphaned_pods", report.orphanedPods());
     metrics.repaired("unbound_open_pods", report.unboundOpenPods());
     metrics.repaired("stale_holders", report.staleHolders());
     metrics.repaired("heads", report.heads());
     metrics.unconfirmedDeletions(report.unconfirmedDeletions());
-    admission.bar(report.barred());
+    admission.block(report.blocked());
+    wakeUnobserved.run();
     metrics.countByState(ledger.queries().countByState());
     signals.room().raise();
     // so that two clusters that started together do not go on sweeping together

@@ -4,6 +4,7 @@
  */
 package io.luigioperator.reconcile;
 
+import io.luigioperator.admission.UnansweredCalls;
 import io.luigioperator.job.Annotations;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
@@ -160,7 +161,8 @@ final class ObjectDeletions {
     if (confirmed.isEmpty() && doubtful.isEmpty()) {
       mass = Mass.CLOSED;
     } else if (kube.crdEstablished()) {
-      confirmed.forEach(this::cancel);
+      UnansweredCalls unanswered = new UnansweredCalls();
+      confirmed.forEach(key -> cancel(key, unanswered));
       judge(doubtful, rest.size(), held.size());
     }
   }
@@ -173,7 +175,8 @@ final class ObjectDeletions {
         !DeletionRule.isMass(recorded, gone.size())
             && (mass == Mass.CLOSED || mass == Mass.UNKNOWN && held == 0);
     if (few) {
-      gone.forEach(this::cancel);
+      UnansweredCalls unanswered = new UnansweredCalls();
+      gone.forEach(key -> cancel(key, unanswered));
       return;
     }
     mass = Mass.OPEN;
@@ -227,10 +230,10 @@ final class ObjectDeletions {
     }
   }
 
-  private void cancel(RunKey key) {
+  private void cancel(RunKey key, UnansweredCalls unanswered) {
     Optional<Run> canceled =
         ledger.runs().cancel(key, Reasons.DELETED, "its PipelineRun was deleted");
-    canceled.ifPresent(r -> runReconciler.reconcileOrThrow(r.key()));
+    canceled.ifPresent(r -> runReconciler.reconcileNow(List.of(r.key())).forEach(unanswered::next));
   }
 
   private List<RecordedObject> recorded() {

@@ -10,38 +10,31 @@ import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
 import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.luigioperator.api.PipelineRun;
-import java.time.Duration;
+import io.luigioperator.reconcile.RunQueue.Lane;
 import java.util.List;
-import java.util.Optional;
 
 /**
- * Drives a run, and says when to come back. Everything it needs is read anew by the runReconciler.
+ * Queues a PipelineRun that was created or whose spec has changed. The queue and not the sdk orders
+ * the work, because runs with a live attempt go first and runs without an object need work too.
  */
 final class PipelineRunReconciler implements Reconciler<PipelineRun> {
-  private final RunReconciler runReconciler;
-  private final LeaderGate leaderGate;
   private final RunEventSource events;
+  private final RunQueue queue;
 
-  PipelineRunReconciler(RunReconciler runReconciler, LeaderGate leaderGate, RunEventSource events) {
-    this.runReconciler = runReconciler;
-    this.leaderGate = leaderGate;
+  PipelineRunReconciler(RunEventSource events, RunQueue queue) {
     this.events = events;
+    this.queue = queue;
   }
 
   @Override
   public UpdateControl<PipelineRun> reconcile(PipelineRun run, Context<PipelineRun> context) {
-    Optional<Duration> again =
-        leaderGate
-            .ifLeading(() -> runReconciler.reconcile(RunEventSource.key(run)))
-            .flatMap(drive -> drive);
-    UpdateControl<PipelineRun> done = UpdateControl.noUpdate();
-    return again.map(done::rescheduleAfter).orElse(done);
+    queue.wake(RunEventSource.key(run), Lane.CHANGED);
+    return UpdateControl.noUpdate();
   }
 
   @Override
   public List<EventSource<?, PipelineRun>> prepareEventSources(
       EventSourceContext<PipelineRun> context) {
-    events.watch(context.getPrimaryCache());
     return List.of(events);
   }
 }

@@ -12,32 +12,65 @@ import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
 import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.source.Cache;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
+import io.javaoperatorsdk.operator.processing.event.source.ResourceEventAware;
 import io.javaoperatorsdk.operator.processing.event.source.inbound.SimpleInboundEventSource;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.api.PipelineScheduleStatus;
+import io.luigioperator.job.PipelineResourceCache;
+import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 
-/** Says how a schedule stands. The runs that wait for it are woken by the watch of their cache. */
+/**
+ * Writes the status of a schedule, and queues the runs that refer to it when its spec has changed.
+ */
 final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
+  private final PipelineResourceCache resources;
+  private final RunQueue queue;
   private final LeaderGate leaderGate;
   private final InstantSource clock;
-  private final SimpleInboundEventSource<PipelineSchedule> wakes =
-      new SimpleInboundEventSource<>("schedules");
+  private final ScheduleEvents events = new ScheduleEvents();
   private volatile Optional<Cache<PipelineSchedule>> known = Optional.empty();
 
-  PipelineScheduleReconciler(LeaderGate leaderGate, InstantSource clock) {
+  PipelineScheduleReconciler(
+      PipelineResourceCache resources, RunQueue queue, LeaderGate leaderGate, InstantSource clock) {
+    this.resources = resources;
+    this.queue = queue;
     this.leaderGate = leaderGate;
     this.clock = clock;
+  }
+
+  /** Every watch event of a schedule, before the sdk decides whether to reconcile. */
+  private final class ScheduleEvents extends SimpleInboundEventSource<PipelineSchedule>
+      implements ResourceEventAware<PipelineSchedule> {
+    ScheduleEvents() {
+      super("schedules");
+    }
+
+    @Override
+    public void onResourceCreated(PipelineSchedule schedule) {
+      schedule.getMetadata().setManagedFields(null); // nothing reads them
+      resources.update(schedule).forEach(run -> queue.wake(run, Lane.CHANGED));
+    }
+
+    @Override
+    public void onResourceUpdated(PipelineSchedule now, PipelineSchedule before) {
+      onResourceCreated(now);
+    }
+
+    @Override
+    public void onResourceDeleted(PipelineSchedule schedule) {
+      resources.remove(schedule).forEach(run -> queue.wake(run, Lane.CHANGED));
+    }
   }
 
   @Override
   public UpdateControl<PipelineSchedule> reconcile(
       PipelineSchedule schedule, Context<PipelineSchedule> context) {
-    leaderGate.ifLeading(() -> say(schedule, context));
+    leaderGate.ifLeading(() -> writeStatus(schedule, context));
     return UpdateControl.noUpdate();
   }
 
@@ -45,14 +78,15 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
   public List<EventSource<?, PipelineSchedule>> prepareEventSources(
       EventSourceContext<PipelineSchedule> context) {
     known = Optional.of(context.getPrimaryCache());
-    return List.of(wakes);
+    return List.of(events);
   }
 
+  /** Reconciles every known schedule. */
   void wakeAll() {
-    known.stream().flatMap(Cache::keys).toList().forEach(wakes::propagateEvent);
+    known.stream().flatMap(Cache::keys).toList().forEach(events::propagateEvent);
   }
 
-  private Optional<PipelineSchedule> say(
+  private Optional<PipelineSchedule> writeStatus(
       PipelineSchedule schedule, Context<PipelineSchedule> context) {
     ObjectMeta meta = schedule.getMetadata();
     PipelineScheduleStatus status =
@@ -64,7 +98,8 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     if (status.equals(schedule.getStatus())) {
       return Optional.empty();
     }
-    // by an UpdateControl the next look, if it comes before the watch tells, would write it again
+    // With an UpdateControl a reconciliation that comes before the watch event would write it
+    // again.
     return Optional.of(
         PrimaryUpdateAndCacheUtils.patchStatusAndCacheResource(
             schedule,

@@ -4,76 +4,62 @@
  */
 package io.luigioperator.reconcile;
 
-import io.fabric8.kubernetes.api.model.HasMetadata;
-import io.javaoperatorsdk.operator.processing.event.Event;
-import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.AbstractEventSource;
-import io.javaoperatorsdk.operator.processing.event.source.Cache;
 import io.javaoperatorsdk.operator.processing.event.source.ResourceEventAware;
 import io.luigioperator.api.PipelineRun;
-import io.luigioperator.job.Kube;
-import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.job.PipelineResourceCache;
+import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.run.RunKey;
-import java.util.Optional;
 import java.util.Set;
 
 /**
- * Has runs looked at: those whose PipelineRun is known, by the java-operator-sdk with one look at a
- * time for each; the others as {@link OrphanedRuns}. It also notices deletions, which only a pass
- * of the sweep may conclude.
+ * Puts what the java-operator-sdk sees of PipelineRuns into the cache that everything else reads.
+ * The sdk calls it for every watch event, before it decides whether to reconcile. Deletions are
+ * only noticed here; {@link ObjectDeletions} concludes what they mean.
  */
 final class RunEventSource extends AbstractEventSource<Void, PipelineRun>
     implements ResourceEventAware<PipelineRun> {
-  private final Kube kube;
-  private final OrphanedRuns orphanedRuns;
+  private final PipelineResourceCache cache;
+  private final RunQueue queue;
   private final Signal deletionSeen;
-  private volatile Optional<Cache<PipelineRun>> known = Optional.empty();
 
-  RunEventSource(Kube kube, OrphanedRuns orphanedRuns, Signal deletionSeen) {
+  RunEventSource(PipelineResourceCache cache, RunQueue queue, Signal deletionSeen) {
     super(Void.class, "runs");
-    this.kube = kube;
-    this.orphanedRuns = orphanedRuns;
+    this.cache = cache;
+    this.queue = queue;
     this.deletionSeen = deletionSeen;
   }
 
-  /** To be called before the first event: {@code cache} is where known runs are looked up. */
-  void watch(Cache<PipelineRun> cache) {
-    known = Optional.of(cache);
-  }
-
-  void wake(RunKey run) {
-    ResourceID id = new ResourceID(run.name(), run.namespace());
-    Optional<PipelineRun> object = isRunning() ? known.flatMap(c -> c.get(id)) : Optional.empty();
-    if (object.filter(r -> !r.isMarkedForDeletion()).isPresent()) {
-      getEventHandler().handleEvent(new Event(id));
-    } else if (object.isPresent() || !isAboutToBeKnown(run)) {
-      orphanedRuns.wake(run);
-    }
-  }
-
-  /** The other cache has seen it first: the sdk's own event is on its way. */
-  private boolean isAboutToBeKnown(RunKey run) {
-    return kube.run(run, Freshness.CACHED).filter(o -> !o.deleting()).isPresent();
-  }
-
-  void wakeAll() {
-    known.stream().flatMap(Cache::list).map(RunEventSource::key).toList().forEach(this::wake);
-  }
-
-  static RunKey key(HasMetadata object) {
-    return new RunKey(object.getMetadata().getNamespace(), object.getMetadata().getName());
+  @Override
+  public void onResourceCreated(PipelineRun run) {
+    take(run);
   }
 
   @Override
   public void onResourceUpdated(PipelineRun now, PipelineRun before) {
-    if (now.isMarkedForDeletion() && !before.isMarkedForDeletion()) {
+    take(now);
+    boolean another = !now.getMetadata().getUid().equals(before.getMetadata().getUid());
+    if (another || now.isMarkedForDeletion() && !before.isMarkedForDeletion()) {
       deletionSeen.raise();
     }
   }
 
+  private void take(PipelineRun run) {
+    // Nothing reads them, and they are a third of what an object takes of the heap.
+    run.getMetadata().setManagedFields(null);
+    cache.update(run);
+  }
+
   @Override
   public void onResourceDeleted(PipelineRun run) {
+    cache.remove(run);
     deletionSeen.raise();
+    // The sdk does not reconcile a run without an object, which may have an attempt to end.
+    queue.wake(key(run), Lane.LIVE);
+  }
+
+  static RunKey key(PipelineRun run) {
+    return new RunKey(run.getMetadata().getNamespace(), run.getMetadata().getName());
   }
 
   @Override

@@ -7,7 +7,6 @@ package io.luigioperator.reconcile;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
-import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObservedAttempt;
@@ -24,49 +23,52 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/** Gathers what a decision rests on, and remembers which pipelines the API server has accepted. */
+/** Reads what a decision depends on, and remembers which pipelines the API server has accepted. */
 final class SnapshotReader {
 
   private static final int REMEMBERED_PIPELINES = 1000;
 
-  /** A pipeline in a namespace: what a dry run was about. */
-  private record Checked(String namespace, PipelineSpec pipeline) {}
+  /** What a dry run was about. */
+  private record Pipeline(String namespace, PipelineSpec spec) {}
 
-  private final Ledger ledger;
   private final Kube kube;
   private final String clusterId;
-  private final Set<Checked> passed =
+  private final Set<Pipeline> passed =
       Collections.synchronizedSet(
           Collections.newSetFromMap(
               new LinkedHashMap<>() {
                 private static final long serialVersionUID = 1L;
 
                 @Override
-                protected boolean removeEldestEntry(Map.Entry<Checked, Boolean> eldest) {
+                protected boolean removeEldestEntry(Map.Entry<Pipeline, Boolean> eldest) {
                   return size() > REMEMBERED_PIPELINES;
                 }
               }));
 
   private final ParsedRequests requests = new ParsedRequests();
 
-  SnapshotReader(Ledger ledger, Kube kube, String clusterId) {
-    this.ledger = ledger;
+  SnapshotReader(Kube kube, String clusterId) {
     this.kube = kube;
     this.clusterId = clusterId;
   }
 
-  RunSnapshot read(RunKey key, Freshness freshness, Optional<String> refusal) {
+  /**
+   * @param record what the ledger knows
+   * @param podCheck the answer of a dry run in this reconciliation, if there was one
+   */
+  RunSnapshot read(RunKey key, Optional<RunRecord> record, Freshness freshness, PodCheck podCheck) {
     Optional<RunObject> object = kube.run(key, freshness);
     Optional<ScheduleObject> schedule = object.flatMap(this::scheduleOf);
-    Optional<RunSnapshot.Row> row = ledger.queries().load(key, clusterId).run(key).map(this::row);
     RunSnapshot s =
         new RunSnapshot(
             key,
             clusterId,
             object,
             schedule,
-            podCheck(object, schedule, refusal),
-            row,
+            record.isEmpty() && podCheck instanceof PodCheck.Unasked && hasPassed(object, schedule)
+                ? new PodCheck.Passed()
+                : podCheck,
+            record.map(this::row),
             Optional.empty(),
             Optional.empty());
     Optional<Attempt> mine = s.mine();
@@ -80,34 +82,27 @@ final class SnapshotReader {
         object,
         schedule,
         s.podCheck(),
-        row,
+        s.row(),
         Optional.of(seen),
         nodeInDoubt(mine.get(), seen));
   }
 
-  void remember(RunSnapshot s) {
-    s.object()
-        .flatMap(o -> pipelineOf(o, s.schedule()))
-        .ifPresent(p -> passed.add(new Checked(s.key().namespace(), p)));
+  /** The API server has accepted the pod of this run's pipeline: other runs need not ask. */
+  void rememberPassed(RunSnapshot s) {
+    pipelineOf(s.object(), s.schedule()).ifPresent(passed::add);
   }
 
-  private PodCheck podCheck(
-      Optional<RunObject> object, Optional<ScheduleObject> schedule, Optional<String> refusal) {
-    if (refusal.isPresent()) {
-      return new PodCheck.Refused(refusal.get());
-    }
-    return object
-            .flatMap(o -> pipelineOf(o, schedule).map(p -> new Checked(o.key().namespace(), p)))
-            .filter(passed::contains)
-            .isPresent()
-        ? new PodCheck.Passed()
-        : new PodCheck.Unasked();
+  private boolean hasPassed(Optional<RunObject> object, Optional<ScheduleObject> schedule) {
+    return pipelineOf(object, schedule).filter(passed::contains).isPresent();
   }
 
-  private static Optional<PipelineSpec> pipelineOf(
-      RunObject object, Optional<ScheduleObject> schedule) {
-    return Optional.ofNullable(object.spec().pipeline())
-        .or(() -> schedule.map(s -> s.spec().pipeline()));
+  private static Optional<Pipeline> pipelineOf(
+      Optional<RunObject> object, Optional<ScheduleObject> schedule) {
+    return object.flatMap(
+        o ->
+            Optional.ofNullable(o.spec().pipeline())
+                .or(() -> schedule.map(s -> s.spec().pipeline()))
+                .map(spec -> new Pipeline(o.key().namespace(), spec)));
   }
 
   private Optional<ScheduleObject> scheduleOf(RunObject object) {
@@ -119,7 +114,7 @@ final class SnapshotReader {
     return new RunSnapshot.Row(r.run(), requests.of(r.run()), r.attempts(), r.object(), r.holder());
   }
 
-  /** A node is asked about only when the bound pod is missing, silent, or slow to go. */
+  /** A node is read only when the bound pod is missing, without an exit status, or slow to end. */
   private Optional<ObservedNode> nodeInDoubt(Attempt attempt, ObservedAttempt seen) {
     if (attempt.binding().isEmpty() || attempt.node().isEmpty()) {
       return Optional.empty();

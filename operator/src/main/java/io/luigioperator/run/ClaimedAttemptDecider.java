@@ -35,7 +35,9 @@ final class ClaimedAttemptDecider {
     if (observed.job().isPresent()) {
       return job(attempt, observed.job().get(), observed.pods(), overdue, now);
     }
-    if (s.object().isPresent()) {
+    // Owned by the recorded object and by no later one of its name, so that the Job is
+    // garbage-collected if that object was deleted meanwhile.
+    if (s.object().filter(o -> row.isRecordOf(o) && !o.deleting()).isPresent()) {
       return Decision.doing(new Effect.CreateJob(attempt));
     }
     // A Job needs an owner. The sweep decides whether the PipelineRun was deleted.

@@ -5,7 +5,6 @@
 package io.luigioperator.run;
 
 import io.luigioperator.run.RunSnapshot.Row;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -18,9 +17,6 @@ import java.util.stream.Stream;
  * next step follows.
  */
 public final class RunDecider {
-
-  /** The status of a run that waits for its client is refreshed at least this often. */
-  private static final Duration MAX_QUEUED_STATUS_AGE = Duration.ofMinutes(5);
 
   private final Limits limits;
   private final ClaimedAttemptDecider claimed;
@@ -58,7 +54,7 @@ public final class RunDecider {
     return Stream.of(
             s.object().flatMap(o -> ObjectDecider.expiry(o, row)),
             row.run().lateFrom(),
-            nextStatusRefresh(row.run(), now))
+            queuedStatusDue(row.run(), now))
         .flatMap(Optional::stream)
         .reduce(decision, Decision::requeueingAt, (a, b) -> a);
   }
@@ -70,18 +66,14 @@ public final class RunDecider {
   }
 
   /**
-   * No event announces that the client of a READY run is busy, or free again. The longer the run
-   * has waited, the less often it is reconciled for that.
+   * A fresh READY run has no Queued status: it is written if the run has not started by then. Later
+   * changes of what it waits for come from events and from the sweep, so that a waiting run costs
+   * nothing.
    */
-  private static Optional<Instant> nextStatusRefresh(Run run, Instant now) {
-    if (run.state() != RunState.READY) {
-      return Optional.empty();
-    }
-    Duration pause = Duration.between(run.times().readySince(), now).dividedBy(4);
-    return Optional.of(now.plus(clamped(pause, QueuedStatus.WRITE_DELAY, MAX_QUEUED_STATUS_AGE)));
-  }
-
-  private static Duration clamped(Duration d, Duration min, Duration max) {
-    return d.compareTo(min) < 0 ? min : d.compareTo(max) > 0 ? max : d;
+  private static Optional<Instant> queuedStatusDue(Run run, Instant now) {
+    return Optional.of(run)
+        .filter(r -> r.state() == RunState.READY)
+        .map(r -> r.times().readySince().plus(QueuedStatus.WRITE_DELAY))
+        .filter(now::isBefore);
   }
 }

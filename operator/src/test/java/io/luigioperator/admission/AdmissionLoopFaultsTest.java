@@ -57,7 +57,7 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void aHeadThatMayNotBeReadIsHeldAndTheNextOneClaimed() {
-    scene.accepted("first").accepted("second");
+    scene.accepted("first").uncached("first").accepted("second");
     fails("first", new KubeForbidden("403: no rights there", new IllegalStateException()));
 
     loop.pass();
@@ -86,7 +86,7 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void aPoisonedHeadIsHeldAndBlocksNobody() {
-    scene.accepted("poisoned").accepted("waiting");
+    scene.accepted("poisoned").uncached("poisoned").accepted("waiting");
     fails("poisoned", new IllegalStateException("a fault of our own"));
 
     loop.pass();
@@ -98,7 +98,7 @@ class AdmissionLoopFaultsTest {
   @Test
   void oneLostAnswerPassesOneHeadOverAndTwoInARowEndThePass() {
     List<String> heads = List.of("a", "b", "c", "d", "e", "f", "g");
-    heads.forEach(scene::accepted);
+    heads.forEach(head -> scene.accepted(head).uncached(head));
     RuntimeException silence = new KubeUnavailable("no answer");
     List.of("a", "c", "e", "f").forEach(head -> fails(head, silence));
 
@@ -106,7 +106,8 @@ class AdmissionLoopFaultsTest {
 
     assertThat(heads)
         .extracting(scene::standing)
-        .containsExactly("READY", "ACTIVE", "READY", "ACTIVE", "READY", "READY", "READY");
+        .describedAs("the heads of one page are claimed side by side")
+        .containsExactly("READY", "ACTIVE", "READY", "ACTIVE", "READY", "READY", "ACTIVE");
   }
 
   @Test
@@ -115,7 +116,7 @@ class AdmissionLoopFaultsTest {
 
     loop.pass();
 
-    assertHeld("head", Reasons.INTERNAL_ERROR, "asks for something else");
+    assertHeld("head", Reasons.INTERNAL_ERROR, "with another request");
     assertThat(recorded("head")).isEmpty();
   }
 
@@ -184,13 +185,13 @@ class AdmissionLoopFaultsTest {
   @Test
   void aBarredKeyWaitsAndTheOthersDoNot() {
     scene.accepted("first").accepted("second");
-    loop.bar(Set.of(scene.run("first").admitKey()));
+    loop.block(Set.of(scene.run("first").admitKey()));
 
     loop.pass();
     assertWaits("first");
     assertClaimed("second");
 
-    loop.bar(Set.of());
+    loop.block(Set.of());
     loop.pass();
     assertClaimed("first");
   }

@@ -13,6 +13,7 @@ import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.Verdict;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -79,8 +80,20 @@ class AdmissionLoopTest {
 
         // the object before the claim
         row(
-            "its object is gone, and the cache has not heard",
+            "its object is gone, and the cache does not know: its Job is garbage-collected",
             s -> s.accepted("a").goneUnnoticed("a").accepted("b"),
+            "a",
+            "b"),
+        row(
+            "a retry, its object is gone, and the cache does not know",
+            s ->
+                s.accepted("a")
+                    .bound("a")
+                    .finished("a", Verdict.TASK_FAILED)
+                    .at(Duration.ofHours(1))
+                    .due("a")
+                    .goneUnnoticed("a")
+                    .accepted("b"),
             "b"),
         row("the cache has lost sight of its object", s -> s.accepted("a").uncached("a"), "a"),
         row("another object of its name", s -> s.accepted("a").present("a", "uid-2")),

@@ -17,7 +17,6 @@ import io.luigioperator.run.Verdict;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** The one pod that may start, and what is noted about it while it runs. */

@@ -200,7 +200,7 @@ interface ClaimContract extends LedgerFixture {
 
   private Head head(Run run) {
     Optional<String> uid = Optional.of(object(run.key()).uid());
-    return new Head(run.admitKey(), run.key(), run.times().admitAt(), uid);
+    return new Head(run.admitKey(), run.key(), run.times().admitAt(), uid, run.budget().claims());
   }
 
   @Test

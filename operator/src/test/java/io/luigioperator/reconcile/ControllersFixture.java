@@ -20,6 +20,7 @@ import io.fabric8.mockwebserver.MockWebServer;
 import io.fabric8.mockwebserver.ServerRequest;
 import io.fabric8.mockwebserver.ServerResponse;
 import io.fabric8.mockwebserver.http.RecordedRequest;
+import io.luigioperator.OperatorFixture;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineSchedule;
@@ -30,6 +31,7 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.Head;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.Run;
@@ -112,7 +114,7 @@ final class ControllersFixture implements AfterEachCallback {
     private final AtomicInteger refused = new AtomicInteger();
 
     @Override
-    <T> Optional<T> ifLeading(Supplier<T> work) {
+    public <T> Optional<T> ifLeading(Supplier<T> work) {
       Optional<T> done = super.ifLeading(work);
       if (done.isEmpty()) {
         refused.incrementAndGet();
@@ -125,6 +127,7 @@ final class ControllersFixture implements AfterEachCallback {
   final SetClock scheduleClock = new SetClock();
   final Ledger ledger;
   final Controllers edge;
+  final RunQueue queue;
   final CountingDuty leaderGate = new CountingDuty();
   final Signal deletionSeen = new Signal();
 
@@ -149,18 +152,29 @@ final class ControllersFixture implements AfterEachCallback {
     Fabric8Kube kube =
         new Fabric8Kube(client, new JobBlueprint("0.0.1"), List.of(DATA), scheduleClock);
     RunReconciler runReconciler =
-        new RunReconciler(ledger, kube, HERE, Limits.DEFAULT, ledgerClock, () -> {});
+        new RunReconciler(
+            ledger,
+            kube,
+            HERE,
+            Limits.DEFAULT,
+            ledgerClock,
+            System::nanoTime,
+            OperatorFixture.NO_LOOPS);
+    queue =
+        new RunQueue(
+            (lane, runs) ->
+                leaderGate.ifLeading(() -> runReconciler.reconcile(runs)).orElse(Map.of()));
     edge =
         new Controllers(
             client,
             List.of(DATA),
-            runReconciler,
-            kube,
+            kube.pipelineResources(),
+            queue,
             leaderGate,
             scheduleClock,
             deletionSeen,
             e -> {});
-    kube.onChange(edge::wake);
+    kube.onChange(run -> queue.wake(run, Lane.LIVE));
     started.add(kube);
     kube.start(LONG);
   }
@@ -205,6 +219,8 @@ final class ControllersFixture implements AfterEachCallback {
   void startOffDuty() {
     edge.start();
     started.add(edge::stop);
+    queue.start();
+    started.add(queue::stop);
   }
 
   void start() {

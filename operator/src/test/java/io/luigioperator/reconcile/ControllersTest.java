@@ -20,6 +20,7 @@ import io.fabric8.mockwebserver.http.RecordedRequest;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import java.time.Duration;
@@ -119,7 +120,7 @@ class ControllersTest {
 
     world.ledger.runs().cancel(RUN, "Deleted", "its PipelineRun was deleted");
     assertThat(world.recorded().orElseThrow().state()).isNotEqualTo(RunState.CANCELED);
-    world.edge.wake(RUN);
+    world.queue.wake(RUN, Lane.LIVE);
     world.awaitState(RunState.CANCELED);
     assertThat(world.ledger.queries().liveAttempts(HERE)).isEmpty();
   }
@@ -156,7 +157,7 @@ class ControllersTest {
     world.awaitReady("True", "Usable");
     world.awaitState(RunState.READY);
     world.claim();
-    world.edge.wake(RUN);
+    world.queue.wake(RUN, Lane.LIVE);
     eventually(() -> assertThat(jobOf(RUN)).isNotNull());
     world.edge.stop();
 
@@ -199,7 +200,7 @@ class ControllersTest {
   private void awaitSaidToWait(RunKey run, String reason) {
     world.awaitState(run, RunState.READY);
     world.ledgerClock.advance(PATIENCE);
-    world.edge.wake(run);
+    world.queue.wake(run, Lane.LIVE);
     world.awaitCondition(run, "Queued", "True", reason);
   }
 
@@ -216,14 +217,14 @@ class ControllersTest {
     world.awaitCondition(late, "Accepted", "Unknown", "StoreUnavailable");
     for (RunKey run : List.of(RUN, late, RUN, late)) {
       int missed = world.ledgerMissed();
-      world.edge.wake(run);
+      world.queue.wake(run, Lane.LIVE);
       eventually(() -> assertThat(world.ledgerMissed()).isGreaterThan(missed));
     }
     assertThat(world.run().getStatus()).isEqualTo(heard);
 
     world.findLedger();
     world.claim();
-    world.edge.wake(RUN);
+    world.queue.wake(RUN, Lane.LIVE);
     eventually(() -> assertThat(jobOf(RUN)).isNotNull());
     awaitSaidToWait(late, "WaitingForClient");
     world.awaitCondition(late, "Accepted", "True", "Accepted");

@@ -13,13 +13,16 @@ import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.KubeUnavailable;
-import io.luigioperator.reconcile.EffectRunner.EffectResult;
+import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.Effect;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunSnapshot;
+import io.luigioperator.run.RunSnapshot.PodCheck;
 import io.luigioperator.run.Verdict;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -31,17 +34,28 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** One effect as a table: what the API server answers, and what the ledger says afterwards. */
 class EffectRunnerTest {
-  private static final EffectResult NOTHING = new EffectResult.Done();
-  private static final EffectResult ADMISSION_NEEDED = new EffectResult.AdmissionNeeded();
-  private static final EffectResult PATIENCE = new EffectResult.StillWaiting();
+  private static final Class<?> UNCHANGED = EffectResult.Unchanged.class;
+  private static final Class<?> CHANGED = EffectResult.Changed.class;
+  private static final Class<?> STILL_WAITING = EffectResult.StillWaiting.class;
 
   private final OperatorFixture scene = new OperatorFixture();
 
   private EffectResult run(Effect effect) {
+    RunKey key = OperatorFixture.key("a");
+    Optional<RunRecord> record = scene.ledger.queries().load(key, OperatorFixture.HERE).run(key);
     RunSnapshot s =
-        new SnapshotReader(scene.ledger, scene.kube, OperatorFixture.HERE)
-            .read(OperatorFixture.key("a"), Freshness.CACHED, Optional.empty());
-    return new EffectRunner(scene.ledger, scene.kube, OperatorFixture.HERE).run(effect, s);
+        new SnapshotReader(scene.kube, OperatorFixture.HERE)
+            .read(key, record, Freshness.CACHED, new PodCheck.Unasked());
+    EffectResult result =
+        new EffectRunner(scene.ledger, scene.kube, OperatorFixture.HERE, OperatorFixture.NO_LOOPS)
+            .run(effect, s, record);
+    if (result instanceof EffectResult.Changed(RunRecord after)) {
+      assertThat(scene.ledger.queries().load(key, OperatorFixture.HERE).run(key))
+          .map(r -> List.of(r.run(), r.attempts(), r.object()))
+          .describedAs("what the rest of the reconciliation believes is what the ledger has")
+          .contains(List.of(after.run(), after.attempts(), after.object()));
+    }
+    return result;
   }
 
   // ---- the Job, and the pod that does not come
@@ -71,49 +85,49 @@ class EffectRunnerTest {
             CREATE_JOB,
             "ACTIVE",
             "",
-            NOTHING),
+            UNCHANGED),
         arguments(
             "our Job is there already",
             creation(new JobCreation.Exists(job("token-a"))),
             CREATE_JOB,
             "ACTIVE",
             "",
-            NOTHING),
+            UNCHANGED),
         arguments(
             "a stranger's Job is in the way",
             creation(new JobCreation.Exists(job("token-x"))),
             CREATE_JOB,
             "DELAYED BackingOff",
             "JobNameTaken: a Job a-a1 that is not this attempt's is in the way; delete it",
-            ADMISSION_NEEDED),
+            CHANGED),
         arguments(
             "a Job is refused",
             creation(new JobCreation.Refused("jobs.batch is forbidden")),
             CREATE_JOB,
             "DELAYED BackingOff",
             "LaunchRefused: jobs.batch is forbidden",
-            ADMISSION_NEEDED),
+            CHANGED),
         arguments(
             "no pod, and it would be allowed",
             dryRun(new DryRunResult.Allowed()),
             PROBE,
             "ACTIVE",
             "",
-            PATIENCE),
+            STILL_WAITING),
         arguments(
             "no pod, and it is refused for now",
             dryRun(new DryRunResult.Refused("exceeded quota: pods", false)),
             PROBE,
             "DELAYED BackingOff",
             "LaunchRefused: exceeded quota: pods",
-            ADMISSION_NEEDED),
+            CHANGED),
         arguments(
             "no pod, and it is refused for good",
             dryRun(new DryRunResult.Refused("violates PodSecurity", true)),
             PROBE,
             "DELAYED BackingOff",
             "LaunchRefused: violates PodSecurity",
-            ADMISSION_NEEDED));
+            CHANGED));
   }
 
   @ParameterizedTest(name = "{0}")
@@ -124,7 +138,7 @@ class EffectRunnerTest {
       Function<OperatorFixture, Effect> effect,
       String standing,
       String words,
-      EffectResult expected) {
+      Class<?> expected) {
     scene.accepted("a").claimed("a");
     given.accept(scene);
     EffectResult aftermath = run(effect.apply(scene));
@@ -134,7 +148,7 @@ class EffectRunnerTest {
     int infra = words.isEmpty() ? 0 : 1;
     assertThat(scene.run("a").budget().infra()).isEqualTo(infra);
     assertThat(scene.run("a").budget().counted()).isEqualTo(1 - infra);
-    assertThat(aftermath).isEqualTo(expected);
+    assertThat(aftermath).isInstanceOf(expected);
   }
 
   // ---- the end: a retry must not undo a deletion
@@ -190,7 +204,7 @@ class EffectRunnerTest {
     EffectResult aftermath =
         run(new Effect.Finish(scene.attempt("a").ref(), "pod-a", OperatorFixture.ending(cause)));
     assertThat(scene.standing("a")).isEqualTo(standing);
-    assertThat(aftermath).isEqualTo(ADMISSION_NEEDED);
+    assertThat(aftermath).isInstanceOf(CHANGED);
   }
 
   @Test
@@ -221,19 +235,19 @@ class EffectRunnerTest {
 
   static Stream<Arguments> answers() {
     return Stream.of(
-        arguments(new DryRunResult.Allowed(), new EffectResult.PodAccepted()),
-        arguments(new DryRunResult.Refused("quota", false), new EffectResult.PodAccepted()),
+        arguments(new DryRunResult.Allowed(), new PodCheck.Passed()),
+        arguments(new DryRunResult.Refused("quota", false), new PodCheck.Passed()),
         arguments(
-            new DryRunResult.Refused("no nodeName", true),
-            new EffectResult.PodRefused("no nodeName")));
+            new DryRunResult.Refused("no nodeName", true), new PodCheck.Refused("no nodeName")));
   }
 
   @ParameterizedTest
   @MethodSource("answers")
-  void aPodIsRefusedOnlyForGood(DryRunResult answer, EffectResult expected) {
+  void aPodIsRefusedOnlyPermanently(DryRunResult answer, PodCheck expected) {
     scene.kube.dryRun = answer;
     scene.accepted("a");
-    assertThat(run(new Effect.DryRunPod(scene.run("a").origin().request()))).isEqualTo(expected);
+    assertThat(run(new Effect.DryRunPod(scene.run("a").origin().request())))
+        .isEqualTo(new EffectResult.PodChecked(expected));
   }
 
   static Stream<Arguments> requests() {
@@ -253,7 +267,7 @@ class EffectRunnerTest {
   @MethodSource("requests")
   void requestsNameTheUid(Function<OperatorFixture, Effect> effect, String expected) {
     scene.accepted("a").bound("a");
-    assertThat(run(effect.apply(scene))).isEqualTo(NOTHING);
+    assertThat(run(effect.apply(scene))).isInstanceOf(UNCHANGED);
     assertThat(scene.kube.changes).containsExactly(expected);
   }
 

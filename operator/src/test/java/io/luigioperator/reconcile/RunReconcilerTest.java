@@ -7,6 +7,7 @@ package io.luigioperator.reconcile;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import io.luigioperator.OperatorFixture;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeForbidden;
@@ -65,7 +66,7 @@ class RunReconcilerTest {
         arguments("the API server is away", Map.of(), SILENCE, AWAY, SOON),
         arguments("the ledger is away", Map.of("run", Optional.empty()), SILENCE, AWAY, SOON),
         arguments("the ledger is away, and nobody can be told", AN_OBJECT, SILENCE, AWAY, SOON),
-        arguments("a right is missing", Map.of(), FORBIDDEN, OURS, SELDOM),
+        arguments("a permission is missing", AN_OBJECT, FORBIDDEN, OURS, SELDOM),
         arguments("a fault of our own", AN_OBJECT, SILENCE, OURS, SELDOM));
   }
 
@@ -84,7 +85,8 @@ class RunReconcilerTest {
             "main",
             Limits.DEFAULT,
             Clock.systemUTC(),
-            () -> {});
+            System::nanoTime,
+            OperatorFixture.NO_LOOPS);
 
     assertThat(runReconciler.reconcile(RUN)).contains(again);
   }

@@ -10,14 +10,20 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.NamespaceState;
+import io.luigioperator.ledger.AttemptLedger;
+import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerMaintenance;
+import io.luigioperator.ledger.LedgerQueries;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
+import io.luigioperator.ledger.RunLedger;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -371,34 +377,41 @@ class SweepTest {
   void theCostOfAPassDoesNotGrowWithFinishedJobs() {
     AtomicInteger calls = new AtomicInteger();
     Set<Object> tokens = new TreeSet<>();
+    InvocationHandler counting =
+        (proxy, method, args) -> {
+          calls.incrementAndGet();
+          if (method.getName().equals("attemptsByToken")) {
+            tokens.addAll((Collection<?>) args[0]);
+          }
+          return method.invoke(scene.ledger, args);
+        };
     Ledger counted =
-        (Ledger)
-            Proxy.newProxyInstance(
-                Ledger.class.getClassLoader(),
-                new Class<?>[] {Ledger.class},
-                (proxy, method, args) -> {
-                  calls.incrementAndGet();
-                  if (method.getName().equals("attemptsByToken")) {
-                    tokens.addAll((Collection<?>) args[0]);
-                  }
-                  return method.invoke(scene.ledger, args);
-                });
-    Sweep counting = scene.sweep(counted, woken::add);
+        new Ledger.Roles(
+            role(ClusterLedger.class, counting),
+            role(RunLedger.class, counting),
+            role(AttemptLedger.class, counting),
+            role(LedgerMaintenance.class, counting),
+            role(LedgerQueries.class, counting));
+    Sweep sweep = scene.sweep(counted, woken::add);
     scene.accepted("one").ended("one", Verdict.SUCCEEDED);
-    counting.pass();
+    sweep.pass();
     int forOne = calls.getAndSet(0);
     for (int i = 0; i < 30; i++) {
       scene.accepted("a" + i).ended("a" + i, Verdict.SUCCEEDED);
     }
     scene.kube.pods.clear();
-    counting.pass();
+    sweep.pass();
     assertThat(tokens).as("each finished Job is looked up once").hasSize(31);
     assertThat(calls).hasValue(forOne);
 
     tokens.clear();
     scene.accepted("new").claimed("new");
-    counting.pass();
+    sweep.pass();
     assertThat(scene.kube.jobs).hasSize(32);
     assertThat(tokens).hasSize(1);
+  }
+
+  private static <T> T role(Class<T> type, InvocationHandler handler) {
+    return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
   }
 }

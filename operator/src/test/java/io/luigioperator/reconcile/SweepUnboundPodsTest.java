@@ -49,7 +49,7 @@ class SweepUnboundPodsTest {
     assertThat(scene.standing("a")).isEqualTo("SUCCEEDED Completed");
     assertThat(scene.kube.changes).isEmpty();
     assertThat(report.unboundOpenPods()).isZero();
-    assertThat(report.barred()).isEmpty();
+    assertThat(report.blocked()).isEmpty();
   }
 
   @Test
@@ -57,7 +57,7 @@ class SweepUnboundPodsTest {
     scene.claimedBy("there", "a").pod("pod-a", "a");
     assertThat(scene.kube.cachedJobs()).isEmpty();
 
-    assertThat(sweep.pass().strayPods()).isZero();
+    assertThat(sweep.pass().orphanedPods()).isZero();
     assertThat(scene.kube.changes).isEmpty();
   }
 
@@ -68,15 +68,15 @@ class SweepUnboundPodsTest {
     Sweep.Report report = sweep.pass();
     assertThat(scene.kube.changes).containsExactly("delete pod pod-a");
     assertThat(report.unboundOpenPods()).isEqualTo(1);
-    assertThat(report.barred()).containsExactly(scene.run("a").admitKey());
+    assertThat(report.blocked()).containsExactly(scene.run("a").admitKey());
 
     scene.terminating("a");
     report = sweep.pass();
     assertThat(scene.kube.changes).as("told and stopped once").containsExactly("delete pod pod-a");
-    assertThat(report.barred()).containsExactly(scene.run("a").admitKey());
+    assertThat(report.blocked()).containsExactly(scene.run("a").admitKey());
 
     scene.kube.pods.clear();
-    assertThat(sweep.pass().barred()).isEmpty();
+    assertThat(sweep.pass().blocked()).isEmpty();
   }
 
   @Test
@@ -84,7 +84,7 @@ class SweepUnboundPodsTest {
     abandoned().pod("first", "a").pod("second", "a");
     scene.kube.undeletable.add("first");
 
-    assertThat(sweep.pass().strayPods()).isEqualTo(1);
+    assertThat(sweep.pass().orphanedPods()).isEqualTo(1);
     assertThat(scene.kube.changes).containsExactly("delete pod second");
   }
 }

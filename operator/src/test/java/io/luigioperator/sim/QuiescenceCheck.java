@@ -4,6 +4,7 @@
  */
 package io.luigioperator.sim;
 
+import io.luigioperator.OperatorFixture;
 import io.luigioperator.admission.AdmissionLoop;
 import io.luigioperator.admission.Capacity;
 import io.luigioperator.api.PipelineRunStatus;
@@ -65,7 +66,8 @@ final class QuiescenceCheck {
             leader.cluster.name,
             new Capacity(world.slots.get(leader.cluster.name)),
             () -> "no token",
-            run -> {})
+            Runnable::run,
+            claimed -> {})
         .pass();
   }
 
@@ -85,9 +87,10 @@ final class QuiescenceCheck {
             leader.cluster.name,
             Limits.DEFAULT,
             world::now,
-            () -> {});
+            world::nanoTime,
+            OperatorFixture.NO_LOOPS);
     world.ledger.allRuns().forEach(run -> runReconciler.reconcile(run.key()));
-    List.copyOf(leader.cluster.runs.keySet()).forEach(runReconciler::reconcile);
+    List.copyOf(leader.cluster.runs.keySet()).forEach(run -> runReconciler.reconcile(run));
   }
 
   private Ledger ledger(Set<String> ignored) {

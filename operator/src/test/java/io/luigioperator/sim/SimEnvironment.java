@@ -80,6 +80,11 @@ final class SimEnvironment {
     return now;
   }
 
+  /** Of every process: time passes alike for all of them. */
+  long nanoTime() {
+    return Duration.between(Instant.EPOCH, now).toNanos();
+  }
+
   void pass(Duration time) {
     now = now.plus(time);
   }

@@ -472,7 +472,8 @@ public final class SimLedger
                                 e.getKey(),
                                 r.key(),
                                 r.times().admitAt(),
-                                objectOf(r.key(), clusterId).map(ObjectRecord::uid))))
+                                objectOf(r.key(), clusterId).map(ObjectRecord::uid),
+                                r.budget().claims())))
         .sorted(ADMISSION)
         .filter(h -> after.isEmpty() || ADMISSION.compare(h, after.get()) > 0)
         .limit(limit)

@@ -23,7 +23,8 @@ final class SimLog extends UnsynchronizedAppenderBase<ILoggingEvent> {
   private static final Logger DRIVER = (Logger) LoggerFactory.getLogger(RunReconciler.class);
 
   /** Alarms about what the stories do on purpose. */
-  private static final Set<String> DESERVED = Set.of("object refused");
+  private static final Set<String> DESERVED =
+      Set.of("the API server refuses the PipelineRun; run held");
 
   private final ThreadLocal<FaultCounts> tally = new ThreadLocal<>();
 

@@ -12,6 +12,7 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.reconcile.ClusterRegistration;
 import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.reconcile.Sweep;
+import io.luigioperator.reconcile.Wakeups;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
@@ -77,9 +78,20 @@ final class SimOperator {
     this.name = new ClusterRegistration(ledger, cluster.name, cluster.identity());
     Kube door = clients.kube(kube, life);
     this.runReconciler =
-        new RunReconciler(ledger, door, cluster.name, limits(), world::now, this::admissionNeeded);
+        new RunReconciler(
+            ledger, door, cluster.name, limits(), world::now, world::nanoTime, wakeups());
     this.admission =
-        new AdmissionLoop(ledger, door, cluster.name, capacity(), world::newToken, woken::add);
+        new AdmissionLoop(
+            ledger,
+            door,
+            cluster.name,
+            capacity(),
+            world::newToken,
+            Runnable::run,
+            claimed -> {
+              runReconciler.claimed(claimed);
+              woken.add(claimed.run().key());
+            });
     this.sweep =
         new Sweep(
             ledger,
@@ -139,11 +151,22 @@ final class SimOperator {
     return !when.isAfter(world.now());
   }
 
-  private void admissionNeeded() {
-    if (world.mutant != Mutant.DEAF_TO_ROOM) {
-      roomSignal = true;
-      timeSignal = true;
-    }
+  private Wakeups wakeups() {
+    return new Wakeups() {
+      @Override
+      public void admission() {
+        if (world.mutant != Mutant.DEAF_TO_ROOM) {
+          roomSignal = true;
+        }
+      }
+
+      @Override
+      public void timer() {
+        if (world.mutant != Mutant.DEAF_TO_ROOM) {
+          timeSignal = true;
+        }
+      }
+    };
   }
 
   /** A watch event, if there is one. */

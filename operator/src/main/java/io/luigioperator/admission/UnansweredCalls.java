@@ -1,0 +1,31 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.admission;
+
+import java.util.Optional;
+
+/**
+ * Tells a lost answer, which concerns one run, from a store that is unavailable: two runs in a row
+ * without an answer end a pass over many, so that the others do not wait for a timeout each. Not
+ * thread-safe.
+ */
+public final class UnansweredCalls {
+  private static final int MAX = 2;
+
+  private int inARow;
+
+  /**
+   * Takes the outcome of the next run.
+   *
+   * @param failure present if a store did not answer
+   * @throws RuntimeException {@code failure}, if it is the second in a row
+   */
+  public void next(Optional<RuntimeException> failure) {
+    inARow = failure.isPresent() ? inARow + 1 : 0;
+    if (inARow == MAX) {
+      throw failure.orElseThrow();
+    }
+  }
+}

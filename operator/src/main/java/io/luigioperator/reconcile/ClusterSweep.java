@@ -1,0 +1,203 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.reconcile;
+
+import io.luigioperator.job.Kube;
+import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.ledger.Ledger;
+import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptState;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.Verdict;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The part of the sweep that compares the Jobs and pods of this cluster with the ledger.
+ *
+ * <p>The cost of a pass does not grow with the number of finished Jobs, which stay for an hour to a
+ * day. Jobs come from the informers' cache, because whole Jobs are large and every pass would list
+ * them again. A cache may lag, and that is safe here:
+ *
+ * <ul>
+ *   <li>A Job that the cache does not show yet is found by a later pass.
+ *   <li>A Job is deleted by UID, and because of what the ledger says about its attempt, read after
+ *       the cache. If the Job is gone already, the request changes nothing.
+ *   <li>Nothing is concluded from a Job that the cache does not show: a gated pod that names a Job
+ *       as its owner is left to the garbage collector of Kubernetes, which deletes it when that Job
+ *       does not exist.
+ * </ul>
+ *
+ * <p>The ledger is asked once about each finished Job whose attempt has ended, because an ended
+ * attempt does not change. The answer is kept in memory only: after a restart the first pass asks
+ * again. Pods are listed live, but without those that have ended.
+ */
+final class ClusterSweep {
+
+  private static final Logger LOG = LoggerFactory.getLogger(ClusterSweep.class);
+
+  /** A request to create a Job, or the Job controller, may be late by this much. */
+  private static final Duration ORPHAN_AGE = Duration.ofMinutes(5);
+
+  /**
+   * What one pass found.
+   *
+   * @param orphanedJobs Jobs deleted that belong to no attempt
+   * @param orphanedPods gated pods deleted that can never start
+   * @param unboundOpenPods pods deleted that ran without being bound to a live attempt
+   * @param blocked keys of which such a pod still runs
+   */
+  record Found(int orphanedJobs, int orphanedPods, int unboundOpenPods, Set<AdmitKey> blocked) {}
+
+  private final Ledger ledger;
+  private final Kube kube;
+  private final Sweep.Retention retention;
+
+  /** When the Jobs of ended attempts are to be deleted, by UID. Only Jobs that the cache shows. */
+  private final Map<String, Instant> jobExpiry = new HashMap<>();
+
+  ClusterSweep(Ledger ledger, Kube kube, Sweep.Retention retention) {
+    this.ledger = ledger;
+    this.kube = kube;
+    this.retention = retention;
+  }
+
+  /** Pods and Jobs are read before the ledger, so that every claim behind them is found there. */
+  Found pass(Instant now) {
+    List<ObservedPod> pods = kube.activePods();
+    List<ObservedJob> jobs = jobsToCheck(now);
+    Map<String, Attempt> attempts =
+        ledger
+            .queries()
+            .attemptsByToken(
+                Stream.concat(
+                        jobs.stream().map(ObservedJob::token),
+                        pods.stream().map(ObservedPod::token))
+                    .distinct()
+                    .toList());
+    int orphanedJobs = 0;
+    for (ObservedJob job : jobs) {
+      orphanedJobs += sweepJob(job, Optional.ofNullable(attempts.get(job.token())), now);
+    }
+    int orphanedPods = 0;
+    int unboundOpen = 0;
+    Set<AdmitKey> blocked = new HashSet<>();
+    for (ObservedPod pod : pods) {
+      Optional<Attempt> attempt = Optional.ofNullable(attempts.get(pod.token()));
+      if (attempt.filter(a -> isBoundAndLive(a, pod)).isPresent()) {
+        continue;
+      }
+      if (pod.gated()) {
+        orphanedPods += sweepGated(pod, attempt);
+      } else if (isStillThere(pod, attempt)) {
+        attempt.filter(a -> !a.isBoundTo(pod.uid())).map(Attempt::admitKey).ifPresent(blocked::add);
+        unboundOpen += stopUnbound(pod);
+      }
+    }
+    return new Found(orphanedJobs, orphanedPods, unboundOpen, Set.copyOf(blocked));
+  }
+
+  /** Jobs that may be orphaned, or whose time is over. */
+  private List<ObservedJob> jobsToCheck(Instant now) {
+    List<ObservedJob> jobs = kube.cachedJobs();
+    jobExpiry.keySet().retainAll(jobs.stream().map(ObservedJob::uid).collect(Collectors.toSet()));
+    return jobs.stream()
+        .filter(j -> !now.isBefore(jobExpiry.getOrDefault(j.uid(), Instant.MIN)))
+        .toList();
+  }
+
+  /**
+   * A pod that can never start. While its attempt lives it stays: losing it would fail the whole
+   * Job. So does the pod of a Job without an attempt, until that Job is deleted.
+   */
+  private int sweepGated(ObservedPod pod, Optional<Attempt> attempt) {
+    boolean ended = attempt.filter(a -> !a.isLive()).isPresent();
+    boolean stays = pod.terminating() || !ended && !pod.jobUid().isEmpty();
+    return !stays && isAllowed(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid()))
+        ? 1
+        : 0;
+  }
+
+  /**
+   * The list was read before the ledger, so the attempt may have ended in between, and the pod with
+   * it.
+   */
+  private boolean isStillThere(ObservedPod pod, Optional<Attempt> attempt) {
+    try {
+      return attempt
+          .map(a -> kube.attempt(a, Freshness.LIVE).pod(pod.uid()))
+          .orElse(Optional.of(pod))
+          .filter(p -> !p.terminal() && !p.gone())
+          .isPresent();
+    } catch (KubeForbidden e) {
+      return true;
+    }
+  }
+
+  private int stopUnbound(ObservedPod pod) {
+    if (pod.terminating()) {
+      return 0; // logged when it was deleted
+    }
+    LOG.atError()
+        .addKeyValue("pod", pod.namespace() + "/" + pod.name())
+        .addKeyValue("uid", pod.uid())
+        .log("deleted a pod that ran without being bound to a live attempt");
+    return isAllowed(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid())) ? 1 : 0;
+  }
+
+  /** False: the deletion is forbidden, which is logged; the rest of the pass goes on. */
+  private static boolean isAllowed(Runnable deletion) {
+    try {
+      deletion.run();
+      return true;
+    } catch (KubeForbidden e) {
+      LOG.atWarn()
+          .addKeyValue("error", e.getMessage())
+          .log("deletion forbidden; object left in place");
+      return false;
+    }
+  }
+
+  private int sweepJob(ObservedJob job, Optional<Attempt> attempt, Instant now) {
+    boolean its =
+        attempt.flatMap(Attempt::binding).filter(b -> b.jobUid().equals(job.uid())).isPresent();
+    if (its) {
+      attempt.flatMap(Attempt::end).ifPresent(end -> deleteWhenExpired(job, end, now));
+      return 0;
+    }
+    boolean claimed = attempt.filter(a -> a.state() == AttemptState.CLAIMED).isPresent();
+    if (claimed || now.isBefore(job.createdAt().plus(ORPHAN_AGE))) {
+      return 0;
+    }
+    return isAllowed(() -> kube.deleteJob(job)) ? 1 : 0;
+  }
+
+  private void deleteWhenExpired(ObservedJob job, Attempt.End end, Instant now) {
+    Duration stays =
+        end.reason().equals(Verdict.SUCCEEDED.reason()) ? retention.jobs() : retention.failedJobs();
+    Instant expiry = end.endedAt().plus(stays);
+    jobExpiry.put(job.uid(), expiry);
+    if (!now.isBefore(expiry)) {
+      isAllowed(() -> kube.deleteJob(job));
+    }
+  }
+
+  private static boolean isBoundAndLive(Attempt attempt, ObservedPod pod) {
+    return attempt.isLive() && attempt.isBoundTo(pod.uid());
+  }
+}
