@@ -219,6 +219,7 @@ final class SimOperator {
   private void concludeDeletions() {
     deletions = Optional.empty();
     sweep.concludeDeletions();
+    admissionNeeded();
   }
 
   /** It is killed, whatever it is doing. */
