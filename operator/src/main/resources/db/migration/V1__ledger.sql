@@ -23,7 +23,7 @@ CREATE TABLE cluster (
   seen_at    DATETIME(6) NOT NULL
 ) ENGINE = InnoDB CHARACTER SET ascii COLLATE ascii_bin;
 
--- The mutex of a client, or the key of one run without a mutex ('~...'), which goes with its run.
+-- The mutex of a client, or the own key of one run ('~...'), which is deleted when the run ends.
 CREATE TABLE client_mutex (
   admit_key     VARCHAR(191) NOT NULL PRIMARY KEY,
   holder_run   VARCHAR(32)  NULL COMMENT 'the run with the live attempt of this key',
@@ -41,7 +41,9 @@ CREATE TABLE run (
   client         VARCHAR(63)   NOT NULL,
   business_date  VARCHAR(15)   NOT NULL,
   schedule       VARCHAR(253)  NOT NULL,
-  admit_key      VARCHAR(191)  NOT NULL,
+  mutex_key      VARCHAR(191)  NOT NULL COMMENT 'the key that its RUN attempts hold',
+  admit_key      VARCHAR(191)  NOT NULL COMMENT 'the key of the next or live attempt: mutex_key for RUN, else its own',
+  next_kind      VARCHAR(5)    NOT NULL COMMENT 'kind of the next or live attempt: RUN, PLAN, CHECK',
   state          VARCHAR(9)    NOT NULL,
   reason         VARCHAR(63)   NOT NULL,
   message        VARCHAR(1024) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
@@ -86,6 +88,7 @@ CREATE TABLE run_object (
 CREATE TABLE attempt (
   run_id       VARCHAR(32)   NOT NULL,
   number        INT           NOT NULL,
+  kind          VARCHAR(5)    NOT NULL,
   admit_key     VARCHAR(191)  NOT NULL,
   fence         BIGINT        NOT NULL,
   cluster_id    VARCHAR(63)   NOT NULL,

@@ -58,6 +58,17 @@ final class Locks {
         .findOne();
   }
 
+  /** Inserts the row of a key unless it is there; either way the row is locked. */
+  static void newMutex(Handle h, AdmitKey key) {
+    h.createUpdate(
+            """
+            INSERT INTO client_mutex (admit_key) VALUES (:key)
+            ON DUPLICATE KEY UPDATE admit_key = admit_key
+            """)
+        .bind("key", key.value())
+        .execute();
+  }
+
   static Optional<LockedRun> run(Handle h, RunKey key) {
     return run(h, key.id());
   }

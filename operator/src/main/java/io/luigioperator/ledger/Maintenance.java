@@ -124,6 +124,7 @@ final class Maintenance implements LedgerMaintenance {
     List<Run> moved = new ArrayList<>();
     for (Candidate c : batch) {
       Locks.run(h, c.runId())
+          .filter(l -> l.run().admitKey().equals(c.key())) // else: not locked, later
           .flatMap(l -> transition.apply(l.run(), l.now()))
           .ifPresent(moved::add);
     }

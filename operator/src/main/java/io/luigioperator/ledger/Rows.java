@@ -8,6 +8,7 @@ import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Priority;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptKind;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Run;
@@ -33,6 +34,7 @@ final class Rows {
   static final String ATTEMPT_COLUMNS =
       Stream.of(
               "number",
+              "kind",
               "fence",
               "admit_key",
               "cluster_id",
@@ -57,8 +59,8 @@ final class Rows {
   /** Of the table {@code r}, without the request, which may be large. */
   static final String SLIM_RUN_COLUMNS =
       """
-      r.namespace, r.name, r.client, r.business_date, r.schedule, r.admit_key, r.state, r.reason, \
-      r.message, r.cancel, r.desired, r.priority, r.claims, r.counted, r.infra, r.uncounted, \
+      r.namespace, r.name, r.client, r.business_date, r.schedule, r.mutex_key, r.admit_key, \
+      r.next_kind, r.state, r.reason, r.message, r.cancel, r.desired, r.priority, r.claims, r.counted, r.infra, r.uncounted, \
       r.max_attempts, r.max_infra, r.accepted_at, r.admit_at, r.not_before, r.start_deadline, \
       r.started_at, r.finished_at, r.request_sha, r.hash_version""";
 
@@ -73,7 +75,7 @@ final class Rows {
             rs.getString("client"),
             rs.getString("business_date"),
             rs.getString("schedule"),
-            new AdmitKey(rs.getString("admit_key")),
+            new AdmitKey(rs.getString("mutex_key")),
             Objects.requireNonNullElse(rs.getString("request"), ""),
             rs.getString("request_sha"),
             rs.getInt("hash_version")),
@@ -82,6 +84,7 @@ final class Rows {
             rs.getString("reason"),
             rs.getString("message"),
             rs.getBoolean("cancel")),
+        AttemptKind.valueOf(rs.getString("next_kind")),
         DesiredState.valueOf(rs.getString("desired")),
         Priority.valueOf(rs.getString("priority")),
         new Run.Budget(
@@ -104,13 +107,13 @@ final class Rows {
     Update u =
         h.createUpdate(
                 """
-                INSERT INTO run (run_id, namespace, name, client, business_date, schedule, admit_key,
-                  state, reason, message, cancel, desired, priority,
+                INSERT INTO run (run_id, namespace, name, client, business_date, schedule, mutex_key,
+                  admit_key, next_kind, state, reason, message, cancel, desired, priority,
                   claims, counted, infra, uncounted, max_attempts, max_infra,
                   accepted_at, admit_at, not_before, start_deadline, started_at, finished_at,
                   request, request_sha, hash_version)
-                VALUES (:run_id, :namespace, :name, :client, :business_date, :schedule, :admit_key,
-                  :state, :reason, :message, :cancel, :desired, :priority,
+                VALUES (:run_id, :namespace, :name, :client, :business_date, :schedule, :mutex_key,
+                  :admit_key, :next_kind, :state, :reason, :message, :cancel, :desired, :priority,
                   :claims, :counted, :infra, :uncounted, :max_attempts, :max_infra,
                   :accepted_at, :admit_at, :not_before, :start_deadline, :started_at, :finished_at,
                   :request, :request_sha, :hash_version)
@@ -120,7 +123,7 @@ final class Rows {
             .bind("client", run.origin().client())
             .bind("business_date", run.origin().businessDate())
             .bind("schedule", run.origin().schedule())
-            .bind("admit_key", run.admitKey().value())
+            .bind("mutex_key", run.mutexKey().value())
             .bind("max_infra", run.budget().maxInfra())
             .bind("accepted_at", run.times().acceptedAt())
             .bind("request", run.origin().request())
@@ -134,7 +137,7 @@ final class Rows {
     bindChanging(
             h.createUpdate(
                 """
-                UPDATE run SET state = :state, reason = :reason, message = :message, cancel = :cancel,
+                UPDATE run SET admit_key = :admit_key, next_kind = :next_kind, state = :state, reason = :reason, message = :message, cancel = :cancel,
                   desired = :desired, priority = :priority, claims = :claims, counted = :counted,
                   infra = :infra, uncounted = :uncounted, max_attempts = :max_attempts,
                   admit_at = :admit_at, not_before = :not_before, start_deadline = :start_deadline,
@@ -147,6 +150,8 @@ final class Rows {
 
   private static Update bindChanging(Update u, Run run) {
     return u.bind("run_id", run.key().id())
+        .bind("admit_key", run.admitKey().value())
+        .bind("next_kind", run.nextKind().name())
         .bind("state", run.state().name())
         .bind("reason", run.standing().reason())
         .bind("message", run.standing().message())
@@ -187,6 +192,7 @@ final class Rows {
                 new RunKey(rs.getString("namespace"), rs.getString("name")),
                 rs.getInt("a_number"),
                 rs.getLong("a_fence")),
+            AttemptKind.valueOf(rs.getString("a_kind")),
             new AdmitKey(rs.getString("a_admit_key")),
             rs.getString("a_cluster_id"),
             rs.getString("a_token"),
@@ -200,13 +206,14 @@ final class Rows {
   static void insert(Handle h, Attempt attempt) {
     h.createUpdate(
             """
-            INSERT INTO attempt (run_id, number, admit_key, fence, cluster_id, state, token,
+            INSERT INTO attempt (run_id, number, kind, admit_key, fence, cluster_id, state, token,
               job_name, claimed_at)
-            VALUES (:run_id, :number, :admit_key, :fence, :cluster_id, :state, :token,
+            VALUES (:run_id, :number, :kind, :admit_key, :fence, :cluster_id, :state, :token,
               :job_name, :claimed_at)
             """)
         .bind("run_id", attempt.run().id())
         .bind("number", attempt.number())
+        .bind("kind", attempt.kind().name())
         .bind("admit_key", attempt.admitKey().value())
         .bind("fence", attempt.ref().fence())
         .bind("cluster_id", attempt.clusterId())

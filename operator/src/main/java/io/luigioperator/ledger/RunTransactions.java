@@ -51,6 +51,10 @@ final class RunTransactions {
           Locks.barrier(h);
           Locks.mutex(h, admitKey.get()); // none: the key has gone with its run
           LockedRun locked = Locks.run(h, key).orElseThrow();
+          if (!locked.run().admitKey().equals(admitKey.get())) {
+            // changed by the end of a PLAN or CHECK; out of order, so that a deadlock repeats this
+            Locks.mutex(h, locked.run().admitKey());
+          }
           return change.apply(new Locked(h, locked.run(), locked.now()));
         });
   }
@@ -71,7 +75,7 @@ final class RunTransactions {
         });
   }
 
-  /** A run's key never changes, so it may be read before anything is locked. */
+  /** Read before anything is locked, and compared once the run is. */
   private static Optional<AdmitKey> admitKey(Handle h, RunKey key) {
     return h.createQuery("SELECT admit_key FROM run WHERE run_id = :id")
         .bind("id", key.id())
@@ -95,27 +99,36 @@ final class RunTransactions {
                 UPDATE client_mutex SET holder_run = NULL
                 WHERE admit_key = :key AND holder_run = :id AND fence = :fence
                 """)
-            .bind("key", next.admitKey().value())
+            .bind("key", ended.admitKey().value())
             .bind("id", next.key().id())
             .bind("fence", ended.ref().fence())
             .execute();
     if (freed == 0) {
       invariants.broken(
           "I4",
-          next.admitKey(),
+          ended.admitKey(),
           "held by somebody else while attempt %s ended".formatted(ended.jobName()));
     }
-    settleKey(h, next);
+    settleKey(h, next, ended.admitKey());
   }
 
-  /** The last statement of every move. A key of a run's own goes with its last commit. */
   static void settleKey(Handle h, Run run) {
-    if (run.state().isTerminal() && run.admitKey().isOwn()) {
+    settleKey(h, run, run.admitKey());
+  }
+
+  /**
+   * Refreshes what the key's row caches. The own key of a run is deleted with the run's last
+   * commit; a run that waits for its client has one only if it had a PLAN or CHECK attempt.
+   */
+  private static void settleKey(Handle h, Run run, AdmitKey key) {
+    boolean terminal = run.state().isTerminal();
+    if (!terminal || !key.isOwn()) {
+      refresh(h, key);
+    }
+    if (terminal && (key.isOwn() || run.budget().claims() != run.budget().counted())) {
       h.createUpdate("DELETE FROM client_mutex WHERE admit_key = :key")
-          .bind("key", run.admitKey().value())
+          .bind("key", AdmitKey.own(run.key()).value())
           .execute();
-    } else {
-      refresh(h, run.admitKey());
     }
   }
 

@@ -58,13 +58,7 @@ final class Runs implements RunLedger {
       return Outcome.unchanged(compared(known.get(), run));
     }
     Locks.barrier(h);
-    h.createUpdate(
-            """
-            INSERT INTO client_mutex (admit_key) VALUES (:key)
-            ON DUPLICATE KEY UPDATE admit_key = admit_key
-            """)
-        .bind("key", run.admitKey().value())
-        .execute(); // leaves the row locked, new or not
+    run.admitKeys().forEach(key -> Locks.newMutex(h, key));
     Optional<Run> meanwhile = Queries.run(h, run.key());
     if (meanwhile.isPresent()) {
       return Outcome.unchanged(compared(meanwhile.get(), run));
@@ -178,7 +172,8 @@ final class Runs implements RunLedger {
         n.client(),
         n.businessDate(),
         n.schedule(),
-        n.admitKey(),
+        n.mutexKey(),
+        n.firstKind(),
         n.desired(),
         n.priority(),
         n.notBefore().map(Runs::micros),

@@ -5,22 +5,22 @@
 package io.luigioperator.run;
 
 /**
- * The key under which a run waits and holds: the mutex key of its client, or a key of its own when
- * its pipeline asks for no mutex. Two runs of one key are never live at the same time.
+ * A key that at most one live attempt holds at any time. It is either the mutex key of a client, or
+ * the own key of one run: for a pipeline without mutex, and for attempts that need none.
  */
 public record AdmitKey(String value) implements Comparable<AdmitKey> {
 
-  /** Runs of one client in one group of one namespace exclude each other. */
+  /** The mutex key of a client: shared by its runs in one mutex group of one namespace. */
   public static AdmitKey ofClient(String namespace, String client, String group) {
     return new AdmitKey(namespace + "/" + client + "/" + group);
   }
 
-  /** A key nobody else has: the run takes a slot and waits for no client. */
+  /** The own key of a run: its attempt takes a slot and waits for no other run. */
   public static AdmitKey own(RunKey run) {
     return new AdmitKey("~" + run.id());
   }
 
-  /** Whether the key belongs to one run only and can go with it. */
+  /** Whether it is the own key of one run, which is deleted when the run ends. */
   public boolean isOwn() {
     return value.startsWith("~");
   }

@@ -24,6 +24,7 @@ public record Attempt(Claim claim, Optional<Binding> binding, Optional<End> end)
    */
   public record Claim(
       AttemptRef ref,
+      AttemptKind kind,
       AdmitKey admitKey,
       String clusterId,
       String token,
@@ -89,6 +90,10 @@ public record Attempt(Claim claim, Optional<Binding> binding, Optional<End> end)
 
   public int number() {
     return claim.ref().number();
+  }
+
+  public AttemptKind kind() {
+    return claim.kind();
   }
 
   public AdmitKey admitKey() {

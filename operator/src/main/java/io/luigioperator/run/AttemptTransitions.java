@@ -22,16 +22,18 @@ public final class AttemptTransitions {
    */
   public static Optional<RunAndAttempt> claim(
       Run run, long fence, String token, String clusterId, Instant now) {
-    if (!run.isClaimable()
-        || run.isLate(now)
-        || run.budget().counted() >= run.budget().maxAttempts()) {
+    AttemptKind kind = run.nextKind();
+    boolean attemptsLeft =
+        kind != AttemptKind.RUN || run.budget().counted() < run.budget().maxAttempts();
+    if (!run.isClaimable() || run.isLate(now) || !attemptsLeft) {
       return Optional.empty();
     }
-    Run claimed = run.with(RunState.ACTIVE, "", "").with(run.budget().claimed());
+    Run claimed = run.with(RunState.ACTIVE, "", "").with(run.budget().claimed(kind));
     int number = claimed.budget().claims();
     Attempt.Claim claim =
         new Attempt.Claim(
             new AttemptRef(run.key(), number, fence),
+            kind,
             run.admitKey(),
             clusterId,
             token,

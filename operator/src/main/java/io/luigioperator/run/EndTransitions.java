@@ -79,13 +79,14 @@ public final class EndTransitions {
         attempt.ended(new Attempt.End(now, why.reason(), message, OptionalInt.empty(), ""));
     Run.Budget b = run.budget();
     if (run.cancel()) {
-      return Optional.of(new RunAndAttempt(run.with(b.givenBack()).canceled(now), ended));
+      return Optional.of(
+          new RunAndAttempt(run.with(b.givenBack(run.nextKind())).canceled(now), ended));
     }
     Run next =
         switch (why.charge()) {
           case NONE ->
               retry(
-                  run.with(b.givenBack()),
+                  run.with(b.givenBack(run.nextKind())),
                   why.reason(),
                   message,
                   policy.delayAfter(1),
@@ -104,15 +105,16 @@ public final class EndTransitions {
     String reason = ending.cause().reason();
     String message = Message.bounded(ending.message());
     Treatment treatment = ending.cause().treatment();
+    boolean runs = run.nextKind() == AttemptKind.RUN;
     // A success wins over a cancel that came too late: the work is done.
-    if (treatment == Treatment.DONE) {
-      return run.ended(RunState.SUCCEEDED, Reasons.COMPLETED, message, now);
-    }
-    if (run.cancel()) {
+    if (run.cancel() && !(runs && treatment == Treatment.DONE)) {
       return run.canceled(now);
     }
     return switch (treatment) {
-      case DONE -> throw new IllegalStateException("handled above");
+      case DONE ->
+          runs
+              ? run.ended(RunState.SUCCEEDED, Reasons.COMPLETED, message, now)
+              : proceedToRun(run, presence, now);
       case STOP -> run.ended(RunState.FAILED, reason, message, now);
       case RETRY_ONCE ->
           sameBefore > 0
@@ -127,9 +129,21 @@ public final class EndTransitions {
     };
   }
 
+  /**
+   * After a successful PLAN or CHECK. The run becomes READY in a transaction of its own, which
+   * locks the mutex key: this one holds the lock of the attempt's key only.
+   */
+  private static Run proceedToRun(Run run, Presence presence, Instant now) {
+    return delayed(run.withNextKind(AttemptKind.RUN), Reasons.WAITING_FOR_TIME, "", now, presence);
+  }
+
   private static Run countedRetry(
       Run run, String reason, String message, RetryPolicy policy, Presence presence, Instant now) {
     Run.Budget b = run.budget();
+    if (run.nextKind() != AttemptKind.RUN) {
+      return uncountedRetry(
+          run, reason, message, policy.delayAfter(b.uncounted() + 1), presence, now);
+    }
     return b.counted() >= b.maxAttempts()
         ? run.ended(RunState.FAILED, reason, message, now)
         : retry(run, reason, message, policy.delayAfter(b.counted()), presence, now);
@@ -140,7 +154,13 @@ public final class EndTransitions {
     Run.Budget b = run.budget();
     return b.uncounted() >= MAX_UNCOUNTED
         ? run.ended(RunState.FAILED, reason, message, now)
-        : retry(run.with(b.givenBack().plusUncounted()), reason, message, delay, presence, now);
+        : retry(
+            run.with(b.givenBack(run.nextKind()).plusUncounted()),
+            reason,
+            message,
+            delay,
+            presence,
+            now);
   }
 
   private static Run infrastructureRetry(
@@ -149,7 +169,7 @@ public final class EndTransitions {
     return b.infra() >= b.maxInfra()
         ? run.ended(RunState.FAILED, reason, message, now)
         : retry(
-            run.with(b.givenBack().plusInfra()),
+            run.with(b.givenBack(run.nextKind()).plusInfra()),
             reason,
             message,
             policy.delayAfter(b.infra() + 1),
@@ -159,7 +179,17 @@ public final class EndTransitions {
 
   private static Run retry(
       Run run, String reason, String message, Duration delay, Presence presence, Instant now) {
-    Run delayed = run.with(run.times().withNotBefore(Optional.of(now.plus(delay))));
+    return delayed(
+        run,
+        Reasons.BACKING_OFF,
+        Message.bounded("after " + reason + ": " + message),
+        now.plus(delay),
+        presence);
+  }
+
+  private static Run delayed(
+      Run run, String reason, String message, Instant until, Presence presence) {
+    Run delayed = run.with(run.times().withNotBefore(Optional.of(until)));
     if (presence == Presence.MISSING) {
       // A retry must not undo a deletion that happened while the operator was down.
       return delayed.with(
@@ -170,7 +200,6 @@ public final class EndTransitions {
     if (run.desired() == DesiredState.Held) {
       return delayed.with(RunState.HELD, Reasons.HELD, "held by desiredState");
     }
-    return delayed.with(
-        RunState.DELAYED, Reasons.BACKING_OFF, Message.bounded("after " + reason + ": " + message));
+    return delayed.with(RunState.DELAYED, reason, message);
   }
 }

@@ -7,12 +7,17 @@ package io.luigioperator.run;
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Priority;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.SortedSet;
+import java.util.TreeSet;
 
 /**
  * What accept needs to know, resolved once and for ever.
  *
+ * @param mutexKey the key that its RUN attempts hold
+ * @param firstKind of its first attempt
  * @param startDeadlineSeconds counted from acceptance or notBefore, whichever is later
  * @param requestSha SHA-256 of the canonical request, hex, never of the resolved block
  */
@@ -21,7 +26,8 @@ public record NewRun(
     String client,
     String businessDate,
     String schedule,
-    AdmitKey admitKey,
+    AdmitKey mutexKey,
+    AttemptKind firstKind,
     DesiredState desired,
     Priority priority,
     Optional<Instant> notBefore,
@@ -30,4 +36,10 @@ public record NewRun(
     int maxInfra,
     String request,
     String requestSha,
-    int hashVersion) {}
+    int hashVersion) {
+
+  /** The keys that its attempts hold one after the other, in ascending order. */
+  public SortedSet<AdmitKey> admitKeys() {
+    return new TreeSet<>(List.of(mutexKey, firstKind.admitKey(key, mutexKey)));
+  }
+}

@@ -160,6 +160,7 @@ public final class Resolver {
         pipeline.mutex().scope() == MutexScope.None
             ? AdmitKey.own(object.key())
             : AdmitKey.ofClient(object.key().namespace(), spec.client(), pipeline.mutex().group()),
+        AttemptKind.RUN,
         desired.desired(),
         desired.priority(),
         desired.notBefore(),

@@ -11,10 +11,13 @@ import java.util.Optional;
 
 /**
  * One run as the ledger holds it; every instant is database time. Grouped by what changes together.
+ *
+ * @param nextKind the kind of the next attempt, or of the live one
  */
 public record Run(
     Origin origin,
     Standing standing,
+    AttemptKind nextKind,
     DesiredState desired,
     Priority priority,
     Budget budget,
@@ -25,6 +28,7 @@ public record Run(
    *
    * @param businessDate empty for a pipeline without one
    * @param schedule name of the PipelineSchedule it refers to, empty for an inline pipeline
+   * @param mutexKey the key that its RUN attempts hold: of its client, or its own without a mutex
    * @param request the resolved request as JSON (see {@link RequestJson})
    * @param requestSha SHA-256 of the canonical request, hex
    */
@@ -33,7 +37,7 @@ public record Run(
       String client,
       String businessDate,
       String schedule,
-      AdmitKey admitKey,
+      AdmitKey mutexKey,
       String request,
       String requestSha,
       int hashVersion) {}
@@ -51,19 +55,25 @@ public record Run(
    * The retry budget.
    *
    * @param claims attempts begun; the number of the newest one
-   * @param counted attempts the retry policy has counted, at most maxAttempts
+   * @param counted RUN attempts the retry policy has counted, at most maxAttempts
    * @param infra infrastructure faults forgiven so far, at most maxInfra
    * @param uncounted verdicts forgiven so far, at most {@link EndTransitions#MAX_UNCOUNTED}
    */
   public record Budget(
       int claims, int counted, int infra, int uncounted, int maxAttempts, int maxInfra) {
 
-    Budget claimed() {
-      return new Budget(claims + 1, counted + 1, infra, uncounted, maxAttempts, maxInfra);
+    Budget claimed(AttemptKind kind) {
+      return new Budget(
+          claims + 1, counted + counts(kind), infra, uncounted, maxAttempts, maxInfra);
     }
 
-    Budget givenBack() {
-      return new Budget(claims, counted - 1, infra, uncounted, maxAttempts, maxInfra);
+    /** As if the last attempt had not been counted. */
+    Budget givenBack(AttemptKind kind) {
+      return new Budget(claims, counted - counts(kind), infra, uncounted, maxAttempts, maxInfra);
+    }
+
+    private static int counts(AttemptKind kind) {
+      return kind == AttemptKind.RUN ? 1 : 0;
     }
 
     Budget plusInfra() {
@@ -129,8 +139,13 @@ public record Run(
     return origin.key();
   }
 
+  public AdmitKey mutexKey() {
+    return origin.mutexKey();
+  }
+
+  /** The key under which it waits for its next attempt, or which its live attempt holds. */
   public AdmitKey admitKey() {
-    return origin.admitKey();
+    return nextKind.admitKey(key(), mutexKey());
   }
 
   public RunState state() {
@@ -185,18 +200,22 @@ public record Run(
   }
 
   Run with(Standing s) {
-    return new Run(origin, s, desired, priority, budget, times);
+    return new Run(origin, s, nextKind, desired, priority, budget, times);
   }
 
   Run with(Budget b) {
-    return new Run(origin, standing, desired, priority, b, times);
+    return new Run(origin, standing, nextKind, desired, priority, b, times);
   }
 
   Run with(Times t) {
-    return new Run(origin, standing, desired, priority, budget, t);
+    return new Run(origin, standing, nextKind, desired, priority, budget, t);
   }
 
   Run withDesired(DesiredState d, Priority p) {
-    return new Run(origin, standing, d, p, budget, times);
+    return new Run(origin, standing, nextKind, d, p, budget, times);
+  }
+
+  Run withNextKind(AttemptKind kind) {
+    return new Run(origin, standing, kind, desired, priority, budget, times);
   }
 }

@@ -28,7 +28,7 @@ public final class WaitingTransitions {
             n.client(),
             n.businessDate(),
             n.schedule(),
-            n.admitKey(),
+            n.mutexKey(),
             n.request(),
             n.requestSha(),
             n.hashVersion());
@@ -44,6 +44,7 @@ public final class WaitingTransitions {
         new Run(
             origin,
             new Run.Standing(RunState.READY, "", "", false),
+            n.firstKind(),
             n.desired(),
             n.priority(),
             new Run.Budget(0, 0, 0, 0, n.maxAttempts(), n.maxInfra()),

@@ -17,6 +17,7 @@ import io.luigioperator.api.Priority;
 import io.luigioperator.api.RerunMode;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptKind;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Request;
 import io.luigioperator.run.RequestJson;
@@ -97,6 +98,7 @@ record AttemptFixture(Run run, Request request, Attempt attempt, RunObject objec
                 RequestJson.hash(spec),
                 RequestJson.HASH_VERSION),
             new Run.Standing(RunState.ACTIVE, "", "", false),
+            AttemptKind.RUN,
             DesiredState.Running,
             Priority.Normal,
             new Run.Budget(number, number, 0, 0, 3, 10),
@@ -106,6 +108,7 @@ record AttemptFixture(Run run, Request request, Attempt attempt, RunObject objec
         Attempt.claimed(
             new Attempt.Claim(
                 new AttemptRef(key, number, in.at("/attempt/fence").asLong()),
+                AttemptKind.RUN,
                 admitKey,
                 "test-cluster",
                 in.at("/attempt/token").asText(),

@@ -309,7 +309,8 @@ final class Fabric8KubeFixture
 
   static Attempt withToken(Attempt a, String token) {
     Attempt.Claim claim =
-        new Attempt.Claim(a.ref(), a.admitKey(), a.clusterId(), token, a.jobName(), a.claimedAt());
+        new Attempt.Claim(
+            a.ref(), a.kind(), a.admitKey(), a.clusterId(), token, a.jobName(), a.claimedAt());
     return new Attempt(claim, a.binding(), a.end());
   }
 }

@@ -122,6 +122,7 @@ interface BindContract extends LedgerFixture {
     Attempt.Claim claim =
         new Attempt.Claim(
             new AttemptRef(a.run(), a.number(), fence),
+            c.kind(),
             c.admitKey(),
             c.clusterId(),
             c.token(),

@@ -16,4 +16,5 @@ public abstract class LedgerContract
         BindContract,
         FinishContract,
         AbandonContract,
+        AttemptKindContract,
         WaitingContract {}

@@ -8,6 +8,7 @@ import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Priority;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Amendment;
+import io.luigioperator.run.AttemptKind;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.RunKey;
 import java.time.Instant;
@@ -27,6 +28,7 @@ record RunBuilder(NewRun run) {
             "2013-01-15",
             "nightly",
             AdmitKey.ofClient("team-a", "acme", "default"),
+            AttemptKind.RUN,
             DesiredState.Running,
             Priority.Normal,
             Optional.empty(),
@@ -47,21 +49,26 @@ record RunBuilder(NewRun run) {
   }
 
   RunBuilder client(String client) {
-    return with(client, AdmitKey.ofClient("team-a", client, "default"));
+    return with(client, AdmitKey.ofClient("team-a", client, "default"), run.firstKind());
   }
 
   RunBuilder withoutMutex() {
-    return with(run.client(), AdmitKey.own(run.key()));
+    return with(run.client(), AdmitKey.own(run.key()), run.firstKind());
   }
 
-  private RunBuilder with(String client, AdmitKey key) {
+  RunBuilder firstKind(AttemptKind kind) {
+    return with(run.client(), run.mutexKey(), kind);
+  }
+
+  private RunBuilder with(String client, AdmitKey mutexKey, AttemptKind firstKind) {
     return new RunBuilder(
         new NewRun(
             run.key(),
             client,
             run.businessDate(),
             run.schedule(),
-            key,
+            mutexKey,
+            firstKind,
             run.desired(),
             run.priority(),
             run.notBefore(),
@@ -139,7 +146,8 @@ record RunBuilder(NewRun run) {
             run.client(),
             run.businessDate(),
             run.schedule(),
-            run.admitKey(),
+            run.mutexKey(),
+            run.firstKind(),
             a.desired(),
             a.priority(),
             a.notBefore(),

@@ -14,6 +14,7 @@ import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptKind;
 import io.luigioperator.run.AttemptTransitions;
 import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.Ending;
@@ -56,6 +57,7 @@ class RunMetricsTest {
                 "2026-02-28",
                 "",
                 AdmitKey.ofClient("data", client, "default"),
+                AttemptKind.RUN,
                 DesiredState.Running,
                 Priority.Normal,
                 Optional.empty(),

@@ -14,6 +14,8 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** How an attempt begins, and what is noted about it. */
 class AttemptTransitionsTest {
@@ -31,11 +33,27 @@ class AttemptTransitionsTest {
             Attempt.claimed(
                 new Attempt.Claim(
                     new AttemptRef(SnapshotBuilder.KEY, 1, 1),
+                    AttemptKind.RUN,
                     claimed.run().admitKey(),
                     "main",
                     "token-1",
                     "ua-20130115-a1",
                     T0)));
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = AttemptKind.class,
+      names = {"PLAN", "CHECK"})
+  void planAndCheckHoldTheRunsOwnKeyAndDoNotCount(AttemptKind kind) {
+    Run ready = ready().withNextKind(kind);
+
+    RunAndAttempt claimed = claimed(ready, 1, T0);
+
+    assertThat(claimed.run().budget()).isEqualTo(new Run.Budget(1, 0, 0, 0, 3, 10));
+    assertThat(claimed.attempt().kind()).isEqualTo(kind);
+    assertThat(claimed.attempt().admitKey()).isEqualTo(AdmitKey.own(ready.key()));
+    assertThat(ready.mutexKey().isOwn()).isFalse();
   }
 
   @Test
@@ -51,6 +69,8 @@ class AttemptTransitionsTest {
     Run spent = ready().with(new Run.Budget(3, 3, 0, 0, 3, 5));
 
     assertThat(AttemptTransitions.claim(spent, 1, "t", "main", T0)).isEmpty();
+    Run check = spent.withNextKind(AttemptKind.CHECK);
+    assertThat(AttemptTransitions.claim(check, 1, "t", "main", T0)).isPresent();
   }
 
   @Test

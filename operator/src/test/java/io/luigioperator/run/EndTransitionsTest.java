@@ -164,6 +164,57 @@ class EndTransitionsTest {
     assertThat(abandoned.run().times().notBefore()).contains(T0.plusSeconds(60));
   }
 
+  @ParameterizedTest
+  @CsvSource({"NONE, 0", "INFRASTRUCTURE, 1"})
+  void abandonedCheckHasNoCountToGiveBack(BudgetCharge charge, int infra) {
+    RunAndAttempt claimed = claimed(ready().withNextKind(AttemptKind.CHECK), 1, T0);
+    Abandonment why = new Abandonment(Reasons.POD_GONE, "message", charge);
+
+    Run next =
+        EndTransitions.abandon(claimed.run(), claimed.attempt(), why, POLICY, T0)
+            .orElseThrow()
+            .run();
+
+    assertThat(next.budget()).isEqualTo(new Run.Budget(1, 0, infra, 0, 3, 10));
+    assertThat(next.nextKind()).isEqualTo(AttemptKind.CHECK);
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = AttemptKind.class,
+      names = {"PLAN", "CHECK"})
+  void successOfPlanOrCheckLeadsToTheRunAttempt(AttemptKind kind) {
+    RunAndAttempt bound = bound(kind);
+
+    Run next = finished(bound, Verdict.SUCCEEDED);
+
+    assertThat(next.state()).isEqualTo(RunState.DELAYED);
+    assertThat(next.times().notBefore()).contains(T0);
+    assertThat(next.admitKey()).isEqualTo(next.mutexKey());
+    Run ready = WaitingTransitions.due(next, T0).orElseThrow();
+    assertThat(claimed(ready, 2, T0).run().budget()).isEqualTo(new Run.Budget(2, 1, 0, 0, 3, 10));
+  }
+
+  @Test
+  void successOfACheckDoesNotWinOverACancel() {
+    RunAndAttempt bound = bound(AttemptKind.CHECK);
+    Run flagged = WaitingTransitions.cancel(bound.run(), Reasons.CANCELED, "", T0).orElseThrow();
+
+    Run next = finished(new RunAndAttempt(flagged, bound.attempt()), Verdict.SUCCEEDED);
+
+    assertThat(next.state()).isEqualTo(RunState.CANCELED);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"TASK_FAILED, 21", "NODE_LOST, 11"})
+  void failuresOfACheckAreBoundedAndDoNotCount(String cause, int attempts) {
+    EndCause failure = cause.equals("NODE_LOST") ? FailureCause.NODE_LOST : Verdict.valueOf(cause);
+    Run run = terminal(ready().withNextKind(AttemptKind.CHECK), failure);
+
+    assertThat(run.budget().claims()).isEqualTo(attempts);
+    assertThat(run.budget().counted()).isZero();
+  }
+
   @Test
   void boundAttemptIsNotAbandoned() {
     RunAndAttempt bound = bound();
@@ -173,7 +224,11 @@ class EndTransitionsTest {
   }
 
   private static int attemptsUntilTerminal(EndCause cause) {
-    Run run = ready();
+    return terminal(ready(), cause).budget().claims();
+  }
+
+  private static Run terminal(Run ready, EndCause cause) {
+    Run run = ready;
     int attempts = 0;
     while (!run.state().isTerminal()) {
       Instant now = run.times().notBefore().orElse(T0);
@@ -181,6 +236,6 @@ class EndTransitionsTest {
       run = finished(bound(claimed(run, attempts + 1, now), now), cause, attempts, now);
       attempts++;
     }
-    return attempts;
+    return run;
   }
 }

@@ -57,7 +57,7 @@ class ResolverTest {
   void oneClientOfOneGroupHasOneKey() {
     NewRun run = ((Resolution.Resolved) resolve(RUN + "}")).run();
 
-    assertThat(run.admitKey().value()).isEqualTo("flights/UA/default");
+    assertThat(run.mutexKey().value()).isEqualTo("flights/UA/default");
     assertThat(run.schedule()).isEqualTo("nightly");
     assertThat(run.maxAttempts()).isEqualTo(3);
   }

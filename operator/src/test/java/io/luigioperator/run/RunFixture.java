@@ -31,6 +31,10 @@ final class RunFixture {
     return bound(claimed(), T0);
   }
 
+  static RunAndAttempt bound(AttemptKind kind) {
+    return bound(claimed(ready().withNextKind(kind), 1, T0), T0);
+  }
+
   static RunAndAttempt bound(RunAndAttempt claimed, Instant now) {
     return AttemptTransitions.bind(claimed.run(), claimed.attempt(), "job", "pod", now)
         .orElseThrow();

@@ -198,7 +198,7 @@ public final class SimLedger
     changes++;
     objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.clusterId(), object);
     if (!run.state().isTerminal()) {
-      mutexes.computeIfAbsent(n.admitKey(), k -> new Mutex());
+      n.admitKeys().forEach(key -> mutexes.computeIfAbsent(key, k -> new Mutex()));
     }
     return new Acceptance.Accepted(run);
   }
@@ -386,11 +386,12 @@ public final class SimLedger
             o.client(),
             o.businessDate(),
             o.schedule(),
-            o.admitKey(),
+            o.mutexKey(),
             "",
             o.requestSha(),
             o.hashVersion()),
         r.standing(),
+        r.nextKind(),
         r.desired(),
         r.priority(),
         r.budget(),
@@ -590,8 +591,8 @@ public final class SimLedger
     }
     runs.put(next.key(), next);
     changes++;
-    if (next.state().isTerminal() && next.admitKey().isOwn()) {
-      mutexes.remove(next.admitKey());
+    if (next.state().isTerminal()) {
+      mutexes.remove(AdmitKey.own(next.key()));
     }
     return next;
   }
