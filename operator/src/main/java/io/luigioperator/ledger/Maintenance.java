@@ -4,6 +4,8 @@
  */
 package io.luigioperator.ledger;
 
+import static io.luigioperator.ledger.SqlStates.expand;
+
 import io.luigioperator.ledger.Locks.LockedRun;
 import io.luigioperator.ledger.Locks.Mutex;
 import io.luigioperator.ledger.Transactions.Outcome;
@@ -34,19 +36,21 @@ final class Maintenance implements LedgerMaintenance {
   private static final int BATCH = 50;
 
   static final String DUE =
-      """
+      expand(
+          """
       SELECT run_id, admit_key FROM run
-      WHERE state = 'DELAYED' AND not_before <= UTC_TIMESTAMP(6)
+      WHERE state = {DELAYED} AND not_before <= UTC_TIMESTAMP(6)
       ORDER BY not_before LIMIT :limit
-      """;
+      """);
 
   static final String EXPIRED =
-      """
+      expand(
+          """
       SELECT run_id, admit_key FROM run
-      WHERE state IN ('READY', 'DELAYED', 'HELD') AND start_deadline <= UTC_TIMESTAMP(6)
+      WHERE state IN ({WAITING}) AND start_deadline <= UTC_TIMESTAMP(6)
         AND started_at IS NULL
       ORDER BY start_deadline LIMIT :limit
-      """;
+      """);
 
   static final String PURGEABLE =
       """
@@ -63,13 +67,14 @@ final class Maintenance implements LedgerMaintenance {
       """;
 
   static final String HEADS =
-      """
+      expand(
+          """
       SELECT m.admit_key, NOT m.next_admit_at <=>
         (SELECT MIN(r.admit_at) FROM run r
-         WHERE r.admit_key = m.admit_key AND r.state = 'READY') AS wrong
+         WHERE r.admit_key = m.admit_key AND r.state = {READY}) AS wrong
       FROM client_mutex m WHERE m.admit_key > :after
       ORDER BY m.admit_key LIMIT :limit
-      """;
+      """);
 
   private record Candidate(String runId, AdmitKey key) {}
 
@@ -231,11 +236,12 @@ final class Maintenance implements LedgerMaintenance {
 
   private static boolean isWrong(Handle h, Mutex mutex) {
     return h.createQuery(
-            """
+            expand(
+                """
             SELECT NOT m.next_admit_at <=> (SELECT MIN(admit_at) FROM run
-              WHERE admit_key = :key AND state = 'READY')
+              WHERE admit_key = :key AND state = {READY})
             FROM client_mutex m WHERE m.admit_key = :key
-            """)
+            """))
         .bind("key", mutex.key().value())
         .mapTo(Boolean.class)
         .one();
@@ -273,13 +279,14 @@ final class Maintenance implements LedgerMaintenance {
 
   static final String ABANDONED_CLAIMS =
       Queries.ATTEMPTS
-          + """
+          + expand(
+              """
           LEFT JOIN cluster c ON c.cluster_id = a.cluster_id
-          WHERE a.live_key IS NOT NULL AND a.state = 'CLAIMED'
+          WHERE a.live_key IS NOT NULL AND a.state = {CLAIMED}
             AND COALESCE(c.seen_at, a.claimed_at)
               <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
           ORDER BY a.claimed_at, a.token LIMIT :limit
-          """;
+          """);
 
   /** A cluster that has never said a word is silent since its claim. */
   @Override

@@ -4,6 +4,8 @@
  */
 package io.luigioperator.ledger;
 
+import static io.luigioperator.ledger.SqlStates.expand;
+
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObjectRecord;
@@ -75,10 +77,11 @@ final class Queries implements LedgerQueries {
   /** Id of the READY run of a key that is next. */
   static Optional<String> headOf(Handle h, AdmitKey key) {
     return h.createQuery(
-            """
-            SELECT run_id FROM run WHERE admit_key = :key AND state = 'READY'
+            expand(
+                """
+            SELECT run_id FROM run WHERE admit_key = :key AND state = {READY}
             ORDER BY admit_at, run_id LIMIT 1
-            """)
+            """))
         .bind("key", key.value())
         .mapTo(String.class)
         .findOne();
@@ -87,10 +90,11 @@ final class Queries implements LedgerQueries {
   /** How many other attempts of the run have ended with this reason. */
   static int endedWith(Handle h, Attempt attempt, String reason) {
     return h.createQuery(
-            """
+            expand(
+                """
             SELECT COUNT(*) FROM attempt
-            WHERE run_id = :id AND number <> :number AND state = 'ENDED' AND reason = :reason
-            """)
+            WHERE run_id = :id AND number <> :number AND state = {ENDED} AND reason = :reason
+            """))
         .bind("id", attempt.run().id())
         .bind("number", attempt.number())
         .bind("reason", reason)
@@ -191,17 +195,18 @@ final class Queries implements LedgerQueries {
   }
 
   static final String OPEN_HEADS =
-      """
+      expand(
+          """
       SELECT STRAIGHT_JOIN m.admit_key, m.open_at, r.namespace, r.name, o.uid AS object_uid, r.claims
       FROM client_mutex m FORCE INDEX (client_mutex_open_at)
       JOIN run r ON r.run_id =
         (SELECT head.run_id FROM run head
-         WHERE head.admit_key = m.admit_key AND head.state = 'READY'
+         WHERE head.admit_key = m.admit_key AND head.state = {READY}
          ORDER BY head.admit_at, head.run_id LIMIT 1)
       LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
       WHERE m.open_at >= :openAt AND (m.open_at > :openAt OR m.admit_key > :key)
       ORDER BY m.open_at, m.admit_key LIMIT :limit
-      """;
+      """);
 
   @Override
   public Map<AdmitKey, RunKey> holders(int limit) {
@@ -234,7 +239,7 @@ final class Queries implements LedgerQueries {
   }
 
   static final String NEXT_DUE =
-      "SELECT MIN(not_before) AS next_due FROM run WHERE state = 'DELAYED'";
+      expand("SELECT MIN(not_before) AS next_due FROM run WHERE state = {DELAYED}");
 
   @Override
   public List<Attempt> liveAttempts(String clusterId) {
@@ -302,13 +307,14 @@ final class Queries implements LedgerQueries {
   }
 
   static final String RECORDED_OBJECTS =
-      """
+      expand(
+          """
       SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, o.uid, o.applied_generation
       FROM run r FORCE INDEX (run_due)
       JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
-      WHERE r.state IN ('READY', 'DELAYED', 'HELD', 'ACTIVE') AND r.run_id > :after
+      WHERE r.state IN ({NOT_TERMINAL}) AND r.run_id > :after
       ORDER BY r.run_id LIMIT :limit
-      """;
+      """);
 
   @Override
   public List<Run> heldFor(String reason, int limit) {
@@ -325,10 +331,11 @@ final class Queries implements LedgerQueries {
   static final String HELD_FOR =
       "SELECT "
           + Rows.RUN_COLUMNS
-          + """
-             FROM run r WHERE r.state = 'HELD' AND r.reason = :reason
+          + expand(
+              """
+             FROM run r WHERE r.state = {HELD} AND r.reason = :reason
             ORDER BY r.accepted_at, r.run_id LIMIT :limit
-            """;
+            """);
 
   @Override
   public Map<RunState, Long> countByState() {
@@ -342,10 +349,11 @@ final class Queries implements LedgerQueries {
             }
           }
           h.createQuery(
-                  """
+                  expand(
+                      """
                   SELECT state, COUNT(*) AS runs FROM run
-                  WHERE state IN ('READY', 'DELAYED', 'HELD', 'ACTIVE') GROUP BY state
-                  """)
+                  WHERE state IN ({NOT_TERMINAL}) GROUP BY state
+                  """))
               .map(
                   (rs, ctx) ->
                       Map.entry(RunState.valueOf(rs.getString("state")), rs.getLong("runs")))

@@ -4,6 +4,8 @@
  */
 package io.luigioperator.ledger;
 
+import static io.luigioperator.ledger.SqlStates.expand;
+
 import io.luigioperator.ledger.Locks.LockedRun;
 import io.luigioperator.ledger.Transactions.CommitCheck;
 import io.luigioperator.ledger.Transactions.Outcome;
@@ -134,11 +136,12 @@ final class RunTransactions {
 
   static void refresh(Handle h, AdmitKey key) {
     h.createUpdate(
-            """
+            expand(
+                """
             UPDATE client_mutex SET next_admit_at =
-              (SELECT MIN(admit_at) FROM run WHERE admit_key = :key AND state = 'READY')
+              (SELECT MIN(admit_at) FROM run WHERE admit_key = :key AND state = {READY})
             WHERE admit_key = :key
-            """)
+            """))
         .bind("key", key.value())
         .execute();
   }

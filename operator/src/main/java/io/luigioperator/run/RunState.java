@@ -18,6 +18,14 @@ public enum RunState {
   FAILED,
   CANCELED;
 
+  /** Whether a run in this state has no live attempt and has not ended. */
+  public boolean isWaiting() {
+    return switch (this) {
+      case READY, DELAYED, HELD -> true;
+      case ACTIVE, SUCCEEDED, FAILED, CANCELED -> false;
+    };
+  }
+
   public boolean isTerminal() {
     return this == SUCCEEDED || this == FAILED || this == CANCELED;
   }
