@@ -37,7 +37,7 @@ class SimulationTest {
 
   /** Methods of the clients that no story calls, and why. */
   private static final Map<String, String> NEVER_CALLED =
-      Map.of("countByState", "only metrics ask", "holders", "no loop needs it yet");
+      Map.of("countByState", "only metrics ask");
 
   /** Effects that a story without faults has no cause for. */
   private static final Set<String> ONLY_IN_STORMS =
