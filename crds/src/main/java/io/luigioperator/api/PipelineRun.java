@@ -5,6 +5,8 @@
 package io.luigioperator.api;
 
 import com.fasterxml.jackson.annotation.JsonClassDescription;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.generator.annotation.ValidationRule;
 import io.fabric8.kubernetes.api.model.Namespaced;
 import io.fabric8.kubernetes.client.CustomResource;
@@ -48,5 +50,11 @@ public final class PipelineRun extends CustomResource<PipelineRunSpec, PipelineR
   @Override
   protected @Nullable PipelineRunStatus initStatus() {
     return null;
+  }
+
+  /** Jackson calls this instead of {@code setStatus}. */
+  @JsonSetter("status")
+  void readStatus(JsonNode status) {
+    setStatus(LenientStatus.read(status, PipelineRunStatus.class, this));
   }
 }

@@ -14,6 +14,8 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SerializationTest {
   private static final KubernetesSerialization JSON = new KubernetesSerialization();
@@ -136,6 +138,87 @@ class SerializationTest {
 
     assertThat(run.getSpec()).isEqualTo(JSON.unmarshal(ALL_FIELDS, PipelineRun.class).getSpec());
     assertThat(run.getStatus()).isEqualTo(PipelineRunStatus.builder().phase(Phase.Queued).build());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{reason: r, phase: Paused}",
+        "{reason: r, phase: 7}",
+        "{reason: r, phase: {a: 1}}",
+        "{reason: r, startTime: yesterday}",
+        "{reason: r, startTime: '2026-01-01 02:00:00'}",
+        "{reason: r, observedGeneration: many}",
+        "{reason: r, observedGeneration: [1, 2]}",
+        "{reason: r, conditions: none}",
+        "{reason: r, conditions: [none, null]}",
+        "{reason: r, attempts: {}}",
+        "{reason: r, attempts: [1]}",
+        "{reason: r, resolved: [1, {a: 2}]}",
+      })
+  void unreadableValuesInAStatusAreIgnored(String status) {
+    var run = JSON.unmarshal(ALL_FIELDS + "status: " + status, PipelineRun.class);
+
+    assertThat(run.getStatus()).isEqualTo(PipelineRunStatus.builder().reason("r").build());
+    assertThat(run.getSpec()).isEqualTo(JSON.unmarshal(ALL_FIELDS, PipelineRun.class).getSpec());
+  }
+
+  @Test
+  void valuesBesideAnUnreadableOneAreRead() {
+    var run =
+        JSON.unmarshal(
+            ALL_FIELDS
+                + """
+                status:
+                  conditions: [{type: Finished, status: "True", lastTransitionTime: soon}]
+                  attempts: [{number: 2, startTime: soon, reason: TaskFailed}, {number: 1}]
+                  resolved: {priority: Urgent, mode: Incomplete}
+                  completionTime: "2026-01-01T02:00:00Z"
+                """,
+            PipelineRun.class);
+
+    assertThat(run.getStatus())
+        .isEqualTo(
+            PipelineRunStatus.builder()
+                .conditions(
+                    List.of(
+                        new ConditionBuilder()
+                            .withType("Finished")
+                            .withStatus("True")
+                            .withLastTransitionTime("soon")
+                            .build()))
+                .attempts(
+                    List.of(
+                        new AttemptStatus(2, null, null, null, null, "TaskFailed", null),
+                        new AttemptStatus(1, null, null, null, null, null, null)))
+                .resolved(new ResolvedStatus(null, null, RerunMode.Incomplete, null))
+                .completionTime(Instant.parse("2026-01-01T02:00:00Z"))
+                .build());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"7", "gone", "[1]", "null"})
+  void aStatusThatIsNoObjectIsIgnored(String status) {
+    var run = JSON.unmarshal(ALL_FIELDS + "status: " + status, PipelineRun.class);
+
+    assertThat(run.getStatus()).isNull();
+    assertThat(run.getMetadata().getName()).isEqualTo("acme-20130115");
+  }
+
+  @Test
+  void unreadableValuesInTheStatusOfAScheduleAreIgnored() {
+    var schedule =
+        JSON.unmarshal(
+            """
+            apiVersion: luigi-operator.io/v1beta1
+            kind: PipelineSchedule
+            metadata: {name: nightly, namespace: flights}
+            spec: {pipeline: {image: i, task: {module: m, family: F}}}
+            status: {observedGeneration: 2, clients: many}
+            """,
+            PipelineSchedule.class);
+
+    assertThat(schedule.getStatus()).isEqualTo(new PipelineScheduleStatus(2L, null, null));
   }
 
   @Test

@@ -7,6 +7,9 @@ package io.luigioperator.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.luigioperator.api.PipelineRunStatus;
@@ -29,6 +32,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /** What errors of an API server mean. */
 class Fabric8KubeErrorsTest {
@@ -319,5 +323,35 @@ class Fabric8KubeErrorsTest {
     assertThat(kube.kube.deletionsConfirmed("n"))
         .isEqualTo(
             understood ? Optional.of(Instant.parse("2026-01-31T11:00:00Z")) : Optional.empty());
+  }
+
+  @Test
+  void readsAnObjectWhoseStatusHoldsUnknownValuesAndNamesThem() {
+    ListAppender<ILoggingEvent> logged = new ListAppender<>();
+    Logger logger = (Logger) LoggerFactory.getLogger("io.luigioperator.api");
+    logged.start();
+    logger.addAppender(logged);
+    try {
+      kube.always(
+          new Answer(
+              200,
+              """
+              {"apiVersion": "luigi-operator.io/v1beta1", "kind": "PipelineRun",
+               "metadata": {"namespace": "flights", "name": "overlay", "uid": "u-1"},
+               "spec": {"client": "UA"},
+               "status": {"phase": "Paused", "reason": "Held"}}
+              """));
+
+      RunObject read = kube.kube.run(ScriptedKube.KEY, Freshness.LIVE).orElseThrow();
+
+      assertThat(read.status()).contains(PipelineRunStatus.builder().reason("Held").build());
+      assertThat(logged.list)
+          .extracting(e -> String.valueOf(e.getKeyValuePairs()))
+          .singleElement()
+          .asString()
+          .contains("PipelineRun flights/overlay", "/phase", "Paused");
+    } finally {
+      logger.detachAppender(logged);
+    }
   }
 }
