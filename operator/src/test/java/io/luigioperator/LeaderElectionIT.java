@@ -41,12 +41,12 @@ class LeaderElectionIT {
   private static KubernetesClient admin;
   private static String user;
 
-  private final KubernetesClient client = ApiServer.clientOf(user);
+  private final KubernetesClient client = OperatorClients.of(user);
   private final List<Replica> replicas = new ArrayList<>();
 
   @BeforeAll
   static void grantRights() throws IOException, InterruptedException {
-    admin = ApiServer.client();
+    admin = OperatorClients.admin();
     user = ShippedRights.grantIn(admin, HOME, List.of());
   }
 

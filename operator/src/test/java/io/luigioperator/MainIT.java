@@ -15,6 +15,7 @@ import io.luigioperator.ledger.MySqlLedger;
 import io.luigioperator.ledger.TestDatabase;
 import io.luigioperator.ops.HttpProbe;
 import io.luigioperator.run.Ageing;
+import io.luigioperator.testing.Ports;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -50,7 +51,7 @@ class MainIT {
   @BeforeAll
   static void prepare() throws IOException, InterruptedException {
     database = TestDatabase.fresh("main");
-    admin = ApiServer.client();
+    admin = OperatorClients.admin();
     ShippedRights.grant(admin);
   }
 
@@ -72,12 +73,6 @@ class MainIT {
 
   private static Resource<Lease> lease() {
     return admin.leases().inNamespace(ShippedRights.HOME).withName(ShippedRights.LEASE);
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    }
   }
 
   private static ProcessBuilder java(String... arguments) {
@@ -112,7 +107,7 @@ class MainIT {
     private final Process process;
 
     Replica(String podName, Map<String, String> changes) throws IOException {
-      port = freePort();
+      port = Ports.free();
       out = dir.resolve(podName + ".log");
       ProcessBuilder builder = java().redirectOutput(out.toFile());
       Map<String, String> env = new HashMap<>();
@@ -256,12 +251,12 @@ class MainIT {
 
   @Test
   void theProbeFailsWhereNobodyListens() throws Exception {
-    assertThat(probe("http://127.0.0.1:" + freePort() + "/readyz")).isEqualTo(1);
+    assertThat(probe("http://127.0.0.1:" + Ports.free() + "/readyz")).isEqualTo(1);
   }
 
   @Test
   void whileTheDatabaseIsAwayItIsAliveButNotReadyAndCanBeStopped() throws Exception {
-    Replica replica = new Replica("pod-a", Map.of("MYSQL_PORT", "" + freePort()));
+    Replica replica = new Replica("pod-a", Map.of("MYSQL_PORT", "" + Ports.free()));
     await().atMost(LONG).until(() -> replica.log().contains("waiting for the ledger"));
     assertThat(replica.get("/livez").ok()).isTrue();
     assertThat(replica.get("/readyz").words()).contains("503", "ledger: not connected yet");

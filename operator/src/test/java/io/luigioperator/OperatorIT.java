@@ -20,9 +20,9 @@ import io.luigioperator.ledger.LedgerConfig;
 import io.luigioperator.ledger.TestDatabase;
 import io.luigioperator.ops.BuildInfo;
 import io.luigioperator.ops.HttpProbe;
+import io.luigioperator.testing.Ports;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
@@ -60,7 +60,7 @@ class OperatorIT {
 
   @BeforeAll
   static void grantRights() throws IOException, InterruptedException {
-    admin = ApiServer.client();
+    admin = OperatorClients.admin();
     ShippedRights.grant(admin);
   }
 
@@ -105,18 +105,12 @@ class OperatorIT {
     cluster = new JobsAndNode(admin, namespace, script);
   }
 
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    }
-  }
-
   private final class Started {
     private final LuigiOperator operator;
     private final int port;
 
     Started(String podName, String... settings) throws Exception {
-      port = freePort();
+      port = Ports.free();
       Map<String, String> env = new HashMap<>();
       env.put("LUIGI_OPERATOR_CLUSTER_ID", "here");
       env.put("LUIGI_OPERATOR_NAMESPACES", namespace);
@@ -134,7 +128,7 @@ class OperatorIT {
       }
       operator = new LuigiOperator(OperatorConfig.from(env), Clock.systemUTC());
       operators.add(operator);
-      operator.start(ApiServer.clientOf(user), BUILD);
+      operator.start(OperatorClients.of(user), BUILD);
     }
 
     HttpProbe.Result get(String path) {

@@ -4,17 +4,18 @@
  */
 package io.luigioperator;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.authentication.TokenRequestBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import io.luigioperator.testing.ApiServer;
+import io.luigioperator.testing.Binaries;
+import io.luigioperator.testing.Command;
+import io.luigioperator.testing.Repository;
+import java.io.ByteArrayInputStream;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
 /** The rights of the operator exactly as the chart grants them, rendered by Helm. */
@@ -27,7 +28,6 @@ public final class ShippedRights {
 
   private static final String RELEASE = "tidy";
   private static final String ACCOUNT = "tidy-luigi-operator";
-  private static final long SECONDS = 60;
   private static final long TOKEN_SECONDS = 3600;
 
   /** The user as whom the operator asks. */
@@ -40,7 +40,7 @@ public final class ShippedRights {
   }
 
   /** Grants them on the server of {@link ApiServer}, in every namespace. */
-  public static void grant(KubernetesClient admin) throws IOException, InterruptedException {
+  public static void grant(KubernetesClient admin) {
     grantIn(admin, HOME, List.of());
   }
 
@@ -50,20 +50,13 @@ public final class ShippedRights {
    * @param home the namespace of the release; it is made, the others must be there
    * @return the user as whom that release asks
    */
-  static String grantIn(KubernetesClient admin, String home, List<String> namespaces)
-      throws IOException, InterruptedException {
+  static String grantIn(KubernetesClient admin, String home, List<String> namespaces) {
     admin
         .resource(new NamespaceBuilder().withNewMetadata().withName(home).endMetadata().build())
         .serverSideApply();
-    Path rendered = Files.createTempFile("rbac", ".yaml");
-    try {
-      render(home, namespaces, rendered);
-      try (InputStream objects = Files.newInputStream(rendered)) {
-        admin.load(objects).serverSideApply();
-      }
-    } finally {
-      Files.delete(rendered);
-    }
+    admin
+        .load(new ByteArrayInputStream(render(home, namespaces).getBytes(UTF_8)))
+        .serverSideApply();
     return user(home);
   }
 
@@ -105,40 +98,23 @@ public final class ShippedRights {
             token);
   }
 
-  private static void render(String home, List<String> namespaces, Path target)
-      throws IOException, InterruptedException {
-    Path errors = Files.createTempFile("helm", ".txt");
-    try {
-      Process helm =
-          new ProcessBuilder(
-                  List.of(
-                      ApiServer.program("helm").toString(),
-                      "template",
-                      RELEASE,
-                      Path.of("../helm/luigi-operator").toString(),
-                      "--namespace",
-                      home,
-                      "--show-only",
-                      "templates/rbac.yaml",
-                      "--set",
-                      "profile=demo",
-                      "--set-json",
-                      namespaces.stream()
-                          .map(namespace -> '"' + namespace + '"')
-                          .collect(Collectors.joining(",", "watchNamespaces=[", "]"))))
-              .redirectOutput(target.toFile())
-              .redirectError(errors.toFile())
-              .start();
-      if (!helm.waitFor(SECONDS, TimeUnit.SECONDS)) {
-        helm.destroyForcibly();
-        throw new IllegalStateException("helm template did not end in time");
-      }
-      if (helm.exitValue() != 0) {
-        throw new IllegalStateException(
-            "helm template failed: " + Files.readString(errors, StandardCharsets.UTF_8));
-      }
-    } finally {
-      Files.delete(errors);
-    }
+  private static String render(String home, List<String> namespaces) {
+    return Command.run(
+            List.of(
+                Binaries.program("helm"),
+                "template",
+                RELEASE,
+                Repository.path("helm/luigi-operator").toString(),
+                "--namespace",
+                home,
+                "--show-only",
+                "templates/rbac.yaml",
+                "--set",
+                "profile=demo",
+                "--set-json",
+                namespaces.stream()
+                    .map(namespace -> '"' + namespace + '"')
+                    .collect(Collectors.joining(",", "watchNamespaces=[", "]"))))
+        .orFail();
   }
 }

@@ -31,14 +31,14 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Generates the custom resource definitions from the types: {@code mvn -q -pl crds test-compile
+ * Generates the custom resource definitions from the types: {@code mvn -q -pl crds -am test-compile
  * exec:java}.
  *
  * <p>The fabric8 generator supports neither list types nor class descriptions, and it sorts printer
  * columns by path. {@link SchemaFinisher} and this class add them.
  */
 final class CrdWriter {
-  static final String COMMAND = "mvn -q -pl crds test-compile exec:java";
+  static final String COMMAND = "mvn -q -pl crds -am test-compile exec:java";
 
   private static final String HEADER =
       """

@@ -14,6 +14,7 @@ import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.CustomResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
+import io.luigioperator.testing.ApiServer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,8 +40,7 @@ class DefinitionsIT {
 
   @BeforeAll
   static void createOneOfEach() throws IOException, InterruptedException {
-    ApiServer.installDefinitions();
-    client = ApiServer.client();
+    client = ApiServer.shared().client();
     var namespace =
         new NamespaceBuilder().withNewMetadata().withName(NAMESPACE).endMetadata().build();
     client.resource(namespace).create();
@@ -61,13 +61,13 @@ class DefinitionsIT {
 
   @Test
   void kubectlExplainShowsTheDescriptions() throws IOException, InterruptedException {
-    assertThat(ApiServer.kubectl("explain", "lpr.spec.pipeline.retry"))
+    assertThat(ApiServer.shared().kubectl("explain", "lpr.spec.pipeline.retry"))
         .contains("How often failed attempts are repeated, after which delay")
         .contains("maxInfrastructureRetries")
         .contains("Maximum number of attempts that may end because of the");
-    assertThat(ApiServer.kubectl("explain", "lps.spec.clients"))
+    assertThat(ApiServer.shared().kubectl("explain", "lps.spec.clients"))
         .contains("Clients that the pipeline may run for, at most 500.");
-    assertThat(ApiServer.kubectl("explain", "lpr.status.attempts"))
+    assertThat(ApiServer.shared().kubectl("explain", "lpr.status.attempts"))
         .contains("The newest 10 attempts, newest first.");
   }
 
@@ -89,15 +89,16 @@ class DefinitionsIT {
   void thePriorityColumnShowsTheResolvedPriority() throws IOException, InterruptedException {
     assertThat(columns(get("lpr", "acme-20130115-fix1", "--no-headers")))
         .startsWith("acme-20130115-fix1", "acme", "Pending");
-    ApiServer.kubectl(
-        "patch",
-        "lpr",
-        "acme-20130115-fix1",
-        "--namespace",
-        NAMESPACE,
-        "--subresource=status",
-        "--type=merge",
-        "--patch={\"status\": {\"resolved\": {\"priority\": \"Low\"}}}");
+    ApiServer.shared()
+        .kubectl(
+            "patch",
+            "lpr",
+            "acme-20130115-fix1",
+            "--namespace",
+            NAMESPACE,
+            "--subresource=status",
+            "--type=merge",
+            "--patch={\"status\": {\"resolved\": {\"priority\": \"Low\"}}}");
     assertThat(columns(get("lpr", "acme-20130115-fix1", "--no-headers")))
         .startsWith("acme-20130115-fix1", "acme", "Low", "Pending");
     assertThat(get("lpr", "acme-20130115-fix1", "--output=jsonpath={.spec.priority}")).isEmpty();
@@ -202,9 +203,9 @@ class DefinitionsIT {
   @Test
   void applyingAnExampleTwiceChangesNothing() throws IOException, InterruptedException {
     for (Path example : examples()) {
-      ApiServer.kubectl("apply", "-f", example.toString());
+      ApiServer.shared().kubectl("apply", "-f", example.toString());
       String before = versions(example);
-      assertThat(ApiServer.kubectl("apply", "-f", example.toString()).lines())
+      assertThat(ApiServer.shared().kubectl("apply", "-f", example.toString()).lines())
           .as("%s", example)
           .isNotEmpty()
           .allMatch(line -> line.endsWith(" unchanged"));
@@ -213,24 +214,25 @@ class DefinitionsIT {
   }
 
   private static String versions(Path file) throws IOException, InterruptedException {
-    return ApiServer.kubectl(
-        "get",
-        "-f",
-        file.toString(),
-        "--no-headers",
-        "--output=custom-columns=:kind,:metadata.name,:metadata.resourceVersion");
+    return ApiServer.shared()
+        .kubectl(
+            "get",
+            "-f",
+            file.toString(),
+            "--no-headers",
+            "--output=custom-columns=:kind,:metadata.name,:metadata.resourceVersion");
   }
 
   private static String apply(ObjectNode document) throws IOException, InterruptedException {
     var withoutStatus = document.deepCopy().without("status");
     var file = Files.writeString(directory.resolve("object.yaml"), withoutStatus.toString());
-    return ApiServer.kubectl("apply", "--namespace", NAMESPACE, "-f", file.toString());
+    return ApiServer.shared().kubectl("apply", "--namespace", NAMESPACE, "-f", file.toString());
   }
 
   private static String get(String... arguments) throws IOException, InterruptedException {
     var all = new ArrayList<>(List.of("get", "--namespace", NAMESPACE));
     all.addAll(List.of(arguments));
-    return ApiServer.kubectl(all.toArray(String[]::new));
+    return ApiServer.shared().kubectl(all.toArray(String[]::new));
   }
 
   private static List<String> columns(String text) {

@@ -9,6 +9,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.luigioperator.testing.ApiServer;
+import io.luigioperator.testing.Command;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,19 +41,17 @@ class DocumentationIT {
     assertThat(manifests.stream().map(Manifest::page)).contains("README.md", "docs/pipelines.md");
     assertThat(manifests.stream().map(m -> m.document.path("kind").asText()))
         .contains("PipelineRun", "PipelineSchedule");
-    ApiServer.installDefinitions();
     createNamespaces(manifests);
 
     var refusals = new ArrayList<String>();
     for (Manifest manifest : manifests) {
-      Path file = Files.createTempFile("manifest", ".yaml");
-      try {
-        Files.writeString(file, YAML.writeValueAsString(manifest.document));
-        ApiServer.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=" + file);
-      } catch (IllegalStateException e) {
-        refusals.add(manifest.page + ": " + e.getMessage());
-      } finally {
-        Files.delete(file);
+      Command.Output output =
+          ApiServer.shared()
+              .kubectl(
+                  List.of("apply", "--dry-run=server", "--validate=strict", "--filename=-"),
+                  YAML.writeValueAsString(manifest.document));
+      if (output.exitCode() != 0) {
+        refusals.add(manifest.page + ": " + output.stderr());
       }
     }
     assertThat(refusals).isEmpty();
@@ -66,7 +66,16 @@ class DocumentationIT {
       names.add(metadata.path(isNamespace ? "name" : "namespace").asText("default"));
     }
     names.remove("default");
-    names.forEach(name -> ApiServer.kubectl("create", "namespace", name));
+    names.forEach(DocumentationIT::applyNamespace);
+  }
+
+  /** Other tests of this JVM may have created it. */
+  private static void applyNamespace(String name) {
+    ApiServer.shared()
+        .kubectl(
+            List.of("apply", "--filename=-"),
+            "{apiVersion: v1, kind: Namespace, metadata: {name: %s}}".formatted(name))
+        .orFail();
   }
 
   private static List<Manifest> manifests() throws IOException {

@@ -13,6 +13,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.luigioperator.api.SchemaTree.Property;
 import io.luigioperator.api.ServerValidation.Violation;
+import io.luigioperator.testing.ApiServer;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,8 +64,7 @@ class ValidationIT {
 
   @BeforeAll
   static void runAllCases() throws IOException, InterruptedException {
-    ApiServer.installDefinitions();
-    client = ApiServer.client();
+    client = ApiServer.shared().client();
     server = new ServerValidation(client);
     for (var name : VALID) {
       tryValidDocument(name);

@@ -10,7 +10,6 @@ import static org.awaitility.Awaitility.await;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
-import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaimBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Quantity;
@@ -22,14 +21,17 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.dsl.MixedOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
+import io.luigioperator.testing.Command;
+import io.luigioperator.testing.Namespaces;
+import io.luigioperator.testing.Repository;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZonedDateTime;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -46,7 +48,7 @@ final class Installation implements AutoCloseable {
 
   static final String SYSTEM = "luigi-demo";
   private static final String RELEASE = "luigi-operator-demo";
-  private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+  private static final Duration COMMAND_LIMIT = Duration.ofMinutes(3);
 
   final KubernetesClient client;
   final String namespace;
@@ -59,15 +61,7 @@ final class Installation implements AutoCloseable {
         .as(
             "an operator for all namespaces is installed in the cluster; if not, run make demo first")
         .contains("");
-    client
-        .resource(
-            new NamespaceBuilder()
-                .withNewMetadata()
-                .withName(namespace)
-                .addToLabels("pod-security.kubernetes.io/enforce", "restricted")
-                .endMetadata()
-                .build())
-        .create();
+    Namespaces.createRestricted(client, namespace);
     client
         .resource(
             new ConfigMapBuilder()
@@ -260,25 +254,10 @@ final class Installation implements AutoCloseable {
 
   /** Runs a program of the repository and returns its standard output. */
   private static String run(String program, String... arguments) {
-    try {
-      Process process =
-          new ProcessBuilder(
-                  Stream.concat(Stream.of(ROOT.resolve(program).toString()), Stream.of(arguments))
-                      .toList())
-              .redirectError(ProcessBuilder.Redirect.INHERIT)
-              .start();
-      String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      if (!process.waitFor(180, TimeUnit.SECONDS) || process.exitValue() != 0) {
-        throw new IllegalStateException(
-            program + " " + String.join(" ", arguments) + " failed: " + out);
-      }
-      return out;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException(e);
-    }
+    List<String> command =
+        Stream.concat(Stream.of(Repository.path(program).toString()), Stream.of(arguments))
+            .toList();
+    return Command.run(command, Map.of(), "", COMMAND_LIMIT).orFail();
   }
 
   private static String resource(String name) {

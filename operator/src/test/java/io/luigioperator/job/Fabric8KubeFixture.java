@@ -7,14 +7,13 @@ package io.luigioperator.job;
 import io.fabric8.kubernetes.api.model.BindingBuilder;
 import io.fabric8.kubernetes.api.model.Condition;
 import io.fabric8.kubernetes.api.model.ConditionBuilder;
-import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.PodSchedulingGate;
 import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.luigioperator.ApiServer;
+import io.luigioperator.OperatorClients;
 import io.luigioperator.ShippedRights;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.job.Kube.DryRunResult;
@@ -28,6 +27,7 @@ import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.testing.Namespaces;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -77,9 +77,9 @@ final class Fabric8KubeFixture
 
   @Override
   public void beforeAll(ExtensionContext context) throws Exception {
-    client = ApiServer.client();
+    client = OperatorClients.admin();
     ShippedRights.grant(client);
-    operator = ApiServer.clientOf(ShippedRights.USER);
+    operator = OperatorClients.of(ShippedRights.USER);
   }
 
   @Override
@@ -103,15 +103,7 @@ final class Fabric8KubeFixture
 
   void makeNamespace() {
     namespace = "job-" + NAMES.incrementAndGet();
-    client
-        .resource(
-            new NamespaceBuilder()
-                .withNewMetadata()
-                .withName(namespace)
-                .addToLabels("pod-security.kubernetes.io/enforce", "restricted")
-                .endMetadata()
-                .build())
-        .create();
+    Namespaces.createRestricted(client, namespace);
     client
         .resource(
             new ServiceAccountBuilder()

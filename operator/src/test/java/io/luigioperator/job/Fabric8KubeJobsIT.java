@@ -12,7 +12,7 @@ import io.fabric8.kubernetes.api.model.Quantity;
 import io.fabric8.kubernetes.api.model.ResourceQuotaBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.luigioperator.ApiServer;
+import io.luigioperator.OperatorClients;
 import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
@@ -87,7 +87,7 @@ class Fabric8KubeJobsIT {
   void aRightThatIsMissingRefusesAJobAndConcludesNothingElse() {
     AttemptFixture given = kube.given("forbidden");
     RunObject owner = kube.present("forbidden");
-    try (KubernetesClient nobody = ApiServer.clientOf("nobody")) {
+    try (KubernetesClient nobody = OperatorClients.of("nobody")) {
       Fabric8Kube without = kube.newKube(nobody);
 
       assertThat(without.createJob(given.run(), given.attempt(), owner))

@@ -4,14 +4,16 @@
  */
 package io.luigioperator.ledger;
 
+import io.luigioperator.testing.Command;
+import io.luigioperator.testing.Ports;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -20,6 +22,9 @@ import java.util.stream.Stream;
 final class MySqlServer {
 
   private static final Pattern READY = Pattern.compile("ready 127\\.0\\.0\\.1:\\d+ pid (\\d+) .*");
+
+  /** The first start of all unpacks the server from Debian packages. */
+  private static final Duration LIMIT = Duration.ofMinutes(15);
 
   private static final MySqlServer SHARED = new MySqlServer();
 
@@ -35,7 +40,7 @@ final class MySqlServer {
     try {
       dir = Files.createTempDirectory("ledger-mysql-");
       Scratch.removeAtExit(dir, () -> mysql("stop", dir.toString()));
-      server = new SqlServer(freePort(), "luigi", "luigi", dir.resolve("data/ca.pem"));
+      server = new SqlServer(Ports.free(), "luigi", "luigi", dir.resolve("data/ca.pem"));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -67,33 +72,9 @@ final class MySqlServer {
   }
 
   private static String mysql(String... arguments) {
-    Path script = Path.of("..", "dev", "mysql").toAbsolutePath().normalize();
-    try {
-      Path output = Files.createTempFile("dev-mysql-", ".log");
-      int status =
-          new ProcessBuilder(
-                  Stream.concat(Stream.of(script.toString()), List.of(arguments).stream()).toList())
-              .redirectErrorStream(true)
-              .redirectOutput(output.toFile())
-              .start()
-              .waitFor();
-      String said = Files.readString(output, StandardCharsets.UTF_8);
-      Files.delete(output);
-      if (status != 0) {
-        throw new IllegalStateException(script + " " + List.of(arguments) + " failed: " + said);
-      }
-      return said;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while " + script + " ran", e);
-    }
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket s = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return s.getLocalPort();
-    }
+    List<String> command =
+        Stream.concat(Stream.of(Repository.path("dev/mysql").toString()), Stream.of(arguments))
+            .toList();
+    return Command.run(command, Map.of(), "", LIMIT).orFail();
   }
 }

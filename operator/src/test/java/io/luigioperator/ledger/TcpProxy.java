@@ -4,6 +4,7 @@
  */
 package io.luigioperator.ledger;
 
+import io.luigioperator.testing.Certificate;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -137,7 +138,7 @@ final class TcpProxy implements AutoCloseable {
   private static SSLSocket encrypted(Socket plain, boolean asClient) throws IOException {
     SSLSocket tls =
         (SSLSocket)
-            (asClient ? Certificate.credulous() : Identity.CERTIFICATE.tls())
+            (asClient ? Certificate.trustAll() : Identity.CERTIFICATE.tls())
                 .getSocketFactory()
                 .createSocket(plain, "127.0.0.1", plain.getPort(), true);
     tls.setUseClientMode(asClient);

@@ -7,6 +7,7 @@ package io.luigioperator.chart;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.luigioperator.testing.Command;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -80,14 +81,14 @@ class AdmissionPoliciesIT {
       "may not %1$s PipelineRuns of client %2$s, because this requires the verb %1$s on"
           + " clients.luigi-operator.io with that name in namespace sales";
 
-  private static ApiServer server;
+  private static ChartApiServer server;
 
-  private static Tools.Output withoutPerClient;
+  private static Command.Output withoutPerClient;
 
   /** As an administrator would: first the chart as it is, then its strictest policy on top. */
   @BeforeAll
   static void start() throws IOException {
-    server = ApiServer.start("sales", "stock", "elsewhere");
+    server = ChartApiServer.start("sales", "stock", "elsewhere");
     server.kubectl(USERS, "apply", "-f", "-").orFail();
     keep(SCHEDULE.formatted("plain", PIPELINE));
     keep(SCHEDULE.formatted("with-account", WITH_ACCOUNT));
@@ -253,31 +254,32 @@ class AdmissionPoliciesIT {
     await().atMost(POLICIES_ACT_WITHIN).until(() -> create(user, document).exitCode() != 0);
   }
 
-  private static Tools.Output create(String user, String document) {
+  private static Command.Output create(String user, String document) {
     return as(user, "sales", document, "create", "-f", "-");
   }
 
-  private static Tools.Output change(String user, String object, String patch) {
+  private static Command.Output change(String user, String object, String patch) {
     return as(user, "sales", "", "patch", object, "--type=merge", "--patch=" + patch);
   }
 
-  private static Tools.Output remove(String user, String object) {
+  private static Command.Output remove(String user, String object) {
     return as(user, "sales", "", "delete", object);
   }
 
   /** Only tried, so that every test finds what was there at the start. */
-  private static Tools.Output as(String user, String namespace, String input, String... arguments) {
+  private static Command.Output as(
+      String user, String namespace, String input, String... arguments) {
     var all = new ArrayList<>(List.of(arguments));
     all.addAll(List.of("--dry-run=server", "-n", namespace, "--as=" + user));
     return server.kubectl(input, all.toArray(String[]::new));
   }
 
-  private static void assertAccepted(Tools.Output output) {
+  private static void assertAccepted(Command.Output output) {
     assertThat(output.stderr()).isEmpty();
     assertThat(output.exitCode()).isZero();
   }
 
-  private static void assertRefused(Tools.Output output, String says) {
+  private static void assertRefused(Command.Output output, String says) {
     assertThat(output.refusal()).contains(says);
   }
 }

@@ -12,6 +12,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.luigioperator.testing.Command;
 import java.io.IOException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -25,11 +26,11 @@ class ChartOnServerIT {
   private static final String USER =
       "system:serviceaccount:" + Helm.NAMESPACE + ":tidy-luigi-operator";
 
-  private static ApiServer server;
+  private static ChartApiServer server;
 
   @BeforeAll
   static void start() throws IOException {
-    server = ApiServer.start("sales", "stock", "again");
+    server = ChartApiServer.start("sales", "stock", "again");
   }
 
   @AfterAll
@@ -126,7 +127,7 @@ class ChartOnServerIT {
     }
   }
 
-  private static Tools.Output pair(String verb, String... further) {
+  private static Command.Output pair(String verb, String... further) {
     return server.helm().release(verb, "pair", "again", further);
   }
 

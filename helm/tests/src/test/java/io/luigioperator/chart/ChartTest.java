@@ -8,6 +8,8 @@ import static io.luigioperator.chart.Manifests.each;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.luigioperator.testing.Command;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -149,7 +151,7 @@ class ChartTest {
   @Test
   void earlierVersionsOfKubernetesAreRefused() {
     String version = "--kube-version=1.31.14";
-    for (Tools.Output output :
+    for (Command.Output output :
         List.of(
             Helm.offline().template("production", version),
             Helm.offline().definitions("template", version))) {
@@ -222,8 +224,7 @@ class ChartTest {
             .toList();
     assertThat(files).contains("examples/flights/runs.yaml");
     for (String file : files) {
-      for (JsonNode object :
-          Manifests.parse(Files.readString(Tools.REPOSITORY.resolve(file))).objects()) {
+      for (JsonNode object : Manifests.parse(Files.readString(Repository.path(file))).objects()) {
         var inNamespace = object.at("/metadata/namespace").asText(Manifests.nameOf(object));
         assertThat(inNamespace).as("%s in %s", object.path("kind"), file).isEqualTo("flights");
       }
@@ -239,8 +240,8 @@ class ChartTest {
   /** The definitions have one source; the chart's copy is written by the same command. */
   @Test
   void theChartHoldsTheGeneratedDefinitionsAsTheyAre() throws IOException {
-    Path source = Tools.REPOSITORY.resolve("crds");
-    Path copy = Tools.HELM.resolve("luigi-operator-crds/files");
+    Path source = Repository.path("crds");
+    Path copy = Repository.path("helm/luigi-operator-crds/files");
     assertThat(contents(source)).hasSize(2);
     assertThat(contents(copy).equals(contents(source)))
         .as("%s is %s; run the command in the head of those files", copy, source)
@@ -260,7 +261,7 @@ class ChartTest {
   @Test
   void theDefinitionsAreKeptAndOtherwiseUnchanged() throws IOException {
     var rendered = Manifests.parse(Helm.offline().definitions("template").orFail());
-    var sources = contents(Tools.REPOSITORY.resolve("crds"));
+    var sources = contents(Repository.path("crds"));
     assertThat(rendered.objects().size()).isEqualTo(sources.size()).isEqualTo(2);
     for (String text : sources.values()) {
       JsonNode source = Manifests.parse(text).only("CustomResourceDefinition");

@@ -6,6 +6,8 @@ package io.luigioperator.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.luigioperator.testing.Command;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,7 +15,6 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.MatchResult;
@@ -61,12 +62,12 @@ class DocumentationTest {
   @BeforeAll
   static void read() throws IOException {
     var command =
-        List.of("git", "-C", Tools.REPOSITORY.toString(), "-c", "safe.directory=*", "ls-files");
+        List.of("git", "-C", Repository.path("").toString(), "-c", "safe.directory=*", "ls-files");
     tracked =
-        Tools.run(command, Map.of(), "")
+        Command.run(command)
             .orFail()
             .lines()
-            .filter(name -> Files.exists(Tools.REPOSITORY.resolve(name)))
+            .filter(name -> Files.exists(Repository.path(name)))
             .collect(Collectors.toCollection(TreeSet::new));
     wordsOfSources = new HashSet<>();
     for (String name : tracked) {
@@ -176,6 +177,6 @@ class DocumentationTest {
   }
 
   private static String text(String name) throws IOException {
-    return Files.readString(Tools.REPOSITORY.resolve(name), StandardCharsets.UTF_8);
+    return Files.readString(Repository.path(name), StandardCharsets.UTF_8);
   }
 }

@@ -12,6 +12,7 @@ import io.luigioperator.OperatorConfig;
 import io.luigioperator.api.Phase;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -96,7 +97,7 @@ class EffectsTest {
 
   private static void assertIsATest(String test) throws IOException {
     String file = test.replaceFirst("[.].*", ".java");
-    Path source = Tools.REPOSITORY.resolve("operator/src/test/java/io/luigioperator").resolve(file);
+    Path source = Repository.path("operator/src/test/java/io/luigioperator").resolve(file);
     assertThat(Files.readString(source))
         .containsPattern(
             "@Test\\s+(default )?void " + Pattern.quote(test.replaceFirst(".*[.]", "")) + "\\(");

@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.node.NumericNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -31,7 +32,7 @@ import java.util.stream.Stream;
  * {@code spec.clients[].id} for items of lists and {@code spec.limits{}} for values of maps.
  */
 record Fields(JsonNode schema, Map<String, JsonNode> leaves) {
-  private static final Path CRDS = Tools.REPOSITORY.resolve("crds");
+  private static final Path CRDS = Repository.path("crds");
   private static final YAMLMapper YAML = new YAMLMapper();
   private static final Pattern LAST_DIGIT = Pattern.compile("(.*)([0-9])([^0-9]*)");
 

@@ -6,12 +6,13 @@ package io.luigioperator.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.luigioperator.testing.Command;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -36,11 +37,11 @@ class HeadersTest {
   @Test
   void everyFileNamesOwnerAndLicence() throws IOException {
     var command =
-        List.of("git", "-C", Tools.REPOSITORY.toString(), "-c", "safe.directory=*", "ls-files");
+        List.of("git", "-C", Repository.path("").toString(), "-c", "safe.directory=*", "ls-files");
     var silent = new TreeSet<String>();
     var read = new ArrayList<String>();
-    for (String name : Tools.run(command, Map.of(), "").orFail().lines().toList()) {
-      Path file = Tools.REPOSITORY.resolve(name);
+    for (String name : Command.run(command).orFail().lines().toList()) {
+      Path file = Repository.path(name);
       if (WITHOUT.matcher(name).matches() || !Files.exists(file)) {
         continue;
       }

@@ -4,7 +4,11 @@
  */
 package io.luigioperator.chart;
 
+import io.luigioperator.testing.Binaries;
+import io.luigioperator.testing.Command;
+import io.luigioperator.testing.Repository;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +23,8 @@ final class Helm {
   static final String NAMESPACE = "luigi-system";
 
   private static final Path VALUES = Path.of("src/test/resources/values").toAbsolutePath();
+
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final Map<String, String> environment = new TreeMap<>();
 
@@ -44,7 +50,7 @@ final class Helm {
   }
 
   static String chart(String name) {
-    return Tools.HELM.resolve(name).toString();
+    return Repository.path("helm/" + name).toString();
   }
 
   /** The sets of values with which every general test is made. */
@@ -53,25 +59,25 @@ final class Helm {
         "production", "production-full", "production-least", "namespaces", "demo", "demo-full");
   }
 
-  Tools.Output run(String... arguments) {
+  Command.Output run(String... arguments) {
     var command = new ArrayList<String>();
-    command.add(Tools.program("helm"));
+    command.add(Binaries.program("helm"));
     command.addAll(List.of(arguments));
-    return Tools.run(command, environment, "");
+    return Command.run(command, environment, "", LIMIT);
   }
 
   /** A verb of Helm on a release. */
-  Tools.Output release(String verb, String name, String namespace, String... further) {
+  Command.Output release(String verb, String name, String namespace, String... further) {
     return run(all(List.of(verb, name, "-n", namespace), further));
   }
 
   /** A verb of Helm on the chart of the definitions. */
-  Tools.Output definitions(String verb, String... further) {
+  Command.Output definitions(String verb, String... further) {
     return release(verb, "crds", NAMESPACE, all(List.of(chart(CRDS)), further));
   }
 
   /** A verb of Helm on the operator's chart with a set of values. */
-  Tools.Output operator(String verb, String set, String... further) {
+  Command.Output operator(String verb, String set, String... further) {
     var chart = List.of(chart(OPERATOR), "-f", values(set));
     return release(verb, RELEASE, NAMESPACE, all(chart, further));
   }
@@ -81,7 +87,7 @@ final class Helm {
   }
 
   /** Renders the operator's chart with a set of values and further arguments. */
-  Tools.Output template(String set, String... further) {
+  Command.Output template(String set, String... further) {
     return operator("template", set, further);
   }
 

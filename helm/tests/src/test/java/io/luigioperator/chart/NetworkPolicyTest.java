@@ -22,7 +22,7 @@ class NetworkPolicyTest {
       """;
 
   @Test
-  void theOperatorReachesDnsApiServerAndMysqlAndNothingElse() {
+  void theOperatorReachesDnsChartApiServerAndMysqlAndNothingElse() {
     assertPolicy(
         "production-full",
         "tidy-luigi-operator",

@@ -7,6 +7,7 @@ package io.luigioperator.chart;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -81,8 +82,7 @@ final class Schema {
   private static JsonNode read() {
     try {
       return new ObjectMapper()
-          .readTree(
-              Files.readString(Tools.HELM.resolve(Helm.OPERATOR).resolve("values.schema.json")));
+          .readTree(Files.readString(Repository.path("helm/luigi-operator/values.schema.json")));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

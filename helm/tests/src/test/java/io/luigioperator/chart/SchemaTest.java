@@ -7,6 +7,7 @@ package io.luigioperator.chart;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
@@ -147,7 +148,7 @@ class SchemaTest {
   void fileAndSchemaHaveTheSameValues() throws IOException {
     var inFile = new TreeSet<String>();
     JsonNode file =
-        Manifests.parse(Files.readString(Tools.HELM.resolve(Helm.OPERATOR).resolve("values.yaml")))
+        Manifests.parse(Files.readString(Repository.path("helm/luigi-operator/values.yaml")))
             .objects()
             .getFirst();
     collect("", file, inFile);

@@ -7,6 +7,7 @@ package io.luigioperator.chart;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.OperatorConfig;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
@@ -23,8 +24,7 @@ class SettingsPageTest {
   /** A cell may name several settings; one that begins with a dot replaces the last part only. */
   @Test
   void everySettingIsDocumentedAndNoOther() throws IOException {
-    var settings =
-        SECTION.matcher(Files.readString(Tools.REPOSITORY.resolve("docs/operations.md")));
+    var settings = SECTION.matcher(Files.readString(Repository.path("docs/operations.md")));
     assertThat(settings.find()).isTrue();
     var documented = new TreeSet<String>();
     for (String row : settings.group(1).lines().filter(line -> line.startsWith("| ")).toList()) {

@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.rbac.ClusterRole;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.luigioperator.testing.Command;
+import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
@@ -30,11 +32,11 @@ class UserRolesIT {
   private static final List<String> CHANGE =
       List.of("create", "update", "patch", "delete", "deletecollection");
 
-  private static ApiServer server;
+  private static ChartApiServer server;
 
   @BeforeAll
   static void start() throws IOException {
-    server = ApiServer.start(NAMESPACE, "elsewhere");
+    server = ChartApiServer.start(NAMESPACE, "elsewhere");
     for (String role : AGGREGATED) {
       var user = "--user=has-" + role;
       server
@@ -125,16 +127,16 @@ class UserRolesIT {
   }
 
   /** Only tried. */
-  private static Tools.Output apply(String user) throws IOException {
+  private static Command.Output apply(String user) throws IOException {
     var yaml =
         Pattern.compile("```yaml\n(.*?)```", Pattern.DOTALL)
-            .matcher(Files.readString(Tools.REPOSITORY.resolve("README.md")));
+            .matcher(Files.readString(Repository.path("README.md")));
     assertThat(yaml.find()).isTrue();
     return server.kubectl(
         yaml.group(1), "apply", "--dry-run=server", "--as=" + user, "--filename=-");
   }
 
-  private static void assertRefused(Tools.Output output, String user) {
+  private static void assertRefused(Command.Output output, String user) {
     assertThat(output.refusal()).contains("Forbidden", user, "pipelineruns");
   }
 
