@@ -4,7 +4,6 @@
  */
 package io.luigioperator.chart;
 
-import io.luigioperator.run.RunAndAttempt;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -19,10 +18,13 @@ import io.luigioperator.api.Priority;
 import io.luigioperator.job.JobBlueprint;
 import io.luigioperator.job.PodTemplateInvalid;
 import io.luigioperator.run.Ageing;
+import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
+import io.luigioperator.run.AttemptTransitions;
 import io.luigioperator.run.Decision;
 import io.luigioperator.run.EndCause;
+import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.NewRun;
@@ -37,6 +39,7 @@ import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Resolver;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunDecider;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -46,9 +49,8 @@ import io.luigioperator.run.RunSnapshot.Row;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.StatusView;
-import io.luigioperator.run.Transitions;
-import io.luigioperator.run.Transitions.RunAndAttempt;
 import io.luigioperator.run.Verdict;
+import io.luigioperator.run.WaitingTransitions;
 import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -130,7 +132,7 @@ final class Situations {
 
   private void describeRow(String name, NewRun made, Lines lines) {
     lines
-        .with(name + ".accepted", Transitions.accept(made, Ageing.DEFAULT, T0))
+        .with(name + ".accepted", WaitingTransitions.accept(made, Ageing.DEFAULT, T0))
         .without(name + ".accepted.origin.request")
         .without(name + ".accepted.origin.requestSha")
         .with(name + ".amended", amended(made))
@@ -155,8 +157,8 @@ final class Situations {
             made.request(),
             made.requestSha(),
             made.hashVersion());
-    Run run = Transitions.accept(other, Ageing.DEFAULT, T0);
-    return Transitions.amend(run, Resolver.desired(object, request(run)), Ageing.DEFAULT, T0)
+    Run run = WaitingTransitions.accept(other, Ageing.DEFAULT, T0);
+    return AmendTransition.amend(run, Resolver.desired(object, request(run)), Ageing.DEFAULT, T0)
         .orElse(run);
   }
 
@@ -174,8 +176,8 @@ final class Situations {
   private void describeDecisions(String name, Lines lines) {
     RunAndAttempt bound = bound(0);
     Attempt lost =
-        Transitions.markPodMissing(
-                Transitions.recordNode(bound.attempt(), POD, NODE).orElseThrow(), POD, T0)
+        AttemptTransitions.markPodMissing(
+                AttemptTransitions.recordNode(bound.attempt(), POD, NODE).orElseThrow(), POD, T0)
             .orElseThrow();
     lines
         .with(name + ".notStarted", decided(bound, List.of(pod(Optional.empty()))).requeueAt())
@@ -184,7 +186,10 @@ final class Situations {
         .with(name + ".failedOnce", ended(bound, Verdict.TASK_FAILED).run().times().notBefore())
         .with(
             name + ".drainedOften",
-            ended(bound(Transitions.MAX_UNCOUNTED - 1), Verdict.DRAINED).run().times().notBefore())
+            ended(bound(EndTransitions.MAX_UNCOUNTED - 1), Verdict.DRAINED)
+                .run()
+                .times()
+                .notBefore())
         .with(name + ".succeeded", decided(ended(bound, Verdict.SUCCEEDED), List.of()).requeueAt());
   }
 
@@ -192,7 +197,7 @@ final class Situations {
 
   private Run accepted() {
     return switch (Resolver.resolve(object, schedule)) {
-      case Resolution.Resolved r -> Transitions.accept(r.run(), Ageing.DEFAULT, T0);
+      case Resolution.Resolved r -> WaitingTransitions.accept(r.run(), Ageing.DEFAULT, T0);
       case Resolution.Refused r -> throw new IllegalStateException(r.message());
     };
   }
@@ -226,11 +231,11 @@ final class Situations {
             run.priority(),
             new Run.Budget(1, 1, 0, uncounted, 9, 9),
             run.times());
-    return Transitions.bind(active, claimed(active), "job-1", POD, T0).orElseThrow();
+    return AttemptTransitions.bind(active, claimed(active), "job-1", POD, T0).orElseThrow();
   }
 
   private static RunAndAttempt ended(RunAndAttempt bound, EndCause cause) {
-    return Transitions.finish(
+    return EndTransitions.finish(
             bound.run(),
             bound.attempt(),
             POD,
@@ -295,7 +300,7 @@ final class Situations {
     ObjectNode undated = run.deepCopy();
     ((ObjectNode) undated.get("spec")).put("date", "2013-02-30");
     Run accepted = complete.accepted();
-    Run canceled = Transitions.cancel(accepted, Reasons.CANCELED, "words", T0).orElseThrow();
+    Run canceled = WaitingTransitions.cancel(accepted, Reasons.CANCELED, "words", T0).orElseThrow();
     RunAndAttempt bound = complete.bound(0);
     var statuses = new LinkedHashMap<String, Optional<PipelineRunStatus>>();
     statuses.put("the ledger is away", StatusView.storeUnavailable(complete.object, NOW));
