@@ -20,16 +20,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
-/** The admission policies of the chart, with users who have and who lack each right. */
+/** The admission policies of the chart, with users with and without each right. */
 class AdmissionPoliciesIT {
-  private static final Duration POLICIES_ACT_WITHIN = Duration.ofSeconds(60);
+  private static final Duration POLICY_TIMEOUT = Duration.ofSeconds(60);
 
   private static final String OPERATOR =
       "system:serviceaccount:" + Helm.NAMESPACE + ":tidy-luigi-operator";
 
   /**
-   * All may write runs and schedules; beyond that each has, or lacks, what its name says: role,
-   * namespace, group, resources, names, verbs, users.
+   * Every user may write runs and schedules, and has the other rights according to its name.
+   * Columns: role, namespace, group, resources, names, verbs, users.
    */
   private static final String USERS =
       Table.of(
@@ -85,16 +85,16 @@ class AdmissionPoliciesIT {
 
   private static Command.Output withoutPerClient;
 
-  /** As an administrator would: first the chart as it is, then its strictest policy on top. */
+  /** Installs the chart with its defaults, then upgrades it with the policy per client. */
   @BeforeAll
   static void start() throws IOException {
     server = ChartApiServer.start("sales", "stock", "elsewhere");
     server.kubectl(USERS, "apply", "-f", "-").orFail();
-    keep(SCHEDULE.formatted("plain", PIPELINE));
-    keep(SCHEDULE.formatted("with-account", WITH_ACCOUNT));
-    keep(SCHEDULE.formatted("with-template", WITH_TEMPLATE));
-    keep(RUN.formatted("acme-1", "acme", REFERENCE));
-    keep(RUN.formatted("globex-1", "globex", REFERENCE));
+    store(SCHEDULE.formatted("plain", PIPELINE));
+    store(SCHEDULE.formatted("with-account", WITH_ACCOUNT));
+    store(SCHEDULE.formatted("with-template", WITH_TEMPLATE));
+    store(RUN.formatted("acme-1", "acme", REFERENCE));
+    store(RUN.formatted("globex-1", "globex", REFERENCE));
 
     helm("install");
     awaitRefusal("no-pods", RUN.formatted("r", "acme", PIPELINE));
@@ -118,7 +118,7 @@ class AdmissionPoliciesIT {
 
   @ParameterizedTest
   @FieldSource("PLAIN")
-  void writingAPipelineNeedsTheRightToCreatePodsThere(String document) {
+  void writingAPipelineRequiresTheRightToCreatePods(String document) {
     assertRefused(create("no-pods", document), "user no-pods " + NEEDS_PODS);
     assertRefused(create("pods-elsewhere", document), NEEDS_PODS);
     assertAccepted(create("pods", document));
@@ -126,14 +126,14 @@ class AdmissionPoliciesIT {
 
   @ParameterizedTest
   @FieldSource("NAMING_AN_ACCOUNT")
-  void namingAServiceAccountNeedsTheVerbUseOnIt(String document) {
+  void namingAServiceAccountRequiresTheVerbUse(String document) {
     assertRefused(create("pods", document), "user pods " + NEEDS_ACCOUNT);
     assertRefused(create("pods-and-account", document.replace("flights", "admin")), "admin");
     assertAccepted(create("pods-and-account", document));
   }
 
   @Test
-  void changingThePipelineOfAScheduleNeedsTheSameRights() {
+  void changingThePipelineOfAScheduleRequiresTheSameRights() {
     String image = "{\"spec\": {\"pipeline\": {\"image\": \"other\"}}}";
     assertRefused(change("no-pods", "lps/plain", image), NEEDS_PODS);
     assertAccepted(change("pods", "lps/plain", image));
@@ -145,7 +145,7 @@ class AdmissionPoliciesIT {
     assertAccepted(change("pods-and-account", "lps/plain", account));
   }
 
-  /** In the rules of the definitions two open objects with different fields can count as equal. */
+  /** In the CEL rules of the CRDs, open objects with different fields can be equal. */
   @Test
   void aRenamedFieldOfAnOpenObjectIsAChange() {
     String affinity =
@@ -158,7 +158,7 @@ class AdmissionPoliciesIT {
   }
 
   @Test
-  void whatDecidesAboutNoPodNeedsNoRightToPods() {
+  void changesWithoutEffectOnPodsRequireNoRightToPods() {
     String clients = "{\"spec\": {\"clients\": [{\"id\": \"globex\"}], \"priority\": \"Low\"}}";
     assertAccepted(change("no-pods", "lps/plain", clients));
     assertAccepted(change("no-pods", "lps/with-account", clients));
@@ -176,12 +176,12 @@ class AdmissionPoliciesIT {
   }
 
   @Test
-  void perClientIsOnlyAskedForWhenItIsSwitchedOn() {
+  void perClientRightsAreRequiredOnlyIfEnabled() {
     assertAccepted(withoutPerClient);
   }
 
   @Test
-  void supportMayRunOneClientOnly() {
+  void supportMayRunOnlyOneClient() {
     assertAccepted(create("support", RUN.formatted("r", "acme", REFERENCE)));
     assertRefused(
         create("support", RUN.formatted("r", "globex", REFERENCE)),
@@ -194,7 +194,7 @@ class AdmissionPoliciesIT {
   }
 
   @Test
-  void deletingARunNeedsTheVerbDelete() {
+  void deletingARunRequiresTheVerbDelete() {
     assertRefused(remove("support", "lpr/acme-1"), NEEDS_CLIENT.formatted("delete", "acme"));
     assertAccepted(remove("cleaner", "lpr/acme-1"));
     assertRefused(
@@ -202,9 +202,9 @@ class AdmissionPoliciesIT {
         NEEDS_CLIENT.formatted("run", "acme"));
   }
 
-  /** The garbage collector takes finalizers away and has no right to any client. */
+  /** The garbage collector removes finalizers and has no rights to clients. */
   @Test
-  void metadataMayBeChangedWithoutARightToTheClient() {
+  void changingMetadataRequiresNoRightToTheClient() {
     String metadata = "{\"metadata\": {\"finalizers\": [\"example.com/keep\"]}}";
     assertAccepted(change("no-clients", "lpr/acme-1", metadata));
   }
@@ -216,7 +216,7 @@ class AdmissionPoliciesIT {
   }
 
   @Test
-  void namespacesThatAreNotWatchedAreLeftAlone() {
+  void thePoliciesDoNotApplyToOtherNamespaces() {
     String document = RUN.formatted("r", "globex", WITH_ACCOUNT);
     assertAccepted(as("no-clients", "elsewhere", document, "create", "-f", "-"));
   }
@@ -245,13 +245,15 @@ class AdmissionPoliciesIT {
     server.helm().operator(verb, "namespaces", further).orFail();
   }
 
-  private static void keep(String document) {
+  private static void store(String document) {
     server.kubectl(document, "create", "-n", "sales", "-f", "-").orFail();
   }
 
-  /** A policy acts a moment after it was created, when the API server has compiled it. */
+  /**
+   * Waits until the API server applies the policies, which happens shortly after their creation.
+   */
   private static void awaitRefusal(String user, String document) {
-    await().atMost(POLICIES_ACT_WITHIN).until(() -> create(user, document).exitCode() != 0);
+    await().atMost(POLICY_TIMEOUT).until(() -> create(user, document).exitCode() != 0);
   }
 
   private static Command.Output create(String user, String document) {
@@ -266,7 +268,7 @@ class AdmissionPoliciesIT {
     return as(user, "sales", "", "delete", object);
   }
 
-  /** Only tried, so that every test finds what was there at the start. */
+  /** Runs kubectl as a dry run, so that no test changes an object. */
   private static Command.Output as(
       String user, String namespace, String input, String... arguments) {
     var all = new ArrayList<>(List.of(arguments));
@@ -279,7 +281,7 @@ class AdmissionPoliciesIT {
     assertThat(output.exitCode()).isZero();
   }
 
-  private static void assertRefused(Command.Output output, String says) {
-    assertThat(output.refusal()).contains(says);
+  private static void assertRefused(Command.Output output, String message) {
+    assertThat(output.refusal()).contains(message);
   }
 }

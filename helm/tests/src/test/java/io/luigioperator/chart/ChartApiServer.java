@@ -12,14 +12,17 @@ import io.luigioperator.testing.Namespaces;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** An API server of its own with the chart of the definitions, and namespaces for releases. */
+/** A new API server with the CRD chart and namespaces for releases. */
 final class ChartApiServer implements AutoCloseable {
   private final ApiServer server = ApiServer.start();
   private final KubernetesClient client = server.client();
 
   private ChartApiServer() {}
 
-  /** With these namespaces beside that of the operator; all take restricted pods only. */
+  /**
+   * Starts a server with the namespace of the operator and these; all enforce Pod Security level
+   * restricted.
+   */
   static ChartApiServer start(String... namespaces) {
     var started = new ChartApiServer();
     Stream.concat(Stream.of(Helm.NAMESPACE), Stream.of(namespaces))
@@ -41,7 +44,7 @@ final class ChartApiServer implements AutoCloseable {
     return server.kubectl(List.of(arguments), input);
   }
 
-  /** Whether the user may do this to a resource, or to a part of it such as {@code pods/exec}. */
+  /** Whether the user has the right for a resource or a subresource such as {@code pods/exec}. */
   boolean allows(
       String user, String namespace, String verb, String group, String resource, String name) {
     String[] parts = resource.split("/");

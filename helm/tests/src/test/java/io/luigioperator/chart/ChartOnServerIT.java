@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What a real API server says to the charts. */
+/** The charts on a real API server. */
 class ChartOnServerIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String USER =
@@ -38,7 +38,7 @@ class ChartOnServerIT {
     server.close();
   }
 
-  @EverySet
+  @ForEachValuesFile
   void everyObjectIsAccepted(String set) {
     var output =
         server.kubectl(
@@ -51,16 +51,16 @@ class ChartOnServerIT {
     assertThat(output.orFail().lines()).hasSameSizeAs(Helm.rendered(set).objects());
   }
 
-  @EverySet
+  @ForEachValuesFile
   void everyPodPassesPodSecurityRestricted(String set) {
     var templates = Helm.rendered(set).podTemplates().toList();
     assertThat(templates).hasSizeGreaterThanOrEqualTo(2);
     for (JsonNode template : templates) {
-      admit(template);
+      dryRun(template);
     }
   }
 
-  /** The test above can fail: each of these is looked at. */
+  /** Checks that the test above can fail, for each requirement. */
   @ParameterizedTest
   @CsvSource({
     "/spec/securityContext, runAsNonRoot",
@@ -68,25 +68,25 @@ class ChartOnServerIT {
     "/spec/containers/0/securityContext, allowPrivilegeEscalation",
     "/spec/containers/0/securityContext, capabilities"
   })
-  void aPodWithoutItIsRefused(String where, String what) {
+  void aPodWithoutTheSettingIsRefused(String where, String what) {
     for (JsonNode template : Helm.rendered("demo").podTemplates().toList()) {
       JsonNode weaker = template.deepCopy();
       assertThat(((ObjectNode) weaker.at(where)).remove(what)).isNotNull();
-      assertThatThrownBy(() -> admit(weaker))
+      assertThatThrownBy(() -> dryRun(weaker))
           .isInstanceOf(KubernetesClientException.class)
           .hasMessageContaining("violates PodSecurity \"restricted:latest\"")
           .hasMessageContaining(what);
     }
   }
 
-  private static void admit(JsonNode template) {
+  private static void dryRun(JsonNode template) {
     ObjectNode pod = JSON.createObjectNode().put("apiVersion", "v1").put("kind", "Pod");
-    pod.putObject("metadata").put("name", "judged").put("namespace", "again");
+    pod.putObject("metadata").put("name", "dry-run").put("namespace", "again");
     pod.set("spec", template.path("spec").deepCopy());
     server.client().resource(JSON.convertValue(pod, Pod.class)).dryRun().create();
   }
 
-  @EverySet
+  @ForEachValuesFile
   void noContainerCanWriteItsRootFileSystem(String set) {
     assertThat(
             Helm.rendered(set)
@@ -142,12 +142,12 @@ class ChartOnServerIT {
         .get("password");
   }
 
-  /** The table of rights as the API server's authorizer understands it. */
+  /** Checks the table with the authorizer of the API server. */
   @Test
-  void theServerGrantsTheTableAndRefusesTheRest() {
+  void theServerGrantsExactlyTheRightsOfTheTable() {
     server.helm().operator("install", "namespaces").orFail();
     try {
-      for (RightsTest.Right right : RightsTest.TABLE) {
+      for (RbacTest.Right right : RbacTest.TABLE) {
         String namespace =
             switch (right.scope()) {
               case "runs" -> "sales";
@@ -185,9 +185,9 @@ class ChartOnServerIT {
     return server.allows(USER, namespace, verb, group, resource, name.equals("-") ? "" : name);
   }
 
-  /** Deleting a definition would delete every run and schedule. */
+  /** Deleting a CRD would delete all runs or schedules. */
   @Test
-  void uninstallingTheDefinitionsKeepsThem() {
+  void uninstallingTheCrdChartKeepsTheDefinitions() {
     server.helm().release("uninstall", "crds", Helm.NAMESPACE).orFail();
     assertThat(
             server

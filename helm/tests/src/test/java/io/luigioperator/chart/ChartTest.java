@@ -22,10 +22,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What holds for every rendering, and what is refused before anything is sent. */
+/** Properties of every rendering, and values that Helm refuses. */
 class ChartTest {
 
-  @EverySet
+  @ForEachValuesFile
   void lintsWithoutAWarning(String set) {
     var output =
         Helm.offline()
@@ -35,13 +35,13 @@ class ChartTest {
   }
 
   @Test
-  void theChartOfTheDefinitionsLints() {
+  void theCrdChartLintsWithoutAWarning() {
     var output = Helm.offline().run("lint", "--strict", Helm.chart(Helm.CRDS)).orFail();
     assertThat(output).doesNotContain("WARNING", "ERROR");
   }
 
-  @EverySet
-  void everyObjectNamesItsReleaseAndNamespace(String set) {
+  @ForEachValuesFile
+  void everyObjectHasReleaseLabelAndNamespace(String set) {
     for (JsonNode object : Helm.rendered(set).objects()) {
       assertThat(object.at("/metadata/labels/app.kubernetes.io~1instance").asText())
           .as("%s", object.path("metadata"))
@@ -53,23 +53,23 @@ class ChartTest {
     }
   }
 
-  /** Two releases must be able to live side by side: no object of both has the same name. */
+  /** Two releases must not have cluster-scoped objects with the same name. */
   @Test
-  void anotherNamespaceGivesOtherClusterWideNames() {
-    var here = clusterWide(Helm.rendered("production"));
-    var there = clusterWide(Helm.rendered("production", "--namespace", "elsewhere"));
+  void anotherNamespaceHasOtherClusterScopedNames() {
+    var here = clusterScoped(Helm.rendered("production"));
+    var there = clusterScoped(Helm.rendered("production", "--namespace", "elsewhere"));
     assertThat(here).hasSameSizeAs(there).isNotEmpty().doesNotContainAnyElementsOf(there);
   }
 
-  private static List<String> clusterWide(Manifests manifests) {
+  private static List<String> clusterScoped(Manifests manifests) {
     return manifests.objects().stream()
         .filter(o -> !o.at("/metadata").has("namespace"))
         .map(o -> o.path("kind").asText() + " " + Manifests.nameOf(o))
         .toList();
   }
 
-  /** Services, the budget, the spread and the policies select pods by labels: they must meet. */
-  @EverySet
+  /** The selectors of all objects match the labels of the intended pods. */
+  @ForEachValuesFile
   void selectorsSelectTheirPodsAndNoOthers(String set) {
     var manifests = Helm.rendered(set);
     var pods = manifests.podTemplates().toList();
@@ -113,9 +113,9 @@ class ChartTest {
         .allMatch(e -> e.getValue().equals(pod.at("/metadata/labels").path(e.getKey())));
   }
 
-  /** Restarts bring no database back, so only readiness may wait for it. */
+  /** A restart does not help if the database is unavailable, so only readiness may depend on it. */
   @Test
-  void lifeAndReadinessAreAskedApart() {
+  void livenessAndReadinessUseDifferentEndpoints() {
     JsonNode container =
         Helm.rendered("production").only("Deployment").at("/spec/template/spec/containers/0");
     assertThat(container.at("/livenessProbe/httpGet/path").asText()).isEqualTo("/livez");
@@ -124,7 +124,7 @@ class ChartTest {
   }
 
   @Test
-  void theTestPodAsksTheServiceOfTheOperator() {
+  void theTestPodRequestsTheServiceOfTheOperator() {
     var manifests = Helm.rendered("production");
     var service = manifests.only("Service");
     var pod = manifests.only("Pod");
@@ -143,13 +143,13 @@ class ChartTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"1.32.0", "1.32.3-gke.1", "1.35.4", "2.0.0"})
-  void laterVersionsOfKubernetesAreTaken(String version) {
+  void supportedVersionsOfKubernetesAreAccepted(String version) {
     Helm.offline().template("production", "--kube-version", version).orFail();
     Helm.offline().definitions("template", "--kube-version", version).orFail();
   }
 
   @Test
-  void earlierVersionsOfKubernetesAreRefused() {
+  void olderVersionsOfKubernetesAreRefused() {
     String version = "--kube-version=1.31.14";
     for (Command.Output output :
         List.of(
@@ -161,7 +161,7 @@ class ChartTest {
     }
   }
 
-  /** Each sentence says what to do. */
+  /** Each message says what to do. */
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -178,8 +178,8 @@ class ChartTest {
           production | podLabels={"helm.sh/chart":"x"}  | podLabels must not contain helm.sh/chart, because the chart sets it: remove it
           production | priorities.headStartSeconds.low=4000 | priorities.headStartSeconds must not decrease from low to normal, high and critical
           """)
-  void valuesThatContradictEachOtherAreRefused(String set, String change, String sentence) {
-    assertThat(Helm.offline().template(set, "--set-json", change).refusal()).contains(sentence);
+  void contradictoryValuesAreRefused(String set, String change, String message) {
+    assertThat(Helm.offline().template(set, "--set-json", change).refusal()).contains(message);
   }
 
   @Test
@@ -198,7 +198,7 @@ class ChartTest {
   }
 
   @Test
-  void theNotesGiveTheNextCommands() {
+  void theNotesContainTheNextCommands() {
     assertThat(notes("production"))
         .contains(
             "kubectl -n luigi-system rollout status deployment/tidy-luigi-operator",
@@ -213,9 +213,9 @@ class ChartTest {
     assertThat(notes("production-least")).doesNotContain("NetworkPolicy");
   }
 
-  /** They are applied without a namespace on the command line, so each must say its own. */
+  /** The commands have no namespace option, so each object must have its namespace. */
   @Test
-  void theNotesNameFilesThatAreThereAndSayTheirNamespace() throws IOException {
+  void theFilesInTheNotesExistAndHaveANamespace() throws IOException {
     var files =
         Pattern.compile("-f (\\S+)")
             .matcher(notes("production"))
@@ -237,14 +237,14 @@ class ChartTest {
     return Helm.offline().operator("install", set, arguments.toArray(String[]::new)).orFail();
   }
 
-  /** The definitions have one source; the chart's copy is written by the same command. */
+  /** The same command generates both copies. */
   @Test
-  void theChartHoldsTheGeneratedDefinitionsAsTheyAre() throws IOException {
+  void theChartContainsTheGeneratedDefinitions() throws IOException {
     Path source = Repository.path("crds");
     Path copy = Repository.path("helm/luigi-operator-crds/files");
     assertThat(contents(source)).hasSize(2);
     assertThat(contents(copy).equals(contents(source)))
-        .as("%s is %s; run the command in the head of those files", copy, source)
+        .as("%s differs from %s; run the command in the header of these files", copy, source)
         .isTrue();
   }
 
@@ -259,7 +259,7 @@ class ChartTest {
   }
 
   @Test
-  void theDefinitionsAreKeptAndOtherwiseUnchanged() throws IOException {
+  void theRenderedDefinitionsHaveTheKeepPolicyAndAnUnchangedSpec() throws IOException {
     var rendered = Manifests.parse(Helm.offline().definitions("template").orFail());
     var sources = contents(Repository.path("crds"));
     assertThat(rendered.objects().size()).isEqualTo(sources.size()).isEqualTo(2);

@@ -15,23 +15,23 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The operator understands the environment that the chart gives it, within the same bounds. */
+/** The operator accepts the environment from the chart, with the bounds of the schema. */
 class ConfigurationTest {
-  @EverySet
-  void theOperatorTakesWhatIsRendered(String set) throws Exception {
+  @ForEachValuesFile
+  void theOperatorAcceptsTheRenderedEnvironment(String set) throws Exception {
     assertThat(config(set).leaseNamespace()).isEqualTo(Helm.NAMESPACE);
   }
 
   @Test
-  void inTheDemoItAsksTheDatabaseOfTheDemo() throws Exception {
+  void inTheDemoTheOperatorUsesTheDatabaseOfTheDemo() throws Exception {
     assertThat(config("demo").ledger().host())
         .isEqualTo(Helm.rendered("demo").only("StatefulSet").at("/spec/serviceName").asText());
   }
 
-  /** Whole numbers at both ends, every choice, the longest names. */
+  /** Minimum and maximum of every number, every enum value, the longest names. */
   static Stream<String> extremes() {
     var changes = new ArrayList<String>();
-    Schema.leaves()
+    ValuesSchema.leaves()
         .forEach(
             (path, node) -> {
               for (String bound : List.of("minimum", "maximum")) {
@@ -41,7 +41,7 @@ class ConfigurationTest {
               }
             });
     for (String choice : List.of("logLevel", "mysql.sslMode")) {
-      Manifests.texts(Schema.leaves().get(choice).path("enum"))
+      Manifests.texts(ValuesSchema.leaves().get(choice).path("enum"))
           .forEach(value -> changes.add(choice + "=\"" + value + "\""));
     }
     changes.add("clusterId=\"" + "c".repeat(63) + "\"");
@@ -54,14 +54,14 @@ class ConfigurationTest {
 
   @ParameterizedTest
   @MethodSource("extremes")
-  void whatTheSchemaAllowsTheOperatorTakes(String change) throws Exception {
-    // Head starts may not fall from class to class, so they go to their bounds together.
+  void theOperatorAcceptsWhatTheSchemaAllows(String change) throws Exception {
+    // Head starts must not decrease with the priority, so set all of them to the bound.
     var together =
         change.startsWith("priorities.")
             ? Stream.of("low", "normal", "high", "critical")
                 .map(c -> "priorities.headStartSeconds." + c + change.replaceFirst(".*=", "="))
             : Stream.of(change);
-    config("production", Helm.setting(together));
+    config("production", Helm.setJson(together));
   }
 
   private static OperatorConfig config(String set, String... further)

@@ -34,8 +34,9 @@ import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The list of all that can be set or is said: variables of the operator, values of its chart,
- * fields of the two resources. Each is changed, and something must come out otherwise.
+ * Changes every setting and checks its effect: environment variables of the operator, values of its
+ * chart, and spec fields of the custom resources. Also checks that a status reports every status
+ * field.
  */
 class EffectsTest {
 
@@ -51,8 +52,8 @@ class EffectsTest {
   // ---- variables
 
   /**
-   * @param part of the configuration that changes, and nothing else does
-   * @param test that shows what this part of the configuration is good for
+   * @param part the only part of the configuration that changes
+   * @param test a test of the effect of this part
    */
   record Variable(String key, String to, String part, String test) {}
 
@@ -61,8 +62,8 @@ class EffectsTest {
           .map(c -> new Variable("LUIGI_OPERATOR_" + c.get(0), c.get(1), c.get(2), c.get(3)))
           .toList();
 
-  /** A CA is refused where nothing is verified. */
-  private static final Map<String, String> LEAST =
+  /** With VERIFY_CA, because a CA file is refused without verification. */
+  private static final Map<String, String> MINIMAL =
       Map.of(
           "LUIGI_OPERATOR_CLUSTER_ID", "here",
           "LUIGI_OPERATOR_MYSQL_HOST", "mysql",
@@ -82,17 +83,17 @@ class EffectsTest {
   @ParameterizedTest
   @FieldSource("VARIABLES")
   void aVariableChangesItsPart(Variable variable) throws Exception {
-    var changed = new TreeMap<>(LEAST);
+    var changed = new TreeMap<>(MINIMAL);
     changed.put(variable.key, variable.to);
-    List<String> effect = configuration(changed).since(configuration(LEAST));
+    List<String> effect = configuration(changed).changesFrom(configuration(MINIMAL));
     assertThat(effect).containsExactly("operator." + variable.part);
     assertIsATest(variable.test);
     print("variable", variable.key, variable.to, List.of(variable.part, variable.test));
   }
 
-  private static Lines configuration(Map<String, String> environment)
+  private static FlatValues configuration(Map<String, String> environment)
       throws OperatorConfig.Invalid {
-    return new Lines().with("operator", OperatorConfig.from(environment));
+    return new FlatValues().with("operator", OperatorConfig.from(environment));
   }
 
   private static void assertIsATest(String test) throws IOException {
@@ -106,9 +107,9 @@ class EffectsTest {
   // ---- values of the chart
 
   /**
-   * @param set the values from which it is changed
-   * @param to the new value as JSON; further changes that it needs may follow after a semicolon
-   * @param shows what is otherwise then, of the operator all of it
+   * @param set the values file to which the change applies
+   * @param to the new value as JSON, followed by other required changes after a semicolon
+   * @param shows expected changes, including all changes of the operator's configuration
    */
   record Value(String key, String set, String to, List<String> shows) {}
 
@@ -166,12 +167,10 @@ class EffectsTest {
   @Test
   void everyValueIsListed() {
     assertThat(VALUES.stream().map(Value::key))
-        .containsExactlyInAnyOrderElementsOf(Schema.leaves().keySet());
+        .containsExactlyInAnyOrderElementsOf(ValuesSchema.leaves().keySet());
   }
 
-  /**
-   * The lease is named after the release, the port is the container's own; two come from the pod.
-   */
+  /** Not set by values: the name of the Lease, the port, and two settings from the pod. */
   @Test
   void everyPartOfTheConfigurationIsChangedByAValue() {
     var changed = new TreeSet<String>();
@@ -192,7 +191,8 @@ class EffectsTest {
   @FieldSource("VALUES")
   void aValueChangesTheRendering(Value value) throws Exception {
     var values = Arrays.stream((value.key + "=" + value.to).split(";")).map(String::strip);
-    List<String> effect = rendering(value.set, Helm.setting(values)).since(rendering(value.set));
+    List<String> effect =
+        rendering(value.set, Helm.setJson(values)).changesFrom(rendering(value.set));
     assertThat(effect).containsAll(value.shows);
     assertThat(effect)
         .filteredOn(line -> line.startsWith("operator."))
@@ -200,9 +200,9 @@ class EffectsTest {
     print("value", value.key, value.to, value.shows);
   }
 
-  private static Lines rendering(String set, String... arguments) throws Exception {
+  private static FlatValues rendering(String set, String... arguments) throws Exception {
     Manifests manifests = Helm.rendered(set, arguments);
-    var lines = new Lines().with("operator", manifests.configuration());
+    var lines = new FlatValues().with("operator", manifests.configuration());
     for (JsonNode object : manifests.objects()) {
       String name = object.path("kind").asText() + "/" + Manifests.nameOf(object);
       lines.with(name.replace("/tidy-luigi-operator", ""), object);
@@ -212,21 +212,23 @@ class EffectsTest {
 
   // ---- fields of the resources
 
-  private static final Fields RUN = Fields.of("pipelineruns.luigi-operator.io.yaml");
-  private static final Fields SCHEDULE = Fields.of("pipelineschedules.luigi-operator.io.yaml");
+  private static final ResourceFields RUN =
+      ResourceFields.of("pipelineruns.luigi-operator.io.yaml");
+  private static final ResourceFields SCHEDULE =
+      ResourceFields.of("pipelineschedules.luigi-operator.io.yaml");
 
-  /** Fields of a spec that nothing depends on, and why they are there. */
+  /** Fields of a spec without effect, with the reason. */
   private static final Map<String, String> WITHOUT_EFFECT =
       Map.of(
           "run spec.rerun.mode",
-          "it has one value, which is also what happens without it",
+          "it has only one value, which is the default",
           "run spec.pipeline.allow.parameters[]",
-          "what others may choose matters in a schedule; an inline pipeline has no others",
+          "allow applies only to runs that reference a schedule, not to an inline pipeline",
           "run spec.pipeline.allow.unlistedClients",
-          "the same");
+          "allow applies only to runs that reference a schedule, not to an inline pipeline");
 
-  /** Where one effect could hide the loss of another: those that must be there. */
-  private static final Map<String, List<String>> AMONG_OTHERS =
+  /** Fields with several effects, all of which must occur. */
+  private static final Map<String, List<String>> REQUIRED_EFFECTS =
       Table.of(
               """
               spec.activeDeadlineSeconds           | .job.runner.timeouts.deadlineSeconds ; .job.spec.template.spec.activeDeadlineSeconds
@@ -251,14 +253,14 @@ class EffectsTest {
     return fields("spec.");
   }
 
-  /** A field is named by the kind of its resource and its path. */
+  /** Each field as the kind of its resource and its path. */
   private static Stream<String> fields(String half) {
     return Stream.of("run", "schedule")
         .flatMap(kind -> fieldsOf(kind).leaves().keySet().stream().map(path -> kind + " " + path))
         .filter(field -> path(field).startsWith(half));
   }
 
-  private static Fields fieldsOf(String field) {
+  private static ResourceFields fieldsOf(String field) {
     return field.startsWith("run") ? RUN : SCHEDULE;
   }
 
@@ -272,81 +274,84 @@ class EffectsTest {
 
   @ParameterizedTest
   @MethodSource("fieldsOfSpecs")
-  void aFieldOfASpecChangesWhatTheOperatorMakesOfIt(String field) {
+  void aSpecFieldHasAnEffect(String field) {
     var changes = new ArrayList<String>();
     var effect = new LinkedHashSet<String>();
     for (JsonNode document : kind(field).equals("run") ? RUNS : SCHEDULES) {
-      for (Fields.Change change : fieldsOf(field).changes(document, path(field))) {
-        changes.add(change.words());
-        effect.addAll(made(change.document()).since(AS_IT_IS.get(document)));
+      for (ResourceFields.Change change : fieldsOf(field).changes(document, path(field))) {
+        changes.add(change.description());
+        effect.addAll(derived(change.document()).changesFrom(UNCHANGED.get(document)));
       }
     }
     assertThat(changes).as("documents that set %s", field).isNotEmpty();
     assertThat(effect.isEmpty())
         .as("no effect of %s: %s", field, changes)
         .isEqualTo(WITHOUT_EFFECT.containsKey(field));
-    AMONG_OTHERS
+    REQUIRED_EFFECTS
         .getOrDefault(path(field), List.of())
         .forEach(part -> assertThat(effect).as(field + part).anyMatch(line -> line.contains(part)));
     print("field", field, changes.getFirst(), List.copyOf(effect));
   }
 
   @Test
-  void theExceptionsAreFields() {
+  void theExceptionsExist() {
     assertThat(fieldsOfSpecs()).containsAll(WITHOUT_EFFECT.keySet());
-    assertThat(fieldsOfSpecs().map(EffectsTest::path)).containsAll(AMONG_OTHERS.keySet());
+    assertThat(fieldsOfSpecs().map(EffectsTest::path)).containsAll(REQUIRED_EFFECTS.keySet());
   }
 
-  private static final ObjectNode REFERENCE = choosing(Fields.valid("run-by-reference.yaml"));
+  private static final ObjectNode REFERENCE =
+      withParameter(ResourceFields.valid("run-by-reference.yaml"));
   private static final List<ObjectNode> RUNS =
       List.of(
-          Fields.valid("run-inline.yaml"),
-          onlyWhatItMust(Fields.valid("run-inline.yaml")),
+          ResourceFields.valid("run-inline.yaml"),
+          withoutOverrides(ResourceFields.valid("run-inline.yaml")),
           REFERENCE);
   private static final List<ObjectNode> SCHEDULES =
-      List.of(Fields.valid("schedule.yaml"), closed(Fields.valid("schedule.yaml")));
+      List.of(
+          ResourceFields.valid("schedule.yaml"),
+          onlyListedClients(ResourceFields.valid("schedule.yaml")));
 
-  /** Else it does not matter what the schedule lets a run choose. */
-  private static ObjectNode choosing(ObjectNode run) {
+  /** Sets a parameter; otherwise allow.parameters of the schedule has no effect. */
+  private static ObjectNode withParameter(ObjectNode run) {
     var spec = (ObjectNode) run.get("spec");
     spec.put("date", "2013-01-15");
     spec.putArray("parameters").addObject().put("name", "note").put("value", "chosen");
     return run;
   }
 
-  /** Else what the run says hides what its pipeline says. */
-  private static ObjectNode onlyWhatItMust(ObjectNode run) {
+  /** Removes fields of the run that override fields of its pipeline. */
+  private static ObjectNode withoutOverrides(ObjectNode run) {
     ((ObjectNode) run.get("spec")).retain("pipeline", "client", "date");
     return run;
   }
 
-  /** Else it does not matter whether a client is listed. */
-  private static ObjectNode closed(ObjectNode schedule) {
+  /** Allows only listed clients; otherwise the list of clients has no effect. */
+  private static ObjectNode onlyListedClients(ObjectNode schedule) {
     ((ObjectNode) schedule.at("/spec/pipeline/allow")).remove("unlistedClients");
     return schedule;
   }
 
-  private static final Map<JsonNode, Lines> AS_IT_IS =
+  private static final Map<JsonNode, FlatValues> UNCHANGED =
       Stream.concat(RUNS.stream(), SCHEDULES.stream())
-          .collect(Collectors.toUnmodifiableMap(document -> document, EffectsTest::made));
+          .collect(Collectors.toUnmodifiableMap(document -> document, EffectsTest::derived));
 
-  /** All that the operator makes of a document. */
-  private static Lines made(JsonNode document) {
-    var lines = new Lines();
+  /** Everything that the operator derives from a document. */
+  private static FlatValues derived(JsonNode document) {
+    var lines = new FlatValues();
     if (document.path("kind").asText().equals("PipelineRun")) {
-      boolean refers = document.at("/spec").has("scheduleRef");
+      boolean byReference = document.at("/spec").has("scheduleRef");
       Optional<ScheduleObject> schedule =
-          refers ? Optional.of(Situations.schedule(SCHEDULES.getFirst())) : Optional.empty();
-      Situations.of(document, schedule).describe("run", lines);
+          byReference ? Optional.of(DerivedState.schedule(SCHEDULES.getFirst())) : Optional.empty();
+      DerivedState.of(document, schedule).describe("run", lines);
       return lines;
     }
-    ScheduleObject schedule = Situations.schedule(document);
+    ScheduleObject schedule = DerivedState.schedule(document);
     lines.with(
-        "ready", Situations.json(ScheduleView.of(schedule, Optional.empty(), Situations.T0)));
+        "ready", DerivedState.json(ScheduleView.of(schedule, Optional.empty(), DerivedState.T0)));
     for (String client : List.of("acme", "globex", "initech")) {
       ObjectNode run = REFERENCE.deepCopy();
       ((ObjectNode) run.get("spec")).put("client", client);
-      Situations.of(run, Optional.of(schedule)).describe(client, lines);
+      DerivedState.of(run, Optional.of(schedule)).describe(client, lines);
     }
     return lines;
   }
@@ -357,16 +362,17 @@ class EffectsTest {
 
   private static Map<String, JsonNode> statuses() {
     var statuses = new LinkedHashMap<String, JsonNode>();
-    ScheduleObject schedule = Situations.schedule(SCHEDULES.getFirst());
-    Situations.statuses(REFERENCE, schedule)
-        .forEach((situation, status) -> statuses.put("run: " + situation, said(status)));
+    ScheduleObject schedule = DerivedState.schedule(SCHEDULES.getFirst());
+    DerivedState.statuses(REFERENCE, schedule)
+        .forEach((situation, status) -> statuses.put("run: " + situation, statusOf(status)));
     statuses.put(
-        "schedule: as it is", said(ScheduleView.of(schedule, Optional.empty(), Situations.T0)));
+        "schedule: unchanged",
+        statusOf(ScheduleView.of(schedule, Optional.empty(), DerivedState.T0)));
     return statuses;
   }
 
-  private static JsonNode said(Object status) {
-    return Situations.json(Map.of("status", status));
+  private static JsonNode statusOf(Object status) {
+    return DerivedState.json(Map.of("status", status));
   }
 
   static Stream<String> fieldsOfStatuses() {
@@ -375,22 +381,22 @@ class EffectsTest {
 
   @ParameterizedTest
   @MethodSource("fieldsOfStatuses")
-  void aFieldOfAStatusIsSaid(String field) {
-    var said = new ArrayList<String>();
+  void aStatusFieldIsReported(String field) {
+    var reported = new ArrayList<String>();
     STATUSES.forEach(
         (situation, document) -> {
           if (situation.startsWith(kind(field))) {
             fieldsOf(field)
                 .places(path(field), document)
-                .forEach(place -> said.add(situation + ": " + document.at(place)));
+                .forEach(place -> reported.add(situation + ": " + document.at(place)));
           }
         });
-    assertThat(said).as("situations that say %s", field).isNotEmpty();
-    print("said", field, "", said);
+    assertThat(reported).as("situations that report %s", field).isNotEmpty();
+    print("status", field, "", reported);
   }
 
   @Test
-  void everyPhaseIsSaid() {
+  void everyPhaseIsReported() {
     assertThat(STATUSES.values().stream().map(s -> s.at("/status/phase").asText()))
         .containsAll(Arrays.stream(Phase.values()).map(Phase::name).toList());
   }

@@ -18,14 +18,14 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /**
- * Every file of the repository, not only those of the charts, says whose it is and under which
- * licence. Those of Java are also written by the formatter.
+ * Every file of the repository, not only those of the charts, has the copyright and licence header.
+ * The formatter also writes it into Java files.
  */
 class HeadersTest {
   private static final List<String> HEADER =
       List.of("Copyright The luigi-operator authors", "SPDX-License-Identifier: Apache-2.0");
 
-  /** A shebang and the first words of a comment come before it. */
+  /** A shebang and the beginning of a comment may precede the header. */
   private static final int WITHIN_LINES = 6;
 
   /** Pages for readers, notes that helm prints, formats without comments, and lists of names. */
@@ -35,10 +35,10 @@ class HeadersTest {
               + "|\\.mvn/jvm\\.config|(.*/)?\\.(gitignore|gitattributes|dockerignore|shellcheckrc)");
 
   @Test
-  void everyFileNamesOwnerAndLicence() throws IOException {
+  void everyFileHasTheHeader() throws IOException {
     var command =
         List.of("git", "-C", Repository.path("").toString(), "-c", "safe.directory=*", "ls-files");
-    var silent = new TreeSet<String>();
+    var withoutHeader = new TreeSet<String>();
     var read = new ArrayList<String>();
     for (String name : Command.run(command).orFail().lines().toList()) {
       Path file = Repository.path(name);
@@ -49,11 +49,11 @@ class HeadersTest {
       try (var lines = Files.lines(file)) {
         var head = lines.limit(WITHIN_LINES).toList();
         if (!HEADER.stream().allMatch(part -> head.stream().anyMatch(l -> l.contains(part)))) {
-          silent.add(name);
+          withoutHeader.add(name);
         }
       }
     }
     assertThat(read).hasSizeGreaterThan(100);
-    assertThat(silent).isEmpty();
+    assertThat(withoutHeader).isEmpty();
   }
 }

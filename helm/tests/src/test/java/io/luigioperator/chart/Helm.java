@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** Helm as a user runs it, without anything of the user's own settings. */
+/** Runs the real Helm, independent of the settings of the user. */
 final class Helm {
   static final String OPERATOR = "luigi-operator";
   static final String CRDS = "luigi-operator-crds";
@@ -36,7 +36,7 @@ final class Helm {
     environment.put("KUBECONFIG", kubeconfig);
   }
 
-  /** Only renders: no cluster is asked. */
+  /** Renders without a cluster. */
   static Helm offline() {
     return new Helm("/dev/null");
   }
@@ -53,8 +53,8 @@ final class Helm {
     return Repository.path("helm/" + name).toString();
   }
 
-  /** The sets of values with which every general test is made. */
-  static List<String> sets() {
+  /** The values files for tests with {@link ForEachValuesFile}. */
+  static List<String> valuesFiles() {
     return List.of(
         "production", "production-full", "production-least", "namespaces", "demo", "demo-full");
   }
@@ -66,17 +66,17 @@ final class Helm {
     return Command.run(command, environment, "", LIMIT);
   }
 
-  /** A verb of Helm on a release. */
+  /** Runs a Helm command for a release. */
   Command.Output release(String verb, String name, String namespace, String... further) {
     return run(all(List.of(verb, name, "-n", namespace), further));
   }
 
-  /** A verb of Helm on the chart of the definitions. */
+  /** Runs a Helm command with the CRD chart. */
   Command.Output definitions(String verb, String... further) {
     return release(verb, "crds", NAMESPACE, all(List.of(chart(CRDS)), further));
   }
 
-  /** A verb of Helm on the operator's chart with a set of values. */
+  /** Runs a Helm command with the operator chart and a values file. */
   Command.Output operator(String verb, String set, String... further) {
     var chart = List.of(chart(OPERATOR), "-f", values(set));
     return release(verb, RELEASE, NAMESPACE, all(chart, further));
@@ -86,17 +86,17 @@ final class Helm {
     return Stream.concat(first.stream(), Stream.of(further)).toArray(String[]::new);
   }
 
-  /** Renders the operator's chart with a set of values and further arguments. */
+  /** Renders the operator chart with a values file and further arguments. */
   Command.Output template(String set, String... further) {
     return operator("template", set, further);
   }
 
-  /** The arguments that set values, each given as {@code path=JSON}. */
-  static String[] setting(Stream<String> values) {
+  /** The arguments to set values, each given as {@code path=JSON}. */
+  static String[] setJson(Stream<String> values) {
     return values.flatMap(value -> Stream.of("--set-json", value)).toArray(String[]::new);
   }
 
-  /** The objects that the operator's chart makes of a set of values. */
+  /** The rendered objects of the operator chart. */
   static Manifests rendered(String set, String... further) {
     return Manifests.parse(offline().template(set, further).orFail());
   }

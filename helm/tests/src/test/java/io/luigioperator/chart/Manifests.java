@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
-/** Rendered objects. */
+/** The objects of a rendered chart. */
 record Manifests(List<JsonNode> objects) {
   private static final YAMLMapper YAML = new YAMLMapper();
 
@@ -51,15 +51,15 @@ record Manifests(List<JsonNode> objects) {
     return ofKind(kind)
         .filter(o -> nameOf(o).equals(name))
         .findFirst()
-        .orElseThrow(() -> new AssertionError("there is no " + kind + " " + name));
+        .orElseThrow(() -> new AssertionError("missing: " + kind + " " + name));
   }
 
-  /** What the operator reads from the environment that its Deployment gives it. */
+  /** The configuration of the operator from the environment in its Deployment. */
   OperatorConfig configuration() throws OperatorConfig.Invalid, IOException {
     return OperatorConfig.from(environment());
   }
 
-  /** What the kubelet would put into the container. */
+  /** The environment that the kubelet would set in the container. */
   private Map<String, String> environment() throws IOException {
     JsonNode pod = only("Deployment").at("/spec/template");
     var environment = new TreeMap<String, String>();
@@ -71,7 +71,7 @@ record Manifests(List<JsonNode> objects) {
       Path file = Path.of(environment.get(ca));
       if (each(pod.at("/spec/containers/0/volumeMounts"))
           .noneMatch(m -> Path.of(m.path("mountPath").asText()).equals(file.getParent()))) {
-        throw new AssertionError("nothing is mounted where the CA is looked for: " + file);
+        throw new AssertionError("no volume is mounted at the path of the CA file: " + file);
       }
       environment.put(ca, Files.writeString(Path.of("target", "ca.crt"), "").toString());
     }
@@ -100,12 +100,12 @@ record Manifests(List<JsonNode> objects) {
     return object.at("/metadata/labels/app.kubernetes.io~1component").asText();
   }
 
-  /** Pods and what makes pods, each as the metadata and spec of a pod. */
+  /** The pods and pod templates, each as metadata and spec of a pod. */
   Stream<JsonNode> podTemplates() {
     return objects.stream().map(Manifests::podTemplate).filter(pod -> pod.has("spec"));
   }
 
-  /** As the controllers make it: the claims of a StatefulSet become volumes of its pods. */
+  /** As in a created pod: the volume claim templates of a StatefulSet are volumes. */
   private static JsonNode podTemplate(JsonNode object) {
     if (object.path("kind").asText().equals("Pod")) {
       return object;

@@ -9,8 +9,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.Test;
 
 /**
- * The policies as rendered, each as a whole: a rule without ports or peers allows everything.
- * Whether a network enforces them is not tested here.
+ * Compares complete NetworkPolicies, because a rule without ports or peers allows everything. Does
+ * not test whether a network plugin enforces them.
  */
 class NetworkPolicyTest {
   private static final String OPERATOR =
@@ -35,9 +35,9 @@ class NetworkPolicyTest {
             """);
   }
 
-  /** Policies see the port of the pod, which is 3306 whatever its Service says. */
+  /** A policy applies to the port of the pod, which is 3306 for every port of the Service. */
   @Test
-  void inTheDemoItReachesTheServerOfItsOwnRelease() {
+  void inTheDemoTheOperatorMayReachOnlyTheServerOfItsRelease() {
     assertPolicy(
         "demo-full",
         "tidy-luigi-operator",
@@ -53,7 +53,7 @@ class NetworkPolicyTest {
   }
 
   @Test
-  void theDemoServerTalksToTheOperatorOnly() {
+  void onlyTheOperatorMayReachTheDemoServer() {
     assertPolicy(
         "demo-full",
         "tidy-luigi-operator-mysql",
@@ -73,9 +73,9 @@ class NetworkPolicyTest {
         .isEqualTo(3306);
   }
 
-  /** The policy is this one, in which ports and selectors are written in short. */
+  /** Compares with the policy, in which ports and selectors are abbreviated. */
   private static void assertPolicy(String set, String name, String policy) {
-    String whole =
+    String expected =
         policy
             .replaceAll("(\\d+)/(\\w+)", "{port: $1, protocol: $2}")
             .replaceAll(
@@ -84,6 +84,6 @@ class NetworkPolicyTest {
                 podSelector: {matchLabels: {app.kubernetes.io/name: luigi-operator, \
                 app.kubernetes.io/instance: tidy, app.kubernetes.io/component: $1}}""");
     assertThat(Helm.rendered(set).named("NetworkPolicy", name).path("spec"))
-        .isEqualTo(Manifests.parse(whole).objects().getFirst());
+        .isEqualTo(Manifests.parse(expected).objects().getFirst());
   }
 }

@@ -13,7 +13,8 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Tables as text: a row in a line, its cells parted by bars. Empty cells count, empty lines not.
+ * Tables as text: one row per line, cells separated by {@code |}. Empty lines and comments are
+ * ignored.
  */
 final class Table {
   private Table() {}
@@ -24,7 +25,7 @@ final class Table {
         .map(line -> Arrays.stream(line.split("\\|", -1)).map(String::strip).toList());
   }
 
-  /** One of those in the folder of resources. */
+  /** The table in a file in {@code src/test/resources}. */
   static Stream<List<String>> ofFile(String name) {
     try {
       return of(Files.readString(Path.of("src/test/resources").resolve(name)));

@@ -20,16 +20,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What people may do who have one of the ClusterRoles of Kubernetes in a namespace. */
+/** The rights of users with the ClusterRoles view, edit and admin of Kubernetes in a namespace. */
 class UserRolesIT {
   private static final String NAMESPACE = "flights";
 
-  /** The first selects nothing that is selected by a later one. */
+  /** In this order, because edit aggregates view, and admin aggregates edit. */
   private static final List<String> AGGREGATED = List.of("view", "edit", "admin");
 
   private static final List<String> RESOURCES = List.of("pipelineruns", "pipelineschedules");
-  private static final List<String> LOOK = List.of("get", "list", "watch");
-  private static final List<String> CHANGE =
+  private static final List<String> READ = List.of("get", "list", "watch");
+  private static final List<String> WRITE =
       List.of("create", "update", "patch", "delete", "deletecollection");
 
   private static ChartApiServer server;
@@ -54,44 +54,46 @@ class UserRolesIT {
 
   @ParameterizedTest
   @ValueSource(strings = {"has-edit", "has-admin"})
-  void whoMayEditMayApplyTheRunOfTheReadme(String user) throws IOException {
+  void usersWithEditOrAdminMayApplyTheRunOfTheReadme(String user) throws IOException {
     assertThat(apply(user).orFail()).contains("ua-20130130-hour");
     for (String resource : RESOURCES) {
-      assertThat(LOOK).allMatch(verb -> may(user, NAMESPACE, verb, resource));
-      assertThat(CHANGE).allMatch(verb -> may(user, NAMESPACE, verb, resource));
-      assertThat(LOOK).noneMatch(verb -> may(user, "elsewhere", verb, resource));
-      assertThat(CHANGE).noneMatch(verb -> may(user, "elsewhere", verb, resource));
+      assertThat(READ).allMatch(verb -> may(user, NAMESPACE, verb, resource));
+      assertThat(WRITE).allMatch(verb -> may(user, NAMESPACE, verb, resource));
+      assertThat(READ).noneMatch(verb -> may(user, "elsewhere", verb, resource));
+      assertThat(WRITE).noneMatch(verb -> may(user, "elsewhere", verb, resource));
     }
   }
 
   @Test
-  void whoMayViewMayOnlyLook() throws IOException {
+  void usersWithViewMayOnlyRead() throws IOException {
     assertRefused(apply("has-view"), "has-view");
     for (String resource : RESOURCES) {
-      assertThat(LOOK).allMatch(verb -> may("has-view", NAMESPACE, verb, resource));
-      assertThat(CHANGE).noneMatch(verb -> may("has-view", NAMESPACE, verb, resource));
+      assertThat(READ).allMatch(verb -> may("has-view", NAMESPACE, verb, resource));
+      assertThat(WRITE).noneMatch(verb -> may("has-view", NAMESPACE, verb, resource));
     }
   }
 
   @Test
-  void whoHasNoRoleMayNothing() throws IOException {
-    assertRefused(apply("nobody"), "nobody");
-    assertThat(may("nobody", NAMESPACE, "get", "pipelineruns")).isFalse();
+  void usersWithoutARoleHaveNoRights() throws IOException {
+    assertRefused(apply("no-role"), "no-role");
+    assertThat(may("no-role", NAMESPACE, "get", "pipelineruns")).isFalse();
   }
 
-  /** What an admission policy asks for, and what is the operator's to say. */
+  /**
+   * The rights that the admission policies require, and the status that only the operator writes.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"has-view", "has-edit", "has-admin"})
-  void noneOfThemHandsOutWhatIsGuarded(String user) {
+  void theRolesDoNotGrantProtectedRights(String user) {
     assertThat(List.of("run", "delete")).noneMatch(verb -> may(user, NAMESPACE, verb, "clients"));
     assertThat(server.allows(user, NAMESPACE, "use", "", "serviceaccounts", "")).isFalse();
     for (String resource : RESOURCES) {
-      assertThat(CHANGE).noneMatch(verb -> may(user, NAMESPACE, verb, resource + "/status"));
+      assertThat(WRITE).noneMatch(verb -> may(user, NAMESPACE, verb, resource + "/status"));
     }
   }
 
   @Test
-  void theSwitchTakesThemAway() throws IOException {
+  void disablingTheValueRemovesTheRights() throws IOException {
     helm("upgrade", "--set", "userRoles.enabled=false");
     try {
       assertRefused(apply("has-edit"), "has-edit");
@@ -106,7 +108,7 @@ class UserRolesIT {
     AGGREGATED.forEach(UserRolesIT::aggregate);
   }
 
-  /** As the controller manager does, which is not there: the rules of all roles it selects. */
+  /** Aggregates the rules, because the controller manager is not running. */
   private static void aggregate(String name) {
     KubernetesClient client = server.client();
     ClusterRole role = client.rbac().clusterRoles().withName(name).require();
@@ -126,7 +128,7 @@ class UserRolesIT {
     client.resource(role).update();
   }
 
-  /** Only tried. */
+  /** A dry run. */
   private static Command.Output apply(String user) throws IOException {
     var yaml =
         Pattern.compile("```yaml\n(.*?)```", Pattern.DOTALL)

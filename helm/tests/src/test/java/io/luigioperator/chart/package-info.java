@@ -3,8 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * The two charts, rendered by Helm itself and judged by a real API server. Every value must change
- * something, every right must be on the list, and every pod must pass Pod Security "restricted".
+ * Tests of the Helm charts, with the real Helm and a real API server. Every value must have an
+ * effect, the operator must have exactly the listed rights, and every pod must meet the Pod
+ * Security level "restricted".
  */
 @NullMarked
 package io.luigioperator.chart;

@@ -61,13 +61,13 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * What the operator makes of a PipelineRun in a few situations. What only repeats the spec, as the
- * stored request does, is left out: it would change with every field.
+ * What the operator derives from a PipelineRun: rows, Jobs, decisions and statuses. Leaves out the
+ * stored request, which would change with every field.
  */
-final class Situations {
+final class DerivedState {
   static final Instant T0 = Instant.parse("2026-01-31T12:00:00Z");
 
-  /** Late enough for everything to be said. */
+  /** Late enough for every status to be written. */
   private static final Instant NOW = T0.plusSeconds(2);
 
   private static final String REPORT =
@@ -86,14 +86,16 @@ final class Situations {
   private final RunObject object;
   private final Optional<ScheduleObject> schedule;
 
-  /** An object that the operator made itself: only of those the pipeline's time to live counts. */
-  private Situations(PipelineRunSpec spec, Optional<ScheduleObject> schedule) {
+  /**
+   * An object that the operator created, because only for these the TTL of the pipeline applies.
+   */
+  private DerivedState(PipelineRunSpec spec, Optional<ScheduleObject> schedule) {
     this.object = new RunObject(KEY, "uid-1", 1, T0, false, true, spec, Optional.empty());
     this.schedule = schedule;
   }
 
-  static Situations of(JsonNode run, Optional<ScheduleObject> schedule) {
-    return new Situations(
+  static DerivedState of(JsonNode run, Optional<ScheduleObject> schedule) {
+    return new DerivedState(
         KUBERNETES.convertValue(run.get("spec"), PipelineRunSpec.class), schedule);
   }
 
@@ -117,9 +119,9 @@ final class Situations {
     }
   }
 
-  // ---- what is made of the spec
+  // ---- derived from the spec
 
-  void describe(String name, Lines lines) {
+  void describe(String name, FlatValues lines) {
     switch (Resolver.resolve(object, schedule)) {
       case Resolution.Refused r -> lines.with(name + ".refused", r.reason());
       case Resolution.Resolved r -> {
@@ -130,7 +132,7 @@ final class Situations {
     }
   }
 
-  private void describeRow(String name, NewRun made, Lines lines) {
+  private void describeRow(String name, NewRun made, FlatValues lines) {
     lines
         .with(name + ".accepted", WaitingTransitions.accept(made, Ageing.DEFAULT, T0))
         .without(name + ".accepted.origin.request")
@@ -139,7 +141,7 @@ final class Situations {
         .without(name + ".amended.origin");
   }
 
-  /** Accepted with other wishes, and amended to those of the object. */
+  /** Accepted with other mutable fields, then amended to those of the object. */
   private Run amended(NewRun made) {
     NewRun other =
         new NewRun(
@@ -162,7 +164,7 @@ final class Situations {
         .orElse(run);
   }
 
-  private void describeJob(String name, Lines lines) {
+  private void describeJob(String name, FlatValues lines) {
     Run run = accepted();
     try {
       Job job = BLUEPRINT.job(run, request(run), claimed(run), object);
@@ -173,7 +175,7 @@ final class Situations {
     }
   }
 
-  private void describeDecisions(String name, Lines lines) {
+  private void describeDecisions(String name, FlatValues lines) {
     RunAndAttempt bound = bound(0);
     Attempt lost =
         AttemptTransitions.markPodMissing(
@@ -193,7 +195,7 @@ final class Situations {
         .with(name + ".succeeded", decided(ended(bound, Verdict.SUCCEEDED), List.of()).requeueAt());
   }
 
-  // ---- a run on its way
+  // ---- states of a run
 
   private Run accepted() {
     return switch (Resolver.resolve(object, schedule)) {
@@ -202,7 +204,7 @@ final class Situations {
     };
   }
 
-  /** As it is read back from the ledger. */
+  /** The request as it is read from the ledger. */
   private static Request request(Run run) {
     return RequestJson.read(run.origin().request());
   }
@@ -220,7 +222,7 @@ final class Situations {
         Optional.empty());
   }
 
-  /** With its first attempt bound, whatever it waits for, and attempts to spare. */
+  /** With a bound first attempt and enough remaining attempts. */
   private RunAndAttempt bound(int uncounted) {
     Run run = accepted();
     Run active =
@@ -239,7 +241,7 @@ final class Situations {
             bound.run(),
             bound.attempt(),
             POD,
-            new Ending(cause, OptionalInt.of(30), "words", REPORT),
+            new Ending(cause, OptionalInt.of(30), "message", REPORT),
             request(bound.run()).retryPolicy(),
             0,
             Presence.PRESENT,
@@ -292,39 +294,40 @@ final class Situations {
             NOW);
   }
 
-  // ---- what is said
+  // ---- statuses
 
-  /** Each status that a run can be given, by the situation. */
+  /** The statuses of a run by situation. */
   static Map<String, PipelineRunStatus> statuses(JsonNode run, ScheduleObject schedule) {
-    Situations complete = of(run, Optional.of(schedule));
+    DerivedState complete = of(run, Optional.of(schedule));
     ObjectNode undated = run.deepCopy();
     ((ObjectNode) undated.get("spec")).put("date", "2013-02-30");
     Run accepted = complete.accepted();
-    Run canceled = WaitingTransitions.cancel(accepted, Reasons.CANCELED, "words", T0).orElseThrow();
+    Run canceled =
+        WaitingTransitions.cancel(accepted, Reasons.CANCELED, "message", T0).orElseThrow();
     RunAndAttempt bound = complete.bound(0);
     var statuses = new LinkedHashMap<String, Optional<PipelineRunStatus>>();
-    statuses.put("the ledger is away", StatusView.storeUnavailable(complete.object, NOW));
+    statuses.put("the ledger is unavailable", StatusView.storeUnavailable(complete.object, NOW));
     statuses.put(
         "its schedule is missing",
         of(run, Optional.empty()).decided(Optional.empty(), List.of()).status());
     statuses.put(
-        "its date is none",
+        "its date does not exist",
         of(undated, Optional.of(schedule)).decided(Optional.empty(), List.of()).status());
     statuses.put(
-        "it waits",
+        "it is waiting",
         complete.decided(Optional.of(complete.row(accepted, List.of())), List.of()).status());
     statuses.put(
         "it is canceled",
         complete.decided(Optional.of(complete.row(canceled, List.of())), List.of()).status());
-    statuses.put("it runs", complete.decided(bound, List.of(pod(Optional.of(T0)))).status());
+    statuses.put("it is running", complete.decided(bound, List.of(pod(Optional.of(T0)))).status());
     for (Verdict verdict :
         List.of(Verdict.TASK_FAILED, Verdict.TASK_FAILED_PERMANENT, Verdict.SUCCEEDED)) {
       statuses.put(
           "its attempt ended with " + verdict.reason(),
           complete.decided(ended(bound, verdict), List.of()).status());
     }
-    var said = new LinkedHashMap<String, PipelineRunStatus>();
-    statuses.forEach((situation, status) -> said.put(situation, status.orElseThrow()));
-    return said;
+    var written = new LinkedHashMap<String, PipelineRunStatus>();
+    statuses.forEach((situation, status) -> written.put(situation, status.orElseThrow()));
+    return written;
   }
 }

@@ -16,12 +16,12 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** Records and JSON, flat: each value by its path, so that one can say what a change changes. */
-final class Lines {
+/** The values in records and JSON by their paths, to compare them after a change. */
+final class FlatValues {
   private final SortedMap<String, String> values = new TreeMap<>();
 
-  /** Adds all that something is made of. */
-  Lines with(String path, Object value) {
+  /** Adds all values of the object below the path. */
+  FlatValues with(String path, Object value) {
     switch (value) {
       case JsonNode node when node.isContainerNode() && node.isEmpty() ->
           values.put(path, node.toString());
@@ -54,16 +54,18 @@ final class Lines {
     return this;
   }
 
-  /** Takes out a path and all below it. */
-  Lines without(String path) {
+  /** Removes the path and all paths below it. */
+  FlatValues without(String path) {
     if (!values.keySet().removeIf(key -> key.equals(path) || key.startsWith(path + "."))) {
-      throw new IllegalArgumentException("there is no " + path);
+      throw new IllegalArgumentException("unknown path " + path);
     }
     return this;
   }
 
-  /** What is otherwise now, as {@code path = value}, and what is no longer. */
-  List<String> since(Lines before) {
+  /**
+   * The differences: changed values as {@code path = value}, removed ones as {@code path is gone}.
+   */
+  List<String> changesFrom(FlatValues before) {
     return Stream.concat(
             values.entrySet().stream()
                 .filter(e -> !e.getValue().equals(before.values.get(e.getKey())))

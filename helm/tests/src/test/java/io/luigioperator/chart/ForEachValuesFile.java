@@ -9,8 +9,8 @@ import java.lang.annotation.RetentionPolicy;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A test that is made with every set of values. */
+/** A test that runs once for each file in {@code src/test/resources/values}. */
 @Retention(RetentionPolicy.RUNTIME)
 @ParameterizedTest
-@MethodSource("io.luigioperator.chart.Helm#sets")
-@interface EverySet {}
+@MethodSource("io.luigioperator.chart.Helm#valuesFiles")
+@interface ForEachValuesFile {}

@@ -16,8 +16,8 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The rights of the operator are those of this table, whatever the values are. */
-class RightsTest {
+/** The operator has exactly the rights in this table, with all values. */
+class RbacTest {
   /** scope, group, resource, names, verbs. */
   static final List<Right> TABLE =
       Table.of(
@@ -46,11 +46,11 @@ class RightsTest {
     }
   }
 
-  @EverySet
+  @ForEachValuesFile
   void grantsExactlyTheTable(String set) {
     var granted = new TreeSet<Right>();
     var manifests = Helm.rendered(set);
-    // Roles that nobody is bound to are for people: see UserRolesIT.
+    // Roles without a binding are for users, see UserRolesIT.
     var bound =
         Stream.of("ClusterRoleBinding", "RoleBinding")
             .flatMap(manifests::ofKind)
@@ -89,8 +89,8 @@ class RightsTest {
     }
   }
 
-  @EverySet
-  void nobodyElseIsBound(String set) {
+  @ForEachValuesFile
+  void onlyTheOperatorIsBound(String set) {
     var manifests = Helm.rendered(set);
     JsonNode account = manifests.only("ServiceAccount");
     for (String kind : List.of("ClusterRoleBinding", "RoleBinding")) {
@@ -113,7 +113,7 @@ class RightsTest {
   }
 
   @Test
-  void rightsWhereRunsLiveHoldEverywhereWhenNoNamespaceIsNamed() {
+  void rightsForRunsAreClusterWideWithoutWatchNamespaces() {
     assertThat(bindings("production"))
         .containsExactlyInAnyOrder(
             "everywhere luigi-system-tidy-luigi-operator",
@@ -122,7 +122,7 @@ class RightsTest {
   }
 
   @Test
-  void rightsWhereRunsLiveHoldInTheNamedNamespacesOnly() {
+  void rightsForRunsAreLimitedToWatchNamespaces() {
     assertThat(bindings("namespaces"))
         .containsExactlyInAnyOrder(
             "everywhere luigi-system-tidy-luigi-operator",
@@ -143,8 +143,8 @@ class RightsTest {
         .toList();
   }
 
-  @EverySet
-  void onlyTheOperatorGetsAToken(String set) {
+  @ForEachValuesFile
+  void onlyTheOperatorHasAToken(String set) {
     var manifests = Helm.rendered(set);
     assertThat(manifests.only("ServiceAccount").path("automountServiceAccountToken").asText())
         .isEqualTo("false");

@@ -28,28 +28,28 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * The fields of a custom resource that hold a value: all that its schema ends in, by paths such as
- * {@code spec.clients[].id} for items of lists and {@code spec.limits{}} for values of maps.
+ * The leaf fields of a custom resource by their paths, such as {@code spec.clients[].id} for items
+ * of lists and {@code spec.limits{}} for values of maps.
  */
-record Fields(JsonNode schema, Map<String, JsonNode> leaves) {
+record ResourceFields(JsonNode schema, Map<String, JsonNode> leaves) {
   private static final Path CRDS = Repository.path("crds");
   private static final YAMLMapper YAML = new YAMLMapper();
   private static final Pattern LAST_DIGIT = Pattern.compile("(.*)([0-9])([^0-9]*)");
 
-  /** A changed document, and the change in words. */
-  record Change(JsonNode document, String words) {}
+  /** A changed document with a description of the change. */
+  record Change(JsonNode document, String description) {}
 
-  static Fields of(String file) {
+  static ResourceFields of(String file) {
     JsonNode schema =
         read(CRDS.resolve(file)).at("/spec/versions/0/schema/openAPIV3Schema/properties");
     var leaves = new TreeMap<String, JsonNode>();
     for (String half : List.of("spec", "status")) {
       collect(half, schema.get(half), leaves);
     }
-    return new Fields(schema, leaves);
+    return new ResourceFields(schema, leaves);
   }
 
-  /** One of the documents that the API server accepts, with its pipeline put in. */
+  /** A valid document. If its pipeline is the name of a file, the file replaces it. */
   static ObjectNode valid(String name) {
     Path folder = CRDS.resolve("src/test/resources/valid");
     var document = (ObjectNode) read(folder.resolve(name));
@@ -76,7 +76,7 @@ record Fields(JsonNode schema, Map<String, JsonNode> leaves) {
     }
   }
 
-  /** What is below a place, by the step to it; what is open has nothing of ours below. */
+  /** The schemas below this one by path step; none for an open object. */
   private static Map<String, JsonNode> inner(JsonNode schema) {
     var inner = new TreeMap<String, JsonNode>();
     schema.path("properties").properties().forEach(e -> inner.put("." + e.getKey(), e.getValue()));
@@ -91,7 +91,7 @@ record Fields(JsonNode schema, Map<String, JsonNode> leaves) {
     return inner;
   }
 
-  /** Every place at which a document sets the field. */
+  /** All locations at which a document sets the field. */
   List<JsonPointer> places(String field, JsonNode document) {
     var found = new ArrayList<JsonPointer>();
     String half = field.substring(0, field.indexOf('.'));
@@ -137,16 +137,16 @@ record Fields(JsonNode schema, Map<String, JsonNode> leaves) {
             });
   }
 
-  /** The document with the field changed, once for each place that sets it. */
+  /** The document with the field changed, once for each location. */
   List<Change> changes(JsonNode document, String field) {
-    boolean refused = leaves.get(field).path("description").asText().startsWith("Not allowed");
+    boolean notAllowed = leaves.get(field).path("description").asText().startsWith("Not allowed");
     return Stream.concat(
-            refused ? added(document, field) : Stream.empty(),
+            notAllowed ? added(document, field) : Stream.empty(),
             places(field, document).stream().map(place -> changed(document, place, field)))
         .toList();
   }
 
-  /** Another value at that place, or none where the schema knows no other. */
+  /** Another value at the location; removes the value if the schema allows no other. */
   private Change changed(JsonNode document, JsonPointer place, String field) {
     Optional<JsonNode> other = other(leaves.get(field), document.at(place));
     JsonNode copy = document.deepCopy();
@@ -164,7 +164,7 @@ record Fields(JsonNode schema, Map<String, JsonNode> leaves) {
     return new Change(copy, document.at(place) + " -> " + to);
   }
 
-  /** What nobody may set is not in a valid document; any value of its type will do. */
+  /** Adds a field that is not allowed in a valid document, with any value of its type. */
   private Stream<Change> added(JsonNode document, String field) {
     int dot = field.lastIndexOf('.');
     JsonNode copy = document.deepCopy();
@@ -191,7 +191,7 @@ record Fields(JsonNode schema, Map<String, JsonNode> leaves) {
     return Optional.of(other).filter(o -> !o.equals(value));
   }
 
-  /** Of what has no schema each value within is another one. */
+  /** Changes every value inside an open object. */
   private static JsonNode other(JsonNode value) {
     return switch (value) {
       case ObjectNode object -> {
@@ -210,7 +210,7 @@ record Fields(JsonNode schema, Map<String, JsonNode> leaves) {
     };
   }
 
-  /** Dates, times, quantities and versions stay what they are. */
+  /** Changes the last digit, so dates, times, quantities and versions stay valid. */
   private static String otherText(String text) {
     Matcher digit = LAST_DIGIT.matcher(text);
     return digit.matches()

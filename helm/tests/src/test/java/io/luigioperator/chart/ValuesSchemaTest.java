@@ -18,8 +18,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Wrong values are refused by Helm itself, which names the value and what is wrong with it. */
-class SchemaTest {
+/** Helm refuses invalid values with a message that contains the value and the violated rule. */
+class ValuesSchemaTest {
 
   record Refusal(String value, String json, String message) {
     @Override
@@ -99,18 +99,18 @@ class SchemaTest {
   }
 
   @Test
-  void everyValueHasARefusal() {
+  void everyValueHasAnInvalidCase() {
     assertThat(TABLE.stream().map(Refusal::value).distinct())
-        .containsExactlyInAnyOrderElementsOf(Schema.leaves().keySet());
+        .containsExactlyInAnyOrderElementsOf(ValuesSchema.leaves().keySet());
   }
 
   static Stream<String> objects() {
-    return Schema.objects().stream();
+    return ValuesSchema.objects().stream();
   }
 
   @ParameterizedTest
   @MethodSource("objects")
-  void aMisspeltKeyIsRefused(String object) {
+  void anUnknownKeyIsRefused(String object) {
     String path = object.isEmpty() ? "misspelt" : object + ".misspelt";
     var output = Helm.offline().template("production", "--set", path + "=1");
     assertThat(output.refusal())
@@ -120,30 +120,30 @@ class SchemaTest {
   }
 
   @Test
-  void theDefinitionsHaveNoValues() {
+  void theCrdChartHasNoValues() {
     var output = Helm.offline().definitions("template", "--set", "misspelt=1");
     assertThat(output.refusal()).contains("additional properties 'misspelt' not allowed");
   }
 
-  /** A parent chart hands its global values to every chart below it. */
+  /** A parent chart passes its global values to all subcharts. */
   @Test
-  void globalValuesOfAParentAreTaken() {
+  void globalValuesOfAParentChartAreAccepted() {
     Helm.offline().template("production", "--set", "global.region=eu").orFail();
   }
 
   @Test
   void everyValueIsDescribed() {
-    var silent = new TreeSet<String>();
-    Schema.walk(
+    var undescribed = new TreeSet<String>();
+    ValuesSchema.walk(
         (path, node) -> {
           if (node.path("description").asText().isBlank()) {
-            silent.add(path);
+            undescribed.add(path);
           }
         });
-    assertThat(silent).isEmpty();
+    assertThat(undescribed).isEmpty();
   }
 
-  /** A value nobody finds in values.yaml, or one that the schema does not know, is a dead one. */
+  /** values.yaml documents all values, and the schema knows all of them. */
   @Test
   void fileAndSchemaHaveTheSameValues() throws IOException {
     var inFile = new TreeSet<String>();
@@ -152,7 +152,7 @@ class SchemaTest {
             .objects()
             .getFirst();
     collect("", file, inFile);
-    assertThat(inFile).isEqualTo(Schema.leaves().keySet());
+    assertThat(inFile).isEqualTo(ValuesSchema.leaves().keySet());
   }
 
   private static void collect(String prefix, JsonNode object, TreeSet<String> leaves) {
@@ -161,7 +161,7 @@ class SchemaTest {
         .forEach(
             entry -> {
               String path = prefix + entry.getKey();
-              if (Schema.objects().contains(path)) {
+              if (ValuesSchema.objects().contains(path)) {
                 collect(path + ".", entry.getValue(), leaves);
               } else {
                 leaves.add(path);

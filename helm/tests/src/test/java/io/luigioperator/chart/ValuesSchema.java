@@ -16,13 +16,13 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
 
-/** The schema of the operator chart's values, with its references followed. */
-final class Schema {
+/** The values.schema.json of the operator chart, with resolved references. */
+final class ValuesSchema {
   private static final JsonNode ROOT = read();
 
-  private Schema() {}
+  private ValuesSchema() {}
 
-  /** What one value may be, by its path with dots. */
+  /** The schema of each value, by its path. */
   static Map<String, JsonNode> leaves() {
     var leaves = new TreeMap<String, JsonNode>();
     walk(
@@ -31,12 +31,12 @@ final class Schema {
             leaves.put(path, node);
           }
         });
-    // Handed down by parent charts; it has no value of ours.
+    // Global values of parent charts; the chart has none.
     leaves.remove("global");
     return leaves;
   }
 
-  /** The paths of objects with fixed keys; the root is "". */
+  /** The paths of the objects with fixed properties; the root is "". */
   static TreeSet<String> objects() {
     var objects = new TreeSet<String>();
     objects.add("");
@@ -49,7 +49,7 @@ final class Schema {
     return objects;
   }
 
-  /** Hands over every property, as written where it is used. */
+  /** Visits every property with its path. */
   static void walk(BiConsumer<String, JsonNode> visitor) {
     walk("", ROOT, visitor);
   }
@@ -67,14 +67,14 @@ final class Schema {
             });
   }
 
-  /** The definition that is referred to, with the description of the place that refers to it. */
+  /** The referenced definition, with the description of the property. */
   private static JsonNode resolve(JsonNode node) {
     if (!node.has("$ref")) {
       return node;
     }
     JsonNode target = ROOT.at(node.path("$ref").asText().substring(1)).deepCopy();
     if (target.isMissingNode()) {
-      throw new AssertionError("refers to nothing: " + node);
+      throw new AssertionError("unknown reference: " + node);
     }
     return ((ObjectNode) target).set("description", node.path("description"));
   }
