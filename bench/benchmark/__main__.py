@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         print("interrupted; everything is stopped", file=sys.stderr)
         return 130
     finally:
-        if plan.results.lanes or plan.results.baseline:
+        if plan.results.lanes:
             _report(plan.results)
     return 0
 
@@ -60,12 +60,12 @@ def _report(results: Results) -> None:
         " a time, in all lanes: its defaults of 20 and 5 limit every system that runs its work as Jobs.",
         *results.notes,
     ]
-    table = "\n".join([render(results.lanes, results.baseline, ROWS), "", *notes])
+    table = "\n".join([render(results.lanes, ROWS), "", *notes])
     print(table)
     (places.RESULTS / "table.txt").write_text(table + "\n")
-    document = {"notes": notes, "baseline": results.baseline, "lanes": results.lanes}
+    document = {"notes": notes, "lanes": results.lanes}
     (places.RESULTS / "results.json").write_text(json.dumps(document, indent=1) + "\n")
-    (places.RESULTS / "plot.svg").write_text(draw(results.lanes, results.baseline))
+    (places.RESULTS / "plot.svg").write_text(draw(results.lanes))
 
 
 if __name__ == "__main__":

@@ -120,6 +120,16 @@ COUNTS = (
 HALF_OF_BARE_JOBS = share_of_baseline(0.5, "starts_per_second", 0)
 
 ROWS = (
+    Row("bare-burst", "efficiency", "drain efficiency", "%"),
+    Row("bare-burst", "turnaround_p50", "slot turnaround p50", "ms"),
+    Row("bare-burst", "turnaround_p99", "slot turnaround p99", "ms"),
+    Row("bare-burst", "first_starts_p50", "submit -> start of the first 50, p50", "s"),
+    Row("bare-burst", "api_server_cpu_ms", "API server CPU per Job", "ms"),
+    Row("bare-burst", "writes_per_run", "API writes per Job by all programs"),
+    Row("bare-mutex", "efficiency", "efficiency", "%"),
+    Row("bare-mutex", "handover_p99", "handover p99", "ms"),
+    Row("bare-single", "to_start_p50", "submit -> start p50", "ms"),
+    Row("bare-waiting", "starts_per_second", "starts with pods of 0.1 s", "/s"),
     Row("start", "ready_seconds", "operator start -> ready", "s"),
     Row("start", "ready_cpu_seconds", "CPU until ready", "s", at_most(1.5)),
     *burst_rows("burst-cold"),

@@ -7,8 +7,10 @@ It stands for the least that any system on top of Jobs has to do: no ledger, no 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +22,7 @@ from .run_times import run_finder
 
 Jobs = Sequence[dict[str, Any]]
 SELECTOR = "labelSelector=bench%3Djob"
+SILENCE_SECONDS = 10.0
 FINAL_PHASES = frozenset({"Succeeded", "Failed"})
 
 
@@ -45,10 +48,8 @@ class JobLimiter:
         }
 
     def run(self, limit_seconds: int) -> None:
-        """Returns when all Jobs are created and all pods have ended."""
-        pods = self._load.client().must("GET", f"{PODS}?{SELECTOR}&limit=1")
-        version = pods["metadata"]["resourceVersion"]
-        watcher = threading.Thread(target=self._free_slots, args=(version, limit_seconds), daemon=True)
+        """Returns when all Jobs are created and all pods have ended, or after the given time."""
+        watcher = threading.Thread(target=self._free_slots, args=(limit_seconds,), daemon=True)
         watcher.start()
         with ThreadPoolExecutor(len(self._groups)) as threads:
             creations = [
@@ -69,11 +70,18 @@ class JobLimiter:
             for _ in threads.map(create, jobs):
                 pass
 
-    def _free_slots(self, version: str, limit_seconds: int) -> None:
+    def _free_slots(self, limit_seconds: int) -> None:
+        end = time.monotonic() + limit_seconds
         left = dict(self._slot_of)
-        watch = ApiClient(self._load.identity).watch(PODS, SELECTOR, version, limit_seconds)
-        for event in watch:
-            job = self._run_of(event["object"]["metadata"]["name"])
+        while left and time.monotonic() < end:
+            # A watch that delivers nothing is replaced; it begins with all pods, so that none is missed.
+            with contextlib.suppress(TimeoutError):
+                self._follow(left, limit_seconds)
+
+    def _follow(self, left: dict[str, threading.Semaphore], limit_seconds: int) -> None:
+        """Frees the slot of each Job whose pod has ended, and removes it from those that are left."""
+        for event in ApiClient(self._load.identity).watch(PODS, SELECTOR, limit_seconds, SILENCE_SECONDS):
+            job = self._run_of(event["object"]["metadata"].get("name", ""))
             if job in left and event["object"].get("status", {}).get("phase") in FINAL_PHASES:
                 left.pop(job).release()
             if not left:

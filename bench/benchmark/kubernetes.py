@@ -91,11 +91,14 @@ class ApiClient:
         except (OSError, http.client.HTTPException):
             return False
 
-    def watch(self, path: str, query: str, resource_version: str, seconds: int) -> Iterator[Any]:
-        """Yields the events of a watch until the API server ends it after the given time."""
-        connection = self._connect(seconds + 30)
+    def watch(self, path: str, query: str, seconds: int, silence: float) -> Iterator[Any]:
+        """Yields the present objects and then all changes, until the API server ends the watch after the given time.
+
+        Raises TimeoutError when nothing has come for as long as silence says.
+        """
+        connection = self._connect(silence)
         try:
-            options = f"watch=1&resourceVersion={resource_version}&timeoutSeconds={seconds}"
+            options = f"watch=1&resourceVersion=0&timeoutSeconds={seconds}"
             connection.request("GET", f"{path}?{options}&{query}", headers=self._headers)
             response = connection.getresponse()
             if response.status != 200:

@@ -14,6 +14,7 @@ from . import counts, lanes
 from .baseline import measure_baseline
 from .installation import Installation
 from .kill import kill
+from .table import BARE
 from .waiting import waiting
 
 LANES = ("baseline", "burst", "mutex", "single", "waiting", "kill", "counts")
@@ -30,10 +31,9 @@ STARTS_SECONDS = 60
 
 @dataclass
 class Results:
-    """Figures by lane and repetition, those of bare Jobs by lane, and what was special about this run."""
+    """Figures by lane and repetition, and what was special about this run."""
 
     lanes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    baseline: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, lane: str, figures: dict[str, Any]) -> None:
@@ -62,7 +62,8 @@ class Plan:
         if "baseline" in self._chosen:
             self._say("baseline: bare Jobs")
             with Installation("baseline") as installation:
-                self.results.baseline = measure_baseline(installation)
+                for lane, figures in measure_baseline(installation).items():
+                    self.results.add(f"{BARE}{lane}", figures)
         if {*FAST_LANES, "waiting"} & set(self._chosen):
             self._one_operator(1, slow_lanes=True)
         if "kill" in self._chosen:

@@ -17,12 +17,13 @@ WIDTH, PANEL_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 300, 60, 200, 40, 40
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#222222")
 
 
-def draw(lanes: Lanes, baseline: Mapping[str, Mapping[str, Any]]) -> str:
+def draw(lanes: Lanes) -> str:
     """Both panels; one without data is left empty."""
-    bursts: Series = [("bare Jobs", baseline["burst"])] if "burst" in baseline else []
-    for lane in ("burst-cold", "burst-warm"):
-        repetitions = lanes.get(lane, ())
-        bursts += [(f"{lane} {n}", figures) for n, figures in enumerate(repetitions, 1)]
+    bursts: Series = [
+        (f"{lane} {number}", figures)
+        for lane in ("bare-burst", "burst-cold", "burst-warm")
+        for number, figures in enumerate(lanes.get(lane, ()), 1)
+    ]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{2 * PANEL_HEIGHT}"'
         ' font-family="sans-serif" font-size="12">',

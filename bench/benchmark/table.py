@@ -15,13 +15,16 @@ from .goals import Row
 Results = Mapping[str, Sequence[Mapping[str, Any]]]
 
 FACTORS = {"%": 100.0, "ms": 1000.0, "% of a core": 100.0}
+# The lanes of the baseline are named after those that they are compared with.
+BARE = "bare-"
+
 # Figures that are in milliseconds already.
 MILLISECONDS = "_ms"
 
 HEADER = ("what", "measured", "goal", "met?", "ratio to bare Jobs")
 
 
-def render(results: Results, baseline: Mapping[str, Mapping[str, Any]], rows: Iterable[Row]) -> str:
+def render(results: Results, rows: Iterable[Row]) -> str:
     """All rows for which there are results, by lane."""
     lines: list[tuple[str, ...]] = [HEADER]
     lane = ""
@@ -33,7 +36,7 @@ def render(results: Results, baseline: Mapping[str, Mapping[str, Any]], rows: It
             lane = row.lane
             times = f", {len(repetitions)} times: median (lowest to highest)" if len(repetitions) > 1 else ""
             lines.append((f"{lane}{times}",))
-        lines.append(_line(row, repetitions, _lane_of_baseline(baseline, lane)))
+        lines.append(_line(row, repetitions, baseline_of(results, lane)))
     widths = [max(len(line[column]) for line in lines if len(line) > 1) for column in range(len(HEADER))]
     return "\n".join(_joined(line, widths) for line in lines)
 
@@ -42,7 +45,8 @@ def number(value: float, row: Row) -> str:
     """The value with its unit; three digits that matter."""
     factor = 1.0 if row.figure.endswith(MILLISECONDS) else FACTORS.get(row.unit, 1.0)
     scaled = value * factor
-    digits = 0 if isinstance(value, int) and factor == 1 or abs(scaled) >= 100 else 1 if abs(scaled) >= 10 else 2
+    counted = isinstance(value, int) and factor == 1
+    digits = 0 if counted or abs(scaled) >= 100 else 1 if abs(scaled) >= 10 else 2
     space = "" if row.unit.startswith(("/", "%")) or not row.unit else " "
     return f"{scaled:,.{digits}f}{space}{row.unit}"
 
@@ -72,9 +76,10 @@ def _medians(repetitions: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {name: median(repetition[name] for repetition in repetitions) for name in numbers}
 
 
-def _lane_of_baseline(baseline: Mapping[str, Mapping[str, Any]], lane: str) -> Mapping[str, Any]:
-    """Bare Jobs have one burst, and nothing that compares with the few runs of the counts."""
-    return baseline.get(lane.removesuffix("-cold").removesuffix("-warm"), {})
+def baseline_of(results: Results, lane: str) -> Mapping[str, Any]:
+    """What bare Jobs did in this lane. They have one burst, and nothing that compares with the few runs of the counts."""
+    repetitions = results.get(BARE + lane.removesuffix("-cold").removesuffix("-warm"))
+    return repetitions[0] if repetitions else {}
 
 
 def _joined(line: Sequence[str], widths: Sequence[int]) -> str:

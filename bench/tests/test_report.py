@@ -27,7 +27,7 @@ def cells(table):
 
 
 def test_the_table():
-    table = cells(render({"burst-cold": BURST}, {"burst": {"efficiency": 0.95}}, BURST_ROWS))
+    table = cells(render({"burst-cold": BURST, "bare-burst": [{"efficiency": 0.95}]}, BURST_ROWS))
     assert table[0] == ["what", "measured", "goal", "met?", "ratio to bare Jobs"]
     assert table[1] == ["burst-cold, 3 times: median (lowest to highest)"]
     assert table[2] == ["drain efficiency", "59.0% (58.0% to 70.0%)", ">= 85.5%", "NO", "0.62"]
@@ -36,7 +36,7 @@ def test_the_table():
 
 
 def test_a_goal_without_baseline_is_undecided():
-    table = cells(render({"burst-cold": BURST[:1]}, {}, BURST_ROWS))
+    table = cells(render({"burst-cold": BURST[:1]}, BURST_ROWS))
     assert table[2] == ["drain efficiency", "70.0%", "needs the baseline", "?"]
 
 
@@ -48,7 +48,7 @@ def test_the_floor_of_a_share():
 
 
 def test_rows_without_results_are_left_out():
-    assert len(cells(render({}, {}, ROWS))) == 1
+    assert len(cells(render({}, ROWS))) == 1
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_no_row_stands_twice():
 
 def test_the_plot_is_svg_with_a_line_and_a_bar_for_each_burst():
     burst = {"busy_slots": [0, 50, 50, 3], "cpu_ms_per_run": {"etcd": 10.0, "kube-apiserver <1>": 90.0}}
-    svg = ElementTree.fromstring(draw({"burst-cold": [burst, burst]}, {"burst": burst}))
+    svg = ElementTree.fromstring(draw({"burst-cold": [burst, burst], "bare-burst": [burst]}))
     names = [element.tag.rpartition("}")[2] for element in svg.iter()]
     assert names.count("polyline") == 3
     # The background, a box for each entry of the two legends, and two programs in each bar.
     assert names.count("rect") == 1 + 3 + 2 + 2 * 3
-    ElementTree.fromstring(draw({}, {}))
+    ElementTree.fromstring(draw({}))
