@@ -167,7 +167,7 @@ public final class Loops {
 
   private Duration deletions() {
     sweep.concludeDeletions();
-    signals.admissionNeeded(); // a canceled run may have been the head of a free key
+    signals.admission(); // a canceled run may have been the head of a free key
     return DELETIONS;
   }
 

@@ -18,6 +18,7 @@ import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
+import io.luigioperator.run.AttemptKind;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
@@ -175,6 +176,7 @@ class InstrumentedLedgerTest {
         "2026-02-28",
         "",
         AdmitKey.ofClient("data", name, "default"),
+        AttemptKind.RUN,
         DesiredState.Running,
         Priority.Normal,
         Optional.empty(),

@@ -219,7 +219,7 @@ final class SimOperator {
   private void concludeDeletions() {
     deletions = Optional.empty();
     sweep.concludeDeletions();
-    admissionNeeded();
+    roomSignal = true;
   }
 
   /** It is killed, whatever it is doing. */
