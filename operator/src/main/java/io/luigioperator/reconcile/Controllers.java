@@ -67,6 +67,9 @@ public final class Controllers {
                     .withCloseClientOnStop(false)
                     .withConcurrentReconciliationThreads(THREADS)
                     .withCacheSyncTimeout(SYNC_TIMEOUT)
+                    // a list that fails is retried: right after the CRDs are created the API server
+                    // answers 429
+                    .withStopOnInformerErrorDuringStartup(false)
                     .withReconciliationTerminationTimeout(STOP_TIMEOUT)
                     .withResourceCloner(new Uncloned())
                     // cheaper, and no field manager of the operator on a user's object
