@@ -5,8 +5,8 @@
 package io.luigioperator.run;
 
 /**
- * Why a claimed attempt is given up before any pod of it was bound; needs no evidence, because an
- * unbound pod cannot run.
+ * Why an attempt is given up before it was bound. That needs no evidence about its pod, because a
+ * pod that is not bound keeps its scheduling gate and cannot run.
  */
 public record Abandonment(String reason, String message, BudgetCharge charge) {
 
@@ -14,15 +14,15 @@ public record Abandonment(String reason, String message, BudgetCharge charge) {
   public enum BudgetCharge {
     /** The API server answered and refused: {@code infra} is increased by one. */
     INFRASTRUCTURE,
-    /** The API server did not answer, or the run was canceled: nothing is counted. */
+    /** Nobody is to blame, or the run was canceled: nothing is counted. */
     NONE
   }
 
-  /** The name of its Job belongs to somebody else's. */
+  /** Another Job has the name of this attempt's Job. */
   public static Abandonment nameTaken(String job) {
     return new Abandonment(
         Reasons.NAME_TAKEN,
-        "a Job %s that is not this attempt's is in the way; delete it".formatted(job),
+        "Job %s exists and was not created for this attempt; delete that Job".formatted(job),
         BudgetCharge.INFRASTRUCTURE);
   }
 }

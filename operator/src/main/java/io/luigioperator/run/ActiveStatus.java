@@ -58,7 +58,7 @@ final class ActiveStatus {
       return new Activity(WAITING_FOR_POD, "attempt %d has no pod yet".formatted(attempt.number()));
     }
     Attempt.Binding binding = attempt.binding().get();
-    Optional<ObservedPod> pod = s.seen().flatMap(seen -> seen.pod(binding.podUid()));
+    Optional<ObservedPod> pod = s.observed().flatMap(o -> o.pod(binding.podUid()));
     String node = binding.node().orElse("unknown");
     if (isStuckTerminating(s, pod)) {
       return new Activity(
@@ -71,7 +71,7 @@ final class ActiveStatus {
     if (binding.missingSince().isPresent()) {
       return new Activity(
           FailureCause.NODE_LOST.reason(),
-          ("the pod of attempt %d on node %s is missing since %s; the run goes on when it is"
+          ("the pod of attempt %d on node %s is missing since %s; the run continues when it is"
                   + " certain that the pod has ended")
               .formatted(attempt.number(), node, Instants.toSecond(binding.missingSince().get())));
     }

@@ -10,9 +10,9 @@ import java.time.Instant;
 import java.util.Map;
 
 /**
- * Priority with ageing: a run queues as if it had come earlier by the head start of its priority.
- * So a run is overtaken only by runs of a higher class that came less than the difference of head
- * starts after it.
+ * Priority with ageing: a run waits as if it had been accepted earlier by the head start of its
+ * priority. So only runs of a higher priority overtake it, and only those accepted later by less
+ * than the difference of the two head starts.
  */
 public record Ageing(Map<Priority, Duration> headStarts) {
 
@@ -34,12 +34,12 @@ public record Ageing(Map<Priority, Duration> headStarts) {
     }
   }
 
-  /** The virtual start of a run that may start from {@code since}. */
+  /** The virtual start of a run that may start at {@code since}: runs are claimed in its order. */
   public Instant admitAt(Priority priority, Instant since) {
     return since.minus(headStarts.get(priority));
   }
 
-  /** The inverse: from when a run with this virtual start may start. */
+  /** The inverse of {@link #admitAt}. */
   Instant since(Priority priority, Instant admitAt) {
     return admitAt.plus(headStarts.get(priority));
   }

@@ -30,7 +30,7 @@ public final class AmendTransition {
     if (a.desired() == DesiredState.Canceled) {
       Run unflagged = next;
       next =
-          WaitingTransitions.cancel(next, Reasons.CANCELED, "canceled by desiredState", now)
+          WaitingTransitions.cancel(next, Reasons.CANCELED, WaitingTransitions.CANCELED_BY_USER, now)
               .orElse(unflagged); // it is being canceled already
     } else if (run.state() != RunState.ACTIVE) {
       next = waiting(run, next, ageing, now);
@@ -55,7 +55,8 @@ public final class AmendTransition {
       return next.ended(
           RunState.FAILED,
           Reasons.ATTEMPTS_EXHAUSTED,
-          "maxAttempts was lowered to the " + next.budget().counted() + " attempts already made",
+          "spec.maxAttempts was lowered, and %d attempts have been made"
+              .formatted(next.budget().counted()),
           now);
     }
     boolean held = before.state() == RunState.HELD;

@@ -10,7 +10,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** The mutable fields of one generation of a PipelineRun, applied to its row once and together. */
+/** The mutable fields of one generation of a PipelineRun. They are applied together, once. */
 public record Amendment(
     DesiredState desired,
     Priority priority,

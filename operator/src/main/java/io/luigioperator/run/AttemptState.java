@@ -4,7 +4,7 @@
  */
 package io.luigioperator.run;
 
-/** Where an attempt stands: claimed, bound to the UID of one pod, ended. */
+/** The state of an attempt: claimed, bound to the UID of one pod, ended. */
 public enum AttemptState {
   CLAIMED,
   BOUND,

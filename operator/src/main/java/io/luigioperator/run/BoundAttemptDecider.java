@@ -21,7 +21,7 @@ final class BoundAttemptDecider {
 
   Decision decide(RunSnapshot s, Row row, Attempt attempt, Instant now) {
     Attempt.Binding binding = attempt.binding().orElseThrow();
-    Optional<ObservedPod> pod = s.seen().orElseThrow().pod(binding.podUid());
+    Optional<ObservedPod> pod = s.observed().orElseThrow().pod(binding.podUid());
     Optional<Ending> ending = pod.flatMap(ObservedPod::ending);
     if (ending.isPresent()) {
       return Decision.doing(new Effect.Finish(attempt.ref(), binding.podUid(), ending.get()));
@@ -66,12 +66,12 @@ final class BoundAttemptDecider {
     if (now.isBefore(deadline)) {
       return Decision.waitingUntil(deadline);
     }
-    String message = failure.map(StartFailure::message).orElse("no container was started");
+    String message = failure.map(StartFailure::message).orElse("no reason is known");
     return markForStop(
         attempt,
         pod,
         failure.map(StartFailure::cause).orElse(FailureCause.START_TIMEOUT),
-        "not started within startSeconds (%d): %s".formatted(startSeconds, message));
+        "no container started within startSeconds (%d): %s".formatted(startSeconds, message));
   }
 
   private static Decision markForStop(

@@ -23,13 +23,13 @@ final class ClaimedAttemptDecider {
   }
 
   Decision decide(RunSnapshot s, Row row, Attempt attempt, Instant now) {
-    ObservedAttempt observed = s.seen().orElseThrow();
+    ObservedAttempt observed = s.observed().orElseThrow();
     if (observed.pods().stream().anyMatch(ClaimedAttemptDecider::mayRun)) {
       // Another client removed its gate. The sweep stops the pod; until then the key stays taken.
       return Decision.waiting();
     }
     if (row.run().cancel()) {
-      return abandon(attempt, Reasons.CANCELED, "canceled before it started", BudgetCharge.NONE);
+      return abandon(attempt, Reasons.CANCELED, "canceled before its pod started", BudgetCharge.NONE);
     }
     Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
     if (observed.job().isPresent()) {
@@ -43,7 +43,7 @@ final class ClaimedAttemptDecider {
     // A Job needs an owner. The sweep decides whether the PipelineRun was deleted.
     return now.isBefore(overdue)
         ? Decision.waitingUntil(overdue)
-        : abandon(attempt, Reasons.POD_GONE, "its PipelineRun is gone", BudgetCharge.NONE);
+        : abandon(attempt, Reasons.POD_GONE, "its PipelineRun no longer exists", BudgetCharge.NONE);
   }
 
   private static Decision job(
@@ -68,7 +68,7 @@ final class ClaimedAttemptDecider {
       return abandon(
           attempt,
           Reasons.POD_GONE,
-          "its pod lost its scheduling gate to somebody else, and was stopped",
+          "another client removed the scheduling gate of its pod; the pod was stopped",
           BudgetCharge.INFRASTRUCTURE);
     }
     if (job.ended() || pods.stream().anyMatch(p -> p.terminating() || p.gone())) {

@@ -14,8 +14,8 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * The conditions of one status, made from the previous ones: a transition time moves only when the
- * status of its condition does.
+ * The conditions of one status, based on the previous ones: the transition time of a condition
+ * changes only when its status does.
  */
 final class Conditions {
 
@@ -57,21 +57,21 @@ final class Conditions {
     return this;
   }
 
-  /** As {@link #set}, but the message moves only with the reason: what lasts is written once. */
+  /** As {@link #set}, but keeps the message while status and reason stay: that saves writes. */
   Conditions setLasting(String type, String status, String reason, String message) {
-    String settled =
+    String kept =
         previous(type)
             .filter(c -> c.getStatus().equals(status) && c.getReason().equals(reason))
             .map(Condition::getMessage)
             .orElse(message);
-    return set(type, status, reason, settled);
+    return set(type, status, reason, kept);
   }
 
   private Optional<Condition> previous(String type) {
     return previous.stream().filter(c -> c.getType().equals(type)).findFirst();
   }
 
-  /** The message settled on for a condition. */
+  /** The message of a condition that has been set. */
   String message(String type) {
     return Objects.requireNonNull(byType.get(type), type).getMessage();
   }

@@ -9,11 +9,12 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * What to do about a run now: at most one effect, after which one looks again; or nothing, and then
- * the status to show and when to look again.
+ * What to do about a run now. Either one effect, after which the caller decides again on fresh
+ * facts; or none, and then the status to write and the time of the next reconciliation.
  *
- * @param status what the PipelineRun should say; empty when it should stay as it is
- * @param requeueAt at the latest then; empty when only an event can change anything
+ * @param status of the PipelineRun; empty when it should stay as it is
+ * @param requeueAt reconcile again at this time at the latest; empty when only an event can change
+ *     the decision
  */
 public record Decision(
     Optional<Effect> effect, Optional<PipelineRunStatus> status, Optional<Instant> requeueAt) {

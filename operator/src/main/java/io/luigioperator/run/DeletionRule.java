@@ -5,23 +5,23 @@
 package io.luigioperator.run;
 
 /**
- * Whether missing objects mean that users deleted them. A few at a time do; many at once look like
- * a lost namespace, a restored etcd or a wrong cluster, and then nothing is concluded.
+ * Whether missing PipelineRuns mean that users deleted them. A few at a time do. Many at once look
+ * like a lost namespace, a restored etcd or a wrong cluster, and then nothing is concluded.
  */
 public final class DeletionRule {
 
-  private static final int ALWAYS_BELIEVED = 10;
-  private static final int BELIEVED_PERCENT = 20;
+  private static final int MAX_DELETIONS = 10;
+  private static final int MAX_DELETIONS_PERCENT = 20;
 
   private DeletionRule() {}
 
   /**
-   * Whether so many are gone that a person must look.
+   * Whether so many are missing that a person must confirm the deletion.
    *
-   * @param recorded how many objects this cluster has on record for runs that have not ended
+   * @param recorded how many objects are on record for this cluster and runs that have not ended
    * @param gone those of them that a live read no longer found
    */
   public static boolean isMass(int recorded, int gone) {
-    return gone > Math.max(ALWAYS_BELIEVED, recorded * BELIEVED_PERCENT / 100);
+    return gone > Math.max(MAX_DELETIONS, recorded * MAX_DELETIONS_PERCENT / 100);
   }
 }

@@ -7,32 +7,33 @@ package io.luigioperator.run;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 
 /**
- * One thing to do to the world. Each is safe to do twice, late, or not at all: between any two of
- * them the operator may crash, and whoever looks next decides the same again.
+ * One change to make, or one fact to find out. Each effect is safe when it is carried out twice, or
+ * late, or not at all: the operator may crash between any two of them, and the next reconciliation
+ * comes to the same decision.
  */
 public sealed interface Effect {
 
   // ---- the run's row
 
-  /** Asks the API server whether it would take the pod of this request. */
+  /** Asks the API server by a dry run whether it accepts the pod of this request. */
   record DryRunPod(String request) implements Effect {}
 
   record Accept(NewRun run, String uid, long generation) implements Effect {}
 
   /**
-   * Records the object of this cluster, with nothing of it applied yet: the next look brings the
-   * row up to its mutable fields.
+   * Records the object of this cluster with no generation applied; the next decision is to apply
+   * its mutable fields.
    */
   record RecordObject(String uid) implements Effect {}
 
   record Amend(long generation, Amendment amendment) implements Effect {}
 
-  /** Fails the runs whose time to start is over. */
+  /** Fails the runs whose start deadline has passed. */
   record Expire() implements Effect {}
 
   // ---- the live attempt
 
-  /** Looks at the API server itself: a cache says nothing about absence. */
+  /** Reads from the API server: what a cache does not contain may still exist. */
   record ReadLive() implements Effect {}
 
   record CreateJob(Attempt attempt) implements Effect {}
@@ -56,11 +57,11 @@ public sealed interface Effect {
 
   record Abandon(AttemptRef attempt, Abandonment why) implements Effect {}
 
-  /** Asks by dry run why no pod comes, and abandons the attempt if the answer is a refusal. */
+  /** Finds out by a dry run why there is no pod, and abandons the attempt if it is refused. */
   record DiagnoseMissingPod(AttemptRef attempt) implements Effect {}
 
   // ---- the object
 
-  /** Deletes the PipelineRun whose time to live has passed. */
+  /** Deletes a PipelineRun whose time to live has passed. */
   record DeleteObject(String uid) implements Effect {}
 }

@@ -4,10 +4,10 @@
  */
 package io.luigioperator.run;
 
-/** Why an attempt ended: the runner said so, or something around it gave way. */
+/** Why an attempt ended: a verdict of the runner, or a failure around it. */
 public sealed interface EndCause permits Verdict, FailureCause {
 
-  /** One CamelCase word, shown as the reason of a condition. */
+  /** In CamelCase, as the reason of a condition. */
   String reason();
 
   Treatment treatment();
@@ -18,20 +18,20 @@ public sealed interface EndCause permits Verdict, FailureCause {
     DONE,
     /** Another attempt after backoff, while the policy has attempts left. */
     RETRY,
-    /** One more attempt for the whole run, then the end. */
+    /** One retry for the whole run; the second such ending fails it. */
     RETRY_ONCE,
     /**
      * Another attempt that the policy does not count, at most {@link EndTransitions#MAX_UNCOUNTED}.
      */
     RETRY_UNCOUNTED,
     /**
-     * It got further and has more to do: as {@link #RETRY_UNCOUNTED} and within the same bound, but
-     * always after the shortest backoff, because nothing failed.
+     * The attempt made progress and there is more to do: as {@link #RETRY_UNCOUNTED} and within the
+     * same bound, but always after the shortest backoff, because nothing failed.
      */
     CONTINUE,
-    /** Not the pipeline's fault: the count is given back, within the infrastructure budget. */
+    /** Not the fault of the pipeline: the attempt counts against the infrastructure budget. */
     INFRASTRUCTURE,
-    /** A further attempt could not end otherwise: a person must act. */
+    /** A retry would end in the same way: a person must act. */
     STOP
   }
 }

@@ -195,10 +195,11 @@ public final class EndTransitions {
       return delayed.with(
           RunState.HELD,
           Reasons.DELETION_UNCONFIRMED,
-          "the PipelineRun is gone and nobody has confirmed that a user deleted it");
+          "the PipelineRun no longer exists, and it is not confirmed that a user deleted it; create"
+              + " it again to continue the run");
     }
     if (run.desired() == DesiredState.Held) {
-      return delayed.with(RunState.HELD, Reasons.HELD, "held by desiredState");
+      return delayed.with(RunState.HELD, Reasons.HELD, WaitingTransitions.HELD_BY_USER);
     }
     return delayed.with(RunState.DELAYED, reason, message);
   }

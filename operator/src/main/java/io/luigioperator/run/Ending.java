@@ -11,7 +11,7 @@ import java.util.OptionalInt;
  *
  * @param exitCode of the Luigi container, when it had one
  * @param message for people, at most 1024 characters
- * @param report the runner's last termination message as it was, final or not; empty when none
+ * @param report the last termination message of the runner, unparsed; empty when none
  */
 public record Ending(EndCause cause, OptionalInt exitCode, String message, String report) {
 

@@ -4,31 +4,31 @@
  */
 package io.luigioperator.run;
 
-/** Why an attempt ended without a word of the runner that counts. */
+/** Why an attempt ended without a valid verdict of the runner. */
 public enum FailureCause implements EndCause {
-  /** Killed for memory by the kernel; the pod says OOMKilled. */
+  /** The kernel killed it for exceeding its memory limit; the pod reports OOMKilled. */
   OUT_OF_MEMORY("OOMKilled", Treatment.INFRASTRUCTURE),
   /** Evicted by the kubelet or the API: memory, disk, drain. */
   EVICTED("Evicted", Treatment.INFRASTRUCTURE),
   /** The pod carries the condition DisruptionTarget: preemption, taint, drain. */
   DISRUPTED("Disrupted", Treatment.INFRASTRUCTURE),
-  /** Ended by a signal or an unknown code, without a final message. */
+  /** Ended by a signal or an unknown exit code, without a final message. */
   KILLED("Killed", Treatment.INFRASTRUCTURE),
-  /** Exit 0 and yet no final message that says Succeeded: nothing is proved. */
+  /** Exit code 0 without a final message of the runner: success is not proved. */
   NO_VERDICT("NoVerdict", Treatment.INFRASTRUCTURE),
-  /** Somebody deleted the pod, and it is proved gone. */
+  /** The pod was deleted, and it is certain that it has ended. */
   POD_DELETED("PodDeleted", Treatment.INFRASTRUCTURE),
-  /** Its node is lost and the hold has passed. */
+  /** Its node is lost, and {@link Limits#nodeLossHold} has passed. */
   NODE_LOST("NodeLost", Treatment.INFRASTRUCTURE),
-  /** Opened, and the scheduler found no node within startSeconds. */
+  /** Its gate is open, and the scheduler found no node within startSeconds. */
   UNSCHEDULABLE("Unschedulable", Treatment.INFRASTRUCTURE),
-  /** Opened, and the image could not be pulled within startSeconds. */
+  /** Its gate is open, and the image could not be pulled within startSeconds. */
   IMAGE_PULL("ImagePull", Treatment.INFRASTRUCTURE),
-  /** Opened, and no container started within startSeconds for another reason. */
+  /** Its gate is open, and no container started within startSeconds for another reason. */
   START_TIMEOUT("StartTimeout", Treatment.INFRASTRUCTURE),
-  /** The image names its user in words, and the pod must not run as root: no retry can help. */
+  /** runAsNonRoot cannot be verified, because the image names its user instead of a UID. */
   IMAGE_USER("ImageUserNotNumeric", Treatment.STOP),
-  /** The pod's own deadline, behind the runner's: the runner hung. */
+  /** The pod exceeded its activeDeadlineSeconds: the runner did not enforce its own deadline. */
   DEADLINE_BACKSTOP("Deadline", Treatment.RETRY);
 
   private final String reason;

@@ -7,12 +7,12 @@ package io.luigioperator.run;
 import java.time.Duration;
 
 /**
- * The times of the launch protocol.
+ * The time limits of the launch protocol.
  *
- * @param claimTtl a claim without a pod for so long is looked into
- * @param nodeLossHold how long the mutex is kept after a pod was lost with its node
- * @param deletionMargin beyond the grace period, until a deleted pod on a healthy node counts as
- *     gone
+ * @param claimTtl how long a claim may have no pod before the operator finds out why
+ * @param nodeLossHold how long the key is kept when a pod is lost with its node
+ * @param deletionMargin how long after its grace period a missing pod on a Ready node counts as
+ *     ended
  */
 public record Limits(Duration claimTtl, Duration nodeLossHold, Duration deletionMargin) {
 

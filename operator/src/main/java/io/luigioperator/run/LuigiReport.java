@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** What a runner's termination message says about the tasks of the tree. */
+/** The counts of tasks in a termination message of the runner. */
 final class LuigiReport {
 
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -30,7 +30,7 @@ final class LuigiReport {
     try {
       message = JSON.readTree(report);
     } catch (JsonProcessingException e) {
-      return Optional.empty(); // a pod may die while its runner writes
+      return Optional.empty(); // the pod was killed while its runner wrote
     }
     JsonNode n = message.path("n");
     if (!n.path("total").isInt()) {

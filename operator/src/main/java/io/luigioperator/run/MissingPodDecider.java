@@ -27,7 +27,7 @@ final class MissingPodDecider {
       Attempt.Binding binding,
       Optional<ObservedPod> pod,
       Instant now) {
-    if (!s.seen().orElseThrow().live()) {
+    if (!s.observed().orElseThrow().live()) {
       return Decision.doing(new Effect.ReadLive());
     }
     // a pod that was never observed on a node counts as one on a node that does not respond
@@ -54,8 +54,8 @@ final class MissingPodDecider {
         attempt,
         binding,
         node.is(Health.READY)
-            ? Ending.of(FailureCause.POD_DELETED, "its pod was deleted, on node " + name)
-            : Ending.of(FailureCause.NODE_LOST, "its pod was lost with node " + name));
+            ? Ending.of(FailureCause.POD_DELETED, "its pod was deleted (node %s)".formatted(name))
+            : Ending.of(FailureCause.NODE_LOST, "its pod was lost with its node, %s".formatted(name)));
   }
 
   private static Decision finish(Attempt attempt, Attempt.Binding binding, Ending ending) {

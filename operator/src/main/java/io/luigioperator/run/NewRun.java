@@ -14,7 +14,7 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
- * What accept needs to know, resolved once and for ever.
+ * What a run is accepted with. It is resolved once; later changes of a schedule do not affect it.
  *
  * @param mutexKey the key that its RUN attempts hold
  * @param firstKind of its first attempt

@@ -45,7 +45,7 @@ final class ObjectDecider {
   static Optional<Instant> expiry(RunObject object, Row row) {
     Optional<Integer> own = Optional.ofNullable(object.spec().ttlSecondsAfterFinished());
     Optional<Integer> seconds =
-        object.ours()
+        object.createdByOperator()
             ? own.or(() -> row.request().map(r -> r.pipeline().ttlSecondsAfterFinished()))
             : own;
     // an object that is applied again counts from its own creation, however old its run is

@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What Kubernetes shows of one attempt: its Job by name, and every pod that carries its token.
+ * What is observed of one attempt in Kubernetes: its Job by name, and every pod with its token.
  *
- * @param live it was read from the API server just now; only then does an absence say anything
+ * @param live read from the API server and not from a cache; only then an absence proves anything
  */
 public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods, boolean live) {
 
@@ -24,8 +24,8 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
   }
 
   /**
-   * @param token the claim it was made for; another token is a stranger's Job of the same name
-   * @param ended it is Complete or Failed and will make no pod any more
+   * @param token of the claim it was created for; with another token it is not this attempt's Job
+   * @param ended it is Complete or Failed and creates no more pods
    */
   public record ObservedJob(
       String namespace, String name, String uid, String token, Instant createdAt, boolean ended) {}
@@ -34,16 +34,15 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
    * One pod, from a read or from a watch event of its UID.
    *
    * @param jobUid of its controlling Job, empty when it has none
-   * @param gated it carries our scheduling gate
-   * @param terminating it carries a deletionTimestamp
-   * @param gone a watch told of its deletion; the rest is what it looked like last
-   * @param node where it is placed
-   * @param startedAt when a container of it first started
-   * @param ending present once it is terminal with an exit status for every container, or terminal
+   * @param gated it has the operator's scheduling gate
+   * @param terminating it has a deletionTimestamp
+   * @param gone a watch event reported its deletion; the other fields are from its last state
+   * @param node to which it is scheduled
+   * @param startedAt when its first container started
+   * @param ending present once it is terminal with an exit status for every container, or deleted
    *     without ever having had a node
    * @param terminal its phase is Succeeded or Failed, with or without exit statuses
-   * @param startFailure why it does not start, while it does not, or why it ended without having
-   *     started
+   * @param startFailure why it does not start, or why it ended without having started
    */
   public record ObservedPod(
       String namespace,
@@ -60,17 +59,17 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
       Optional<Ending> ending,
       Optional<StartFailure> startFailure) {
 
-    /** As it is remembered when it is there no more. */
+    /** The pod after its deletion. */
     public ObservedPod asGone() {
       return with(true, true, startFailure);
     }
 
-    public ObservedPod with(Optional<StartFailure> otherTrouble) {
-      return with(terminating, gone, otherTrouble);
+    public ObservedPod with(Optional<StartFailure> failure) {
+      return with(terminating, gone, failure);
     }
 
     private ObservedPod with(
-        boolean isTerminating, boolean isGone, Optional<StartFailure> itsTrouble) {
+        boolean isTerminating, boolean isGone, Optional<StartFailure> failure) {
       return new ObservedPod(
           namespace,
           name,
@@ -84,10 +83,10 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
           startedAt,
           terminal,
           ending,
-          itsTrouble);
+          failure);
     }
   }
 
-  /** Why a pod does not start, in the words of scheduler or kubelet. */
+  /** Why a pod does not start, with the message of the scheduler or the kubelet. */
   public record StartFailure(FailureCause cause, String message, Instant since) {}
 }

@@ -7,24 +7,24 @@ package io.luigioperator.run;
 import java.time.Instant;
 
 /**
- * A node, by a live read.
+ * A node, read from the API server.
  *
- * @param since when its Ready condition last changed; a kubelet that has just come back may still
- *     be stopping pods that were deleted while it was away
+ * @param since when its Ready condition last changed; a kubelet that has just reconnected may still
+ *     be stopping pods that were deleted meanwhile
  */
 public record ObservedNode(Health health, Instant since) {
 
-  /** What the API server knows about it. */
+  /** Whether a pod on it may still run. */
   public enum Health {
     READY,
     /** NotReady or Unknown. */
     NOT_READY,
-    /** Tainted out-of-service: a person vouches that nothing runs there any more. */
+    /** Tainted out-of-service: a person has confirmed that nothing runs on it. */
     OUT_OF_SERVICE,
     GONE
   }
 
-  /** No such node. */
+  /** A node that does not exist. */
   public static ObservedNode gone() {
     return new ObservedNode(Health.GONE, Instant.EPOCH);
   }

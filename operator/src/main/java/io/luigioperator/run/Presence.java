@@ -4,10 +4,10 @@
  */
 package io.luigioperator.run;
 
-/** What a live read said about the PipelineRun of a run, just before its attempt was settled. */
+/** Whether the PipelineRun of a run exists, by a live read just before its attempt is finished. */
 public enum Presence {
-  /** It is there, or nothing contradicts it. */
+  /** It exists, or nothing proves the contrary. */
   PRESENT,
-  /** It is gone, and nobody has yet concluded that a user deleted it: do not retry unasked. */
+  /** It does not exist, and it is not decided yet whether a user deleted it: do not retry. */
   MISSING
 }

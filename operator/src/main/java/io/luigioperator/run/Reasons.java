@@ -17,7 +17,7 @@ public final class Reasons {
   public static final String DELETION_UNCONFIRMED = "DeletionUnconfirmed";
   public static final String MASS_DELETION = "MassDeletion";
 
-  // how a run ended, beside verdicts and causes
+  // how a run ended, in addition to verdicts and failure causes
   public static final String COMPLETED = "Completed";
   public static final String ALREADY_COMPLETE = "AlreadyComplete";
   public static final String CANCELED = "Canceled";

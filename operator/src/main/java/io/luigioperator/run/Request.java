@@ -14,15 +14,15 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * What a run computes, resolved once at accept: retries and held runs keep it, whatever happens to
- * the schedule meanwhile.
+ * What a run computes. It is resolved once, when the run is accepted: retries and held runs keep it
+ * when the schedule changes.
  *
- * @param asked the spec as its author wrote it, so that another cluster can make the same object
- * @param pipeline the block in force when the run was accepted
- * @param parameters all Luigi parameters of the root, date and client among them
- * @param scheduleGeneration of the PipelineSchedule the block came from, 0 for an inline pipeline
- * @param defaultPriority of a run that asks for none: the schedule's, or Normal, which is also what
- *     a stored request without it means
+ * @param asked the spec of the PipelineRun, from which another cluster can create the same object
+ * @param pipeline as it was when the run was accepted
+ * @param parameters all Luigi parameters of the root task, with date and client
+ * @param scheduleGeneration of the PipelineSchedule the pipeline came from, 0 if it is inline
+ * @param defaultPriority for a spec without a priority: that of the schedule, or Normal; also Normal
+ *     in a stored request without this field
  */
 public record Request(
     PipelineRunSpec asked,
@@ -37,7 +37,7 @@ public record Request(
     defaultPriority = Objects.requireNonNullElse(defaultPriority, Priority.Normal);
   }
 
-  /** The retry policy's times; its budgets stand in the row. */
+  /** The times of the retry policy; its budgets are in the run's row. */
   public RetryPolicy retryPolicy() {
     return RetryPolicy.of(pipeline.retry());
   }

@@ -21,10 +21,10 @@ import java.util.Iterator;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The two byte forms of a request: the stored one, and the canonical one its hash is made of. */
+/** A request as JSON, and the hash over the canonical form of what a PipelineRun requests. */
 public final class RequestJson {
 
-  /** Which canonical form a hash is of; a change of the form needs a new number. */
+  /** The version of the canonical form; a change of the form needs a new number. */
   public static final int HASH_VERSION = 1;
 
   private static final ObjectMapper JSON =
@@ -61,9 +61,9 @@ public final class RequestJson {
   }
 
   /**
-   * SHA-256, hex, of what makes two requests the same: client, date, parameters, and schedule or
-   * pipeline. Defaults are left out, so that writing one down changes nothing; mutable fields and
-   * the resolved block never count.
+   * SHA-256, hex, of the fields by which two requests are the same: client, date, parameters, and
+   * schedule or pipeline. Fields with their default value are left out, so that setting a default
+   * explicitly does not change the hash. Mutable fields are not part of it.
    */
   public static String hash(PipelineRunSpec spec) {
     ObjectNode canonical = JSON.createObjectNode();

@@ -22,13 +22,13 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * From what somebody asked for to what will run: the pipeline of the schedule it names, the
- * parameters of pipeline, client and run in rising precedence, or the one sentence that says why
- * not and what to do.
+ * Turns the spec of a PipelineRun into a request: with the pipeline of the schedule it refers to,
+ * and with the parameters of the pipeline, the client and the run, where later ones override earlier
+ * ones. Otherwise it explains why not, and what to do.
  */
 public final class Resolver {
 
-  /** A resolved request that is stored and, from the queue on, sent. */
+  /** The largest request that is stored. */
   static final int MAX_REQUEST_BYTES = 200 * 1024;
 
   /** Either a request or a refusal. */
@@ -36,8 +36,8 @@ public final class Resolver {
     record Resolved(Request request, NewRun run) implements Resolution {}
 
     /**
-     * @param fixable looked at again when the schedule changes; otherwise the object is refused for
-     *     good
+     * @param fixable a change of the schedule may resolve it; otherwise the object is rejected
+     *     permanently
      */
     record Refused(String reason, String message, boolean fixable) implements Resolution {}
   }
@@ -49,7 +49,7 @@ public final class Resolver {
     if (spec.date() != null && !BusinessDate.exists(spec.date())) {
       return refused(
           Reasons.INVALID_DATE,
-          "spec.date \"%s\" is not a date of the calendar; create a new PipelineRun with one"
+          "spec.date \"%s\" does not exist in the calendar; create a new PipelineRun with a valid date"
               .formatted(spec.date()));
     }
     if (spec.pipeline() != null) {
@@ -61,7 +61,7 @@ public final class Resolver {
     if (schedule.isEmpty()) {
       return fixable(
           Reasons.SCHEDULE_NOT_FOUND,
-          "there is no PipelineSchedule %s in namespace %s; apply it, and this run goes on"
+          "PipelineSchedule %s does not exist in namespace %s; the run is accepted once you create it"
               .formatted(name, object.key().namespace()));
     }
     return byReference(object, schedule.get());
@@ -75,14 +75,14 @@ public final class Resolver {
     if (entry.isEmpty() && !allow.unlistedClients()) {
       return fixable(
           Reasons.CLIENT_NOT_ALLOWED,
-          "PipelineSchedule %s does not list client %s; add it to spec.clients, or set spec.pipeline.allow.unlistedClients"
+          "PipelineSchedule %s does not list client %s; add it to spec.clients, or set spec.pipeline.allow.unlistedClients to true"
               .formatted(schedule.name(), spec.client()));
     }
     for (Parameter p : spec.parameters()) {
       if (!allow.parameters().contains(p.name())) {
         return fixable(
             Reasons.PARAMETER_NOT_ALLOWED,
-            "PipelineSchedule %s does not let a run set parameter %s; add it to spec.pipeline.allow.parameters, or leave it out"
+            "PipelineSchedule %s does not allow runs to set parameter %s; add it to spec.pipeline.allow.parameters there, or create a new PipelineRun without it"
                 .formatted(schedule.name(), p.name()));
       }
     }
@@ -106,21 +106,21 @@ public final class Resolver {
     if (!dateParameter.isEmpty() && spec.date() == null) {
       return refused(
           Reasons.INVALID_DATE,
-          "the pipeline gives the business date to parameter %s, and spec.date is missing; create a new PipelineRun with a date, or set dateParameter to \"\""
+          "spec.date is missing, but the pipeline passes the date to parameter %s; create a new PipelineRun with a date, or set dateParameter to \"\""
               .formatted(dateParameter));
     }
     SortedMap<String, String> parameters = new TreeMap<>();
     for (List<Parameter> layer : List.of(pipeline.parameters(), ofClient, spec.parameters())) {
       for (Parameter p : layer) {
         if (p.name().equals(dateParameter) || p.name().equals(clientParameter)) {
-          String words =
-              "parameter %s is set from spec.%s; leave it out of the parameters"
+          String message =
+              "parameter %s is set from spec.%s; remove it from the parameters"
                   .formatted(p.name(), p.name().equals(dateParameter) ? "date" : "client");
-          // what the run itself says can never change; what its schedule says can
+          // the pipeline of a run cannot change, that of a schedule can
           return spec.pipeline() == null
-              ? fixable(Reasons.PARAMETER_NOT_ALLOWED, words)
+              ? fixable(Reasons.PARAMETER_NOT_ALLOWED, message)
               : refused(
-                  Reasons.PARAMETER_NOT_ALLOWED, words + ", in a PipelineRun of another name");
+                  Reasons.PARAMETER_NOT_ALLOWED, message + ", in a PipelineRun with another name");
         }
         parameters.put(p.name(), p.value());
       }
@@ -138,7 +138,7 @@ public final class Resolver {
     if (bytes > MAX_REQUEST_BYTES) {
       return refused(
           Reasons.REQUEST_TOO_LARGE,
-          "the resolved request has %d bytes, and at most %d are allowed; move data out of parameters and env"
+          "the resolved request has %d bytes, but only %d are allowed; move data out of parameters and env"
               .formatted(bytes, MAX_REQUEST_BYTES));
     }
     return new Resolution.Resolved(request, newRun(object, request, json));
@@ -173,8 +173,8 @@ public final class Resolver {
   }
 
   /**
-   * The mutable fields of an object, with what it inherits from its request: of a run that was
-   * accepted the stored one, because the schedule may have moved on.
+   * The mutable fields of an object, with what it inherits from its request. For an accepted run
+   * that is the stored request, because the schedule may have changed since.
    */
   public static Amendment desired(RunObject object, Request request) {
     PipelineRunSpec spec = object.spec();

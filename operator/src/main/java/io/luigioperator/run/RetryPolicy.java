@@ -8,8 +8,8 @@ import io.luigioperator.api.RetrySpec;
 import java.time.Duration;
 
 /**
- * When to try again: {@code backoff} doubled with each failure up to {@code maxBackoff}. The
- * budgets stand in the run's row, because they can be amended.
+ * When to retry: after {@code backoff}, which doubles with each failure up to {@code maxBackoff}.
+ * The budgets are in the run's row, because they can be amended.
  */
 public record RetryPolicy(Duration backoff, Duration maxBackoff) {
 
@@ -19,8 +19,8 @@ public record RetryPolicy(Duration backoff, Duration maxBackoff) {
   }
 
   /**
-   * How long to wait after the {@code failures}-th failure in a row of its kind (from 1).
-   * Deterministic; no jitter, because each run has its own history and admission bounds the rush.
+   * How long to wait after the {@code failures}-th failure of its kind, counted from 1. There is no
+   * jitter: the slots bound how many attempts start at once.
    */
   public Duration delayAfter(int failures) {
     int doublings = Math.clamp(failures - 1L, 0, 30);

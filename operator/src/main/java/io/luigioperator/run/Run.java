@@ -43,21 +43,22 @@ public record Run(
       int hashVersion) {}
 
   /**
-   * Where it stands.
+   * Its state.
    *
-   * @param reason why it waits or how it ended, one CamelCase word; empty while READY or ACTIVE
+   * @param reason why it waits or how it ended, in CamelCase; empty while READY or ACTIVE
    * @param message the same for people, at most 1024 characters
-   * @param cancel set once, never cleared: nothing of this run may start any more
+   * @param cancel set once and never cleared: no further pod of this run may start
    */
   public record Standing(RunState state, String reason, String message, boolean cancel) {}
 
   /**
    * The retry budget.
    *
-   * @param claims attempts begun; the number of the newest one
+   * @param claims how many attempts have begun; also the number of the newest one
    * @param counted RUN attempts the retry policy has counted, at most maxAttempts
-   * @param infra infrastructure faults forgiven so far, at most maxInfra
-   * @param uncounted verdicts forgiven so far, at most {@link EndTransitions#MAX_UNCOUNTED}
+   * @param infra attempts that ended with an infrastructure failure, at most maxInfra
+   * @param uncounted attempts that ended with a verdict that does not count, at most {@link
+   *     EndTransitions#MAX_UNCOUNTED}
    */
   public record Budget(
       int claims, int counted, int infra, int uncounted, int maxAttempts, int maxInfra) {
@@ -103,7 +104,7 @@ public record Run(
       Optional<Instant> startedAt,
       Optional<Instant> finishedAt) {
 
-    /** Since when, at the earliest, it could have been READY. */
+    /** The earliest time at which it may have been READY. */
     Instant readySince() {
       return notBefore.filter(t -> t.isAfter(acceptedAt)).orElse(acceptedAt);
     }
@@ -171,7 +172,7 @@ public record Run(
         || RequestJson.hash(object.spec()).equals(origin.requestSha());
   }
 
-  /** When the time for its first attempt is over, as long as it still waits for that. */
+  /** Its start deadline, while it still waits for its first attempt. */
   Optional<Instant> lateFrom() {
     boolean waits =
         switch (state()) {

@@ -6,7 +6,7 @@ package io.luigioperator.run;
 
 import java.util.Comparator;
 
-/** Namespace and name: what identifies a run for ever, and its idempotency key. */
+/** Namespace and name: they identify a run permanently and are its idempotency key. */
 public record RunKey(String namespace, String name) implements Comparable<RunKey> {
 
   private static final Comparator<RunKey> ORDER =

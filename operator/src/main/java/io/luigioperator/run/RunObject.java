@@ -10,11 +10,11 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * A PipelineRun as the API server gave it.
+ * A PipelineRun as it was read.
  *
- * @param deleting it carries a deletionTimestamp
- * @param ours the operator created it, for a run accepted elsewhere
- * @param status empty, or the schema's default, before the operator has seen it
+ * @param deleting it has a deletionTimestamp
+ * @param createdByOperator for a run that was accepted in another cluster
+ * @param status empty, or the default of the CRD, before the operator has written it
  */
 public record RunObject(
     RunKey key,
@@ -22,6 +22,6 @@ public record RunObject(
     long generation,
     Instant createdAt,
     boolean deleting,
-    boolean ours,
+    boolean createdByOperator,
     PipelineRunSpec spec,
     Optional<PipelineRunStatus> status) {}

@@ -9,14 +9,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * All that a decision about one run rests on, gathered just before.
+ * The facts for one decision about one run, read just before.
  *
  * @param object the PipelineRun of this cluster
- * @param schedule the one it refers to
- * @param podCheck what the API server said to the pod of this request
- * @param row what the ledger knows
- * @param seen what Kubernetes shows of the live attempt, if it is this cluster's
- * @param node that attempt's node, looked at only when its pod gives reason to
+ * @param schedule the PipelineSchedule it refers to
+ * @param podCheck whether the API server accepts the pod of this request
+ * @param row what the ledger knows about the run
+ * @param observed what is observed of the live attempt, if it is one of this cluster
+ * @param node of that attempt, read only when its pod is missing or does not end
  */
 public record RunSnapshot(
     RunKey key,
@@ -25,14 +25,14 @@ public record RunSnapshot(
     Optional<ScheduleObject> schedule,
     PodCheck podCheck,
     Optional<Row> row,
-    Optional<ObservedAttempt> seen,
+    Optional<ObservedAttempt> observed,
     Optional<ObservedNode> node) {
 
   /**
-   * @param request what the run computes; empty once its history was purged
+   * @param request what the run computes; empty once its history is purged
    * @param attempts newest first, at most 10
-   * @param recorded the object this cluster has on record
-   * @param holder who holds the run's key now
+   * @param recorded the object on record for this cluster
+   * @param holder the run that holds this run's key now
    */
   public record Row(
       Run run,
@@ -45,7 +45,7 @@ public record RunSnapshot(
       attempts = List.copyOf(attempts);
     }
 
-    /** Of a run that has not ended; its history is there. */
+    /** The request of a run that has not ended, and whose history is therefore not purged. */
     Request kept() {
       return request.orElseThrow();
     }
@@ -69,18 +69,18 @@ public record RunSnapshot(
     }
   }
 
-  /** What the API server would say to a pod of the request. */
+  /** Whether the API server accepts a pod of the request. */
   public sealed interface PodCheck {
-    /** Not asked yet. */
+    /** It has not been asked yet. */
     record Unasked() implements PodCheck {}
 
     record Passed() implements PodCheck {}
 
-    /** The template can never become a pod, in the server's words. */
+    /** The pod template can never be accepted; the message says by whom and why. */
     record Refused(String message) implements PodCheck {}
   }
 
-  /** The live attempt, if it is this cluster's to drive. */
+  /** The live attempt, if this cluster has claimed it. */
   public Optional<Attempt> mine() {
     return row.flatMap(Row::live).filter(a -> a.clusterId().equals(clusterId));
   }

@@ -4,13 +4,13 @@
  */
 package io.luigioperator.run;
 
-/** Where a run stands in the ledger. The last three are final. */
+/** The state of a run. The last three are terminal. */
 public enum RunState {
-  /** May be claimed by any cluster as soon as its key is free and there is room. */
+  /** May be claimed by any cluster that has a free slot, as soon as its key is free. */
   READY,
-  /** Becomes READY when its time comes. */
+  /** Becomes READY at a known time. */
   DELAYED,
-  /** Waits for a person or for a fact, never for time. */
+  /** Waits for a person or for a change of the cluster, never for a time. */
   HELD,
   /** Has exactly one live attempt. */
   ACTIVE,

@@ -13,15 +13,15 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 
-/** What a PipelineSchedule says about itself. */
+/** The status of a PipelineSchedule. */
 public final class ScheduleView {
   private static final String READY = "Ready";
 
   private ScheduleView() {}
 
   /**
-   * @param before what it says now; a transition time moves only when the status does
-   * @param now stamps a transition, nothing else
+   * @param before the present status; a transition time changes only when its status does
+   * @param now the time of a transition
    */
   public static PipelineScheduleStatus of(
       ScheduleObject schedule, Optional<PipelineScheduleStatus> before, Instant now) {
@@ -34,9 +34,10 @@ public final class ScheduleView {
             .withReason(usable ? Reasons.USABLE : Reasons.NO_CLIENTS)
             .withMessage(
                 usable
-                    ? "runs may refer to it"
-                    : "it lists no clients, so every run that refers to it is refused: add clients,"
-                        + " or set pipeline.allow.unlistedClients")
+                    ? "runs can refer to this schedule"
+                    : "the schedule lists no clients, so no run that refers to it is accepted; add"
+                        + " clients to spec.clients, or set"
+                        + " spec.pipeline.allow.unlistedClients to true")
             .withObservedGeneration(schedule.generation());
     String since =
         before.stream()

@@ -5,8 +5,8 @@
 package io.luigioperator.run;
 
 /**
- * What the runner says about an attempt, once. Exit codes and reasons are those of the Luigi image;
- * where two verdicts share them, the runner's message tells them apart.
+ * The final result that the runner reports for an attempt. Exit codes and reasons are those of the
+ * Luigi image; the termination message distinguishes verdicts that share them.
  */
 public enum Verdict implements EndCause {
   SUCCEEDED(0, "Succeeded", Treatment.DONE),
@@ -17,7 +17,7 @@ public enum Verdict implements EndCause {
   SCHEDULING_CODE_ERROR(36, "SchedulingError", Treatment.STOP),
   INTERNAL_ERROR(40, "InternalError", Treatment.RETRY_ONCE),
   UNVERIFIED(45, "Unverified", Treatment.STOP),
-  /** A Range did as many tasks as its task_limit allows and has more to do. */
+  /** A Range task ran as many tasks as its task_limit allows, and there are more. */
   RANGE_CUT(45, "Unverified", Treatment.CONTINUE),
   INVALID_SPEC(50, "InvalidSpec", Treatment.STOP),
   DRAINED(60, "Drained", Treatment.RETRY_UNCOUNTED),

@@ -17,6 +17,9 @@ import java.util.Optional;
  */
 public final class WaitingTransitions {
 
+  static final String CANCELED_BY_USER = "spec.desiredState is Canceled";
+  static final String HELD_BY_USER = "spec.desiredState is Held";
+
   private WaitingTransitions() {}
 
   /** The first row of a run: READY, DELAYED, HELD, or CANCELED at once, as the request asks. */
@@ -96,7 +99,7 @@ public final class WaitingTransitions {
                 hold(
                     head,
                     Reasons.INTERNAL_ERROR,
-                    "it was READY, but all of its %d attempts are counted"
+                    "defect of the operator: the run was READY, but all of its %d attempts are used"
                         .formatted(head.budget().maxAttempts())));
   }
 
@@ -117,7 +120,8 @@ public final class WaitingTransitions {
         run.ended(
             RunState.FAILED,
             Reasons.START_DEADLINE_EXCEEDED,
-            "not started by " + run.times().startDeadline().orElseThrow(),
+            "the run did not start before its start deadline, "
+                + Instants.toSecond(run.times().startDeadline().orElseThrow()),
             now));
   }
 
@@ -131,9 +135,9 @@ public final class WaitingTransitions {
     return switch (run.desired()) {
       case Canceled ->
           run.with(
-                  new Run.Standing(run.state(), Reasons.CANCELED, "canceled by desiredState", true))
+                  new Run.Standing(run.state(), Reasons.CANCELED, CANCELED_BY_USER, true))
               .canceled(now);
-      case Held -> run.with(RunState.HELD, Reasons.HELD, "held by desiredState");
+      case Held -> run.with(RunState.HELD, Reasons.HELD, HELD_BY_USER);
       case Running ->
           run.times().notBefore().filter(now::isBefore).isEmpty()
               ? run.with(RunState.READY, "", "")

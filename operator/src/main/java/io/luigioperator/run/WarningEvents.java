@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** The events a change of status is worth: failures and surprises only. */
+/** The warning events for a change of status: failures and unexpected ends only. */
 public final class WarningEvents {
 
   /** One event, by its reason. */
@@ -18,7 +18,7 @@ public final class WarningEvents {
 
   private WarningEvents() {}
 
-  /** What the object's new status is worth. */
+  /** The events for the object's new status. */
   public static List<WarningEvent> of(RunSnapshot s, PipelineRunStatus after) {
     RunObject object = s.object().orElseThrow();
     boolean replay =
@@ -29,7 +29,7 @@ public final class WarningEvents {
     return replay ? skipped(object.status(), after) : between(object.status(), after);
   }
 
-  /** Applied again after its end, or in another cluster: nothing runs, and nothing fails anew. */
+  /** Applied again after the run ended, or in another cluster: nothing runs or fails again. */
   private static List<WarningEvent> skipped(
       Optional<PipelineRunStatus> before, PipelineRunStatus after) {
     return before.filter(b -> b.completionTime() != null).isPresent()
@@ -71,9 +71,9 @@ public final class WarningEvents {
 
   private static boolean attemptFailed(
       Optional<PipelineRunStatus> before, PipelineRunStatus after) {
-    // of an attempt that was stopped for a cancel, the cancel is told
-    boolean asWished = after.phase() == Phase.Succeeded || after.phase() == Phase.Canceled;
-    return !asWished && ended(after) > before.map(WarningEvents::ended).orElse(0);
+    // an attempt that was stopped by a cancel is reported as RunCanceled
+    boolean intended = after.phase() == Phase.Succeeded || after.phase() == Phase.Canceled;
+    return !intended && ended(after) > before.map(WarningEvents::ended).orElse(0);
   }
 
   /** Number of the newest attempt that has ended, 0 for none. */

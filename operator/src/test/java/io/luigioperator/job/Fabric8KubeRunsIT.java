@@ -99,7 +99,7 @@ class Fabric8KubeRunsIT {
 
     assertThat(first).isEqualTo(second);
     RunObject object = ((RunCreation.Present) first).object();
-    assertThat(object.ours()).isTrue();
+    assertThat(object.createdByOperator()).isTrue();
     assertThat(object.spec()).isEqualTo(given.object().spec());
     assertThat(object.status().orElseThrow().phase()).isEqualTo(Phase.Pending);
     assertThat(kube.kube.run(given.run().key(), Freshness.LIVE)).contains(object);

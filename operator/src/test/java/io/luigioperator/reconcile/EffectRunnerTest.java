@@ -94,11 +94,11 @@ class EffectRunnerTest {
             "",
             UNCHANGED),
         arguments(
-            "a stranger's Job is in the way",
+            "another Job has the name",
             creation(new JobCreation.Exists(job("token-x"))),
             CREATE_JOB,
             "DELAYED BackingOff",
-            "JobNameTaken: a Job a-a1 that is not this attempt's is in the way; delete it",
+            "JobNameTaken: Job a-a1 exists and was not created for this attempt; delete that Job",
             CHANGED),
         arguments(
             "a Job is refused",

@@ -111,10 +111,10 @@ class ResolverTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "{scheduleRef: {name: other}, client: UA, date: '2013-01-15'} | ScheduleNotFound | true | apply it",
+        "{scheduleRef: {name: other}, client: UA, date: '2013-01-15'} | ScheduleNotFound | true | once you create it",
         "{scheduleRef: {name: nightly}, client: AA, date: '2013-01-15'} | ClientNotAllowed | true | unlistedClients",
         "{scheduleRef: {name: nightly}, client: UA, date: '2013-01-15', parameters: [{name: unit, value: h}]} | ParameterNotAllowed | true | allow.parameters",
-        "{scheduleRef: {name: nightly}, client: UA, date: '2013-02-30'} | InvalidDate | false | not a date",
+        "{scheduleRef: {name: nightly}, client: UA, date: '2013-02-30'} | InvalidDate | false | not exist in the calendar",
         "{scheduleRef: {name: nightly}, client: UA} | InvalidDate | false | dateParameter",
       })
   void whatIsRefusedSaysWhatToDo(String spec, String reason, boolean fixable, String words) {

@@ -219,7 +219,7 @@ final class SimKube implements Kube {
             object.generation(),
             object.createdAt(),
             object.deleting(),
-            object.ours(),
+            object.createdByOperator(),
             object.spec(),
             Optional.of(status)));
     return true;

@@ -166,7 +166,7 @@ final class UserActions {
     where.runs.put(
         o.key(),
         new RunObject(
-            o.key(), o.uid(), o.generation(), o.createdAt(), true, o.ours(), o.spec(), o.status()));
+            o.key(), o.uid(), o.generation(), o.createdAt(), true, o.createdByOperator(), o.spec(), o.status()));
   }
 
   /** What is going is gone. */
@@ -215,7 +215,7 @@ final class UserActions {
             o.generation() + 1,
             o.createdAt(),
             o.deleting(),
-            o.ours(),
+            o.createdByOperator(),
             edited,
             o.status()));
   }
