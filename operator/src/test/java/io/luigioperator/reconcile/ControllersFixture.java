@@ -37,14 +37,13 @@ import io.luigioperator.run.Limits;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
+import io.luigioperator.sim.LedgerProxy;
 import io.luigioperator.sim.SimLedger;
 import java.io.ByteArrayInputStream;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -195,23 +194,17 @@ final class ControllersFixture implements AfterEachCallback {
 
   /** The ledger in memory knows no threads; a database serves one transaction after the other. */
   private Ledger reachedOneAtATime(Ledger reached) {
-    return (Ledger)
-        Proxy.newProxyInstance(
-            Ledger.class.getClassLoader(),
-            new Class<?>[] {Ledger.class},
-            (proxy, method, args) -> {
-              if (ledgerAway.get()) {
-                ledgerMissed.incrementAndGet();
-                throw new LedgerUnavailable("as the test wants");
-              }
-              synchronized (reached) {
-                try {
-                  return method.invoke(reached, args);
-                } catch (InvocationTargetException e) {
-                  throw e.getCause();
-                }
-              }
-            });
+    return LedgerProxy.of(
+        reached,
+        (role, method, args) -> {
+          if (ledgerAway.get()) {
+            ledgerMissed.incrementAndGet();
+            throw new LedgerUnavailable("as the test wants");
+          }
+          synchronized (reached) {
+            return LedgerProxy.invoke(role, method, args);
+          }
+        });
   }
 
   // ---- what happens to it

@@ -10,21 +10,16 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.NamespaceState;
-import io.luigioperator.ledger.AttemptLedger;
-import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.LedgerMaintenance;
 import io.luigioperator.ledger.LedgerQueries;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
-import io.luigioperator.ledger.RunLedger;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
-import java.lang.reflect.InvocationHandler;
-import java.lang.reflect.Proxy;
+import io.luigioperator.sim.LedgerProxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -377,21 +372,16 @@ class SweepTest {
   void theCostOfAPassDoesNotGrowWithFinishedJobs() {
     AtomicInteger calls = new AtomicInteger();
     Set<Object> tokens = new TreeSet<>();
-    InvocationHandler counting =
-        (proxy, method, args) -> {
-          calls.incrementAndGet();
-          if (method.getName().equals("attemptsByToken")) {
-            tokens.addAll((Collection<?>) args[0]);
-          }
-          return method.invoke(scene.ledger, args);
-        };
     Ledger counted =
-        new Ledger.Roles(
-            role(ClusterLedger.class, counting),
-            role(RunLedger.class, counting),
-            role(AttemptLedger.class, counting),
-            role(LedgerMaintenance.class, counting),
-            role(LedgerQueries.class, counting));
+        LedgerProxy.of(
+            scene.ledger,
+            (role, method, args) -> {
+              calls.incrementAndGet();
+              if (method.getName().equals("attemptsByToken")) {
+                tokens.addAll((Collection<?>) args[0]);
+              }
+              return LedgerProxy.invoke(role, method, args);
+            });
     Sweep sweep = scene.sweep(counted, woken::add);
     scene.accepted("one").ended("one", Verdict.SUCCEEDED);
     sweep.pass();
@@ -409,9 +399,5 @@ class SweepTest {
     sweep.pass();
     assertThat(scene.kube.jobs).hasSize(32);
     assertThat(tokens).hasSize(1);
-  }
-
-  private static <T> T role(Class<T> type, InvocationHandler handler) {
-    return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
   }
 }

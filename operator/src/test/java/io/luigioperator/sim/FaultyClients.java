@@ -8,17 +8,11 @@ import static io.luigioperator.sim.Invariants.require;
 
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeUnavailable;
-import io.luigioperator.ledger.AttemptLedger;
-import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.LedgerMaintenance;
-import io.luigioperator.ledger.LedgerQueries;
 import io.luigioperator.ledger.LedgerQueries.Loaded;
 import io.luigioperator.ledger.LedgerUnavailable;
-import io.luigioperator.ledger.RunLedger;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
-import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
@@ -115,46 +109,40 @@ final class FaultyClients {
   // ---- one operator's pair of clients
 
   Ledger ledger(Life life) {
-    return new Ledger.Roles(
-        door(ClusterLedger.class, world.ledger.clusters(), life),
-        door(RunLedger.class, world.ledger.runs(), life),
-        door(AttemptLedger.class, world.ledger.attempts(), life),
-        door(LedgerMaintenance.class, world.ledger.maintenance(), life),
-        door(LedgerQueries.class, world.ledger.queries(), life));
+    return LedgerProxy.of(
+        world.ledger, (role, method, args) -> called(true, role, method, args, life));
   }
 
   Kube kube(SimKube kube, Life life) {
-    return door(Kube.class, kube, life);
+    return (Kube)
+        Proxy.newProxyInstance(
+            Kube.class.getClassLoader(),
+            new Class<?>[] {Kube.class},
+            (proxy, method, args) -> called(false, kube, method, args, life));
   }
 
-  private <T> T door(Class<T> type, T target, Life life) {
-    return type.cast(
-        Proxy.newProxyInstance(
-            type.getClassLoader(),
-            new Class<?>[] {type},
-            (proxy, method, args) -> {
-              Set<String> canceled = interleaving ? life.canceledToo : life.canceled;
-              if (method.getName().equals("openGate") && args[0] instanceof ObservedPod pod) {
-                require(
-                    !canceled.contains(pod.token()),
-                    () -> "I7: opens a gate after it read cancel: " + pod);
-              }
-              Object answer = call(type != Kube.class, target, method, args, life);
-              if (answer instanceof Loaded loaded) {
-                loaded.runs().values().stream()
-                    .filter(r -> r.run().cancel())
-                    .flatMap(r -> r.attempts().stream())
-                    .filter(Attempt::isLive)
-                    .forEach(a -> canceled.add(a.token()));
-              }
-              return answer;
-            }));
+  private Object called(boolean toLedger, Object target, Method method, Object[] args, Life life)
+      throws Throwable {
+    Set<String> canceled = interleaving ? life.canceledToo : life.canceled;
+    if (method.getName().equals("openGate") && args[0] instanceof ObservedPod pod) {
+      require(
+          !canceled.contains(pod.token()), () -> "I7: opens a gate after it read cancel: " + pod);
+    }
+    Object answer = call(toLedger, target, method, args, life);
+    if (answer instanceof Loaded loaded) {
+      loaded.runs().values().stream()
+          .filter(r -> r.run().cancel())
+          .flatMap(r -> r.attempts().stream())
+          .filter(Attempt::isLive)
+          .forEach(a -> canceled.add(a.token()));
+    }
+    return answer;
   }
 
   private Object call(boolean toLedger, Object target, Method method, Object[] args, Life life)
       throws Throwable {
     if (!storm) {
-      return invoke(target, method, args);
+      return LedgerProxy.invoke(target, method, args);
     }
     if (!interleaving && world.oneIn(6)) {
       interleave();
@@ -198,7 +186,7 @@ final class FaultyClients {
       world.tally.count(Fault.LEDGER_ROLLED_BACK);
       throw new LedgerUnavailable("rolled back", new IllegalStateException());
     }
-    Object answer = invoke(target, method, args);
+    Object answer = LedgerProxy.invoke(target, method, args);
     if (dice == 1) {
       world.tally.count(Fault.LEDGER_APPLIED_BUT_ERROR);
       throw new LedgerUnavailable(
@@ -213,7 +201,7 @@ final class FaultyClients {
       if (dice == 0) {
         throw unavailable(Fault.READ_FAILED);
       }
-      return invoke(target, method, args);
+      return LedgerProxy.invoke(target, method, args);
     }
     switch (dice) {
       case 0 -> throw unavailable(Fault.REQUEST_LOST);
@@ -224,10 +212,10 @@ final class FaultyClients {
       case 3, 4 -> {
         world.tally.count(Fault.REQUEST_DOUBLED);
         network.add(() -> deliver(target, method, args));
-        return invoke(target, method, args);
+        return LedgerProxy.invoke(target, method, args);
       }
       default -> {
-        return invoke(target, method, args);
+        return LedgerProxy.invoke(target, method, args);
       }
     }
   }
@@ -239,19 +227,11 @@ final class FaultyClients {
 
   private static void deliver(Object target, Method method, Object[] args) {
     try {
-      invoke(target, method, args);
+      LedgerProxy.invoke(target, method, args);
     } catch (RuntimeException | Error e) {
       throw e;
     } catch (Throwable e) {
       throw new IllegalStateException(e);
-    }
-  }
-
-  private static Object invoke(Object target, Method method, Object[] args) throws Throwable {
-    try {
-      return method.invoke(target, args);
-    } catch (InvocationTargetException e) {
-      throw e.getCause();
     }
   }
 }

@@ -9,16 +9,11 @@ import io.luigioperator.admission.AdmissionLoop;
 import io.luigioperator.admission.Capacity;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
-import io.luigioperator.ledger.AttemptLedger;
-import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.LedgerMaintenance;
-import io.luigioperator.ledger.LedgerQueries;
-import io.luigioperator.ledger.RunLedger;
 import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.RunObject;
-import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.Arrays;
 import java.util.List;
@@ -62,7 +57,7 @@ final class QuiescenceCheck {
     Ledger ledger = ledger(Set.of());
     new AdmissionLoop(
             ledger,
-            door(Kube.class, leader.kube, Set.of()),
+            kube(Set.of()),
             leader.cluster.name,
             new Capacity(world.slots.get(leader.cluster.name)),
             () -> "no token",
@@ -83,7 +78,7 @@ final class QuiescenceCheck {
     RunReconciler runReconciler =
         new RunReconciler(
             ledger(ignored),
-            door(Kube.class, leader.kube, ignored),
+            kube(ignored),
             leader.cluster.name,
             Limits.DEFAULT,
             world::now,
@@ -94,35 +89,29 @@ final class QuiescenceCheck {
   }
 
   private Ledger ledger(Set<String> ignored) {
-    return new Ledger.Roles(
-        door(ClusterLedger.class, world.ledger.clusters(), ignored),
-        door(RunLedger.class, world.ledger.runs(), ignored),
-        door(AttemptLedger.class, world.ledger.attempts(), ignored),
-        door(LedgerMaintenance.class, world.ledger.maintenance(), ignored),
-        door(LedgerQueries.class, world.ledger.queries(), ignored));
+    return LedgerProxy.of(
+        world.ledger, (role, method, args) -> called(role, method, args, ignored));
   }
 
-  private <T> T door(Class<T> type, T target, Set<String> ignored) {
-    return type.cast(
+  private Kube kube(Set<String> ignored) {
+    return (Kube)
         Proxy.newProxyInstance(
-            type.getClassLoader(),
-            new Class<?>[] {type},
-            (proxy, method, args) -> {
-              if (ignored.contains(method.getName())
-                  || method.getName().equals("writeStatus")
-                      && says((RunObject) args[0], (PipelineRunStatus) args[1])) {
-                return method.getReturnType() == boolean.class ? true : null;
-              }
-              if (!READS.contains(method.getName())) {
-                throw new AssertionError(
-                    "left undone: " + method.getName() + Arrays.toString(args));
-              }
-              try {
-                return method.invoke(target, args);
-              } catch (InvocationTargetException e) {
-                throw e.getCause();
-              }
-            }));
+            Kube.class.getClassLoader(),
+            new Class<?>[] {Kube.class},
+            (proxy, method, args) -> called(leader.kube, method, args, ignored));
+  }
+
+  private static Object called(Object target, Method method, Object[] args, Set<String> ignored)
+      throws Throwable {
+    if (ignored.contains(method.getName())
+        || method.getName().equals("writeStatus")
+            && says((RunObject) args[0], (PipelineRunStatus) args[1])) {
+      return method.getReturnType() == boolean.class ? true : null;
+    }
+    if (!READS.contains(method.getName())) {
+      throw new AssertionError("left undone: " + method.getName() + Arrays.toString(args));
+    }
+    return LedgerProxy.invoke(target, method, args);
   }
 
   private static boolean says(RunObject object, PipelineRunStatus due) {
