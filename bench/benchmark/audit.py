@@ -10,12 +10,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+CREDENTIAL = "authentication.kubernetes.io/credential-id"
 READING_VERBS = frozenset({"get", "list", "watch"})
 
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """One request, with the times at which the API server received and answered it (seconds since the epoch)."""
+    """One request, with the times at which the API server received and answered it (seconds since the epoch).
+
+    The credential tells the token that was used, and so the replicas of the operator, apart.
+    """
 
     received: float
     answered: float
@@ -24,6 +28,7 @@ class ApiRequest:
     name: str
     agent: str
     user: str
+    credential: str
     status: int
     dry_run: bool
 
@@ -58,6 +63,7 @@ def parse(line: str | bytes) -> ApiRequest:
         name=about.get("name") or (answer.get("metadata") or {}).get("name", ""),
         agent=short_agent(event.get("userAgent", "")),
         user=event["user"]["username"],
+        credential=event["user"].get("extra", {}).get(CREDENTIAL, [""])[0],
         status=event.get("responseStatus", {}).get("code", 0),
         dry_run="dryRun=" in event.get("requestURI", ""),
     )

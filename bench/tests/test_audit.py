@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmark import places
-from benchmark.audit import AuditLog, failures, parse
+from benchmark.audit import CREDENTIAL, AuditLog, failures, parse
 from benchmark.costs import long_waits
+from benchmark.kill import takeover
+from benchmark.processes import BenchmarkError
 from benchmark.run_times import run_finder, times_of_runs
 
 SAMPLE = Path(__file__).parent / "data" / "audit.log"
@@ -127,3 +129,19 @@ def test_long_waits(requests):
     assert long_waits(times) == []
     times.submitted["single-000001"] -= 3
     assert long_waits(times) == ["single-000001"]
+
+
+def test_takeover():
+    def gate(credential, code=200):
+        return parse(
+            event(
+                verb="patch",
+                user={"username": places.OPERATOR_USER, "extra": {CREDENTIAL: [credential]}},
+                responseStatus={"code": code},
+            )
+        )
+
+    first, second, third = gate("JTI=a"), gate("JTI=a"), gate("JTI=b")
+    assert takeover([first, second, gate("JTI=b", code=409), third]) == (second, third)
+    with pytest.raises(BenchmarkError, match="no other operator"):
+        takeover([first, second])
