@@ -7,6 +7,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 from .processes import BenchmarkError
 
+# The API server closes connections that are idle for longer than a few minutes.
+IDLE_SECONDS = 30.0
 MERGE_PATCH = "application/merge-patch+json"
 RUNS = "/apis/luigi-operator.io/v1beta1/namespaces/runs/pipelineruns"
 SCHEDULES = "/apis/luigi-operator.io/v1beta1/namespaces/runs/pipelineschedules"
@@ -60,11 +63,15 @@ class ApiClient:
         if identity.token:
             self._headers["Authorization"] = f"Bearer {identity.token}"
         self._connection: http.client.HTTPSConnection | None = None
+        self._used = 0.0
 
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
     ) -> tuple[int, bytes]:
         """Sends one request and returns status and body; raises OSError when there is no connection."""
+        if self._connection and time.monotonic() - self._used > IDLE_SECONDS:
+            self.close()
+        self._used = time.monotonic()
         if self._connection is None:
             self._connection = self._connect()
         payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
