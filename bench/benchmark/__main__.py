@@ -15,6 +15,7 @@ from types import FrameType
 from . import places
 from .control_plane import JOB_WORKERS, REQUESTS_PER_SECOND
 from .goals import ROWS
+from .leftovers import remove_leftovers
 from .plan import LANES, Plan, Results
 from .plot import draw
 from .processes import BenchmarkError
@@ -31,6 +32,7 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     places.RESULTS.mkdir(exist_ok=True)
+    remove_leftovers()
     plan = Plan(lanes or LANES, repeat=not lanes)
     try:
         plan.run()

@@ -16,6 +16,7 @@ from typing import Protocol, Self
 from . import objects, places
 from .control_plane import ControlPlane
 from .kubernetes import SCHEDULES
+from .leftovers import owned_name
 from .load import Load
 from .memory_limit import MemoryLimit
 from .metrics import OperatorMetrics
@@ -70,7 +71,7 @@ class Installation:
         self._logs = places.RESULTS / "log" / name
         shutil.rmtree(self._logs, ignore_errors=True)
         self._logs.mkdir(parents=True)
-        self._folder = Path(tempfile.mkdtemp(prefix="luigi-operator-bench-"))
+        self._folder = Path(tempfile.mkdtemp(prefix=owned_name(os.getpid())))
         self._programs = Path(run(places.DEV / "binaries", "--path").strip())
         self.control_plane = ControlPlane(self._programs, self._folder, self._logs)
         self.audit = self.control_plane.audit
@@ -158,9 +159,9 @@ class Installation:
 
     def _start_operator(self) -> None:
         number = len(self.operators)
-        limit = MemoryLimit(f"luigi-operator-bench-{os.getpid()}-{number}", LIMIT_MEBIBYTES)
+        limit = MemoryLimit(f"{owned_name(os.getpid())}{number}", LIMIT_MEBIBYTES)
         self.limits.append(limit)
-        kubeconfig = self._folder / "operator.kubeconfig"
+        kubeconfig = self._folder / f"operator-{number}.kubeconfig"
         identity = self.control_plane.identity_of(places.OPERATOR_NAMESPACE, "luigi-operator")
         kubeconfig.write_text(identity.kubeconfig())
         operator = Operator(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -17,14 +18,19 @@ VERSION_1 = Path("/sys/fs/cgroup/memory")
 VERSION_2 = Path("/sys/fs/cgroup")
 
 
+def parent() -> Path:
+    """Where memory control groups are made on this machine."""
+    return VERSION_1 if VERSION_1.is_dir() else VERSION_2
+
+
 class MemoryLimit:
     """A control group of its own; without one, available is False and problem says why."""
 
     def __init__(self, name: str, mebibytes: int) -> None:
         self.mebibytes = mebibytes
         self.problem = ""
-        first = VERSION_1.is_dir()
-        self._folder = (VERSION_1 if first else VERSION_2) / name
+        first = parent() == VERSION_1
+        self._folder = parent() / name
         self._limit = "memory.limit_in_bytes" if first else "memory.max"
         self._events = "memory.oom_control" if first else "memory.events"
         try:
@@ -53,16 +59,20 @@ class MemoryLimit:
 
     def remove(self) -> None:
         """Kills what still runs in the group and removes it."""
-        if not self._folder.is_dir():
-            return
-        end = time.monotonic() + 10
-        while True:
-            for pid in (self._folder / "cgroup.procs").read_text().split():
+        remove(self._folder)
+
+
+def remove(group: Path) -> None:
+    """Kills what runs in a control group and removes it, if it is there."""
+    end = time.monotonic() + 10
+    while group.is_dir():
+        for pid in (group / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
-            try:
-                self._folder.rmdir()
-                return
-            except OSError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.1)
+        try:
+            group.rmdir()
+        except OSError:
+            # A killed process leaves its group a moment later.
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-MEBIBYTE = 2**20
 
 
 class BenchmarkError(Exception):
@@ -45,7 +44,8 @@ def memory(pid: int) -> Memory:
 class Process:
     """A child process whose output goes to a log file.
 
-    It stays in the process group of the benchmark, so that whatever ends the group also ends the process.
+    It stays in the process group of the benchmark, so that whatever ends the group also ends the process; and the
+    kernel kills it when the benchmark has ended in whatever way.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Process:
         self.started_at = time.time()
         with self.log.open("ab") as output:
             self._child = subprocess.Popen(
-                [str(part) for part in command],
+                ["setpriv", "--pdeathsig=KILL", *map(str, command)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -77,7 +77,7 @@ def _medians(repetitions: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def baseline_of(results: Results, lane: str) -> Mapping[str, Any]:
-    """What bare Jobs did in this lane. They have one burst, and nothing that compares with the few runs of the counts."""
+    """What bare Jobs did in this lane. They have one burst, and nothing that compares with the counts."""
     repetitions = results.get(BARE + lane.removesuffix("-cold").removesuffix("-warm"))
     return repetitions[0] if repetitions else {}
 
