@@ -161,20 +161,6 @@ class InformersIT {
   }
 
   @Test
-  void wakesARunWhenSomethingOfItChanges() {
-    kube.watch();
-    RunObject object = kube.present("woken");
-    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.changes.contains(object.key()));
-    assertThat(kube.kube.run(object.key(), Freshness.CACHED)).contains(object);
-
-    kube.changes.clear();
-    kube.kube.deleteRun(object.key(), object.uid());
-    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.changes.contains(object.key()));
-    assertThat(kube.kube.run(object.key(), Freshness.CACHED)).isEmpty();
-    assertThat(kube.kube.brokenInformers()).isEmpty();
-  }
-
-  @Test
   void watchesOnlyTheNamespacesItServes() {
     String other = kube.namespace;
     kube.makeNamespace();
@@ -182,7 +168,7 @@ class InformersIT {
     narrow.onChange(kube.changes::add);
     assertThat(narrow.brokenInformers().orElseThrow())
         .as("before it starts")
-        .contains("Job in namespace " + kube.namespace, "PipelineSchedule in namespace");
+        .contains("Job in namespace " + kube.namespace, "Pod in namespace ");
     narrow.start(Fabric8KubeFixture.PATIENCE);
     RunKey elsewhere = new RunKey(other, "elsewhere");
     kube.kube.createRun(elsewhere, kube.given("elsewhere").object().spec());
@@ -196,35 +182,5 @@ class InformersIT {
     assertThat(narrow.activePods()).hasSize(1);
     assertThat(kube.changes).contains(kube.given("here").run().key()).doesNotContain(elsewhere);
     assertThat(narrow.run(elsewhere, Freshness.CACHED)).isEmpty();
-  }
-
-  @Test
-  void wakesTheRunsOfAScheduleWhenItsPipelineChanges() {
-    kube.watch();
-    RunObject run = kube.present("by-reference", "scheduleRef: {name: nightly}");
-    await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.kube.run(run.key(), Freshness.CACHED).isPresent());
-    kube.changes.clear();
-
-    kube.client
-        .load(
-            new ByteArrayInputStream(
-                """
-                apiVersion: luigi-operator.io/v1beta1
-                kind: PipelineSchedule
-                metadata: {namespace: %s, name: nightly}
-                spec:
-                  pipeline: {image: "flights:1", task: {module: m, family: F}}
-                  clients: [{id: UA}]
-                """
-                    .formatted(kube.namespace)
-                    .getBytes(StandardCharsets.UTF_8)))
-        .create();
-
-    await().atMost(Fabric8KubeFixture.PATIENCE).until(() -> kube.changes.contains(run.key()));
-    assertThat(
-            kube.kube.schedule(kube.namespace, "nightly").orElseThrow().spec().pipeline().image())
-        .isEqualTo("flights:1");
   }
 }
