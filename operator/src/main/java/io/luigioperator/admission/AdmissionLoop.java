@@ -4,7 +4,6 @@
  */
 package io.luigioperator.admission;
 
-import io.luigioperator.admission.Capacity.Crowding;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
@@ -92,25 +91,37 @@ public final class AdmissionLoop {
    * @throws KubeUnavailable if the API server does not answer
    */
   public int pass() {
-    int free =
-        capacity.free(
-            occupied(), kube.crowded(ledger.queries().now()) ? Crowding.CROWDED : Crowding.ROOMY);
+    int free = capacity.free(occupied());
+    if (free == 0) {
+      return 0;
+    }
+    List<Head> heads = ledger.queries().openHeads(clusterId, Optional.empty(), PAGE);
+    if (heads.isEmpty()) {
+      return free;
+    }
+    if (kube.crowded(ledger.queries().now())) {
+      return 0; // the scheduler cannot place what is there already
+    }
     UnansweredCalls unanswered = new UnansweredCalls();
-    Optional<Head> last = Optional.empty();
-    while (free > 0) {
-      List<Head> heads = ledger.queries().openHeads(clusterId, last, PAGE);
-      for (int from = 0; from < heads.size() && free > 0; ) {
-        List<Head> some = heads.subList(from, Math.min(heads.size(), from + free));
-        for (Outcome outcome : admit(some)) {
-          free -= outcome.slots();
-          unanswered.next(outcome.failure());
-        }
-        from += some.size();
+    while (true) {
+      free = claim(heads, free, unanswered);
+      if (free == 0 || heads.size() < PAGE) {
+        return free;
       }
-      if (heads.size() < PAGE) {
-        break;
+      heads = ledger.queries().openHeads(clusterId, Optional.of(heads.getLast()), PAGE);
+    }
+  }
+
+  /** Claims heads in their order while there are slots; returns how many slots are left. */
+  private int claim(List<Head> heads, int slots, UnansweredCalls unanswered) {
+    int free = slots;
+    for (int from = 0; from < heads.size() && free > 0; ) {
+      List<Head> some = heads.subList(from, Math.min(heads.size(), from + free));
+      for (Outcome outcome : admit(some)) {
+        free -= outcome.slots();
+        unanswered.next(outcome.failure());
       }
-      last = Optional.of(heads.getLast());
+      from += some.size();
     }
     return free;
   }

@@ -50,8 +50,11 @@ public final class RunQueue {
   private static final Logger LOG = LoggerFactory.getLogger(RunQueue.class);
   private static final int THREADS = 8;
 
-  /** How many threads at most work for another lane than LIVE. */
-  private static final int THREADS_OF_OTHER_LANES = 5;
+  /**
+   * How many threads at most work for another lane than LIVE: new runs come in batches, and their
+   * statements and status writes compete with the starts of others for the CPU.
+   */
+  private static final int THREADS_OF_OTHER_LANES = 2;
 
   /** At most so many new or changed runs are handed over together. */
   private static final int BATCH = 20;
