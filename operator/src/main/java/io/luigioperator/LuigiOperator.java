@@ -20,6 +20,7 @@ import io.luigioperator.ops.Metrics;
 import io.luigioperator.ops.OpsServer;
 import io.luigioperator.ops.OpsServer.Check;
 import io.luigioperator.ops.RunMetrics;
+import io.luigioperator.ops.StartMetrics;
 import io.luigioperator.reconcile.ClusterRegistration;
 import io.luigioperator.reconcile.Controllers;
 import io.luigioperator.reconcile.LeaderGate;
@@ -107,6 +108,7 @@ final class LuigiOperator {
     step("API client", client);
     Metrics metrics = new Metrics(build);
     step("metrics", metrics);
+    StartMetrics startMetrics = new StartMetrics(metrics);
     OpsServer ops =
         new OpsServer(
             config.httpPort(),
@@ -219,6 +221,7 @@ final class LuigiOperator {
     checks.put("election", leaderElection::problem);
     checks.put("lease", leaderElection::silence);
     checks.put("start", Optional::empty);
+    startMetrics.ready();
     LOG.atInfo().addKeyValue("millis", millisSince(start)).log("ready");
   }
 
