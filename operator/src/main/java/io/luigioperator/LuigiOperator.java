@@ -216,7 +216,7 @@ final class LuigiOperator {
               leaderGate.close();
               loops.stop();
             });
-    step("leaderElection", () -> handOver(leaderElection, leaderGate, loops));
+    step("leader election", () -> handOver(leaderElection, leaderGate, loops));
     leaderElection.start();
     checks.put("election", leaderElection::problem);
     checks.put("lease", leaderElection::silence);

@@ -171,8 +171,9 @@ class MainIT {
         .containsSubsequence(
             "\"formattedMessage\":\"ready\"",
             "\"formattedMessage\":\"lease given back\"",
-            "{\"what\":\"leaderElection\"}",
-            "{\"what\":\"edge\"}",
+            "{\"what\":\"leader election\"}",
+            "{\"what\":\"run queue\"}",
+            "{\"what\":\"controllers\"}",
             "{\"what\":\"caches\"}",
             "{\"what\":\"ledger\"}",
             "{\"what\":\"health and metrics\"}")

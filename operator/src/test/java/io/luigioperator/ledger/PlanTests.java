@@ -51,12 +51,12 @@ interface PlanTests extends SqlFixture {
           .handle()
           .execute(
               """
-              INSERT INTO run (run_id, namespace, name, client, business_date, schedule, admit_key,
-                state, reason, message, cancel, desired, priority, claims, counted, infra,
+              INSERT INTO run (run_id, namespace, name, client, business_date, schedule, mutex_key,
+                admit_key, state, reason, message, cancel, desired, priority, claims, counted, infra,
                 uncounted, max_attempts, max_infra, accepted_at, admit_at, not_before, started_at,
                 start_deadline, finished_at, request, request_sha, hash_version)
               SELECT LEFT(SHA2(CONCAT(run_id, ?), 256), 32), namespace, CONCAT(name, ?), client, business_date,
-                schedule, LEFT(SHA2(CONCAT(admit_key, ?), 256), 32), state, reason, message, cancel, desired,
+                schedule, mutex_key, LEFT(SHA2(CONCAT(admit_key, ?), 256), 32), state, reason, message, cancel, desired,
                 priority, claims, counted, infra, uncounted, max_attempts, max_infra, accepted_at,
                 admit_at, UTC_TIMESTAMP(6), NULL, UTC_TIMESTAMP(6) + INTERVAL 1 DAY, UTC_TIMESTAMP(6), request,
                 request_sha, hash_version FROM run
