@@ -30,7 +30,8 @@ public final class AmendTransition {
     if (a.desired() == DesiredState.Canceled) {
       Run unflagged = next;
       next =
-          WaitingTransitions.cancel(next, Reasons.CANCELED, WaitingTransitions.CANCELED_BY_USER, now)
+          WaitingTransitions.cancel(
+                  next, Reasons.CANCELED, WaitingTransitions.CANCELED_BY_USER, now)
               .orElse(unflagged); // it is being canceled already
     } else if (run.state() != RunState.ACTIVE) {
       next = waiting(run, next, ageing, now);

@@ -20,7 +20,9 @@ public final class BusinessDate {
 
   private BusinessDate() {}
 
-  /** Whether the text names a date of the calendar: 2013-02-30 has the right format but does not. */
+  /**
+   * Whether the text names a date of the calendar: 2013-02-30 has the right format but does not.
+   */
   public static boolean exists(String text) {
     try {
       return switch (text.length()) {

@@ -29,7 +29,8 @@ final class ClaimedAttemptDecider {
       return Decision.waiting();
     }
     if (row.run().cancel()) {
-      return abandon(attempt, Reasons.CANCELED, "canceled before its pod started", BudgetCharge.NONE);
+      return abandon(
+          attempt, Reasons.CANCELED, "canceled before its pod started", BudgetCharge.NONE);
     }
     Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
     if (observed.job().isPresent()) {

@@ -55,7 +55,8 @@ final class MissingPodDecider {
         binding,
         node.is(Health.READY)
             ? Ending.of(FailureCause.POD_DELETED, "its pod was deleted (node %s)".formatted(name))
-            : Ending.of(FailureCause.NODE_LOST, "its pod was lost with its node, %s".formatted(name)));
+            : Ending.of(
+                FailureCause.NODE_LOST, "its pod was lost with its node, %s".formatted(name)));
   }
 
   private static Decision finish(Attempt attempt, Attempt.Binding binding, Ending ending) {

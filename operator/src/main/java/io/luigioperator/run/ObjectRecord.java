@@ -25,6 +25,7 @@ public record ObjectRecord(String clusterId, String uid, long appliedGeneration)
 
   /** The record of an object that was found after its run had been accepted without it. */
   public static ObjectRecord of(String clusterId, RunObject object) {
-    return new ObjectRecord(clusterId, object.uid(), object.createdByOperator() ? AS_CREATED : NONE_APPLIED);
+    return new ObjectRecord(
+        clusterId, object.uid(), object.createdByOperator() ? AS_CREATED : NONE_APPLIED);
   }
 }

@@ -21,8 +21,8 @@ import java.util.TreeMap;
  * @param pipeline as it was when the run was accepted
  * @param parameters all Luigi parameters of the root task, with date and client
  * @param scheduleGeneration of the PipelineSchedule the pipeline came from, 0 if it is inline
- * @param defaultPriority for a spec without a priority: that of the schedule, or Normal; also Normal
- *     in a stored request without this field
+ * @param defaultPriority for a spec without a priority: that of the schedule, or Normal; also
+ *     Normal in a stored request without this field
  */
 public record Request(
     PipelineRunSpec asked,

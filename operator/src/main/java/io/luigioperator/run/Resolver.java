@@ -23,8 +23,8 @@ import java.util.TreeMap;
 
 /**
  * Turns the spec of a PipelineRun into a request: with the pipeline of the schedule it refers to,
- * and with the parameters of the pipeline, the client and the run, where later ones override earlier
- * ones. Otherwise it explains why not, and what to do.
+ * and with the parameters of the pipeline, the client and the run, where later ones override
+ * earlier ones. Otherwise it explains why not, and what to do.
  */
 public final class Resolver {
 

@@ -134,8 +134,7 @@ public final class WaitingTransitions {
   static Run waiting(Run run, Instant now) {
     return switch (run.desired()) {
       case Canceled ->
-          run.with(
-                  new Run.Standing(run.state(), Reasons.CANCELED, CANCELED_BY_USER, true))
+          run.with(new Run.Standing(run.state(), Reasons.CANCELED, CANCELED_BY_USER, true))
               .canceled(now);
       case Held -> run.with(RunState.HELD, Reasons.HELD, HELD_BY_USER);
       case Running ->

@@ -11,7 +11,6 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.LedgerQueries;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.Pods;

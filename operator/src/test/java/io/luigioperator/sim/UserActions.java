@@ -166,7 +166,14 @@ final class UserActions {
     where.runs.put(
         o.key(),
         new RunObject(
-            o.key(), o.uid(), o.generation(), o.createdAt(), true, o.createdByOperator(), o.spec(), o.status()));
+            o.key(),
+            o.uid(),
+            o.generation(),
+            o.createdAt(),
+            true,
+            o.createdByOperator(),
+            o.spec(),
+            o.status()));
   }
 
   /** What is going is gone. */
