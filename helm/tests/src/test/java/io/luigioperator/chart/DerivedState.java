@@ -20,6 +20,7 @@ import io.luigioperator.job.PodTemplateInvalid;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptKind;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.AttemptTransitions;
 import io.luigioperator.run.Decision;
@@ -149,7 +150,8 @@ final class DerivedState {
             made.client(),
             made.businessDate(),
             made.schedule(),
-            made.admitKey(),
+            made.mutexKey(),
+            made.firstKind(),
             DesiredState.Running,
             Priority.Normal,
             Optional.empty(),
@@ -213,6 +215,7 @@ final class DerivedState {
     return new Attempt(
         new Attempt.Claim(
             new AttemptRef(KEY, 1, 7),
+            AttemptKind.RUN,
             run.admitKey(),
             CLUSTER,
             "token-1",
@@ -229,6 +232,7 @@ final class DerivedState {
         new Run(
             run.origin(),
             new Run.Standing(RunState.ACTIVE, "", "", false),
+            run.nextKind(),
             DesiredState.Running,
             run.priority(),
             new Run.Budget(1, 1, 0, uncounted, 9, 9),
