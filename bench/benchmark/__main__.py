@@ -30,7 +30,9 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parser.error(f"no such lane: {', '.join(unknown)} (there are: {', '.join(LANES)})")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        # A signal that the caller ignores, as nohup does, stays ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     places.RESULTS.mkdir(exist_ok=True)
     remove_leftovers()
     plan = Plan(lanes or LANES, repeat=not lanes)

@@ -18,7 +18,7 @@ READING_VERBS = frozenset({"get", "list", "watch"})
 class ApiRequest:
     """One request, with the times at which the API server received and answered it (seconds since the epoch).
 
-    The credential tells the token that was used, and so the replicas of the operator, apart.
+    The credential identifies the token of the client; each replica of the operator has a token of its own.
     """
 
     received: float

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of the table: what is measured, its goal, and for counts the limit that the tests enforce.
 
-A goal is where the operator has to get to. A limit is where it must not get back to: bench/test fails above it. It
-stands a little above what was measured last; whoever makes the operator cheaper lowers it, down to the goal.
+A goal is what the operator has to reach. A limit prevents that it becomes more expensive again: bench/test fails above
+it. It is a little above the last measurement; a change that makes the operator cheaper lowers it, down to the goal.
 """
 
 from __future__ import annotations

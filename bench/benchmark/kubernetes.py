@@ -98,12 +98,12 @@ class ApiClient:
         except (OSError, http.client.HTTPException):
             return False
 
-    def watch(self, path: str, query: str, seconds: int, silence: float) -> Iterator[Any]:
+    def watch(self, path: str, query: str, seconds: int, idle_seconds: float) -> Iterator[Any]:
         """Yields the present objects and then all changes, until the API server ends the watch after the given time.
 
-        Raises TimeoutError when nothing has come for as long as silence says.
+        Raises TimeoutError when no event has arrived for idle_seconds.
         """
-        connection = self._connect(silence)
+        connection = self._connect(idle_seconds)
         try:
             options = f"watch=1&resourceVersion=0&timeoutSeconds={seconds}"
             connection.request("GET", f"{path}?{options}&{query}", headers=self._headers)

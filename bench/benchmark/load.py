@@ -7,11 +7,26 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from .kubernetes import ApiClient, Identity
+
+T = TypeVar("T")
+
+
+def in_parallel(threads: int, function: Callable[[T], object], arguments: Iterable[T]) -> None:
+    """Calls the function once for each argument.
+
+    Raises its first error at once: no further call begins, and those under way end by themselves.
+    """
+    executor = ThreadPoolExecutor(threads)
+    try:
+        for call in [executor.submit(function, argument) for argument in arguments]:
+            call.result()
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 class Load:
@@ -30,9 +45,7 @@ class Load:
     def create_at_once(self, path: str, objects: Sequence[dict[str, Any]], connections: int = 16) -> None:
         """Creates all of them as fast as the connections allow; raises when one is refused."""
         bodies = [json.dumps(document).encode() for document in objects]
-        with ThreadPoolExecutor(connections) as threads:
-            for _ in threads.map(lambda body: self.client().must("POST", path, body), bodies):
-                pass
+        in_parallel(connections, lambda body: self.client().must("POST", path, body), bodies)
 
     def create_one_by_one(self, path: str, objects: Sequence[dict[str, Any]], interval: float) -> None:
         """Creates one each so many seconds, whatever becomes of those before it."""

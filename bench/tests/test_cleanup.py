@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import leftovers, memory_limit
+from benchmark.load import in_parallel
 from benchmark.processes import BenchmarkError, Process, run, wait_until
 
 
@@ -84,6 +85,22 @@ def test_leftovers_of_a_killed_benchmark_are_removed(tmp_path, monkeypatch):
     kept = {leftovers.owned_name(os.getpid()), "luigi-operator-dev"}
     assert {path.name for path in groups.iterdir()} == kept
     assert {path.name for path in data.iterdir()} == kept
+
+
+def test_work_in_parallel_ends_with_its_first_error():
+    called = []
+
+    def call(number):
+        called.append(number)
+        if number == 1:
+            raise BenchmarkError("refused")
+
+    with pytest.raises(BenchmarkError, match="refused"):
+        in_parallel(1, call, range(1000))
+    assert len(called) < 1000
+    called.clear()
+    in_parallel(3, called.append, range(5))
+    assert sorted(called) == [0, 1, 2, 3, 4]
 
 
 def test_a_command_that_fails_says_why():
