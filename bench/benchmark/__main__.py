@@ -8,9 +8,7 @@ import argparse
 import json
 import os
 import platform
-import signal
 import sys
-from types import FrameType
 
 from . import places
 from .control_plane import JOB_WORKERS, REQUESTS_PER_SECOND
@@ -18,7 +16,7 @@ from .goals import ROWS
 from .leftovers import remove_leftovers
 from .plan import LANES, Plan, Results
 from .plot import draw
-from .processes import BenchmarkError
+from .processes import BenchmarkError, interrupt_on_signals
 from .table import render
 
 
@@ -29,10 +27,7 @@ def main(arguments: list[str]) -> int:
     unknown = sorted(set(lanes) - set(LANES))
     if unknown:
         parser.error(f"no such lane: {', '.join(unknown)} (there are: {', '.join(LANES)})")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # A signal that the caller ignores, as nohup does, stays ignored.
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+    interrupt_on_signals()
     places.RESULTS.mkdir(exist_ok=True)
     remove_leftovers()
     plan = Plan(lanes or LANES, repeat=not lanes)
@@ -48,13 +43,6 @@ def main(arguments: list[str]) -> int:
         if plan.results.lanes:
             _report(plan.results)
     return 0
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Ends the lanes, which stop what they started. A second signal does not disturb that."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _report(results: Results) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -63,10 +64,26 @@ class Counters:
 class Installation:
     """Use it in a with statement."""
 
-    def __init__(self, name: str, operators: int = 0, capacity: int = 50, count_round_trips: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        operators: int = 0,
+        capacity: int = 50,
+        count_round_trips: bool = False,
+        aot_options: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            name: of the folder for log files.
+            operators: number of replicas.
+            capacity: slots.
+            count_round_trips: whether a proxy between operator and MySQL counts them.
+            aot_options: replace the options of the image for the ahead-of-time cache.
+        """
         self._operator_count = operators
         self._capacity = capacity
         self._count_round_trips = count_round_trips
+        self._aot_options = aot_options
         self._proxy: RoundTripProxy | None = None
         self._logs = places.RESULTS / "log" / name
         shutil.rmtree(self._logs, ignore_errors=True)
@@ -172,6 +189,7 @@ class Installation:
             limit=limit,
             mysql_port=places.MYSQL_PROXY_PORT if self._proxy else places.MYSQL_PORT,
             capacity=self._capacity,
+            aot_options=self._aot_options,
         )
         self.operators.append(operator)
         operator.wait_until_ready()

@@ -9,6 +9,7 @@ import re
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import metrics, mysql, places
@@ -35,16 +36,35 @@ def command_of_image(dockerfile: str, context: Path) -> list[str]:
     return command
 
 
+def aot_command(*options: str) -> list[str]:
+    """The command line of the image with other options for the ahead-of-time cache."""
+    command = command_of_image((places.REPOSITORY / "operator" / "Dockerfile").read_text(), CONTEXT)
+    java, *arguments = [part for part in command if not part.startswith("-XX:AOT")]
+    return [java, *options, *arguments]
+
+
 class Operator:
     """One replica. Its kubeconfig is that of the chart's service account, its rights are those of the chart."""
 
     def __init__(
-        self, name: str, port: int, kubeconfig: Path, logs: Path, limit: MemoryLimit, mysql_port: int, capacity: int
+        self,
+        name: str,
+        port: int,
+        kubeconfig: Path,
+        logs: Path,
+        limit: MemoryLimit,
+        mysql_port: int,
+        capacity: int,
+        aot_options: Sequence[str] = (),
     ) -> None:
         self.name = name
         self._port = port
         self._garbage_log = logs / f"{name}-gc.log"
-        java, *arguments = command_of_image((places.REPOSITORY / "operator" / "Dockerfile").read_text(), CONTEXT)
+        java, *arguments = (
+            aot_command(*aot_options)
+            if aot_options
+            else command_of_image((places.REPOSITORY / "operator" / "Dockerfile").read_text(), CONTEXT)
+        )
         # The log of the collector costs nothing that could be measured, and is the only source of what was allocated.
         flags = [f"-Xlog:gc:file={self._garbage_log}"]
         if not limit.available:

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -112,6 +114,22 @@ def wait_until(
         if time.monotonic() > end:
             raise BenchmarkError(f"{what}: not within {seconds:.0f} s{log}")
         time.sleep(interval)
+
+
+def interrupt_on_signals() -> None:
+    """Makes SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt once; the clean-up ignores further signals.
+
+    A signal that the caller ignores, as nohup does, stays ignored.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def run(*command: str | Path, stdin: str | None = None) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from benchmark import metrics, places
 from benchmark.gc_log import allocated_mebibytes, freed_bytes
-from benchmark.operator_process import command_of_image
+from benchmark.operator_process import CONTEXT, aot_command, command_of_image
 from benchmark.processes import BenchmarkError
 from benchmark.round_trips import RoundTripProxy
 
@@ -70,6 +70,14 @@ def test_the_command_of_the_operators_own_image():
     assert command[0] == "/context/runtime/bin/java"
     assert command[-1] == "/context/app/luigi-operator.jar"
     assert not [part for part in command if "/opt/" in part]
+
+
+def test_the_training_uses_the_command_of_the_image():
+    java, *options = aot_command("-XX:AOTMode=record")
+    image = command_of_image((places.REPOSITORY / "operator" / "Dockerfile").read_text(), CONTEXT)
+    assert java == image[0]
+    assert [option for option in options if "AOT" in option] == ["-XX:AOTMode=record"]
+    assert [option for option in options if "AOT" not in option] == [part for part in image[1:] if "AOT" not in part]
 
 
 class Server:
