@@ -21,10 +21,21 @@ def in_parallel(threads: int, function: Callable[[T], object], arguments: Iterab
 
     Raises its first error at once: no further call begins, and those under way end by themselves.
     """
+    failed = threading.Event()
+
+    def call(argument: T) -> None:
+        if failed.is_set():
+            return
+        try:
+            function(argument)
+        except BaseException:
+            failed.set()
+            raise
+
     executor = ThreadPoolExecutor(threads)
     try:
-        for call in [executor.submit(function, argument) for argument in arguments]:
-            call.result()
+        for future in [executor.submit(call, argument) for argument in arguments]:
+            future.result()
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 
