@@ -21,268 +21,268 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * A story in which nothing goes wrong. What is ready to be done is done in random order; when
- * nothing is, the time jumps to the next moment for which somebody has set an alarm. Either nobody
- * sweeps, and then every signal, event and timer must do, or it is the calm after a storm, and then
- * the sweeps must find what was left behind.
+ * A scenario without faults. Pending actions run in random order; when there are none, the time
+ * jumps to the next timer. On its own it runs without sweeps, so that every signal, event and timer
+ * must do its work. After a {@link FaultScenario} it runs with sweeps, which must find what the
+ * faults left behind.
  */
 final class CalmScenario implements Scenario {
 
-  private static final Duration SWEEP = Duration.ofSeconds(30);
-  private static final Duration SHORT = Duration.ofMillis(20);
-  private static final Duration LONG = Duration.ofSeconds(10);
+  private static final Duration SWEEP_PERIOD = Duration.ofSeconds(30);
+  private static final Duration MAX_STEP_TIME = Duration.ofMillis(20);
+  private static final Duration MAX_CONTROLLER_DELAY = Duration.ofSeconds(10);
 
-  /** Far more than any story has taken: retries of runs that are unlucky, with their backoff. */
-  private static final Duration LONGEST = Duration.ofHours(12);
+  /** Far more than any scenario needs, with all retries and their backoff. */
+  private static final Duration MAX_DURATION = Duration.ofHours(12);
 
-  /** Far more than any story has needed. */
-  private static final int MOST_STEPS = 20_000;
+  /** Far more than any scenario needs. */
+  private static final int MAX_STEPS = 20_000;
 
-  private record Plan(Instant when, Runnable what) {}
+  private record PlannedAction(Instant when, Runnable what) {}
 
-  private final SimEnvironment world;
-  private final UserActions people;
-  private final List<SimOperator> leaders;
+  private final SimEnvironment env;
+  private final UserActions users;
+  private final List<SimOperator> operators;
   private final boolean sweeps;
-  private final PriorityQueue<Plan> plans = new PriorityQueue<>(Comparator.comparing(Plan::when));
-  private final Map<String, Instant> nextMove = new HashMap<>();
+  private final PriorityQueue<PlannedAction> plannedActions =
+      new PriorityQueue<>(Comparator.comparing(PlannedAction::when));
+  private final Map<String, Instant> nextControllerAction = new HashMap<>();
   private final Map<SimOperator, Instant> nextSweep = new HashMap<>();
   private final Instant begin;
   private int steps;
 
   private CalmScenario(
-      SimEnvironment world, UserActions people, List<SimOperator> leaders, boolean sweeps) {
-    this.world = world;
-    this.people = people;
-    this.leaders = leaders;
+      SimEnvironment env, UserActions users, List<SimOperator> operators, boolean sweeps) {
+    this.env = env;
+    this.users = users;
+    this.operators = operators;
     this.sweeps = sweeps;
-    this.begin = world.now();
+    this.begin = env.now();
   }
 
-  /** From the beginning, with one operator and without a sweep. */
-  static CalmScenario undisturbed(long seed, Mutant mutant) {
-    SimEnvironment world = new SimEnvironment(seed, mutant, 1);
-    FaultyClients clients = new FaultyClients(world, () -> {});
-    clients.calm();
-    SimOperator leader = new SimOperator(world, world.main, clients, false);
-    leader.heartbeat();
-    CalmScenario peace = new CalmScenario(world, new UserActions(world), List.of(leader), false);
+  /** From the start, with one operator and without a sweep. */
+  static CalmScenario withoutFaults(long seed, Mutant mutant) {
+    SimEnvironment env = new SimEnvironment(seed, mutant, 1);
+    FaultyClients clients = new FaultyClients(env, () -> {});
+    clients.stopFaults();
+    SimOperator operator = new SimOperator(env, env.main, clients, false);
+    operator.heartbeat();
+    CalmScenario scenario = new CalmScenario(env, new UserActions(env), List.of(operator), false);
     for (int i = 0; i < UserActions.RUNS; i++) {
-      peace.planRun(i);
+      scenario.planActionsOnRun(i);
     }
-    return peace;
+    return scenario;
   }
 
-  /** What a storm has left must come to its end. */
-  static CalmScenario after(SimEnvironment world, UserActions people, List<SimOperator> leaders) {
-    CalmScenario peace = new CalmScenario(world, people, leaders, true);
-    leaders.forEach(l -> peace.nextSweep.put(l, world.now()));
-    return peace;
+  /** From the state that a {@link FaultScenario} has left. */
+  static CalmScenario after(SimEnvironment env, UserActions users, List<SimOperator> operators) {
+    CalmScenario scenario = new CalmScenario(env, users, operators, true);
+    operators.forEach(operator -> scenario.nextSweep.put(operator, env.now()));
+    return scenario;
   }
 
   @Override
-  public FaultCounts tally() {
-    return world.tally;
+  public FaultCounts counts() {
+    return env.counts;
   }
 
-  private Duration took() {
-    return Duration.between(begin, world.now());
+  private Duration duration() {
+    return Duration.between(begin, env.now());
   }
 
-  // ---- what people will do
+  // ---- what users do, and when
 
-  private void planRun(int i) {
-    Instant created = plan(begin, () -> people.create(i));
-    switch (world.random.nextInt(8)) {
+  private void planActionsOnRun(int i) {
+    Instant created = plan(begin, () -> users.create(i));
+    switch (env.random.nextInt(8)) {
       case 0 -> {
         Instant held = plan(created, () -> withObject(i, this::hold));
-        plan(held, () -> withObject(i, this::letGo));
+        plan(held, () -> withObject(i, this::release));
       }
       case 1 -> plan(created, () -> withObject(i, this::cancel));
-      case 2 -> plan(created, () -> withObject(i, o -> people.delete(o, world.main)));
+      case 2 -> plan(created, () -> withObject(i, o -> users.delete(o, env.main)));
       default -> {}
     }
   }
 
   private Instant plan(Instant after, Runnable what) {
-    Instant when = after.plusMillis(world.random.nextInt(600_000));
-    plans.add(new Plan(when, what));
+    Instant when = after.plusMillis(env.random.nextInt(600_000));
+    plannedActions.add(new PlannedAction(when, what));
     return when;
   }
 
   private void withObject(int i, Consumer<RunObject> what) {
-    RunObject object = world.main.runs.get(UserActions.key(i));
+    RunObject object = env.main.runs.get(UserActions.key(i));
     if (object != null) {
       what.accept(object);
     }
   }
 
   private void hold(RunObject o) {
-    people.wish(o, world.main, DesiredState.Held);
+    users.setDesired(o, env.main, DesiredState.Held);
   }
 
-  private void letGo(RunObject o) {
-    people.wish(o, world.main, DesiredState.Running);
+  private void release(RunObject o) {
+    users.setDesired(o, env.main, DesiredState.Running);
   }
 
   private void cancel(RunObject o) {
-    people.wish(o, world.main, DesiredState.Canceled);
+    users.setDesired(o, env.main, DesiredState.Canceled);
   }
 
-  // ---- how it goes
+  // ---- the scenario
 
   @Override
-  public void play() {
-    goOnUntil(this::isOver);
+  public void run() {
+    runUntil(this::isQuiescent);
     if (sweeps) {
-      // an object in a cluster that had no part in its run says the end at its next look
-      Instant told = world.now().plus(SimOperator.LONGEST_REST);
-      goOnUntil(() -> isPast(told) && isOver());
+      // the status of an object in a cluster without an attempt of the run is written at its resync
+      Instant allResynced = env.now().plus(SimOperator.RESYNC_PERIOD);
+      runUntil(() -> isPast(allResynced) && isQuiescent());
     }
-    world.invariants.checkEnd();
-    leaders.forEach(l -> new QuiescenceCheck(world, l).nothingLeftUnsaid());
-    world
-        .invariants
-        .outcomes()
-        .values()
-        .forEach(s -> world.tally.outcomes.merge(s, 1, Integer::sum));
+    env.invariants.checkEnd();
+    operators.forEach(operator -> new QuiescenceCheck(env, operator).requireStatusesWritten());
+    env.invariants.outcomes().values().forEach(s -> env.counts.outcomes.merge(s, 1, Integer::sum));
     if (sweeps) {
       cleanUp();
     }
   }
 
-  private void goOnUntil(BooleanSupplier over) {
+  private void runUntil(BooleanSupplier done) {
     while (true) {
-      List<Runnable> ready = ready();
-      if (!ready.isEmpty()) {
-        ready.get(world.random.nextInt(ready.size())).run();
-        world.pass(SHORT.dividedBy(1 + world.random.nextInt(20)));
-      } else if (over.getAsBoolean()) {
+      List<Runnable> actions = pendingActions();
+      if (!actions.isEmpty()) {
+        actions.get(env.random.nextInt(actions.size())).run();
+        env.pass(MAX_STEP_TIME.dividedBy(1 + env.random.nextInt(20)));
+      } else if (done.getAsBoolean()) {
         return;
       } else {
         if (!sweeps) {
-          leaders.forEach(l -> new QuiescenceCheck(world, l).nothingLeftUndone());
+          operators.forEach(operator -> new QuiescenceCheck(env, operator).requireNothingPending());
         }
-        world.passUntil(nextAlarm());
+        env.passUntil(nextTimer());
       }
-      world.invariants.check();
+      env.invariants.check();
       steps++;
-      require(steps < MOST_STEPS, () -> "I10: no end of looking");
+      require(steps < MAX_STEPS, () -> "I10: more than %d steps".formatted(MAX_STEPS));
       require(
-          took().compareTo(LONGEST) < 0,
-          () -> "I11: not ended after " + took() + ": " + world.ledger.unfinished());
+          duration().compareTo(MAX_DURATION) < 0,
+          () -> "I11: not ended after " + duration() + ": " + env.ledger.unfinished());
     }
   }
 
-  /** Long after: what is kept for a while is kept no longer, and nothing stumbles over that. */
+  /** After all retention times: what was retained is removed, and that has no other effect. */
   private void cleanUp() {
     sweepAfter(Duration.ofHours(25));
-    world.invariants.checkNoJobIsLeft();
+    env.invariants.checkNoJobIsLeft();
     sweepAfter(Duration.ofDays(401));
-    world.invariants.checkNoAttemptIsLeft();
-    leaders.forEach(l -> new QuiescenceCheck(world, l).nothingLeftUndone());
+    env.invariants.checkNoAttemptIsLeft();
+    operators.forEach(operator -> new QuiescenceCheck(env, operator).requireNothingPending());
   }
 
   private void sweepAfter(Duration time) {
-    world.pass(time);
+    env.pass(time);
     for (int i = 0; i < 3; i++) {
-      leaders.forEach(SimOperator::sweep);
+      operators.forEach(SimOperator::sweep);
       settle();
     }
   }
 
   private void settle() {
-    while (world.clusters().stream().anyMatch(this::isRestless)) {
-      world.clusters().forEach(c -> world.controllers.get(c.name).act());
-      world.pass(LONG);
+    while (env.clusters().stream().anyMatch(this::hasPendingWork)) {
+      env.clusters().forEach(c -> env.controllers.get(c.name).act());
+      env.pass(MAX_CONTROLLER_DELAY);
     }
-    leaders.forEach(
-        l -> {
-          while (l.kube.isBehind()) {
-            l.hear(0);
+    operators.forEach(
+        operator -> {
+          while (operator.kube.hasPendingEvents()) {
+            operator.deliverWatchEvent(0);
           }
-          for (List<Runnable> ready = l.ready(); !ready.isEmpty(); ready = l.ready()) {
-            ready.getFirst().run();
+          for (List<Runnable> actions = operator.pendingActions();
+              !actions.isEmpty();
+              actions = operator.pendingActions()) {
+            actions.getFirst().run();
           }
         });
   }
 
-  private List<Runnable> ready() {
-    List<Runnable> ready = new ArrayList<>();
-    leaders.forEach(l -> addReady(l, ready));
-    for (SimCluster c : world.clusters()) {
-      if (isPast(nextMove.getOrDefault(c.name, Instant.MAX))) {
-        ready.add(
+  private List<Runnable> pendingActions() {
+    List<Runnable> actions = new ArrayList<>();
+    operators.forEach(operator -> addPendingActions(operator, actions));
+    for (SimCluster c : env.clusters()) {
+      if (isPast(nextControllerAction.getOrDefault(c.name, Instant.MAX))) {
+        actions.add(
             () -> {
-              nextMove.remove(c.name);
-              world.controllers.get(c.name).act();
+              nextControllerAction.remove(c.name);
+              env.controllers.get(c.name).act();
             });
       }
     }
-    if (!plans.isEmpty() && isPast(plans.peek().when())) {
-      ready.add(() -> plans.remove().what().run());
+    if (!plannedActions.isEmpty() && isPast(plannedActions.peek().when())) {
+      actions.add(() -> plannedActions.remove().what().run());
     }
-    return ready;
+    return actions;
   }
 
-  private void addReady(SimOperator l, List<Runnable> ready) {
-    if (l.kube.isBehind()) {
-      ready.add(() -> l.hear(0));
+  private void addPendingActions(SimOperator operator, List<Runnable> actions) {
+    if (operator.kube.hasPendingEvents()) {
+      actions.add(() -> operator.deliverWatchEvent(0));
     }
-    ready.addAll(l.ready());
-    if (sweeps && isPast(nextSweep.get(l))) {
-      ready.add(
+    actions.addAll(operator.pendingActions());
+    if (sweeps && isPast(nextSweep.get(operator))) {
+      actions.add(
           () -> {
-            nextSweep.put(l, world.now().plus(SWEEP));
-            l.sweep();
+            nextSweep.put(operator, env.now().plus(SWEEP_PERIOD));
+            operator.sweep();
           });
     }
   }
 
   private boolean isPast(Instant when) {
-    return !when.isAfter(world.now());
+    return !when.isAfter(env.now());
   }
 
-  /** When the next one has something to do. */
-  private Instant nextAlarm() {
-    for (SimCluster c : world.clusters()) {
-      if (!nextMove.containsKey(c.name) && isRestless(c)) {
-        SimControllers controllers = world.controllers.get(c.name);
-        nextMove.put(
+  /** The next time at which an operator, a controller or a user has something to do. */
+  private Instant nextTimer() {
+    for (SimCluster c : env.clusters()) {
+      if (!nextControllerAction.containsKey(c.name) && hasPendingWork(c)) {
+        SimControllers controllers = env.controllers.get(c.name);
+        nextControllerAction.put(
             c.name,
-            controllers.canAct()
-                ? world.now().plus(Duration.ofMillis(world.random.nextLong(LONG.toMillis())))
-                : controllers.nextDeath().orElseThrow());
+            controllers.hasAction()
+                ? env.now()
+                    .plus(Duration.ofMillis(env.random.nextLong(MAX_CONTROLLER_DELAY.toMillis())))
+                : controllers.nextProcessEnd().orElseThrow());
       }
     }
     return Stream.of(
-            nextMove.values().stream(),
-            plans.stream().map(Plan::when),
+            nextControllerAction.values().stream(),
+            plannedActions.stream().map(PlannedAction::when),
             nextSweep.values().stream(),
-            leaders.stream().flatMap(SimOperator::alarms))
+            operators.stream().flatMap(SimOperator::timers))
         .flatMap(s -> s)
         .min(Comparator.naturalOrder())
         .orElseThrow(
-            () -> new AssertionError("I11: nobody will look again: " + world.ledger.unfinished()));
+            () -> new AssertionError("I11: no event or timer is left: " + env.ledger.unfinished()));
   }
 
-  private boolean isRestless(SimCluster c) {
-    SimControllers controllers = world.controllers.get(c.name);
-    return controllers.canAct() || controllers.nextDeath().isPresent();
+  private boolean hasPendingWork(SimCluster c) {
+    SimControllers controllers = env.controllers.get(c.name);
+    return controllers.hasAction() || controllers.nextProcessEnd().isPresent();
   }
 
-  /** Nobody has anything to do any more, except to keep what is kept for a while. */
-  private boolean isOver() {
-    return plans.isEmpty()
-        && world.invariants.allEnded()
-        && world.clusters().stream()
+  /** Nothing is left to do except to remove objects after their retention time. */
+  private boolean isQuiescent() {
+    return plannedActions.isEmpty()
+        && env.invariants.allEnded()
+        && env.clusters().stream()
             .allMatch(
                 c ->
-                    !isRestless(c)
+                    !hasPendingWork(c)
                         && c.runs.values().stream()
                             .allMatch(
                                 o ->
-                                    world.ledger.run(o.key()) != null
+                                    env.ledger.run(o.key()) != null
                                         && o.spec().ttlSecondsAfterFinished() == null));
   }
 }

@@ -4,7 +4,7 @@
  */
 package io.luigioperator.sim;
 
-/** Everything that can go wrong, counted, so that a kind that never happened is noticed. */
+/** The kinds of faults. They are counted, and a kind that never occurred fails the test. */
 enum Fault {
   CRASH,
   INTERLEAVED,
@@ -13,29 +13,29 @@ enum Fault {
   READ_FAILED,
   REQUEST_LOST,
   REQUEST_LATE,
-  REQUEST_DOUBLED,
+  REQUEST_DUPLICATED,
   LEDGER_ROLLED_BACK,
   LEDGER_APPLIED_BUT_ERROR,
 
-  // what an API server refuses, for a while
+  // what an API server refuses until the fault is repaired
   OBJECTS_REFUSED,
   JOBS_REFUSED,
   PODS_REFUSED,
   TEMPLATES_REFUSED,
   NAMESPACE_TERMINATING,
-  NAME_TAKEN,
+  JOB_NAME_TAKEN,
 
   // pods, Jobs, nodes, clusters
   LATE_POD,
   SECOND_POD,
-  POD_TROUBLED,
+  POD_START_FAILED,
   POD_DELETED,
-  POD_TORN_AWAY,
+  POD_FORCE_DELETED,
   JOB_DELETED,
   NODE_LOST,
   CLUSTER_REBUILT,
 
-  // what people do
+  // what users do
   RUN_DELETED,
   RUN_RECREATED,
   RUN_CANCELED,

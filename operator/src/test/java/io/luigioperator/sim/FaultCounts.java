@@ -9,7 +9,7 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** How often what happened: a story in which nothing did proves nothing. */
+/** How often each fault, effect, crash and outcome occurred: what never occurred is not tested. */
 final class FaultCounts {
 
   final Map<Fault, Integer> faults = new EnumMap<>(Fault.class);
@@ -18,7 +18,7 @@ final class FaultCounts {
   /** By the simple name of the effect. */
   final Map<String, Integer> effects = new TreeMap<>();
 
-  /** By the name of the method at whose beginning, or end, an operator was killed. */
+  /** By the name of the method before, or after, whose call an operator was killed. */
   final Map<String, Integer> crashesBefore = new TreeMap<>();
 
   final Map<String, Integer> crashesAfter = new TreeMap<>();

@@ -11,149 +11,141 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * A story in which everything goes wrong that can: three operators, two of them for the same
- * cluster, a few runs, and after 500 steps a calm in which all must end.
+ * A scenario with every kind of fault: three operators, two of them as leaders of the same cluster,
+ * and ten runs. After 500 steps the faults stop, and then every run must end.
  */
 final class FaultScenario implements Scenario {
 
   private static final int STEPS = 500;
 
-  private final SimEnvironment world;
-  private final UserActions people;
+  private final SimEnvironment env;
+  private final UserActions users;
   private final FaultyClients clients;
 
-  /** The last one leads the other cluster. */
-  private final SimOperator[] leaders = new SimOperator[3];
+  /** The last one is the leader of the other cluster. */
+  private final SimOperator[] operators = new SimOperator[3];
 
   FaultScenario(long seed, Mutant mutant) {
-    this.world = new SimEnvironment(seed, mutant, leaders.length - 1);
-    this.people = new UserActions(world);
-    this.clients = new FaultyClients(world, this::step);
-    for (int i = 0; i < leaders.length; i++) {
-      boot(i);
+    this.env = new SimEnvironment(seed, mutant, operators.length - 1);
+    this.users = new UserActions(env);
+    this.clients = new FaultyClients(env, this::step);
+    for (int i = 0; i < operators.length; i++) {
+      start(i);
     }
   }
 
   @Override
-  public FaultCounts tally() {
-    return world.tally;
+  public FaultCounts counts() {
+    return env.counts;
   }
 
   @Override
-  public void play() {
+  public void run() {
     for (int i = 0; i < UserActions.RUNS; i++) {
-      people.create(i);
+      users.create(i);
     }
     for (int i = 0; i < STEPS; i++) {
       step();
     }
-    clients.calm();
-    world.controllers.values().forEach(SimControllers::heal);
-    people.finishDeletions();
-    people.letGo();
-    CalmScenario.after(world, people, List.of(leaders[0], leaders[2])).play();
+    clients.stopFaults();
+    env.controllers.values().forEach(SimControllers::repair);
+    users.finishDeletions();
+    users.resolveHolds();
+    CalmScenario.after(env, users, List.of(operators[0], operators[2])).run();
   }
 
-  private void boot(int i) {
-    leaders[i] =
-        new SimOperator(world, i < leaders.length - 1 ? world.main : world.other, clients, true);
+  private void start(int i) {
+    operators[i] =
+        new SimOperator(env, i < operators.length - 1 ? env.main : env.other, clients, true);
   }
 
   private void step() {
-    world.pass(
-        world.oneIn(40) ? Duration.ofSeconds(60) : Duration.ofMillis(world.random.nextInt(1500)));
-    int i = world.random.nextInt(leaders.length);
-    if (!leaders[i].hasName() || world.oneIn(5)) {
-      attempt(i, leaders[i]::heartbeat);
+    env.pass(env.oneIn(40) ? Duration.ofSeconds(60) : Duration.ofMillis(env.random.nextInt(1500)));
+    int i = env.random.nextInt(operators.length);
+    if (!operators[i].isRegistered() || env.oneIn(5)) {
+      unlessKilled(i, operators[i]::heartbeat);
     }
-    SimControllers controllers = world.controllers.get(leaders[i].cluster.name);
-    switch (world.random.nextInt(17)) {
-      case 0, 1, 2, 3 -> operate(i);
+    SimControllers controllers = env.controllers.get(operators[i].cluster.name);
+    switch (env.random.nextInt(17)) {
+      case 0, 1, 2, 3 -> runOperator(i);
       case 4, 5, 6 -> controllers.act();
       case 7 ->
           controllers
               .jobWithOnePod()
-              .ifPresent(j -> count(Fault.SECOND_POD, () -> controllers.makePod(j)));
-      case 8, 9, 10, 11, 12, 13, 14 -> leaders[i].hear(10);
+              .ifPresent(j -> count(Fault.SECOND_POD, () -> controllers.createPod(j)));
+      case 8, 9, 10, 11, 12, 13, 14 -> operators[i].deliverWatchEvent(10);
       case 15 -> clients.deliver();
-      default -> befall(leaders[i].cluster);
+      default -> injectFault(operators[i].cluster);
     }
-    world.invariants.check();
+    env.invariants.check();
   }
 
-  private void operate(int i) {
-    SimOperator leader = leaders[i];
-    if (leader.hasName()) {
-      attempt(
+  private void runOperator(int i) {
+    SimOperator operator = operators[i];
+    if (operator.isRegistered()) {
+      unlessKilled(
           i,
-          switch (world.random.nextInt(10)) {
-            case 0 -> leader::sweep;
-            case 1 -> () -> leader.drive(people.anyRun());
-            default -> world.any(leader.ready()).orElse(() -> {});
+          switch (env.random.nextInt(10)) {
+            case 0 -> operator::sweep;
+            case 1 -> () -> operator.reconcile(users.anyRun());
+            default -> env.any(operator.pendingActions()).orElse(() -> {});
           });
     }
   }
 
-  private void attempt(int i, Runnable what) {
-    SimOperator leader = leaders[i];
+  private void unlessKilled(int i, Runnable what) {
+    SimOperator operator = operators[i];
     try {
       what.run();
     } catch (FaultyClients.Crash e) {
-      if (leaders[i] == leader) {
-        leader.kill();
-        boot(i);
+      if (operators[i] == operator) {
+        operator.kill();
+        start(i);
       }
     } catch (LedgerUnavailable | KubeUnavailable e) {
-      // the loops come round again
+      // the next step repeats it
     }
   }
 
-  // ---- what befalls a cluster
+  // ---- faults of a cluster
 
-  private void befall(SimCluster c) {
-    SimControllers controllers = world.controllers.get(c.name);
+  private void injectFault(SimCluster c) {
+    SimControllers controllers = env.controllers.get(c.name);
     List<ObservedPod> alive = c.pods.values().stream().filter(p -> !p.terminal()).toList();
-    switch (world.random.nextInt(18)) {
-      case 0 ->
-          world.any(alive).ifPresent(p -> count(Fault.POD_DELETED, () -> c.deletePod(p.uid())));
+    switch (env.random.nextInt(18)) {
+      case 0 -> env.any(alive).ifPresent(p -> count(Fault.POD_DELETED, () -> c.deletePod(p.uid())));
       case 1, 2 ->
-          world
-              .any(alive.stream().filter(p -> p.node().isPresent()).toList())
-              .ifPresent(p -> count(Fault.POD_TORN_AWAY, () -> controllers.tearAway(p)));
+          env.any(alive.stream().filter(p -> p.node().isPresent()).toList())
+              .ifPresent(p -> count(Fault.POD_FORCE_DELETED, () -> controllers.forceDelete(p)));
       case 3 ->
-          world
-              .any(List.copyOf(c.jobs.keySet()))
+          env.any(List.copyOf(c.jobs.keySet()))
               .ifPresent(uid -> count(Fault.JOB_DELETED, () -> c.deleteJob(uid)));
-      case 4, 5 -> people.changeTheirMinds();
+      case 4, 5 -> users.changeSomething();
       case 6 ->
-          world
-              .any(c.nodeNames)
-              .ifPresent(n -> count(Fault.NODE_LOST, () -> controllers.silence(n)));
+          env.any(c.nodeNames)
+              .ifPresent(n -> count(Fault.NODE_LOST, () -> controllers.disconnect(n)));
       case 7 ->
-          world
-              .any(c.jobs.values().stream().filter(j -> !j.token().isEmpty()).toList())
+          env.any(c.jobs.values().stream().filter(j -> !j.token().isEmpty()).toList())
               .ifPresent(
                   j ->
                       clients.deliverLater(
-                          () -> count(Fault.LATE_POD, () -> controllers.makePod(j))));
+                          () -> count(Fault.LATE_POD, () -> controllers.createPod(j))));
       case 8, 9 ->
-          world
-              .any(
+          env.any(
                   alive.stream()
                       .filter(p -> !p.gated() && p.startedAt().isEmpty() && !p.terminating())
                       .toList())
-              .ifPresent(p -> count(Fault.POD_TROUBLED, () -> controllers.startFailure(p)));
-      case 10 -> refuse(c);
-      case 11 -> seldom(c);
-      case 12 -> people.finishDeletions();
-      default -> controllers.heal();
+              .ifPresent(p -> count(Fault.POD_START_FAILED, () -> controllers.failStart(p)));
+      case 10 -> startRefusing(c);
+      case 11 -> rareFault(c);
+      case 12 -> users.finishDeletions();
+      default -> controllers.repair();
     }
   }
 
-  private void refuse(SimCluster c) {
+  private void startRefusing(SimCluster c) {
     Fault refusal =
-        world
-            .any(
+        env.any(
                 List.of(
                     Fault.OBJECTS_REFUSED,
                     Fault.JOBS_REFUSED,
@@ -164,30 +156,30 @@ final class FaultScenario implements Scenario {
     count(refusal, () -> c.refusing.add(refusal));
   }
 
-  private void seldom(SimCluster c) {
-    if (world.oneIn(8)) {
+  private void rareFault(SimCluster c) {
+    if (env.oneIn(8)) {
       count(Fault.CLUSTER_REBUILT, () -> rebuild(c));
     } else {
-      String next = people.anyRun().name() + "-a" + world.random.nextInt(1, 4);
-      if (c.job(people.anyRun().namespace(), next).isEmpty()) {
-        count(Fault.NAME_TAKEN, () -> c.putJob(people.anyRun().namespace(), next, ""));
+      String next = users.anyRun().name() + "-a" + env.random.nextInt(1, 4);
+      if (c.job(users.anyRun().namespace(), next).isEmpty()) {
+        count(Fault.JOB_NAME_TAKEN, () -> c.putJob(users.anyRun().namespace(), next, ""));
       }
     }
   }
 
-  /** Its operators went with it. */
+  /** With the cluster its operators are gone, too. */
   private void rebuild(SimCluster c) {
     c.rebuild();
-    for (int i = 0; i < leaders.length; i++) {
-      if (leaders[i].cluster == c) {
-        leaders[i].kill();
-        boot(i);
+    for (int i = 0; i < operators.length; i++) {
+      if (operators[i].cluster == c) {
+        operators[i].kill();
+        start(i);
       }
     }
   }
 
   private void count(Fault fault, Runnable what) {
-    world.tally.count(fault);
+    env.counts.count(fault);
     what.run();
   }
 }

@@ -21,13 +21,13 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The clients of operators to the ledger and to their cluster, and what happens there during a
- * storm: an operator is killed before or after any call, the rest of the world moves between any
- * two, and calls fail, come late, or come twice.
+ * The clients of operators for the ledger and the cluster, with faults: an operator is killed
+ * before or after a call, other operators and controllers act between two calls, and calls fail,
+ * arrive late, or arrive twice.
  */
 final class FaultyClients {
 
-  /** An operator is killed. */
+  /** Thrown when the operator is killed. */
   static final class Crash extends Error {
     private static final long serialVersionUID = 1L;
 
@@ -36,17 +36,17 @@ final class FaultyClients {
     }
   }
 
-  /** Of one operator process. */
-  static final class Life {
-    /** Tokens of live attempts that one thread of it has read {@code cancel} of. */
+  /** The state of one operator process. */
+  static final class OperatorProcess {
+    /** Tokens of live attempts of which one of its threads has read {@code cancel}. */
     private final Set<String> canceled = new HashSet<>();
 
-    /** The same of the other threads, which move between two calls of the first. */
-    private final Set<String> canceledToo = new HashSet<>();
+    /** The same for its other threads, which act between two calls of the first. */
+    private final Set<String> canceledByOtherThreads = new HashSet<>();
 
     private boolean over;
 
-    /** Whatever it is doing ends at its next call. */
+    /** It is killed: its next call throws. */
     void end() {
       over = true;
     }
@@ -62,8 +62,8 @@ final class FaultyClients {
           "deletePod",
           "deleteJob");
 
-  /** Calls of which a story has few: one of them in ten is not survived. */
-  private static final Set<String> SELDOM =
+  /** Calls that a scenario makes seldom: at one in ten of them the operator is killed. */
+  private static final Set<String> RARE_CALLS =
       Set.of(
           "cancel",
           "deleteJob",
@@ -74,61 +74,63 @@ final class FaultyClients {
           "release",
           "markPodMissing");
 
-  private final SimEnvironment world;
+  private final SimEnvironment env;
   private final Runnable step;
-  private final List<Runnable> network = new ArrayList<>();
-  private boolean storm = true;
+  private final List<Runnable> requestsInFlight = new ArrayList<>();
+  private boolean faults = true;
   private boolean interleaving;
 
   /**
-   * @param step what the rest of the world does between two calls of an operator, the others and
-   *     its other threads included
+   * @param step what happens between two calls of an operator: an action of another operator, of
+   *     another of its threads, or of a controller
    */
-  FaultyClients(SimEnvironment world, Runnable step) {
-    this.world = world;
+  FaultyClients(SimEnvironment env, Runnable step) {
+    this.env = env;
     this.step = step;
   }
 
-  /** From now on every call is answered. */
-  void calm() {
-    storm = false;
-    network.clear();
+  /** From now on every call succeeds. */
+  void stopFaults() {
+    faults = false;
+    requestsInFlight.clear();
   }
 
-  /** Lets one of the requests that are on their way arrive. */
+  /** Delivers one of the requests that are in flight. */
   void deliver() {
-    if (!network.isEmpty()) {
-      network.remove(world.random.nextInt(network.size())).run();
+    if (!requestsInFlight.isEmpty()) {
+      requestsInFlight.remove(env.random.nextInt(requestsInFlight.size())).run();
     }
   }
 
   void deliverLater(Runnable request) {
-    network.add(request);
+    requestsInFlight.add(request);
   }
 
-  // ---- one operator's pair of clients
+  // ---- the two clients of one operator
 
-  Ledger ledger(Life life) {
+  Ledger ledger(OperatorProcess process) {
     return LedgerProxy.of(
-        world.ledger, (role, method, args) -> called(true, role, method, args, life));
+        env.ledger, (role, method, args) -> called(true, role, method, args, process));
   }
 
-  Kube kube(SimKube kube, Life life) {
+  Kube kube(SimKube kube, OperatorProcess process) {
     return (Kube)
         Proxy.newProxyInstance(
             Kube.class.getClassLoader(),
             new Class<?>[] {Kube.class},
-            (proxy, method, args) -> called(false, kube, method, args, life));
+            (proxy, method, args) -> called(false, kube, method, args, process));
   }
 
-  private Object called(boolean toLedger, Object target, Method method, Object[] args, Life life)
+  private Object called(
+      boolean toLedger, Object target, Method method, Object[] args, OperatorProcess process)
       throws Throwable {
-    Set<String> canceled = interleaving ? life.canceledToo : life.canceled;
+    Set<String> canceled = interleaving ? process.canceledByOtherThreads : process.canceled;
     if (method.getName().equals("openGate") && args[0] instanceof ObservedPod pod) {
       require(
-          !canceled.contains(pod.token()), () -> "I7: opens a gate after it read cancel: " + pod);
+          !canceled.contains(pod.token()),
+          () -> "I7: opens a gate after it has read cancel: " + pod);
     }
-    Object answer = call(toLedger, target, method, args, life);
+    Object answer = call(toLedger, target, method, args, process);
     if (answer instanceof Loaded loaded) {
       loaded.runs().values().stream()
           .filter(r -> r.run().cancel())
@@ -139,35 +141,36 @@ final class FaultyClients {
     return answer;
   }
 
-  private Object call(boolean toLedger, Object target, Method method, Object[] args, Life life)
+  private Object call(
+      boolean toLedger, Object target, Method method, Object[] args, OperatorProcess process)
       throws Throwable {
-    if (!storm) {
+    if (!faults) {
       return LedgerProxy.invoke(target, method, args);
     }
-    if (!interleaving && world.oneIn(6)) {
+    if (!interleaving && env.oneIn(6)) {
       interleave();
     }
-    if (life.over) {
-      throw new Crash(); // meanwhile, in another thread of the same process
+    if (process.over) {
+      throw new Crash(); // killed in the meantime
     }
-    int oneIn = SELDOM.contains(method.getName()) ? 10 : 160;
-    if (world.oneIn(oneIn)) {
-      world.tally.crashesBefore.merge(method.getName(), 1, Integer::sum);
+    int oneIn = RARE_CALLS.contains(method.getName()) ? 10 : 160;
+    if (env.oneIn(oneIn)) {
+      env.counts.crashesBefore.merge(method.getName(), 1, Integer::sum);
       throw crash();
     }
     Object answer = toLedger ? ledgerCall(target, method, args) : kubeCall(target, method, args);
-    if (world.oneIn(oneIn)) {
-      world.tally.crashesAfter.merge(method.getName(), 1, Integer::sum);
+    if (env.oneIn(oneIn)) {
+      env.counts.crashesAfter.merge(method.getName(), 1, Integer::sum);
       throw crash();
     }
     return answer;
   }
 
   private void interleave() {
-    world.tally.count(Fault.INTERLEAVED);
+    env.counts.count(Fault.INTERLEAVED);
     interleaving = true;
     try {
-      for (int i = world.random.nextInt(4); i >= 0; i--) {
+      for (int i = env.random.nextInt(4); i >= 0; i--) {
         step.run();
       }
     } finally {
@@ -176,42 +179,41 @@ final class FaultyClients {
   }
 
   private Crash crash() {
-    world.tally.count(Fault.CRASH);
+    env.counts.count(Fault.CRASH);
     return new Crash();
   }
 
   private Object ledgerCall(Object target, Method method, Object[] args) throws Throwable {
-    int dice = world.random.nextInt(100);
-    if (dice == 0) {
-      world.tally.count(Fault.LEDGER_ROLLED_BACK);
+    int roll = env.random.nextInt(100);
+    if (roll == 0) {
+      env.counts.count(Fault.LEDGER_ROLLED_BACK);
       throw new LedgerUnavailable("rolled back", new IllegalStateException());
     }
     Object answer = LedgerProxy.invoke(target, method, args);
-    if (dice == 1) {
-      world.tally.count(Fault.LEDGER_APPLIED_BUT_ERROR);
-      throw new LedgerUnavailable(
-          "the commit went through, its answer did not", new IllegalStateException());
+    if (roll == 1) {
+      env.counts.count(Fault.LEDGER_APPLIED_BUT_ERROR);
+      throw new LedgerUnavailable("committed, but the answer is lost", new IllegalStateException());
     }
     return answer;
   }
 
   private Object kubeCall(Object target, Method method, Object[] args) throws Throwable {
-    int dice = world.random.nextInt(60);
+    int roll = env.random.nextInt(60);
     if (!KUBE_WRITES.contains(method.getName())) {
-      if (dice == 0) {
+      if (roll == 0) {
         throw unavailable(Fault.READ_FAILED);
       }
       return LedgerProxy.invoke(target, method, args);
     }
-    switch (dice) {
+    switch (roll) {
       case 0 -> throw unavailable(Fault.REQUEST_LOST);
       case 1, 2 -> {
-        network.add(() -> deliver(target, method, args));
+        requestsInFlight.add(() -> deliver(target, method, args));
         throw unavailable(Fault.REQUEST_LATE);
       }
       case 3, 4 -> {
-        world.tally.count(Fault.REQUEST_DOUBLED);
-        network.add(() -> deliver(target, method, args));
+        env.counts.count(Fault.REQUEST_DUPLICATED);
+        requestsInFlight.add(() -> deliver(target, method, args));
         return LedgerProxy.invoke(target, method, args);
       }
       default -> {
@@ -221,7 +223,7 @@ final class FaultyClients {
   }
 
   private KubeUnavailable unavailable(Fault fault) {
-    world.tally.count(fault);
+    env.counts.count(fault);
     return new KubeUnavailable(fault.name(), new IllegalStateException());
   }
 

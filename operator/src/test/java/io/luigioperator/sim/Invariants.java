@@ -20,21 +20,22 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 
 /**
- * What must hold after every event, and what must hold at the end. Each is named as in the design:
+ * What must hold after every event, and what must hold at the end. The numbers are those of
+ * docs/protocol.md:
  *
  * <ul>
  *   <li>I1 at most one physically running attempt per mutex key
  *   <li>I2 at most one start per attempt, starts within the policy (this in {@link SimLedger})
  *   <li>I3 fences grow strictly
  *   <li>I4 a key has a holder if and only if it has one live attempt
- *   <li>I7 no start after CANCELED; no gate opened by who has read {@code cancel}
+ *   <li>I7 no start after CANCELED; no operator that has read {@code cancel} opens a gate
  *   <li>I8 terminal states never change (in {@link SimLedger})
  *   <li>I11 at the end every accepted run is terminal
  *   <li>I13 at the end no held mutex, pod or Job is left
  *   <li>capacity: no more attempts than slots
  * </ul>
  *
- * I10, no hot loop, is an alarm of the product ({@link SimLog}) and a bound in {@link
+ * I10, no hot loop, is an error in the log of the operator ({@link SimLog}) and a bound in {@link
  * CalmScenario}.
  */
 final class Invariants {
@@ -68,8 +69,8 @@ final class Invariants {
     }
   }
 
-  /** The gate of this pod is being opened: from now on it may run. */
-  void opening(ObservedPod pod) {
+  /** The gate of this pod is opened: from now on it may run. */
+  void gateOpened(ObservedPod pod) {
     Attempt attempt = ledger.attemptByToken(pod.token()).orElseThrow();
     processes.begin(pod.uid(), attempt.admitKey());
     int starts = startsByToken.merge(pod.token(), 1, Integer::sum);
@@ -90,17 +91,17 @@ final class Invariants {
     Map<AdmitKey, Integer> live = new TreeMap<>();
     Map<String, Integer> occupied = new TreeMap<>();
     for (Run run : ledger.allRuns()) {
-      int alive = 0;
+      int liveAttempts = 0;
       for (Attempt a : ledger.attemptsOf(run.key())) {
         requireFenceGrew(a);
         if (a.isLive()) {
-          alive++;
+          liveAttempts++;
           occupied.merge(a.clusterId(), occupies(a) ? 1 : 0, Integer::sum);
         }
       }
-      live.merge(run.admitKey(), alive, Integer::sum);
-      boolean fits = alive == (run.state() == RunState.ACTIVE ? 1 : 0);
-      require(fits, () -> "I4: " + run);
+      live.merge(run.admitKey(), liveAttempts, Integer::sum);
+      boolean consistent = liveAttempts == (run.state() == RunState.ACTIVE ? 1 : 0);
+      require(consistent, () -> "I4: " + run);
     }
     ledger
         .mutexes()
@@ -138,7 +139,7 @@ final class Invariants {
         .orElse(true);
   }
 
-  /** When everything has come to rest. */
+  /** When nothing is left to do. */
   void checkEnd() {
     check();
     for (Run run : ledger.allRuns()) {
@@ -152,11 +153,11 @@ final class Invariants {
     for (SimCluster c : clusters.values()) {
       List<ObservedPod> open =
           c.pods.values().stream().filter(p -> !p.gated() && !p.terminal()).toList();
-      require(open.isEmpty(), () -> "I13: pods that run: " + open);
+      require(open.isEmpty(), () -> "I13: pods are running: " + open);
     }
   }
 
-  /** When every Job has been kept for longer than its attempt's outcome says. */
+  /** When the retention time of every Job has passed. */
   void checkNoJobIsLeft() {
     for (SimCluster c : clusters.values()) {
       require(c.jobs.isEmpty(), () -> "I13: Jobs left: " + c.jobs.values());
@@ -164,7 +165,7 @@ final class Invariants {
     }
   }
 
-  /** When the history is over. */
+  /** When the retention time of the history has passed. */
   void checkNoAttemptIsLeft() {
     for (Run run : ledger.allRuns()) {
       List<Attempt> kept = ledger.attemptsOf(run.key());

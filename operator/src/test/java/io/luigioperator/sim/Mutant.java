@@ -4,23 +4,23 @@
  */
 package io.luigioperator.sim;
 
-/** An error planted on purpose, that an invariant must catch. */
+/** A deliberate error that an invariant must detect. */
 enum Mutant {
   NONE,
 
-  // in what the product stands on
-  /** A door that takes a terminating pod for an ended one. */
-  ENDS_EARLY,
-  /** A door that opens a gate by the pod's attempt instead of its UID. */
-  OPENS_BY_NAME,
-  /** A ledger that binds without comparing the state. */
-  BINDS_BLINDLY,
+  // in the simulated clients
+  /** A terminating pod is reported as ended. */
+  TERMINATING_COUNTS_AS_ENDED,
+  /** The gates of all pods with the token of an attempt are opened, not that of one UID. */
+  GATE_OPENED_BY_TOKEN,
+  /** The ledger binds without comparing the state. */
+  BIND_WITHOUT_COMPARE,
 
-  // in the product itself, as far as it can be set up wrongly
-  /** A pod on a silent node counts as ended at once. */
-  HOLDS_NOTHING,
-  /** More slots than there are. */
-  OVERBOOKS,
-  /** Nobody hears that there may be room. */
-  DEAF_TO_ROOM
+  // in the configuration of the operator
+  /** A pod on a node that does not respond counts as ended at once. */
+  NO_NODE_LOSS_HOLD,
+  /** The operator fills more slots than there are. */
+  TOO_MANY_SLOTS,
+  /** The signal for an admission pass is ignored. */
+  ADMISSION_SIGNAL_LOST
 }

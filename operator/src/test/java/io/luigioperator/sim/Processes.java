@@ -11,10 +11,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 
-/** What physically runs, in whatever cluster, and whatever an API server says about it. */
+/** What physically runs in all clusters, independent of what an API server knows about it. */
 final class Processes {
 
-  /** It ends with its container, or some time after its pod was torn away. */
+  /** It ends with its container, or at a time after the forced deletion of its pod. */
   private record Process(AdmitKey key, String node, Optional<Instant> until) {}
 
   private final InstantSource clock;
@@ -24,7 +24,7 @@ final class Processes {
     this.clock = clock;
   }
 
-  /** From the opening of its gate on it may run at any moment: it counts from there. */
+  /** A pod counts as running from the removal of its gate, because it may start at any moment. */
   void begin(String podUid, AdmitKey key) {
     byPod.put(podUid, new Process(key, "", Optional.empty()));
   }
@@ -33,13 +33,13 @@ final class Processes {
     byPod.remove(podUid);
   }
 
-  /** Nobody can stop it through the API any more; its node does, by then. */
+  /** Its pod is no longer in the API server; its node stops it at that time. */
   void endAt(String podUid, String node, Instant until) {
     byPod.computeIfPresent(
         podUid, (uid, p) -> new Process(p.key(), node, Optional.of(earlier(p.until(), until))));
   }
 
-  /** A kubelet is back and stops what it should not run. */
+  /** A kubelet is connected again and stops the pods that were deleted meanwhile. */
   void endAllOf(String node, Instant until) {
     byPod.replaceAll(
         (uid, p) ->

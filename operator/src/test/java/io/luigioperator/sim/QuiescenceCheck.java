@@ -21,8 +21,9 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * A look at everything by somebody who may do nothing, when an operator has heard of everything and
- * set its alarms: whatever he would do now, nobody was going to do.
+ * Detects lost wake-ups. When an operator has received all events and has only timers left, a
+ * read-only copy of it decides about every run: whatever the copy would do now, the operator would
+ * not do before a sweep.
  */
 final class QuiescenceCheck {
 
@@ -43,23 +44,23 @@ final class QuiescenceCheck {
           "crdEstablished",
           "dryRun");
 
-  private final SimEnvironment world;
-  private final SimOperator leader;
+  private final SimEnvironment env;
+  private final SimOperator operator;
 
-  QuiescenceCheck(SimEnvironment world, SimOperator leader) {
-    this.world = world;
-    this.leader = leader;
+  QuiescenceCheck(SimEnvironment env, SimOperator operator) {
+    this.env = env;
+    this.operator = operator;
   }
 
-  /** No effect and no claim is due. What a status says may change with time alone. */
-  void nothingLeftUndone() {
-    look(Set.of("writeStatus", "warn"));
+  /** No effect and no claim is due. A status is not compared: time alone may change it. */
+  void requireNothingPending() {
+    reconcileAll(Set.of("writeStatus", "warn"));
     Ledger ledger = ledger(Set.of());
     new AdmissionLoop(
             ledger,
             kube(Set.of()),
-            leader.cluster.name,
-            new Capacity(world.slots.get(leader.cluster.name)),
+            operator.cluster.name,
+            new Capacity(env.slots.get(operator.cluster.name)),
             () -> "no token",
             Runnable::run,
             claimed -> {})
@@ -67,30 +68,29 @@ final class QuiescenceCheck {
   }
 
   /**
-   * And every object says how its run stands; the words may differ, of an object that was put on
-   * record late.
+   * In addition every PipelineRun has the phase of its run. The message may differ, if the object
+   * was recorded late.
    */
-  void nothingLeftUnsaid() {
-    look(Set.of("warn"));
+  void requireStatusesWritten() {
+    reconcileAll(Set.of("warn"));
   }
 
-  private void look(Set<String> ignored) {
+  private void reconcileAll(Set<String> ignored) {
     RunReconciler runReconciler =
         new RunReconciler(
             ledger(ignored),
             kube(ignored),
-            leader.cluster.name,
+            operator.cluster.name,
             Limits.DEFAULT,
-            world::now,
-            world::nanoTime,
+            env::now,
+            env::nanoTime,
             OperatorFixture.NO_LOOPS);
-    world.ledger.allRuns().forEach(run -> runReconciler.reconcile(run.key()));
-    List.copyOf(leader.cluster.runs.keySet()).forEach(run -> runReconciler.reconcile(run));
+    env.ledger.allRuns().forEach(run -> runReconciler.reconcile(run.key()));
+    List.copyOf(operator.cluster.runs.keySet()).forEach(run -> runReconciler.reconcile(run));
   }
 
   private Ledger ledger(Set<String> ignored) {
-    return LedgerProxy.of(
-        world.ledger, (role, method, args) -> called(role, method, args, ignored));
+    return LedgerProxy.of(env.ledger, (role, method, args) -> called(role, method, args, ignored));
   }
 
   private Kube kube(Set<String> ignored) {
@@ -98,27 +98,27 @@ final class QuiescenceCheck {
         Proxy.newProxyInstance(
             Kube.class.getClassLoader(),
             new Class<?>[] {Kube.class},
-            (proxy, method, args) -> called(leader.kube, method, args, ignored));
+            (proxy, method, args) -> called(operator.kube, method, args, ignored));
   }
 
   private static Object called(Object target, Method method, Object[] args, Set<String> ignored)
       throws Throwable {
     if (ignored.contains(method.getName())
         || method.getName().equals("writeStatus")
-            && says((RunObject) args[0], (PipelineRunStatus) args[1])) {
+            && hasSameState((RunObject) args[0], (PipelineRunStatus) args[1])) {
       return method.getReturnType() == boolean.class ? true : null;
     }
     if (!READS.contains(method.getName())) {
-      throw new AssertionError("left undone: " + method.getName() + Arrays.toString(args));
+      throw new AssertionError("lost wake-up: " + method.getName() + Arrays.toString(args));
     }
     return LedgerProxy.invoke(target, method, args);
   }
 
-  private static boolean says(RunObject object, PipelineRunStatus due) {
+  private static boolean hasSameState(RunObject object, PipelineRunStatus due) {
     return object
         .status()
-        .filter(said -> Objects.equals(said.phase(), due.phase()))
-        .filter(said -> Objects.equals(said.observedGeneration(), due.observedGeneration()))
+        .filter(status -> Objects.equals(status.phase(), due.phase()))
+        .filter(status -> Objects.equals(status.observedGeneration(), due.observedGeneration()))
         .isPresent();
   }
 }

@@ -4,11 +4,11 @@
  */
 package io.luigioperator.sim;
 
-/** What one seed tells: the same each time. */
+/** One execution of the simulation; the seed determines every step. */
 interface Scenario {
 
-  /** Plays it to its end; throws on the first violated invariant. */
-  void play();
+  /** Runs it to its end; throws an AssertionError at the first violated invariant. */
+  void run();
 
-  FaultCounts tally();
+  FaultCounts counts();
 }

@@ -30,7 +30,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 
-/** The truth about one cluster: what its API server has stored, and how it applies requests. */
+/** One cluster: what its API server has stored, and how it applies requests. */
 final class SimCluster {
 
   final String name;
@@ -41,16 +41,16 @@ final class SimCluster {
   final TreeMap<String, ObservedPod> pods = new TreeMap<>();
   final TreeMap<String, ObservedNode> nodes = new TreeMap<>();
 
-  /** How pods looked when they were deleted. */
+  /** The last states of deleted pods. */
   final Map<String, ObservedPod> lastStates = new HashMap<>();
 
   /** UIDs of the PipelineRuns that own the Jobs. */
   final Map<String, String> owners = new HashMap<>();
 
-  /** When the processes of terminating pods end, by the pods' UIDs. */
-  final Map<String, Instant> diesAt = new HashMap<>();
+  /** When the processes of terminating pods end, by the UIDs of the pods. */
+  final Map<String, Instant> processEndsAt = new HashMap<>();
 
-  /** What its admission refuses now, until that is mended. */
+  /** What its admission refuses until {@link SimControllers#repair}. */
   final Set<Fault> refusing = EnumSet.noneOf(Fault.class);
 
   private final Random random;
@@ -62,7 +62,7 @@ final class SimCluster {
   private long uids;
 
   /**
-   * @param opened told of each pod whose gate is being opened, while it is still there
+   * @param opened called for each pod whose gate is removed
    */
   SimCluster(
       String name,
@@ -104,12 +104,19 @@ final class SimCluster {
 
   // ---- PipelineRuns
 
-  RunObject createRun(RunKey key, PipelineRunSpec spec, boolean ours) {
+  RunObject createRun(RunKey key, PipelineRunSpec spec, boolean createdByOperator) {
     return runs.computeIfAbsent(
         key,
         k ->
             new RunObject(
-                k, newUid("run"), 1, clock.instant(), false, ours, spec, Optional.empty()));
+                k,
+                newUid("run"),
+                1,
+                clock.instant(),
+                false,
+                createdByOperator,
+                spec,
+                Optional.empty()));
   }
 
   void deleteRun(RunKey key, String uid) {
@@ -121,7 +128,7 @@ final class SimCluster {
 
   // ---- Jobs
 
-  /** Empty: made; else the Job that has the name already. */
+  /** Empty if it was created; else the Job that already has the name. */
   Optional<ObservedJob> createJob(Attempt attempt, String ownerUid) {
     Optional<ObservedJob> there = job(attempt.run().namespace(), attempt.jobName());
     if (there.isEmpty()) {
@@ -131,7 +138,7 @@ final class SimCluster {
     return there;
   }
 
-  /** With an empty token it is a stranger's. */
+  /** With an empty token it is a Job that no operator created. */
   ObservedJob putJob(String namespace, String jobName, String token) {
     ObservedJob job =
         new ObservedJob(namespace, jobName, newUid("job"), token, clock.instant(), false);
@@ -174,11 +181,11 @@ final class SimCluster {
     if (pod.terminal()) {
       remove(pod);
     } else if (pod.node().isPresent()) {
-      // tasks take their grace period, or part of it
-      diesAt.put(uid, clock.instant().plus(grace()));
+      // the process uses all or a part of its grace period
+      processEndsAt.put(uid, clock.instant().plus(randomGracePeriod()));
       put(Pods.terminating(pod));
     } else {
-      processes.end(uid); // it cannot be bound to a node any more
+      processes.end(uid); // it can no longer be scheduled
       put(
           Pods.ended(
               Pods.terminating(pod),
@@ -186,7 +193,7 @@ final class SimCluster {
     }
   }
 
-  Duration grace() {
+  Duration randomGracePeriod() {
     return Duration.ofSeconds(random.nextInt(120));
   }
 
@@ -199,15 +206,15 @@ final class SimCluster {
     forget(pod);
   }
 
-  /** The API server no longer knows it; whether it still runs is another question. */
+  /** Removes it from the API server only; its process may still run. */
   void forget(ObservedPod pod) {
     pods.remove(pod.uid());
     lastStates.put(pod.uid(), pod);
   }
 
-  // ---- all of it
+  // ---- the whole cluster
 
-  /** Another cluster, empty, under the same name; of the old one nothing runs any more. */
+  /** Replaces it by an empty cluster of the same name; nothing of the old one runs any more. */
   void rebuild() {
     rebuilt = true;
     List.copyOf(pods.values()).forEach(this::remove);

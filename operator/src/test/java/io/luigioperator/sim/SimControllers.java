@@ -27,8 +27,8 @@ import java.util.Random;
 import java.util.stream.Stream;
 
 /**
- * Those that act on the objects of one cluster in their own time: the Job controller, the garbage
- * collector, the scheduler, the kubelets, and what befalls them.
+ * The controllers of one cluster: Job controller, garbage collector, scheduler and kubelets, with
+ * their faults.
  */
 final class SimControllers {
 
@@ -38,7 +38,7 @@ final class SimControllers {
   private final Random random;
   private final InstantSource clock;
   private final Processes processes;
-  private final Map<String, Integer> podsMade = new HashMap<>();
+  private final Map<String, Integer> podsCreated = new HashMap<>();
 
   SimControllers(SimCluster cluster, Random random, InstantSource clock, Processes processes) {
     this.cluster = cluster;
@@ -47,45 +47,45 @@ final class SimControllers {
     this.processes = processes;
   }
 
-  /** Lets a random one of them do one thing; false when nobody has anything to do now. */
+  /** One random action of one of them; false when there is none. */
   boolean act() {
-    List<Runnable> moves = moves();
-    if (moves.isEmpty()) {
+    List<Runnable> actions = actions();
+    if (actions.isEmpty()) {
       return false;
     }
-    moves.get(random.nextInt(moves.size())).run();
+    actions.get(random.nextInt(actions.size())).run();
     return true;
   }
 
-  boolean canAct() {
-    return !moves().isEmpty();
+  boolean hasAction() {
+    return !actions().isEmpty();
   }
 
-  /** When the next terminating pod has used up its grace period. */
-  Optional<Instant> nextDeath() {
+  /** When the process of the next terminating pod ends. */
+  Optional<Instant> nextProcessEnd() {
     return cluster.pods.values().stream()
         .filter(p -> p.terminating() && !p.terminal() && p.node().isPresent())
-        .map(p -> cluster.diesAt.get(p.uid()))
+        .map(p -> cluster.processEndsAt.get(p.uid()))
         .min(Instant::compareTo);
   }
 
-  private List<Runnable> moves() {
-    List<Runnable> moves = new ArrayList<>();
+  private List<Runnable> actions() {
+    List<Runnable> actions = new ArrayList<>();
     for (ObservedJob job : cluster.jobs.values()) {
-      moves.addAll(movesOf(job));
+      actions.addAll(actionsOf(job));
     }
     for (ObservedPod pod : cluster.pods.values()) {
       if (!pod.terminating() && !cluster.jobs.containsKey(pod.jobUid())) {
-        moves.add(() -> cluster.deletePod(pod.uid())); // a late one: its Job is gone
+        actions.add(() -> cluster.deletePod(pod.uid())); // it was created late: its Job is gone
       }
-      moves.addAll(movesOf(pod));
+      actions.addAll(actionsOf(pod));
     }
-    return moves;
+    return actions;
   }
 
   // ---- the Job controller and the garbage collector
 
-  private List<Runnable> movesOf(ObservedJob job) {
+  private List<Runnable> actionsOf(ObservedJob job) {
     if (job.token().isEmpty()) {
       return List.of();
     }
@@ -93,8 +93,8 @@ final class SimControllers {
         .noneMatch(r -> r.uid().equals(cluster.owners.get(job.uid())))) {
       return List.of(() -> cluster.deleteJob(job.uid()));
     }
-    if (!podsMade.containsKey(job.uid())) {
-      return isRefusingPods() ? List.of() : List.of(() -> makePod(job));
+    if (!podsCreated.containsKey(job.uid())) {
+      return isRefusingPods() ? List.of() : List.of(() -> createPod(job));
     }
     boolean alive =
         cluster.pods.values().stream().anyMatch(p -> p.jobUid().equals(job.uid()) && !p.terminal());
@@ -112,22 +112,22 @@ final class SimControllers {
     return new ObservedJob(j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true);
   }
 
-  /** Also late, for a Job that is gone meanwhile. */
-  void makePod(ObservedJob job) {
-    podsMade.merge(job.uid(), 1, Integer::sum);
+  /** Also for a Job that was deleted meanwhile. */
+  void createPod(ObservedJob job) {
+    podsCreated.merge(job.uid(), 1, Integer::sum);
     cluster.put(Pods.gated(job, cluster.newUid("pod")));
   }
 
-  /** A Job that has one pod so far may get a second one. */
+  /** A Job with one pod, for which the Job controller may create a second one. */
   Optional<ObservedJob> jobWithOnePod() {
     return cluster.jobs.values().stream()
-        .filter(j -> !j.ended() && podsMade.getOrDefault(j.uid(), 0) == 1)
+        .filter(j -> !j.ended() && podsCreated.getOrDefault(j.uid(), 0) == 1)
         .findFirst();
   }
 
   // ---- scheduler and kubelets
 
-  private List<Runnable> movesOf(ObservedPod pod) {
+  private List<Runnable> actionsOf(ObservedPod pod) {
     if (pod.terminating() && (pod.node().isEmpty() || pod.terminal())) {
       return List.of(() -> cluster.remove(pod));
     }
@@ -145,8 +145,8 @@ final class SimControllers {
       return List.of();
     }
     if (pod.terminating()) {
-      boolean lingers = clock.instant().isBefore(cluster.diesAt.get(pod.uid()));
-      return lingers ? List.of() : List.of(() -> end(pod, ending(FailureCause.KILLED, 143)));
+      boolean stillRuns = clock.instant().isBefore(cluster.processEndsAt.get(pod.uid()));
+      return stillRuns ? List.of() : List.of(() -> end(pod, ending(FailureCause.KILLED, 143)));
     }
     return pod.startedAt().isEmpty()
         ? List.of(() -> cluster.put(Pods.started(pod, clock.instant())))
@@ -172,10 +172,10 @@ final class SimControllers {
     return new Ending(cause, OptionalInt.of(code), cause.reason(), "");
   }
 
-  // ---- what befalls them
+  // ---- faults
 
-  /** Opened, and not started: the scheduler, or the kubelet, says why. */
-  void startFailure(ObservedPod pod) {
+  /** The pod does not start, and the scheduler or the kubelet reports why. */
+  void failStart(ObservedPod pod) {
     FailureCause cause =
         pod.node().isEmpty()
             ? FailureCause.UNSCHEDULABLE
@@ -183,27 +183,27 @@ final class SimControllers {
     cluster.put(pod.with(Optional.of(new StartFailure(cause, cause.reason(), clock.instant()))));
   }
 
-  /** A forced delete: the API forgets the pod, the process lives on for a while. */
-  void tearAway(ObservedPod pod) {
+  /** A forced deletion: the pod is removed at once, and its process runs on for a while. */
+  void forceDelete(ObservedPod pod) {
     String node = pod.node().orElseThrow();
-    Duration dies = cluster.isReady(node) ? cluster.grace() : PARTITION_KILL;
-    processes.endAt(pod.uid(), node, clock.instant().plus(dies));
+    Duration lifetime = cluster.isReady(node) ? cluster.randomGracePeriod() : PARTITION_KILL;
+    processes.endAt(pod.uid(), node, clock.instant().plus(lifetime));
     cluster.forget(pod);
   }
 
-  /** A node falls silent; nothing on it ends, and nothing new starts. */
-  void silence(String node) {
+  /** A node loses its connection: for the API server nothing on it ends or starts. */
+  void disconnect(String node) {
     if (cluster.isReady(node)) {
       cluster.nodes.put(node, new ObservedNode(Health.NOT_READY, clock.instant()));
     }
   }
 
-  /** Nodes come back, and their kubelets stop what was torn away meanwhile; troubles are mended. */
-  void heal() {
+  /** Ends all faults: nodes are connected again, and their kubelets stop deleted pods. */
+  void repair() {
     for (String node : cluster.nodeNames) {
       if (!cluster.isReady(node)) {
         cluster.nodes.put(node, new ObservedNode(Health.READY, clock.instant()));
-        processes.endAllOf(node, clock.instant().plus(cluster.grace()));
+        processes.endAllOf(node, clock.instant().plus(cluster.randomGracePeriod()));
       }
     }
     cluster.pods.replaceAll(

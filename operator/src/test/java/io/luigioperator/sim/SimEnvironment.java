@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 
-/** One installation: a ledger, two clusters that share it, what runs there, and a clock. */
+/** One ledger, two clusters that share it, what runs in them, one clock, one random source. */
 final class SimEnvironment {
 
   static final String MAIN = "main";
@@ -21,7 +21,7 @@ final class SimEnvironment {
 
   final Random random;
   final Mutant mutant;
-  final FaultCounts tally = new FaultCounts();
+  final FaultCounts counts = new FaultCounts();
   final SimLedger ledger;
   final Processes processes = new Processes(this::now);
   final SimCluster main;
@@ -33,13 +33,13 @@ final class SimEnvironment {
   private int tokens;
 
   /**
-   * @param leaders how many operators at once may take themselves for the leader of the main
-   *     cluster; each may fill the slots once more
+   * @param leaders how many operators may be leaders of the main cluster at the same time; each may
+   *     fill all of its slots
    */
   SimEnvironment(long seed, Mutant mutant, int leaders) {
     this.random = new Random(seed);
     this.mutant = mutant;
-    this.ledger = new SimLedger(this::now, Ageing.DEFAULT, mutant != Mutant.BINDS_BLINDLY);
+    this.ledger = new SimLedger(this::now, Ageing.DEFAULT, mutant != Mutant.BIND_WITHOUT_COMPARE);
     this.main = cluster(MAIN);
     this.other = cluster(OTHER);
     this.controllers = each(controllersOf(main), controllersOf(other));
@@ -52,7 +52,7 @@ final class SimEnvironment {
             each(leaders * slots.get(MAIN), slots.get(OTHER)));
   }
 
-  /** In an order that is always the same: a seed must tell the same story each time. */
+  /** Iterates in a fixed order: the execution of a seed must always be the same. */
   private static <T> Map<String, T> each(T ofMain, T ofOther) {
     Map<String, T> map = new TreeMap<>();
     map.put(MAIN, ofMain);
@@ -61,7 +61,7 @@ final class SimEnvironment {
   }
 
   private SimCluster cluster(String name) {
-    return new SimCluster(name, random, this::now, processes, p -> invariants().opening(p));
+    return new SimCluster(name, random, this::now, processes, p -> invariants().gateOpened(p));
   }
 
   private Invariants invariants() {

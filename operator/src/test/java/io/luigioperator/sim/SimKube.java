@@ -28,16 +28,16 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 
-/** One operator's door to the cluster, with caches that lag object by object. */
+/** One operator's client of a simulated cluster, with caches that lag object by object. */
 final class SimKube implements Kube {
 
   /**
    * A watch event.
    *
-   * @param deletion a PipelineRun is gone or going
-   * @param wakes it is one that has the run looked at; what an operator writes itself is not
+   * @param deletion of a PipelineRun, or the begin of its deletion
+   * @param enqueues whether the run is reconciled; not for a status, which operators write
    */
-  record Heard(RunKey run, boolean deletion, boolean wakes) {}
+  record WatchEvent(RunKey run, boolean deletion, boolean enqueues) {}
 
   private final SimCluster cluster;
   private final Mutant mutant;
@@ -45,7 +45,7 @@ final class SimKube implements Kube {
   private final TreeMap<String, ObservedJob> jobs = new TreeMap<>();
   private final TreeMap<String, ObservedPod> pods = new TreeMap<>();
 
-  /** Its caches are filled, as at a start. */
+  /** With filled caches, as after the start of an operator. */
   SimKube(SimCluster cluster, Mutant mutant) {
     this.cluster = cluster;
     this.mutant = mutant;
@@ -56,53 +56,54 @@ final class SimKube implements Kube {
 
   // ---- caches
 
-  /** Whether a watch has something to tell. */
-  boolean isBehind() {
-    return !news().isEmpty();
+  /** Whether a cache lags behind the cluster. */
+  boolean hasPendingEvents() {
+    return !changedObjects().isEmpty();
   }
 
   /**
-   * Lets a watch tell about one random object that has changed.
+   * Delivers the event of one random object that has changed.
    *
-   * @param missedOneIn so seldom a watch was broken while a pod was deleted, and never tells; 0:
-   *     never
+   * @param missOneIn one in so many deletions of pods is missed, as when a watch is interrupted; 0:
+   *     none
    */
-  Optional<Heard> hear(Random random, int missedOneIn) {
-    List<Object> news = news();
-    if (news.isEmpty()) {
+  Optional<WatchEvent> deliverWatchEvent(Random random, int missOneIn) {
+    List<Object> changedObjects = changedObjects();
+    if (changedObjects.isEmpty()) {
       return Optional.empty();
     }
     return Optional.of(
-        switch (news.get(random.nextInt(news.size()))) {
-          case ObservedPod p -> hearOfPod(p, missedOneIn > 0 && random.nextInt(missedOneIn) == 0);
+        switch (changedObjects.get(random.nextInt(changedObjects.size()))) {
+          case ObservedPod p -> podEvent(p, missOneIn > 0 && random.nextInt(missOneIn) == 0);
           case ObservedJob j -> {
             copy(j.uid(), cluster.jobs, jobs);
-            yield new Heard(runOf(j.namespace(), j.name()), false, true);
+            yield new WatchEvent(runOf(j.namespace(), j.name()), false, true);
           }
-          case RunObject o -> hearOfRun(o.key());
+          case RunObject o -> runEvent(o.key());
           default -> throw new IllegalStateException();
         });
   }
 
-  /** Each as it is there, or, when it is not there any more, as it was known. */
-  private List<Object> news() {
-    List<Object> news = new ArrayList<>();
-    cluster.pods.forEach((uid, p) -> addUnless(pods.get(uid) == p, p, news));
-    pods.forEach((uid, p) -> addUnless(p.gone() || cluster.pods.containsKey(uid), p, news));
-    cluster.jobs.forEach((uid, j) -> addUnless(jobs.get(uid) == j, j, news));
-    jobs.forEach((uid, j) -> addUnless(cluster.jobs.containsKey(uid), j, news));
-    cluster.runs.forEach((key, o) -> addUnless(runs.get(key) == o, o, news));
-    runs.forEach((key, o) -> addUnless(cluster.runs.containsKey(key), o, news));
-    return news;
+  /** Each in its new state or, if it was deleted, in the state that the cache holds. */
+  private List<Object> changedObjects() {
+    List<Object> changedObjects = new ArrayList<>();
+    cluster.pods.forEach((uid, p) -> addUnless(pods.get(uid) == p, p, changedObjects));
+    pods.forEach(
+        (uid, p) -> addUnless(p.gone() || cluster.pods.containsKey(uid), p, changedObjects));
+    cluster.jobs.forEach((uid, j) -> addUnless(jobs.get(uid) == j, j, changedObjects));
+    jobs.forEach((uid, j) -> addUnless(cluster.jobs.containsKey(uid), j, changedObjects));
+    cluster.runs.forEach((key, o) -> addUnless(runs.get(key) == o, o, changedObjects));
+    runs.forEach((key, o) -> addUnless(cluster.runs.containsKey(key), o, changedObjects));
+    return changedObjects;
   }
 
-  private static void addUnless(boolean known, Object what, List<Object> news) {
+  private static void addUnless(boolean known, Object what, List<Object> changedObjects) {
     if (!known) {
-      news.add(what);
+      changedObjects.add(what);
     }
   }
 
-  private Heard hearOfPod(ObservedPod p, boolean missed) {
+  private WatchEvent podEvent(ObservedPod p, boolean missed) {
     if (cluster.pods.containsKey(p.uid())) {
       pods.put(p.uid(), p);
     } else if (missed) {
@@ -110,20 +111,23 @@ final class SimKube implements Kube {
     } else {
       pods.put(p.uid(), cluster.lastStates.get(p.uid()).asGone());
     }
-    return new Heard(runOf(p.namespace(), p.name()), false, true);
+    return new WatchEvent(runOf(p.namespace(), p.name()), false, true);
   }
 
-  private Heard hearOfRun(RunKey key) {
+  private WatchEvent runEvent(RunKey key) {
     Optional<RunObject> before = Optional.ofNullable(runs.get(key));
     copy(key, cluster.runs, runs);
     Optional<RunObject> after = Optional.ofNullable(runs.get(key));
     boolean deletion =
         before.isPresent()
             && after.filter(o -> o.uid().equals(before.get().uid()) && !o.deleting()).isEmpty();
-    return new Heard(key, deletion, !before.map(SimKube::wish).equals(after.map(SimKube::wish)));
+    return new WatchEvent(
+        key,
+        deletion,
+        !before.map(SimKube::relevantFields).equals(after.map(SimKube::relevantFields)));
   }
 
-  private static List<Object> wish(RunObject o) {
+  private static List<Object> relevantFields(RunObject o) {
     return List.of(o.uid(), o.generation(), o.deleting());
   }
 
@@ -135,7 +139,7 @@ final class SimKube implements Kube {
     }
   }
 
-  /** The label says it in a real cluster. */
+  /** A real cluster has a label for it. */
   private static RunKey runOf(String namespace, String jobOrPod) {
     return new RunKey(namespace, jobOrPod.replaceFirst("-a[0-9].*", ""));
   }
@@ -192,7 +196,7 @@ final class SimKube implements Kube {
   @Override
   public RunCreation createRun(RunKey key, PipelineRunSpec spec) {
     return cluster.refusing.contains(Fault.OBJECTS_REFUSED) && !cluster.runs.containsKey(key)
-        ? new RunCreation.Refused("a policy refuses it")
+        ? new RunCreation.Refused("denied by a policy")
         : new RunCreation.Present(cluster.createRun(key, spec, true));
   }
 
@@ -208,7 +212,7 @@ final class SimKube implements Kube {
       return true;
     }
     if (there != object) {
-      runs.put(object.key(), there); // the next look is at this one
+      runs.put(object.key(), there); // the next decision is on this one
       return false;
     }
     cluster.runs.put(
@@ -227,7 +231,7 @@ final class SimKube implements Kube {
 
   @Override
   public void warn(RunObject object, String reason, String message) {
-    // events change nothing
+    // nothing depends on events
   }
 
   // ---- Jobs and pods
@@ -242,24 +246,28 @@ final class SimKube implements Kube {
                 .filter(j -> j.name().equals(attempt.jobName()))
                 .filter(j -> j.namespace().equals(attempt.run().namespace()))
                 .findFirst();
-    List<ObservedPod> seen = new ArrayList<>();
+    List<ObservedPod> observed = new ArrayList<>();
     if (live) {
       pods.values().stream()
           .filter(p -> p.gone() && !cluster.pods.containsKey(p.uid()))
-          .forEach(seen::add);
-      seen.addAll(cluster.pods.values());
+          .forEach(observed::add);
+      observed.addAll(cluster.pods.values());
     } else {
-      seen.addAll(pods.values());
+      observed.addAll(pods.values());
     }
     return new ObservedAttempt(
         job,
-        seen.stream().filter(p -> p.token().equals(attempt.token())).map(this::misread).toList(),
+        observed.stream()
+            .filter(p -> p.token().equals(attempt.token()))
+            .map(this::mutated)
+            .toList(),
         live);
   }
 
-  private ObservedPod misread(ObservedPod p) {
-    boolean fooled = mutant == Mutant.ENDS_EARLY && p.terminating() && p.ending().isEmpty();
-    return fooled
+  private ObservedPod mutated(ObservedPod p) {
+    boolean tooEarly =
+        mutant == Mutant.TERMINATING_COUNTS_AS_ENDED && p.terminating() && p.ending().isEmpty();
+    return tooEarly
         ? Pods.terminal(Pods.ended(p, Ending.of(FailureCause.POD_DELETED, "deleted")))
         : p;
   }
@@ -267,7 +275,7 @@ final class SimKube implements Kube {
   @Override
   public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
     if (cluster.refusing.contains(Fault.JOBS_REFUSED)) {
-      return new JobCreation.Refused("a webhook refuses it");
+      return new JobCreation.Refused("denied by a webhook");
     }
     return cluster
         .createJob(attempt, owner.uid())
@@ -281,16 +289,16 @@ final class SimKube implements Kube {
   @Override
   public DryRunResult dryRun(RunKey run, String request) {
     if (cluster.refusing.contains(Fault.TEMPLATES_REFUSED)) {
-      return new DryRunResult.Refused("a policy forbids such a pod", true);
+      return new DryRunResult.Refused("a policy forbids this pod", true);
     }
     return cluster.refusing.contains(Fault.PODS_REFUSED)
-        ? new DryRunResult.Refused("the quota is used up", false)
+        ? new DryRunResult.Refused("exceeded quota", false)
         : new DryRunResult.Allowed();
   }
 
   @Override
   public boolean openGate(ObservedPod pod) {
-    if (mutant == Mutant.OPENS_BY_NAME) {
+    if (mutant == Mutant.GATE_OPENED_BY_TOKEN) {
       return cluster.pods.values().stream()
           .filter(p -> p.token().equals(pod.token()) && p.gated())
           .toList()

@@ -114,7 +114,7 @@ public final class SimLedger
     return this;
   }
 
-  // ---- what the invariants look at
+  // ---- for the invariants
 
   /** Grows with every change. */
   long changes() {
@@ -129,7 +129,7 @@ public final class SimLedger
     return runs.values();
   }
 
-  /** For the words of a failure. */
+  /** For the message of a failure. */
   List<Object> unfinished() {
     return runs.values().stream()
         .filter(r -> !r.state().isTerminal())
@@ -169,9 +169,9 @@ public final class SimLedger
   }
 
   @Override
-  public boolean takeOver(String clusterId, String identity, Duration silence) {
+  public boolean takeOver(String clusterId, String identity, Duration disconnect) {
     Cluster known = clusters.get(clusterId);
-    if (known == null || now().isBefore(known.seenAt().plus(silence))) {
+    if (known == null || now().isBefore(known.seenAt().plus(disconnect))) {
       return known != null && known.identity().equals(identity);
     }
     if (!known.identity().equals(identity)) {
@@ -504,13 +504,13 @@ public final class SimLedger
   }
 
   @Override
-  public List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
+  public List<Attempt> claimsOfSilentClusters(Duration disconnect, int limit) {
     return allAttempts().stream()
         .filter(a -> a.state() == AttemptState.CLAIMED)
         .filter(
             a ->
                 Optional.ofNullable(clusters.get(a.clusterId()))
-                    .filter(c -> c.seenAt().isAfter(now().minus(silence)))
+                    .filter(c -> c.seenAt().isAfter(now().minus(disconnect)))
                     .isEmpty())
         .limit(limit)
         .toList();

@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.BeforeEach;
 
-/** The simulation is worth as much as its ledger: it keeps the promises of the real ones. */
+/** The simulated ledger passes the same contract as the real ones. */
 class SimLedgerTest extends LedgerContract {
 
   private Instant now = Instant.parse("2026-01-31T12:00:00Z");
@@ -21,7 +21,7 @@ class SimLedgerTest extends LedgerContract {
     ledger = new SimLedger(this::tick, AGEING);
   }
 
-  /** As a database clock, it is later at every look. */
+  /** As a database clock, it is later at every call. */
   private Instant tick() {
     now = now.plusNanos(1000);
     return now;

@@ -13,59 +13,60 @@ import java.util.Set;
 import org.slf4j.LoggerFactory;
 
 /**
- * Listens to what the product says while a story is played on this thread: its effects are counted,
- * and an alarm ends the story. So nothing that the product catches and only reports, a run that
- * cannot be driven or takes no end, goes unnoticed.
+ * Reads the log of the operator code while a scenario runs on this thread: it counts the effects,
+ * and it fails the scenario at an error. So an exception that the operator catches and only logs,
+ * or a reconciliation without end, is not missed.
  */
 final class SimLog extends UnsynchronizedAppenderBase<ILoggingEvent> {
 
-  private static final Logger PRODUCT = (Logger) LoggerFactory.getLogger("io.luigioperator");
-  private static final Logger DRIVER = (Logger) LoggerFactory.getLogger(RunReconciler.class);
+  private static final Logger OPERATOR = (Logger) LoggerFactory.getLogger("io.luigioperator");
+  private static final Logger RECONCILER = (Logger) LoggerFactory.getLogger(RunReconciler.class);
 
-  /** Alarms about what the stories do on purpose. */
-  private static final Set<String> DESERVED =
+  /** Errors that scenarios cause on purpose. */
+  private static final Set<String> EXPECTED =
       Set.of("the API server refuses the PipelineRun; run held");
 
-  private final ThreadLocal<FaultCounts> tally = new ThreadLocal<>();
+  private final ThreadLocal<FaultCounts> counts = new ThreadLocal<>();
 
-  /** From now on nothing of the product is printed: every fault of every story would be told. */
-  static SimLog listening() {
+  /** From now on the log of the operator is not printed: it would report every injected fault. */
+  static SimLog install() {
     SimLog log = new SimLog();
     log.start();
-    PRODUCT.setAdditive(false);
-    PRODUCT.setLevel(Level.ERROR);
-    DRIVER.setLevel(Level.DEBUG);
-    PRODUCT.addAppender(log);
+    OPERATOR.setAdditive(false);
+    OPERATOR.setLevel(Level.ERROR);
+    RECONCILER.setLevel(Level.DEBUG);
+    OPERATOR.addAppender(log);
     return log;
   }
 
   void close() {
-    PRODUCT.detachAppender(this);
-    DRIVER.setLevel(null);
-    PRODUCT.setLevel(null);
-    PRODUCT.setAdditive(true);
+    OPERATOR.detachAppender(this);
+    RECONCILER.setLevel(null);
+    OPERATOR.setLevel(null);
+    OPERATOR.setAdditive(true);
     stop();
   }
 
-  /** What is said on this thread is about the story with this tally. */
-  void listenFor(FaultCounts story) {
-    tally.set(story);
+  /** From now on what this thread logs belongs to the scenario with these counts. */
+  void countFor(FaultCounts scenario) {
+    counts.set(scenario);
   }
 
   @Override
   protected void append(ILoggingEvent event) {
-    if (event.getLevel() == Level.ERROR && !DESERVED.contains(event.getMessage())) {
-      AssertionError alarm =
-          new AssertionError("alarm: " + event.getMessage() + " " + event.getKeyValuePairs());
+    if (event.getLevel() == Level.ERROR && !EXPECTED.contains(event.getMessage())) {
+      AssertionError error =
+          new AssertionError(
+              "logged an error: " + event.getMessage() + " " + event.getKeyValuePairs());
       if (event.getThrowableProxy() instanceof ch.qos.logback.classic.spi.ThrowableProxy t) {
-        alarm.initCause(t.getThrowable());
+        error.initCause(t.getThrowable());
       }
-      throw alarm;
+      throw error;
     }
     if (event.getMessage().equals("effect")) {
       event.getKeyValuePairs().stream()
           .filter(pair -> pair.key.equals("effect"))
-          .forEach(pair -> tally.get().effects.merge(String.valueOf(pair.value), 1, Integer::sum));
+          .forEach(pair -> counts.get().effects.merge(String.valueOf(pair.value), 1, Integer::sum));
     }
   }
 }

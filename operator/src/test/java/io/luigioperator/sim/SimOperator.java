@@ -26,170 +26,170 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
- * An operator that leads one cluster, wired as the product wires it but without threads: its
- * signals are flags, its timers are times, and whoever plays the story decides what comes next.
+ * The operator of one cluster, as its leader: wired as in production but without threads. Its
+ * signals are flags, its timers are times, and the scenario decides what runs next.
  */
 final class SimOperator {
 
-  /** What the edge allows itself without any event, with the runs whose objects it knows. */
-  static final Duration LONGEST_REST = Duration.ofMinutes(10);
+  /** How often a run whose object is cached is reconciled without an event. */
+  static final Duration RESYNC_PERIOD = Duration.ofMinutes(10);
 
-  /** From the deletion of a PipelineRun to the pass that concludes it. */
+  /** From the deletion of a PipelineRun to the pass that cancels its run. */
   private static final Duration DEBOUNCE = Duration.ofSeconds(2);
 
   final SimCluster cluster;
   final SimKube kube;
 
-  /** Runs that something happened to. */
-  private final TreeSet<RunKey> woken = new TreeSet<>();
+  /** Runs to reconcile. */
+  private final TreeSet<RunKey> queue = new TreeSet<>();
 
-  /** When to look at a run again, if nothing happens to it before. */
+  /** When to reconcile a run again, if no event comes before. */
   private final Map<RunKey, Instant> requeueAt = new HashMap<>();
 
-  /** When the next DELAYED run is due, as of the last time pass. */
+  /** When the next DELAYED run is due, as read last. */
   private Optional<Instant> due = Optional.empty();
 
   private Optional<Instant> deletions = Optional.empty();
-  private boolean roomSignal = true;
-  private boolean timeSignal = true;
+  private boolean admissionSignal = true;
+  private boolean timerSignal = true;
   private boolean admitting;
 
-  private final SimEnvironment world;
-  private final FaultyClients.Life life = new FaultyClients.Life();
+  private final SimEnvironment env;
+  private final FaultyClients.OperatorProcess process = new FaultyClients.OperatorProcess();
   private final ClusterRegistration name;
-  private boolean hasName;
-  private final boolean rests;
+  private boolean isRegistered;
+  private final boolean resyncs;
   private final Ledger ledger;
   private final RunReconciler runReconciler;
   private final AdmissionLoop admission;
   private final Sweep sweep;
 
   /**
-   * It has just started: every known run is looked at once.
+   * It has just started: every known run is queued.
    *
-   * @param rests looks again after a while although nothing has happened
+   * @param resyncs reconciles each run again after {@link #RESYNC_PERIOD} without an event
    */
-  SimOperator(SimEnvironment world, SimCluster cluster, FaultyClients clients, boolean rests) {
-    this.world = world;
-    this.rests = rests;
+  SimOperator(SimEnvironment env, SimCluster cluster, FaultyClients clients, boolean resyncs) {
+    this.env = env;
+    this.resyncs = resyncs;
     this.cluster = cluster;
-    this.kube = new SimKube(cluster, world.mutant);
-    this.ledger = clients.ledger(life);
+    this.kube = new SimKube(cluster, env.mutant);
+    this.ledger = clients.ledger(process);
     this.name = new ClusterRegistration(ledger, cluster.name, cluster.identity());
-    Kube door = clients.kube(kube, life);
+    Kube faultyKube = clients.kube(kube, process);
     this.runReconciler =
         new RunReconciler(
-            ledger, door, cluster.name, limits(), world::now, world::nanoTime, wakeups());
+            ledger, faultyKube, cluster.name, limits(), env::now, env::nanoTime, wakeups());
     this.admission =
         new AdmissionLoop(
             ledger,
-            door,
+            faultyKube,
             cluster.name,
             capacity(),
-            world::newToken,
+            env::newToken,
             Runnable::run,
             claimed -> {
               runReconciler.claimed(claimed);
-              woken.add(claimed.run().key());
+              queue.add(claimed.run().key());
             });
     this.sweep =
         new Sweep(
             ledger,
-            door,
+            faultyKube,
             cluster.name,
             new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400)),
             runReconciler,
-            woken::add);
-    woken.addAll(cluster.runs.keySet());
+            queue::add);
+    queue.addAll(cluster.runs.keySet());
   }
 
   private Limits limits() {
-    return world.mutant == Mutant.HOLDS_NOTHING
+    return env.mutant == Mutant.NO_NODE_LOSS_HOLD
         ? Limits.DEFAULT.withNodeLossHold(Duration.ZERO)
         : Limits.DEFAULT;
   }
 
   private Capacity capacity() {
-    int slots = world.slots.get(cluster.name);
-    return new Capacity(world.mutant == Mutant.OVERBOOKS ? slots + 5 : slots);
+    int slots = env.slots.get(cluster.name);
+    return new Capacity(env.mutant == Mutant.TOO_MANY_SLOTS ? slots + 5 : slots);
   }
 
-  /** What its signals and alarms ask it to do now. */
-  List<Runnable> ready() {
-    List<Runnable> ready = new ArrayList<>();
-    if (!hasName) {
-      return ready;
+  /** What its signals and timers request now. */
+  List<Runnable> pendingActions() {
+    List<Runnable> actions = new ArrayList<>();
+    if (!isRegistered) {
+      return actions;
     }
     requeueAt.forEach(
         (run, when) -> {
           if (isPast(when)) {
-            woken.add(run);
+            queue.add(run);
           }
         });
-    if (!woken.isEmpty()) {
-      ready.add(() -> drive(world.any(List.copyOf(woken)).orElseThrow()));
+    if (!queue.isEmpty()) {
+      actions.add(() -> reconcile(env.any(List.copyOf(queue)).orElseThrow()));
     }
-    if (roomSignal) {
-      ready.add(this::admit);
+    if (admissionSignal) {
+      actions.add(this::admit);
     }
-    if (timeSignal || due.filter(this::isPast).isPresent()) {
-      ready.add(this::watchTime);
+    if (timerSignal || due.filter(this::isPast).isPresent()) {
+      actions.add(this::releaseDue);
     }
     if (deletions.filter(this::isPast).isPresent()) {
-      ready.add(this::concludeDeletions);
+      actions.add(this::concludeDeletions);
     }
-    return ready;
+    return actions;
   }
 
-  /** When it wants to be asked again, if nothing happens before. */
-  Stream<Instant> alarms() {
+  /** The times at which it has something to do, if no event comes before. */
+  Stream<Instant> timers() {
     return Stream.of(requeueAt.values().stream(), due.stream(), deletions.stream())
-        .flatMap(alarm -> alarm);
+        .flatMap(timer -> timer);
   }
 
   private boolean isPast(Instant when) {
-    return !when.isAfter(world.now());
+    return !when.isAfter(env.now());
   }
 
   private Wakeups wakeups() {
     return new Wakeups() {
       @Override
       public void admission() {
-        if (world.mutant != Mutant.DEAF_TO_ROOM) {
-          roomSignal = true;
+        if (env.mutant != Mutant.ADMISSION_SIGNAL_LOST) {
+          admissionSignal = true;
         }
       }
 
       @Override
       public void timer() {
-        if (world.mutant != Mutant.DEAF_TO_ROOM) {
-          timeSignal = true;
+        if (env.mutant != Mutant.ADMISSION_SIGNAL_LOST) {
+          timerSignal = true;
         }
       }
     };
   }
 
-  /** A watch event, if there is one. */
-  void hear(int missedOneIn) {
-    kube.hear(world.random, missedOneIn)
+  /** Delivers one watch event, if there is one. */
+  void deliverWatchEvent(int missedOneIn) {
+    kube.deliverWatchEvent(env.random, missedOneIn)
         .ifPresent(
-            heard -> {
-              if (heard.wakes()) {
-                woken.add(heard.run());
+            event -> {
+              if (event.enqueues()) {
+                queue.add(event.run());
               }
-              if (heard.deletion() && deletions.isEmpty()) {
-                deletions = Optional.of(world.now().plus(DEBOUNCE));
+              if (event.deletion() && deletions.isEmpty()) {
+                deletions = Optional.of(env.now().plus(DEBOUNCE));
               }
             });
   }
 
-  void drive(RunKey run) {
-    woken.remove(run);
+  void reconcile(RunKey run) {
+    queue.remove(run);
     requeueAt.remove(run);
-    if (rests && kube.run(run, Freshness.CACHED).isPresent()) {
-      requeueAt.put(run, world.now().plus(LONGEST_REST));
+    if (resyncs && kube.run(run, Freshness.CACHED).isPresent()) {
+      requeueAt.put(run, env.now().plus(RESYNC_PERIOD));
     }
-    runReconciler.reconcile(run).ifPresent(d -> requeueAt.put(run, world.now().plus(d)));
+    runReconciler.reconcile(run).ifPresent(d -> requeueAt.put(run, env.now().plus(d)));
   }
 
   /** One pass at a time. */
@@ -197,7 +197,7 @@ final class SimOperator {
     if (!admitting) {
       admitting = true;
       try {
-        roomSignal = false;
+        admissionSignal = false;
         admission.pass();
       } finally {
         admitting = false;
@@ -205,13 +205,13 @@ final class SimOperator {
     }
   }
 
-  /** As the loop that watches the time does. */
-  private void watchTime() {
-    timeSignal = false;
+  /** As the loop for DELAYED runs does. */
+  private void releaseDue() {
+    timerSignal = false;
     due = ledger.queries().nextDue();
-    if (due.filter(t -> !t.isAfter(world.now())).isPresent()) {
+    if (due.filter(t -> !t.isAfter(env.now())).isPresent()) {
       sweep.due();
-      roomSignal = true;
+      admissionSignal = true;
       due = ledger.queries().nextDue();
     }
   }
@@ -219,29 +219,29 @@ final class SimOperator {
   private void concludeDeletions() {
     deletions = Optional.empty();
     sweep.concludeDeletions();
-    roomSignal = true;
+    admissionSignal = true;
   }
 
-  /** It is killed, whatever it is doing. */
+  /** Kills it. */
   void kill() {
-    life.end();
+    process.end();
   }
 
-  /** Says that its cluster is alive. */
+  /** Renews the registration of its cluster in the ledger. */
   void heartbeat() {
-    hasName = name.keep();
+    isRegistered = name.keep();
   }
 
-  /** Until it has the name of its cluster it begins nothing. */
-  boolean hasName() {
-    return hasName;
+  /** Whether its cluster is registered in the ledger; before that it does nothing. */
+  boolean isRegistered() {
+    return isRegistered;
   }
 
   void sweep() {
     heartbeat();
-    if (hasName) {
+    if (isRegistered) {
       sweep.pass();
-      roomSignal = true;
+      admissionSignal = true;
     }
   }
 }

@@ -29,38 +29,38 @@ class SimulationTest {
   private static final int SEEDS = Integer.getInteger("sim.seeds", 5000);
   private static final long FIRST = Long.getLong("sim.first", 1L);
 
-  /** Fewer only tell some stories again, and need not hold everything. */
-  private static final int ENOUGH_TO_HOLD_EVERYTHING = 2000;
+  /** With fewer seeds some faults, effects or crashes may not occur. */
+  private static final int SEEDS_FOR_FULL_COVERAGE = 2000;
 
-  /** One of so many seeds must notice a mutant. */
-  private static final int MOST_SEEDS_OF_A_MUTANT = 5000;
+  /** At least one of so many seeds must detect a mutant. */
+  private static final int MAX_SEEDS_PER_MUTANT = 5000;
 
-  /** Methods of the clients that no story calls, and why. */
+  /** Methods of the clients that no scenario calls, and why. */
   private static final Map<String, String> NEVER_CALLED =
       Map.of("countByState", "only metrics ask");
 
-  /** Effects that a story without faults has no cause for. */
-  private static final Set<String> ONLY_IN_STORMS =
+  /** Effects that do not occur without faults. */
+  private static final Set<String> ONLY_WITH_FAULTS =
       Set.of("ReadLive", "MarkPodMissing", "ClearPodMissing", "RecordObject");
 
   private static SimLog log;
 
   @BeforeAll
-  static void listen() {
-    log = SimLog.listening();
+  static void captureLog() {
+    log = SimLog.install();
   }
 
   @AfterAll
-  static void speakAgain() {
+  static void releaseLog() {
     log.close();
   }
 
   @Test
-  void noStormBreaksAnInvariant() {
-    FaultCounts all = told(SEEDS, seed -> new FaultScenario(seed, Mutant.NONE));
+  void invariantsHoldUnderFaults() {
+    FaultCounts all = runSeeds(SEEDS, seed -> new FaultScenario(seed, Mutant.NONE));
 
-    System.out.printf("%d storms%n%s%n", SEEDS, all);
-    if (SEEDS >= ENOUGH_TO_HOLD_EVERYTHING) {
+    System.out.printf("%d scenarios with faults%n%s%n", SEEDS, all);
+    if (SEEDS >= SEEDS_FOR_FULL_COVERAGE) {
       assertThat(all.faults.keySet()).containsAll(EnumSet.allOf(Fault.class));
       assertThat(all.effects.keySet()).containsExactlyInAnyOrderElementsOf(effects());
       assertThat(all.crashesBefore.keySet()).containsExactlyInAnyOrderElementsOf(calls());
@@ -70,16 +70,16 @@ class SimulationTest {
     }
   }
 
-  /** Every event, signal and alarm has its effect: the sweeps are for what goes wrong. */
+  /** Every event, signal and timer has its effect; sweeps are needed only after faults. */
   @Test
-  void withoutFaultsNothingWaitsForASweep() {
+  void nothingWaitsForASweepWithoutFaults() {
     int seeds = Math.max(1, SEEDS / 5);
-    FaultCounts all = told(seeds, seed -> CalmScenario.undisturbed(seed, Mutant.NONE));
+    FaultCounts all = runSeeds(seeds, seed -> CalmScenario.withoutFaults(seed, Mutant.NONE));
 
-    System.out.printf("%d times peace%n%s%n", seeds, all);
-    if (SEEDS >= ENOUGH_TO_HOLD_EVERYTHING) {
+    System.out.printf("%d scenarios without faults%n%s%n", seeds, all);
+    if (SEEDS >= SEEDS_FOR_FULL_COVERAGE) {
       Collection<String> expected = effects();
-      expected.removeAll(ONLY_IN_STORMS);
+      expected.removeAll(ONLY_WITH_FAULTS);
       assertThat(all.effects.keySet()).containsAll(expected);
       assertThat(all.outcomes.keySet())
           .contains(RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELED);
@@ -87,86 +87,87 @@ class SimulationTest {
   }
 
   @Test
-  void aMutexFreedWhileThePodStillTerminatesIsCaught() {
-    caught(Mutant.ENDS_EARLY, "I1: ", FaultScenario::new);
+  void detectsMutexFreedWhileThePodTerminates() {
+    requireDetected(Mutant.TERMINATING_COUNTS_AS_ENDED, "I1: ", FaultScenario::new);
   }
 
   @Test
-  void aGateOpenedByNameIsCaught() {
-    caught(Mutant.OPENS_BY_NAME, "I2: ", FaultScenario::new);
+  void detectsGateOpenedByToken() {
+    requireDetected(Mutant.GATE_OPENED_BY_TOKEN, "I2: ", FaultScenario::new);
   }
 
   @Test
-  void aBindWithoutCompareAndSetIsCaught() {
-    caught(Mutant.BINDS_BLINDLY, "I2: ", FaultScenario::new);
+  void detectsBindWithoutCompareAndSet() {
+    requireDetected(Mutant.BIND_WITHOUT_COMPARE, "I2: ", FaultScenario::new);
   }
 
   @Test
-  void aSilentNodeTakenForADeadOneIsCaught() {
-    caught(Mutant.HOLDS_NOTHING, "I1: ", FaultScenario::new);
+  void detectsDisconnectedNodeTakenAsDead() {
+    requireDetected(Mutant.NO_NODE_LOSS_HOLD, "I1: ", FaultScenario::new);
   }
 
   @Test
-  void moreAttemptsThanSlotsAreCaught() {
-    caught(Mutant.OVERBOOKS, "capacity: ", FaultScenario::new);
-    caught(Mutant.OVERBOOKS, "capacity: ", CalmScenario::undisturbed);
+  void detectsMoreAttemptsThanSlots() {
+    requireDetected(Mutant.TOO_MANY_SLOTS, "capacity: ", FaultScenario::new);
+    requireDetected(Mutant.TOO_MANY_SLOTS, "capacity: ", CalmScenario::withoutFaults);
   }
 
   @Test
-  void aSignalThatNobodyHearsIsCaught() {
-    caught(Mutant.DEAF_TO_ROOM, "left undone: claim", CalmScenario::undisturbed);
+  void detectsLostAdmissionSignal() {
+    requireDetected(
+        Mutant.ADMISSION_SIGNAL_LOST, "lost wake-up: claim", CalmScenario::withoutFaults);
   }
 
-  // ---- telling stories
+  // ---- running scenarios
 
-  private static FaultCounts told(int seeds, LongFunction<Scenario> story) {
+  private static FaultCounts runSeeds(int seeds, LongFunction<Scenario> scenario) {
     return LongStream.range(FIRST, FIRST + seeds)
         .parallel()
-        .mapToObj(seed -> told(seed, story.apply(seed)))
+        .mapToObj(seed -> runSeeds(seed, scenario.apply(seed)))
         .collect(FaultCounts::new, FaultCounts::add, FaultCounts::add);
   }
 
-  private static FaultCounts told(long seed, Scenario story) {
+  private static FaultCounts runSeeds(long seed, Scenario scenario) {
     try {
-      play(story);
+      run(scenario);
     } catch (AssertionError | RuntimeException e) {
       throw new AssertionError(
           "seed %d (run again with -Dsim.first=%d -Dsim.seeds=1)".formatted(seed, seed), e);
     }
-    return story.tally();
+    return scenario.counts();
   }
 
-  private static void play(Scenario story) {
-    log.listenFor(story.tally());
-    story.play();
+  private static void run(Scenario scenario) {
+    log.countFor(scenario.counts());
+    scenario.run();
   }
 
-  private interface Teller {
-    Scenario story(long seed, Mutant mutant);
+  private interface ScenarioFactory {
+    Scenario scenario(long seed, Mutant mutant);
   }
 
-  /** Some seed must be caught by this very invariant; others may be caught by others before. */
-  private static void caught(Mutant mutant, String invariant, Teller teller) {
-    String verdict = "";
+  /** At least one seed must fail at this invariant; other seeds may fail at another one before. */
+  private static void requireDetected(Mutant mutant, String invariant, ScenarioFactory factory) {
+    String failure = "";
     long seed = 0;
-    while (!verdict.startsWith(invariant) && seed < MOST_SEEDS_OF_A_MUTANT) {
+    while (!failure.startsWith(invariant) && seed < MAX_SEEDS_PER_MUTANT) {
       seed++;
-      verdict = verdictOn(teller.story(seed, mutant));
+      failure = failureOf(factory.scenario(seed, mutant));
     }
-    System.out.printf("mutant %s: seed %d, %s%n", mutant, seed, verdict);
-    assertThat(verdict).startsWith(invariant);
+    System.out.printf("mutant %s: seed %d, %s%n", mutant, seed, failure);
+    assertThat(failure).startsWith(invariant);
   }
 
-  private static String verdictOn(Scenario story) {
+  private static String failureOf(Scenario scenario) {
     try {
-      play(story);
+      run(scenario);
       return "";
     } catch (AssertionError e) {
       return String.valueOf(e.getMessage());
     }
   }
 
-  // ---- what there is
+  // ---- what must be covered
 
   private static Collection<String> effects() {
     return new TreeSet<>(

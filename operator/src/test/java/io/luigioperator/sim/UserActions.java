@@ -25,7 +25,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
-/** What people ask for, each run with a trait of its own, and how they change their minds. */
+/** What users do: they create ten runs, each with different settings, and change them later. */
 final class UserActions {
 
   static final int RUNS = 10;
@@ -41,11 +41,11 @@ final class UserActions {
           new PipelineScheduleSpec(
               PIPELINE, Priority.Low, List.of(new ScheduleClient(client(1), List.of()))));
 
-  private final SimEnvironment world;
+  private final SimEnvironment env;
 
-  UserActions(SimEnvironment world) {
-    this.world = world;
-    world.clusters().forEach(c -> c.schedules.put(new RunKey(NAMESPACE, NIGHTLY.name()), NIGHTLY));
+  UserActions(SimEnvironment env) {
+    this.env = env;
+    env.clusters().forEach(c -> c.schedules.put(new RunKey(NAMESPACE, NIGHTLY.name()), NIGHTLY));
   }
 
   static RunKey key(int i) {
@@ -53,20 +53,20 @@ final class UserActions {
   }
 
   RunKey anyRun() {
-    return key(world.random.nextInt(RUNS));
+    return key(env.random.nextInt(RUNS));
   }
 
   private static String client(int i) {
     return CLIENTS.get(i % CLIENTS.size());
   }
 
-  // ---- what they ask for
+  // ---- creating runs
 
   void create(int i) {
     PipelineRunSpec spec = specOf(i);
-    world.main.createRun(key(i), spec, false);
+    env.main.createRun(key(i), spec, false);
     if (i == 6) {
-      world.other.createRun(key(i), spec, false);
+      env.other.createRun(key(i), spec, false);
     }
   }
 
@@ -81,7 +81,7 @@ final class UserActions {
         null,
         i == 3 ? Priority.High : null,
         DesiredState.Running,
-        i == 7 ? world.now().plusSeconds(240) : null,
+        i == 7 ? env.now().plusSeconds(240) : null,
         i == 2 ? 60 : null,
         null,
         i == 8 ? 2 : null,
@@ -90,9 +90,9 @@ final class UserActions {
 
   private static PipelineSpec pipelineOf(int i) {
     return switch (i) {
-      // does not wait long for a pod to start
+      // with a short startSeconds
       case 0, 5 -> pipeline(null, new TimeoutsSpec(null, 30, null, null));
-      // excludes nobody
+      // without a mutex
       case 9 -> pipeline(new MutexSpec(MutexScope.None, null), null);
       default -> PIPELINE;
     };
@@ -121,48 +121,48 @@ final class UserActions {
         null);
   }
 
-  // ---- how they change their minds
+  // ---- changing and deleting them
 
-  void changeTheirMinds() {
-    SimCluster where = world.oneIn(4) ? world.other : world.main;
-    world.any(List.copyOf(where.runs.values())).ifPresent(o -> changeTheirMindsAbout(o, where));
+  void changeSomething() {
+    SimCluster where = env.oneIn(4) ? env.other : env.main;
+    env.any(List.copyOf(where.runs.values())).ifPresent(o -> change(o, where));
   }
 
-  private void changeTheirMindsAbout(RunObject o, SimCluster where) {
-    switch (world.random.nextInt(10)) {
+  private void change(RunObject o, SimCluster where) {
+    switch (env.random.nextInt(10)) {
       case 0 -> delete(o, where);
       case 1 -> markDeleting(o, where);
       case 2 -> {
         delete(o, where);
-        world.tally.count(Fault.RUN_RECREATED);
+        env.counts.count(Fault.RUN_RECREATED);
         where.createRun(o.key(), o.spec(), false);
       }
       case 3 -> {
-        world.tally.count(Fault.RUN_CANCELED);
-        wish(o, where, DesiredState.Canceled);
+        env.counts.count(Fault.RUN_CANCELED);
+        setDesired(o, where, DesiredState.Canceled);
       }
       case 4, 5 -> {
-        world.tally.count(Fault.RUN_HELD);
-        wish(o, where, DesiredState.Held);
+        env.counts.count(Fault.RUN_HELD);
+        setDesired(o, where, DesiredState.Held);
       }
       case 6, 7 -> {
-        world.tally.count(Fault.RUN_CHANGED);
-        Priority priority = world.oneIn(2) ? Priority.Critical : Priority.Low;
-        Instant notBefore = world.oneIn(2) ? world.now().plusSeconds(60) : null;
-        edit(o, where, o.spec().desiredState(), priority, notBefore, world.random.nextInt(1, 5));
+        env.counts.count(Fault.RUN_CHANGED);
+        Priority priority = env.oneIn(2) ? Priority.Critical : Priority.Low;
+        Instant notBefore = env.oneIn(2) ? env.now().plusSeconds(60) : null;
+        edit(o, where, o.spec().desiredState(), priority, notBefore, env.random.nextInt(1, 5));
       }
-      default -> wish(o, where, DesiredState.Running);
+      default -> setDesired(o, where, DesiredState.Running);
     }
   }
 
   void delete(RunObject o, SimCluster where) {
-    world.tally.count(Fault.RUN_DELETED);
+    env.counts.count(Fault.RUN_DELETED);
     where.deleteRun(o.key(), o.uid());
   }
 
-  /** In the foreground, or with a finalizer of the user's own: it goes only later. */
+  /** A foreground deletion, or a finalizer of a user: the object is removed later. */
   private void markDeleting(RunObject o, SimCluster where) {
-    world.tally.count(Fault.RUN_DELETED);
+    env.counts.count(Fault.RUN_DELETED);
     where.runs.put(
         o.key(),
         new RunObject(
@@ -176,14 +176,14 @@ final class UserActions {
             o.status()));
   }
 
-  /** What is going is gone. */
+  /** Removes the objects that are being deleted. */
   void finishDeletions() {
-    for (SimCluster c : world.clusters()) {
+    for (SimCluster c : env.clusters()) {
       c.runs.values().removeIf(RunObject::deleting);
     }
   }
 
-  void wish(RunObject o, SimCluster where, DesiredState desired) {
+  void setDesired(RunObject o, SimCluster where, DesiredState desired) {
     PipelineRunSpec s = o.spec();
     edit(o, where, desired, s.priority(), s.notBeforeTime(), s.maxAttempts());
   }
@@ -197,7 +197,7 @@ final class UserActions {
       Integer maxAttempts) {
     PipelineRunSpec s = o.spec();
     if (s.desiredState() == DesiredState.Canceled) {
-      return; // the API server does not allow it
+      return; // a rule of the CRD forbids it
     }
     PipelineRunSpec edited =
         new PipelineRunSpec(
@@ -227,20 +227,20 @@ final class UserActions {
             o.status()));
   }
 
-  /** Nothing that only a person can end is left waiting for one. */
-  void letGo() {
-    boolean rebuilt = world.clusters().stream().anyMatch(SimCluster::isRebuilt);
+  /** Ends every state that only a person can end. */
+  void resolveHolds() {
+    boolean rebuilt = env.clusters().stream().anyMatch(SimCluster::isRebuilt);
     for (int i = 0; i < RUNS; i++) {
-      if (rebuilt && isUnderWay(key(i)) && !world.main.runs.containsKey(key(i))) {
-        world.main.createRun(key(i), specOf(i), false); // their objects are kept in Git
+      if (rebuilt && isUnderWay(key(i)) && !env.main.runs.containsKey(key(i))) {
+        env.main.createRun(key(i), specOf(i), false); // their objects are kept in Git
       }
     }
-    for (SimCluster c : world.clusters()) {
+    for (SimCluster c : env.clusters()) {
       for (RunObject o : List.copyOf(c.runs.values())) {
         if (isHeldAsADefect(o.key())) {
-          wish(o, c, DesiredState.Canceled);
+          setDesired(o, c, DesiredState.Canceled);
         } else if (isToBeHeld(o.key()) || o.spec().desiredState() == DesiredState.Held) {
-          wish(o, c, DesiredState.Running);
+          setDesired(o, c, DesiredState.Running);
         }
       }
     }
@@ -262,6 +262,6 @@ final class UserActions {
   }
 
   private Optional<Run> row(RunKey key) {
-    return Optional.ofNullable(world.ledger.run(key));
+    return Optional.ofNullable(env.ledger.run(key));
   }
 }

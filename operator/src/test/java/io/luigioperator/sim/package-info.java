@@ -3,10 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * The launch protocol against an adversary, one thread and one seed a story. {@link
- * io.luigioperator.sim.FaultScenario}: operators that are killed at any call, requests that are
- * lost, late or doubled, all that befalls clusters. {@link io.luigioperator.sim.CalmScenario}: no
- * fault and no sweep. What must hold is in {@link io.luigioperator.sim.Invariants}.
+ * Deterministic simulation of operators, clusters and the ledger: one thread and one seed for each
+ * scenario. In a {@link io.luigioperator.sim.FaultScenario} operators are killed at any call,
+ * requests are lost, late or duplicated, and clusters have faults. In a {@link
+ * io.luigioperator.sim.CalmScenario} there is no fault and no sweep. {@link
+ * io.luigioperator.sim.Invariants} checks what must hold.
  */
 @NullMarked
 package io.luigioperator.sim;
