@@ -17,9 +17,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Queries typed values from environment variables and collects every problem instead of stopping at
- * the first. Empty means unset. Messages name the variable and the cure, never a required value,
- * which may be a secret.
+ * Reads typed values from environment variables and collects all problems instead of stopping at
+ * the first. An empty variable counts as unset. A message names the variable and what to do; it
+ * never contains the value of a required variable, which may be a secret.
  */
 final class Environment {
   private static final int NEAR_MISS = 3;
@@ -51,71 +51,71 @@ final class Environment {
     return Optional.ofNullable(values.get(prefix + key)).filter(v -> !v.isBlank());
   }
 
-  String required(String key, Pattern shape, String meaning) {
+  String required(String key, Pattern format, String meaning) {
     Optional<String> value = optional(key);
     if (value.isEmpty()) {
-      problem(key, "is not set: give " + meaning);
+      problem(key, "is not set: set it to " + meaning);
       return "";
     }
-    if (!shape.matcher(value.get()).matches()) {
-      problem(key, "has the wrong shape: give " + meaning);
+    if (!format.matcher(value.get()).matches()) {
+      problem(key, "is invalid: set it to " + meaning);
     }
     return value.get();
   }
 
-  String optional(String key, Pattern shape, String otherwise, String meaning) {
-    return optional(key).isEmpty() ? otherwise : required(key, shape, meaning);
+  String optional(String key, Pattern format, String defaultValue, String meaning) {
+    return optional(key).isEmpty() ? defaultValue : required(key, format, meaning);
   }
 
-  List<String> list(String key, Pattern shape, String meaning) {
+  List<String> list(String key, Pattern format, String meaning) {
     List<String> items =
         optional(key).stream()
             .flatMap(text -> Arrays.stream(text.split(",", -1)))
             .map(String::strip)
             .toList();
     for (String item : items) {
-      if (!shape.matcher(item).matches()) {
-        problem(key, "cannot read \"" + item + "\": give " + meaning);
+      if (!format.matcher(item).matches()) {
+        problem(key, "contains \"" + item + "\": set it to " + meaning);
       }
     }
     return items.stream().distinct().toList();
   }
 
-  int number(String key, int otherwise, int least, int most) {
-    return (int) whole(key, otherwise, least, most);
+  int number(String key, int defaultValue, int min, int max) {
+    return (int) whole(key, defaultValue, min, max);
   }
 
-  Duration seconds(String key, long otherwise, long least, long most) {
-    return Duration.ofSeconds(whole(key, otherwise, least, most));
+  Duration seconds(String key, long defaultValue, long min, long max) {
+    return Duration.ofSeconds(whole(key, defaultValue, min, max));
   }
 
-  private long whole(String key, long otherwise, long least, long most) {
+  private long whole(String key, long defaultValue, long min, long max) {
     Optional<String> text = optional(key);
     if (text.isEmpty()) {
-      return otherwise;
+      return defaultValue;
     }
     if (isLinkAddress(text.get())) {
       problem(
           key,
-          "holds the address of a Service of the same name: set enableServiceLinks: false on the"
+          "contains the address of a Service of the same name: set enableServiceLinks: false in the"
               + " pod, or set this variable");
-      return otherwise;
+      return defaultValue;
     }
     if (text.get().matches("[0-9]{1,9}")) {
       long value = Long.parseLong(text.get());
-      if (value >= least && value <= most) {
+      if (value >= min && value <= max) {
         return value;
       }
     }
-    problem(key, "is \"" + text.get() + "\": give a whole number from " + least + " to " + most);
-    return otherwise;
+    problem(key, "is \"" + text.get() + "\": set it to a whole number from " + min + " to " + max);
+    return defaultValue;
   }
 
-  <E extends Enum<E>> E choice(String key, E otherwise) {
+  <E extends Enum<E>> E choice(String key, E defaultValue) {
     Optional<String> text = optional(key);
-    List<E> all = List.of(otherwise.getDeclaringClass().getEnumConstants());
+    List<E> all = List.of(defaultValue.getDeclaringClass().getEnumConstants());
     if (text.isEmpty()) {
-      return otherwise;
+      return defaultValue;
     }
     Optional<E> chosen = all.stream().filter(e -> e.name().equals(text.get())).findFirst();
     if (chosen.isEmpty()) {
@@ -123,13 +123,13 @@ final class Environment {
           key,
           "is \""
               + text.get()
-              + "\": give one of "
+              + "\": set it to one of "
               + all.stream().map(Enum::name).collect(Collectors.joining(", ")));
     }
-    return chosen.orElse(otherwise);
+    return chosen.orElse(defaultValue);
   }
 
-  /** To be called last: every variable with our prefix must have been asked for. */
+  /** To be called last: reports each variable with the prefix that was not read before. */
   void rejectUnknown() {
     values.forEach(
         (name, value) -> {
@@ -145,12 +145,12 @@ final class Environment {
                   .min(Comparator.comparingInt((String k) -> distance(k, key)))
                   .filter(k -> distance(k, key) <= NEAR_MISS)
                   .map(k -> "did you mean " + prefix + k + "?")
-                  .orElse("remove it; known are " + prefix + String.join(", ", known));
+                  .orElse("remove it; settings are " + prefix + String.join(", ", known));
           problem(key, "is not a setting: " + hint);
         });
   }
 
-  /** Whether Kubernetes made the variable for a Service, and not a person. */
+  /** Whether Kubernetes set the variable because of a Service. */
   private static boolean isServiceLink(String key, String value) {
     return key.matches("(.*_)?SERVICE_HOST|(.*_)?SERVICE_PORT(_.*)?")
         || key.matches("(.*_)?PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
@@ -161,7 +161,7 @@ final class Environment {
     return value.matches("(tcp|udp|sctp)://.*");
   }
 
-  /** How many letters must be put in, taken out or changed to get from one word to the other. */
+  /** The Levenshtein distance of two texts. */
   static int distance(String a, String b) {
     int[] last = new int[b.length() + 1];
     for (int j = 0; j <= b.length(); j++) {

@@ -19,28 +19,28 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which of the replicas works, by a Lease. It saves doing everything twice and guards nothing: two
- * leaders at once are harmless.
+ * Elects the replica that works, by a Lease. It avoids that work is done twice, but protects
+ * nothing: two leaders at the same time are safe.
  *
- * <p>A Lease counts as abandoned when it has not changed for its duration by this machine's own
- * clock, so that clocks need not agree. The library's elector compares the times of two machines,
- * never gives a Lease back, and asks twice for each renewal.
+ * <p>A Lease is free if it has not changed for its duration, measured by the clock of this machine,
+ * so that clocks need not agree. The elector of the client library compares the clocks of two
+ * machines, never releases a Lease, and sends two requests for each renewal.
  */
 final class LeaderElection {
   private static final Logger LOG = LoggerFactory.getLogger(LeaderElection.class);
 
   /**
-   * @param lease a Lease unchanged for so long is free
-   * @param renew how often the leader says that it is there
-   * @param giveUp a leader that could not say so for so long stops; less than {@code lease} by as
-   *     much as a request may take
-   * @param poll how often the others look, and a leader that got no answer tries again
-   * @param silence without an answer for so long, this replica is not ready
+   * @param lease a Lease that is unchanged for this long is free
+   * @param renew how often the leader renews the Lease
+   * @param giveUp a leader that could not renew for this long stops; less than {@code lease} by the
+   *     timeout of a request
+   * @param poll how often the other replicas read the Lease, and a leader retries a failed renewal
+   * @param notReady without a response for this long, this replica is not ready
    */
-  record Pace(Duration lease, Duration renew, Duration giveUp, Duration poll, Duration silence) {
-    /** Handover at an ordered stop within a second, after a kill within eight. */
-    static final Pace NORMAL =
-        new Pace(
+  record Timing(Duration lease, Duration renew, Duration giveUp, Duration poll, Duration notReady) {
+    /** Another replica leads within one second after a stop, and within eight after a kill. */
+    static final Timing NORMAL =
+        new Timing(
             Duration.ofSeconds(7),
             Duration.ofSeconds(2),
             Duration.ofMillis(4_500),
@@ -49,24 +49,24 @@ final class LeaderElection {
   }
 
   private static final int REQUEST_TIMEOUT_MILLIS = 2_000;
-  private static final Duration COMPLAINTS = Duration.ofMinutes(1);
+  private static final Duration LOG_INTERVAL = Duration.ofMinutes(1);
 
   private final KubernetesClient client;
   private final String namespace;
   private final String name;
   private final String identity;
-  private final Pace pace;
+  private final Timing timing;
   private final Clock clock;
   private final Runnable onLead;
   private final Runnable onLose;
   private final Signal stop = new Signal();
   private final Thread thread =
-      Thread.ofPlatform().name("leaderElection").daemon().unstarted(this::goRound);
+      Thread.ofPlatform().name("leader-election").daemon().unstarted(this::loop);
 
-  /** Questions about the Lease that got no answer, or a refusal, in a row. */
-  private record Unanswered(long since, long toldAt, String words) {}
+  /** Consecutive requests for the Lease without a response, or with a refusal. */
+  private record Outage(long since, long loggedAt, String error) {}
 
-  private volatile Optional<Unanswered> unanswered = Optional.empty();
+  private volatile Optional<Outage> outage = Optional.empty();
   private volatile boolean stopping;
   private Optional<Lease> held = Optional.empty();
   private long renewedAt;
@@ -74,16 +74,16 @@ final class LeaderElection {
   private long observedAt;
 
   /**
-   * @param clock stamps the Lease for people; nothing is decided by it
-   * @param onLead begins the work; returns soon
-   * @param onLose ends it; returns soon
+   * @param clock for the times in the Lease, which only people read
+   * @param onLead starts the work; must not block
+   * @param onLose stops the work; must not block
    */
   LeaderElection(
       KubernetesClient client,
       String namespace,
       String name,
       String identity,
-      Pace pace,
+      Timing timing,
       Clock clock,
       Runnable onLead,
       Runnable onLose) {
@@ -98,7 +98,7 @@ final class LeaderElection {
     this.namespace = namespace;
     this.name = name;
     this.identity = identity;
-    this.pace = pace;
+    this.timing = timing;
     this.clock = clock;
     this.onLead = onLead;
     this.onLose = onLose;
@@ -108,83 +108,86 @@ final class LeaderElection {
     thread.start();
   }
 
-  /** Gives the Lease back, if it is held, so that another replica need not wait for its end. */
+  /** Releases the Lease, if it is held, so that another replica need not wait until it expires. */
   void release() throws InterruptedException {
     stopping = true;
     stop.raise();
     thread.join(Duration.ofMillis(2L * REQUEST_TIMEOUT_MILLIS));
   }
 
-  /** Why this replica could not lead now; empty while the election is answered. */
-  Optional<String> silence() {
-    return unanswered
-        .filter(u -> since(u.since()).compareTo(pace.silence()) > 0)
+  /** Why this replica cannot lead at the moment; empty while the API server responds. */
+  Optional<String> unavailability() {
+    return outage
+        .filter(u -> since(u.since()).compareTo(timing.notReady()) > 0)
         .map(
             u ->
-                "no answer about the lease for %ds: %s"
-                    .formatted(since(u.since()).toSeconds(), u.words()));
+                "the API server has not answered requests for the Lease for %d s: %s"
+                    .formatted(since(u.since()).toSeconds(), u.error()));
   }
 
   /** Why this replica can never lead again; empty while it can. */
-  Optional<String> problem() {
-    return thread.isAlive() ? Optional.empty() : Optional.of("its thread has ended");
+  Optional<String> failure() {
+    return thread.isAlive() ? Optional.empty() : Optional.of("the thread has ended");
   }
 
-  private void goRound() {
+  private void loop() {
     try {
       while (!stopping) {
-        stop.await(round());
+        stop.await(step());
       }
-      held.ifPresent(this::giveBack);
+      held.ifPresent(this::releaseLease);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    } catch (Throwable e) { // without this thread nobody here would ever lead again
-      LOG.atError().setCause(e).log("the election has failed in itself");
+    } catch (Throwable e) { // without this thread the process could never lead again
+      LOG.atError().setCause(e).log("leader election failed");
       onLose.run();
       throw e;
     }
   }
 
-  private Duration round() {
-    stopLeadingWhenLate(); // before a request that may take long
+  private Duration step() {
+    stopLeadingWhenLate(); // before a request, which may take long
     try {
       if (held.isPresent()) {
         renew(held.get());
       } else {
         tryToLead();
       }
-      unanswered.ifPresent(
+      outage.ifPresent(
           u ->
-              LOG.atInfo().addKeyValue("identity", identity).log("the election is answered again"));
-      unanswered = Optional.empty();
+              LOG.atInfo()
+                  .addKeyValue("identity", identity)
+                  .log("the API server answers requests for the Lease again"));
+      outage = Optional.empty();
     } catch (KubernetesClientException e) {
-      complain(e);
+      failed(e);
       stopLeadingWhenLate();
-      return pace.poll();
+      return timing.poll();
     }
-    return held.isPresent() ? pace.renew() : pace.poll();
+    return held.isPresent() ? timing.renew() : timing.poll();
   }
 
   private void stopLeadingWhenLate() {
-    if (held.isPresent() && since(renewedAt).compareTo(pace.giveUp()) > 0) {
-      lose("the lease could not be renewed");
+    if (held.isPresent() && since(renewedAt).compareTo(timing.giveUp()) > 0) {
+      lose("the Lease could not be renewed in time");
     }
   }
 
-  /** At once, and then seldom: without the right to the Lease it would go on for ever. */
-  private void complain(KubernetesClientException e) {
+  /**
+   * Logs the first failure and then one per interval, because a missing permission is permanent.
+   */
+  private void failed(KubernetesClientException e) {
     long now = System.nanoTime();
-    String words = String.valueOf(e.getMessage());
-    if (unanswered.filter(u -> now - u.toldAt() < COMPLAINTS.toNanos()).isPresent()) {
-      unanswered = unanswered.map(u -> new Unanswered(u.since(), u.toldAt(), words));
+    String error = String.valueOf(e.getMessage());
+    if (outage.filter(u -> now - u.loggedAt() < LOG_INTERVAL.toNanos()).isPresent()) {
+      outage = outage.map(u -> new Outage(u.since(), u.loggedAt(), error));
       return;
     }
     LOG.atWarn()
         .addKeyValue("identity", identity)
-        .addKeyValue("error", words)
-        .log("no answer about the lease: without one nobody leads");
-    unanswered =
-        Optional.of(new Unanswered(unanswered.map(Unanswered::since).orElse(now), now, words));
+        .addKeyValue("error", error)
+        .log("request for the Lease failed; no replica leads without it");
+    outage = Optional.of(new Outage(outage.map(Outage::since).orElse(now), now, error));
   }
 
   private void renew(Lease mine) {
@@ -195,9 +198,10 @@ final class LeaderElection {
           && e.getCode() != HttpURLConnection.HTTP_NOT_FOUND) {
         throw e;
       }
-      // somebody else wrote it: another replica, or a person who touched it
+      // written by someone else: another replica, or a person
       Optional<Lease> now = read().filter(l -> holder(l).equals(identity));
-      now.ifPresentOrElse(l -> held = Optional.of(l), () -> lose("another replica has the lease"));
+      now.ifPresentOrElse(
+          l -> held = Optional.of(l), () -> lose("another replica holds the Lease"));
     }
   }
 
@@ -213,7 +217,7 @@ final class LeaderElection {
       }
     } catch (KubernetesClientException e) {
       if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
-        return; // another was faster
+        return; // another replica was faster
       }
       throw e;
     }
@@ -221,7 +225,7 @@ final class LeaderElection {
     onLead.run();
   }
 
-  /** Held by nobody, by a former process of this very pod, or not renewed for its duration. */
+  /** Not held, held by a former process of this pod, or not renewed for its duration. */
   private boolean isFree(Lease lease) {
     if (holder(lease).isEmpty() || holder(lease).equals(identity)) {
       return true;
@@ -234,24 +238,27 @@ final class LeaderElection {
     Duration duration =
         Optional.ofNullable(lease.getSpec().getLeaseDurationSeconds())
             .map(Duration::ofSeconds)
-            .orElse(pace.lease());
+            .orElse(timing.lease());
     return since(observedAt).compareTo(duration) >= 0;
   }
 
-  private void lose(String why) {
+  private void lose(String cause) {
     held = Optional.empty();
-    LOG.atWarn().addKeyValue("identity", identity).addKeyValue("why", why).log("no longer leading");
+    LOG.atWarn()
+        .addKeyValue("identity", identity)
+        .addKeyValue("error", cause)
+        .log("no longer leading");
     onLose.run();
   }
 
-  private void giveBack(Lease mine) {
+  private void releaseLease(Lease mine) {
     try {
       replace(mine, "", mine.getSpec().getAcquireTime(), 0);
-      LOG.atInfo().addKeyValue("identity", identity).log("lease given back");
+      LOG.atInfo().addKeyValue("identity", identity).log("Lease released");
     } catch (KubernetesClientException e) {
       LOG.atWarn()
           .addKeyValue("error", e.getMessage())
-          .log("lease not given back; another replica takes it when it has run out");
+          .log("Lease not released; another replica takes it when it has expired");
     }
   }
 
@@ -273,7 +280,7 @@ final class LeaderElection {
             .endMetadata()
             .withNewSpec()
             .withHolderIdentity(identity)
-            .withLeaseDurationSeconds((int) pace.lease().toSeconds())
+            .withLeaseDurationSeconds((int) timing.lease().toSeconds())
             .withAcquireTime(now())
             .withRenewTime(now())
             .withLeaseTransitions(0)
@@ -282,14 +289,14 @@ final class LeaderElection {
     return client.leases().resource(lease).create();
   }
 
-  /** Fails with a conflict when it is not as it was read. */
+  /** Fails with a conflict if it has changed since it was read. */
   private Lease replace(Lease read, String holder, ZonedDateTime acquired, int transitions) {
     int before = Optional.ofNullable(read.getSpec().getLeaseTransitions()).orElse(0);
     Lease next =
         new LeaseBuilder(read)
             .editSpec()
             .withHolderIdentity(holder)
-            .withLeaseDurationSeconds((int) pace.lease().toSeconds())
+            .withLeaseDurationSeconds((int) timing.lease().toSeconds())
             .withAcquireTime(acquired)
             .withRenewTime(now())
             .withLeaseTransitions(before + transitions)

@@ -51,30 +51,31 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The whole, wired by hand. It starts with health, so that a slow start can be watched, and with
- * the election last; it stops in the opposite order: no new work and what is under way, the Lease,
- * so that another replica takes over at once, the controllers, the caches, the pool, health.
+ * Creates, starts and stops all parts of the operator. Health starts first, so that a slow start
+ * can be observed, and the leader election last. They stop in the opposite order: first new work is
+ * refused and work in progress ends, then the Lease is released, so that another replica takes over
+ * immediately, then controllers, caches, connection pool and health.
  */
 final class LuigiOperator {
   private static final Logger LOG = LoggerFactory.getLogger(LuigiOperator.class);
 
-  /** A database that is being set up beside the operator may take as long. */
-  private static final Duration LEDGER_PATIENCE = Duration.ofMinutes(2);
+  /** As long as a database may take that is installed together with the operator. */
+  private static final Duration LEDGER_TIMEOUT = Duration.ofMinutes(2);
 
   private static final Duration LEDGER_RETRY = Duration.ofSeconds(2);
 
-  /** What is not done by then goes on while another replica leads already; both are harmless. */
+  /** Work that takes longer continues while another replica already leads, which is safe. */
   private static final Duration HANDOVER = Duration.ofMillis(800);
 
-  /** For all of it together: with the steps that follow, the kubelet's patience is not used up. */
-  private static final Duration UNDER_WAY = Duration.ofSeconds(8);
+  /** Limit for all work in progress, which leaves time for the other steps before a kill. */
+  private static final Duration IN_PROGRESS = Duration.ofSeconds(8);
 
   /** A claim waits for the database most of its time. */
   private static final int CLAIM_THREADS = 4;
 
   private static final Duration NAME_RETRY = Duration.ofSeconds(10);
 
-  private static final Duration CACHE_PATIENCE = Duration.ofSeconds(60);
+  private static final Duration CACHE_TIMEOUT = Duration.ofSeconds(60);
 
   private record Step(String name, AutoCloseable undo) {}
 
@@ -91,12 +92,12 @@ final class LuigiOperator {
   }
 
   /**
-   * Starts everything; waits for as long as another cluster has the name of this one.
+   * Starts everything. Waits while another cluster uses the id of this one.
    *
-   * @param client closed by {@link #stop}, also when the start fails
-   * @throws IOException when the port for health and metrics cannot be had
-   * @throws LedgerUnavailable when MySQL does not answer for two minutes
-   * @throws InterruptedException when a stop was requested meanwhile
+   * @param client closed by {@link #stop}, also if the start fails
+   * @throws IOException if the port for health and metrics cannot be opened
+   * @throws LedgerUnavailable if MySQL does not respond for two minutes
+   * @throws InterruptedException if a stop was requested during the start
    */
   void start(KubernetesClient client, BuildInfo build) throws IOException, InterruptedException {
     long start = System.nanoTime();
@@ -113,10 +114,10 @@ final class LuigiOperator {
         new OpsServer(
             config.httpPort(),
             List.of(
-                check("start", Optional.of("not done yet")),
+                check("start", Optional.of("not finished yet")),
                 check("ledger", Optional.of("not connected yet")),
-                check("lease", Optional.of("not asked for yet")),
-                check("watches", Optional.of("not begun yet"))),
+                check("lease", Optional.of("not requested yet")),
+                check("watches", Optional.of("not started yet"))),
             List.of(check("loops", Optional.empty()), check("election", Optional.empty())),
             metrics::scrape);
     step("health and metrics", ops);
@@ -125,7 +126,7 @@ final class LuigiOperator {
     MySqlLedger mySql = openLedger(metrics);
     step("ledger", mySql);
     Ledger ledger = new InstrumentedLedger(mySql, metrics, runMetrics);
-    checks.put("ledger", new LedgerHealthCheck(ledger.queries(), System::nanoTime)::problem);
+    checks.put("ledger", new LedgerHealthCheck(ledger.queries(), System::nanoTime)::error);
 
     Fabric8Kube fabric8 =
         new Fabric8Kube(client, new JobBlueprint(build.version()), config.namespaces(), clock);
@@ -191,7 +192,7 @@ final class LuigiOperator {
     checks.put("loops", loops::stuck);
 
     fabric8.onChange(run -> queue.wake(run, Lane.LIVE));
-    fabric8.start(CACHE_PATIENCE);
+    fabric8.start(CACHE_TIMEOUT);
     step("controllers", controllers::stop);
     controllers.start();
     checks.put("watches", () -> brokenInformers(fabric8, controllers));
@@ -203,7 +204,7 @@ final class LuigiOperator {
             config.leaseNamespace(),
             config.leaseName(),
             config.podName(),
-            LeaderElection.Pace.NORMAL,
+            LeaderElection.Timing.NORMAL,
             clock,
             () -> {
               leaderGate.open();
@@ -218,15 +219,15 @@ final class LuigiOperator {
             });
     step("leader election", () -> handOver(leaderElection, leaderGate, loops));
     leaderElection.start();
-    checks.put("election", leaderElection::problem);
-    checks.put("lease", leaderElection::silence);
+    checks.put("election", leaderElection::failure);
+    checks.put("lease", leaderElection::unavailability);
     checks.put("start", Optional::empty);
     startMetrics.ready();
     LOG.atInfo().addKeyValue("millis", millisSince(start)).log("ready");
   }
 
   private MySqlLedger openLedger(Metrics metrics) throws InterruptedException {
-    long deadline = System.nanoTime() + LEDGER_PATIENCE.toNanos();
+    long deadline = System.nanoTime() + LEDGER_TIMEOUT.toNanos();
     while (true) {
       try {
         return MySqlLedger.open(
@@ -255,24 +256,22 @@ final class LuigiOperator {
     return kinds.isEmpty()
         ? Optional.empty()
         : Optional.of(
-            "not watched at the moment, retried: %s (does the namespace exist, and has the operator the permissions of the chart in it?)"
+            "not watched at the moment, will be retried: %s; check that the namespace exists and that the RBAC of the chart is in place"
                 .formatted(String.join(", ", kinds)));
   }
 
-  /** Nothing is begun under a name that another cluster has: each would undo the other's work. */
+  /** Nothing starts under the id of another cluster: each would undo the work of the other. */
   private void take(ClusterRegistration name) throws InterruptedException {
     while (!name.keep()) {
       checks.put("start", () -> Optional.of(name.advice()));
-      LOG.atError()
-          .addKeyValue("problem", name.advice())
-          .log("waiting for the name of the cluster");
+      LOG.atError().addKeyValue("error", name.advice()).log("waiting for the cluster id");
       if (stopRequested.await(NAME_RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
         throw new InterruptedException("a stop was requested during the start");
       }
     }
   }
 
-  /** Effects under way are finished, but another replica does not wait for a slow one. */
+  /** Lets effects in progress finish, but another replica does not wait for a slow one. */
   private void handOver(LeaderElection leaderElection, LeaderGate leaderGate, Loops loops)
       throws InterruptedException {
     checks.put("start", () -> Optional.of("stopping"));
@@ -280,7 +279,7 @@ final class LuigiOperator {
     loops.stop();
     leaderGate.close();
     long handOver = System.nanoTime() + HANDOVER.toNanos();
-    long end = System.nanoTime() + UNDER_WAY.toNanos();
+    long end = System.nanoTime() + IN_PROGRESS.toNanos();
     leaderGate.awaitIdle(HANDOVER);
     loops.awaitStopped(until(handOver));
     leaderElection.release();
@@ -288,9 +287,9 @@ final class LuigiOperator {
     boolean stopped = loops.awaitStopped(until(end));
     if (left > 0 || !stopped) {
       LOG.atWarn()
-          .addKeyValue("drives", left)
+          .addKeyValue("reconciliations", left)
           .addKeyValue("loopsStopped", stopped)
-          .log("some work is still under way; the next leader's sweep finishes it");
+          .log("work is still in progress; the sweep of the next leader finishes it");
     }
   }
 
@@ -298,7 +297,9 @@ final class LuigiOperator {
     return Duration.ofNanos(Math.max(1, nanoTime - System.nanoTime()));
   }
 
-  /** Asks what is there by then; until then {@code before} is the answer. */
+  /**
+   * A check whose implementation follows later in the start; until then it returns {@code before}.
+   */
   private Check check(String name, Optional<String> before) {
     return new Check(name, () -> checks.getOrDefault(name, () -> before).get());
   }
@@ -308,9 +309,9 @@ final class LuigiOperator {
   }
 
   /** Ends the process with a failure, from any thread. */
-  private void fail(String why) {
-    LOG.atError().addKeyValue("why", why).log("cannot go on");
-    fatal.compareAndSet(Optional.empty(), Optional.of(why));
+  private void fail(String error) {
+    LOG.atError().addKeyValue("error", error).log("stopping after a fatal error");
+    fatal.compareAndSet(Optional.empty(), Optional.of(error));
     requestStop();
   }
 
@@ -318,13 +319,13 @@ final class LuigiOperator {
     stopRequested.countDown();
   }
 
-  /** Returns when a stop was asked for; holds the reason when it was for a failure. */
+  /** Waits until a stop is requested; returns the error if the cause is a failure. */
   Optional<String> awaitStopRequest() throws InterruptedException {
     stopRequested.await();
     return fatal.get();
   }
 
-  /** Undoes what was started, the last first. Goes on when one step fails. */
+  /** Stops what was started, in reverse order. Continues if a step fails. */
   void stop() {
     while (!started.isEmpty()) {
       Step step = started.pop();
@@ -332,11 +333,11 @@ final class LuigiOperator {
       try {
         step.undo().close();
         LOG.atInfo()
-            .addKeyValue("what", step.name())
+            .addKeyValue("part", step.name())
             .addKeyValue("millis", millisSince(start))
             .log("stopped");
       } catch (Exception e) {
-        LOG.atWarn().addKeyValue("what", step.name()).setCause(e).log("did not stop cleanly");
+        LOG.atWarn().addKeyValue("part", step.name()).setCause(e).log("stop failed");
       }
     }
   }

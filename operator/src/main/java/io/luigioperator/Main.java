@@ -20,21 +20,21 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The front door: what the process was asked for, and with which code it ends. */
+/** The command line, and the exit code of the process. */
 public final class Main {
   static final int OK = 0;
   static final int FAILED = 1;
-  static final int WRONG_USE = 2;
+  static final int USAGE_ERROR = 2;
 
   private static final String USAGE =
       """
-      usage: luigi-operator            run the operator, set up by LUIGI_OPERATOR_… variables
+      usage: luigi-operator            run the operator, configured by LUIGI_OPERATOR_… variables
              luigi-operator --version  print version and commit
-             luigi-operator probe URL  GET the URL; exit 0 when it answers 200
+             luigi-operator probe URL  send a GET request; exit 0 if the status is 200
       """;
 
   private static final Logger LOG = LoggerFactory.getLogger(Main.class);
-  private static final Duration STOP_PATIENCE = Duration.ofSeconds(25);
+  private static final Duration STOP_TIMEOUT = Duration.ofSeconds(25);
 
   private Main() {}
 
@@ -42,22 +42,22 @@ public final class Main {
     System.exit(run(args, System.getenv(), System.out, System.err));
   }
 
-  /** Returns the exit code, after everything it began has ended. */
+  /** Returns the exit code, after everything has stopped. */
   static int run(String[] args, Map<String, String> environment, PrintStream out, PrintStream err) {
     return switch (String.join(" ", args).strip().split(" ", -1)) {
-      case String[] words when words.length == 1 && words[0].isEmpty() -> operate(environment, err);
-      case String[] words when words.length == 1 && words[0].equals("--version") -> {
+      case String[] a when a.length == 1 && a[0].isEmpty() -> operate(environment, err);
+      case String[] a when a.length == 1 && a[0].equals("--version") -> {
         out.println(BuildInfo.current());
         yield OK;
       }
-      case String[] words when words.length == 2 && words[0].equals("probe") -> {
-        HttpProbe.Result result = HttpProbe.get(words[1]);
-        (result.ok() ? out : err).println(result.words());
+      case String[] a when a.length == 2 && a[0].equals("probe") -> {
+        HttpProbe.Result result = HttpProbe.get(a[1]);
+        (result.ok() ? out : err).println(result.message());
         yield result.ok() ? OK : FAILED;
       }
       default -> {
         err.print(USAGE);
-        yield WRONG_USE;
+        yield USAGE_ERROR;
       }
     };
   }
@@ -67,9 +67,9 @@ public final class Main {
     try {
       config = OperatorConfig.from(environment);
     } catch (OperatorConfig.Invalid e) {
-      err.println("luigi-operator cannot start with this configuration:");
+      err.println("luigi-operator: invalid configuration:");
       e.problems().forEach(problem -> err.println("  " + problem));
-      return WRONG_USE;
+      return USAGE_ERROR;
     }
     LuigiOperator operator = new LuigiOperator(config, Clock.systemUTC());
     AtomicInteger code = new AtomicInteger(FAILED);
@@ -79,7 +79,7 @@ public final class Main {
       operator.start(client(), BuildInfo.current());
       code.set(operator.awaitStopRequest().isEmpty() ? OK : FAILED);
     } catch (Exception e) {
-      LOG.atError().setCause(e).log("the operator cannot start");
+      LOG.atError().setCause(e).log("start failed");
     } finally {
       operator.stop();
       ended.countDown();
@@ -88,19 +88,19 @@ public final class Main {
   }
 
   /**
-   * SIGTERM, or the exit after a failure: has the main thread stop everything in order, and ends
-   * the process with its code, at the latest shortly before the kubelet would kill it.
+   * On SIGTERM, or the exit after a failure: lets the main thread stop everything in order, and
+   * ends the process with its exit code, at the latest shortly before the kubelet would kill it.
    */
   private static void onSignal(LuigiOperator operator, CountDownLatch ended, AtomicInteger code) {
     operator.requestStop();
     try {
-      if (ended.await(STOP_PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+      if (ended.await(STOP_TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
         Runtime.getRuntime().halt(code.get());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    LOG.atError().log("not stopped in time");
+    LOG.atError().log("stop timed out");
     Runtime.getRuntime().halt(FAILED);
   }
 

@@ -23,17 +23,17 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * All that can be set from outside, read once from the environment, as the parts that the operator
- * is made with. {@link #from} reports every problem at once; printing it shows no secret.
+ * The configuration, read once from the environment. {@link #from} reports all problems at once;
+ * {@code toString} shows no secret.
  *
- * @param clusterId names this cluster among those that share the database
- * @param namespaces which namespaces are served; empty: all
- * @param ageing how far ahead of its time each priority queues
- * @param httpPort of health and metrics
- * @param logLevel only checked here: logback.xml reads the same variable before anything else runs
- * @param leaseName of the leader's Lease, one for each installation in a namespace
- * @param leaseNamespace where the leader's Lease lives
- * @param podName this replica's name on the Lease
+ * @param clusterId the name of this cluster among those that share the database
+ * @param namespaces the namespaces with runs; empty: all
+ * @param ageing the head start of each priority
+ * @param httpPort port of health and metrics
+ * @param logLevel only validated here: logback.xml reads the same variable before
+ * @param leaseName name of the Lease of the leader, unique per installation in a namespace
+ * @param leaseNamespace namespace of this Lease
+ * @param podName identity of this replica in the Lease
  */
 public record OperatorConfig(
     String clusterId,
@@ -57,7 +57,7 @@ public record OperatorConfig(
     TRACE
   }
 
-  /** The environment cannot be used; each problem says what to do. */
+  /** The configuration is invalid; each problem says what to do. */
   public static final class Invalid extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -85,7 +85,7 @@ public record OperatorConfig(
     namespaces = List.copyOf(namespaces);
   }
 
-  /** Queries the environment of the process. */
+  /** Reads the environment of the process. */
   public static OperatorConfig from(Map<String, String> environment) throws Invalid {
     Environment env = new Environment(PREFIX, environment);
     OperatorConfig config = read(env);
@@ -96,7 +96,7 @@ public record OperatorConfig(
     return config;
   }
 
-  /** Every variable that is understood. */
+  /** The names of all variables. */
   public static List<String> keys() {
     Environment env = new Environment(PREFIX, Map.of());
     read(env);
@@ -105,7 +105,7 @@ public record OperatorConfig(
 
   private static OperatorConfig read(Environment env) {
     return new OperatorConfig(
-        env.required("CLUSTER_ID", LABEL, "a DNS label such as prod-eu, the same for ever"),
+        env.required("CLUSTER_ID", LABEL, "a DNS label such as prod-eu that never changes"),
         env.list("NAMESPACES", LABEL, "namespaces, separated by commas; empty for all"),
         ledger(env),
         new Capacity(env.number("CAPACITY_MAX_RUNNING", 20, 1, 10_000)),
@@ -130,21 +130,18 @@ public record OperatorConfig(
         .ifPresent(
             path ->
                 env.problem(
-                    "MYSQL_CA_FILE", "there is no readable file " + path + ": mount the CA there"));
+                    "MYSQL_CA_FILE", "file " + path + " is not readable: mount the CA there"));
     if (ca.isPresent() && mode == Ssl.REQUIRED) {
       env.problem(
           "MYSQL_CA_FILE",
-          "a CA is not looked at with "
-              + mode
-              + ": set "
-              + PREFIX
-              + "MYSQL_SSL_MODE to VERIFY_CA or VERIFY_IDENTITY, or unset this");
+          "has no effect with %1$sMYSQL_SSL_MODE %2$s: set %1$sMYSQL_SSL_MODE to VERIFY_CA or VERIFY_IDENTITY, or unset this variable"
+              .formatted(PREFIX, mode));
     }
     return new LedgerConfig(
         env.required("MYSQL_HOST", HOST, "the host name of the MySQL server"),
         env.number("MYSQL_PORT", 3306, 1, 65_535),
-        env.required("MYSQL_DATABASE", SCHEMA, "the schema that belongs to the operator alone"),
-        env.required("MYSQL_USER", Pattern.compile(".{1,128}"), "the user the operator logs in as"),
+        env.required("MYSQL_DATABASE", SCHEMA, "the schema, used by nothing but the operator"),
+        env.required("MYSQL_USER", Pattern.compile(".{1,128}"), "the user of the operator"),
         env.required(
             "MYSQL_PASSWORD", Pattern.compile(".{1,512}"), "that user's password (a Secret)"),
         mode,
@@ -153,7 +150,7 @@ public record OperatorConfig(
   }
 
   private static Ageing ageing(Environment env) {
-    String shape = "such as Low=0,Normal=3600,High=14400,Critical=86400";
+    String example = "such as Low=0,Normal=3600,High=14400,Critical=86400";
     Optional<String> text = env.optional("HEAD_START_SECONDS");
     if (text.isEmpty()) {
       return Ageing.DEFAULT;
@@ -163,10 +160,10 @@ public record OperatorConfig(
       String[] half = pair.strip().split("=", -1);
       Optional<Priority> priority =
           Arrays.stream(Priority.values()).filter(p -> p.name().equals(half[0])).findFirst();
-      boolean sound = half.length == 2 && half[1].matches("[0-9]{1,6}") && priority.isPresent();
-      if (!sound || parsed.containsKey(priority.get())) {
+      boolean valid = half.length == 2 && half[1].matches("[0-9]{1,6}") && priority.isPresent();
+      if (!valid || parsed.containsKey(priority.get())) {
         env.problem(
-            "HEAD_START_SECONDS", "cannot read " + pair + ": give each priority once, " + shape);
+            "HEAD_START_SECONDS", "contains \"" + pair + "\": list each priority once, " + example);
         return Ageing.DEFAULT;
       }
       parsed.put(priority.get(), Duration.ofSeconds(Long.parseLong(half[1])));
@@ -174,7 +171,7 @@ public record OperatorConfig(
     List<Priority> rising =
         List.of(Priority.Low, Priority.Normal, Priority.High, Priority.Critical);
     if (!parsed.keySet().containsAll(rising)) {
-      env.problem("HEAD_START_SECONDS", "a priority is missing: give all four, " + shape);
+      env.problem("HEAD_START_SECONDS", "lacks a priority: list all four, " + example);
       return Ageing.DEFAULT;
     }
     for (int i = 1; i < rising.size(); i++) {
@@ -183,7 +180,8 @@ public record OperatorConfig(
       if (higher.compareTo(lower) < 0) {
         env.problem(
             "HEAD_START_SECONDS",
-            rising.get(i) + " may not start behind " + rising.get(i - 1) + ": " + shape);
+            "is smaller for %s than for %s: set increasing values, %s"
+                .formatted(rising.get(i), rising.get(i - 1), example));
       }
     }
     return new Ageing(parsed);

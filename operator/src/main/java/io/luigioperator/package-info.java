@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * The process: what can be set, what is wired to what, in which order it starts and stops. Nothing
- * here decides about a run.
+ * The process: its configuration, how its parts are connected, and in which order they start and
+ * stop. Nothing here decides about a run.
  */
 @NullMarked
 package io.luigioperator;

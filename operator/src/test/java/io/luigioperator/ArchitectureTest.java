@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What may know what: the core knows nothing, each client is known in one place. */
+/** Allowed dependencies: package run has none to the outside, each client library has one place. */
 class ArchitectureTest {
   private static final String ROOT = "io.luigioperator";
 
@@ -45,7 +45,7 @@ class ArchitectureTest {
     assertThat(classes.size()).describedAs("classes found").isGreaterThan(50);
   }
 
-  /** The API types carry annotations of fabric8 and Jackson; nothing of them talks. */
+  /** The API types use only annotations and model types of fabric8, which send no requests. */
   private static final DescribedPredicate<JavaClass> CLIENTS =
       resideInAnyPackage(
               "io.fabric8.kubernetes.client..",
@@ -60,9 +60,9 @@ class ArchitectureTest {
               "com.sun.net..",
               "io.micrometer..",
               "software.amazon..")
-          .as("a client of something outside");
+          .as("a client library");
 
-  /** What a pure class may not use: clients, clocks, chance, threads, loggers, files. */
+  /** What a pure class must not use: clients, clocks, randomness, threads, loggers, files. */
   private static final DescribedPredicate<JavaClass> IMPURE =
       CLIENTS
           .or(
@@ -84,17 +84,17 @@ class ArchitectureTest {
                   "java.util.Timer",
                   "java.security.SecureRandom",
                   "java.time.Clock"))
-          .as("a client, clock, source of chance, thread, logger or file");
+          .as("a client, clock, source of randomness, thread, logger or file");
 
   private static DescribedPredicate<JavaClass> named(String... names) {
     return DescribedPredicate.describe(
         "named " + List.of(names), c -> List.of(names).contains(c.getName()));
   }
 
-  /** What is there without being given: clocks, chance, the environment, the process. */
+  /** Global state that is not passed in: clocks, randomness, the environment, the process. */
   private static final DescribedPredicate<JavaAccess<?>> AMBIENT =
       DescribedPredicate.describe(
-          "a clock, source of names, sleep, environment or exit",
+          "a clock, UUID source, sleep, environment variable or exit",
           access -> {
             String target = access.getTargetOwner().getName() + "." + access.getTarget().getName();
             return Set.of(
@@ -112,7 +112,7 @@ class ArchitectureTest {
                 || target.startsWith("java.time.") && target.endsWith(".now");
           });
 
-  /** Loops and doors live beside the pure files of a room; everything else there is pure. */
+  /** Besides the loops, all classes of these packages are pure. */
   private static final DescribedPredicate<JavaClass> PURE =
       resideInAPackage(ROOT + ".run..")
           .or(
@@ -120,7 +120,7 @@ class ArchitectureTest {
                   .and(DescribedPredicate.not(family("AdmissionLoop"))))
           .as("the pure classes");
 
-  /** A top-level class and all that is nested in it. */
+  /** A top-level class with its nested classes. */
   private static DescribedPredicate<JavaClass> family(String simpleName) {
     return DescribedPredicate.describe(
         simpleName, c -> c.getName().matches(".*\\." + simpleName + "(\\$.*)?"));
@@ -138,7 +138,7 @@ class ArchitectureTest {
         only("software.amazon..", ".intake"),
         only("io.micrometer..", ".ops", ".ledger"),
         only("com.sun.net.httpserver..", ".ops"),
-        // the API types extend fabric8's CustomResource, and that is all they know of it
+        // the API types extend the CustomResource of fabric8
         only("io.fabric8.kubernetes.client..", ".job", ".reconcile", "", ".api"),
         noClasses()
             .that()
@@ -146,19 +146,18 @@ class ArchitectureTest {
             .should()
             .accessTargetWhere(AMBIENT)
             .because(
-                "time, names and settings come in as arguments, waiting is for a condition, and"
-                    + " only the wiring knows where they come from"),
+                "time, UUIDs and settings are passed in as arguments, and code waits for conditions"),
         slices().matching(ROOT + ".(*)..").should().beFreeOfCycles(),
         noClasses()
             .should()
             .resideInAnyPackage("..utils..", "..util..", "..common..", "..helpers..")
-            .because("a package is named after what it promises"));
+            .because("a package is named after its purpose"));
   }
 
-  private static ArchRule only(String of, String... rooms) {
+  private static ArchRule only(String of, String... packages) {
     return noClasses()
         .that()
-        .resideOutsideOfPackages(Stream.of(rooms).map(ROOT::concat).toArray(String[]::new))
+        .resideOutsideOfPackages(Stream.of(packages).map(ROOT::concat).toArray(String[]::new))
         .should()
         .dependOnClassesThat()
         .resideInAPackage(of);
@@ -171,16 +170,16 @@ class ArchitectureTest {
   }
 
   @Test
-  void everyPackageStatesItsPromise() throws IOException {
+  void everyPackageHasAPackageInfo() throws IOException {
     Path sources = Path.of("src/main/java");
     try (Stream<Path> files = Files.walk(sources)) {
-      List<Path> silent =
+      List<Path> missing =
           files
               .filter(Files::isDirectory)
               .filter(ArchitectureTest::holdsCode)
               .filter(dir -> Files.notExists(dir.resolve("package-info.java")))
               .toList();
-      assertThat(silent).isEmpty();
+      assertThat(missing).isEmpty();
     }
   }
 

@@ -28,9 +28,9 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * A cluster without any life of its own: it holds what a test puts there, answers as told, and
- * remembers what was asked to change. Its cache of PipelineRuns is the test's to fill; of Jobs and
- * pods it is never behind.
+ * An in-memory cluster without controllers: it holds the objects that a test adds, responds as the
+ * test specifies, and records the requests that change something. The test fills the cache of
+ * PipelineRuns; that of Jobs and pods never lags.
  */
 public final class FakeKube implements Kube {
   public static final String IDENTITY = "uid-of-kube-system";
@@ -45,29 +45,29 @@ public final class FakeKube implements Kube {
   public boolean crdEstablished = true;
   public boolean crowded;
 
-  /** When a person confirmed deletions in a namespace. */
+  /** The time at which a person confirmed deletions, by namespace. */
   public final Map<String, Instant> deletionsConfirmed = new HashMap<>();
 
-  /** What a live read of a PipelineRun throws. */
+  /** The exception of a live read, by PipelineRun. */
   public final Map<RunKey, RuntimeException> unreadable = new HashMap<>();
 
-  /** UIDs of pods that may not be deleted. */
+  /** UIDs of pods whose deletion is forbidden. */
   public final Set<String> undeletable = new HashSet<>();
 
-  /** How many writes of a status come too late, from now on. */
+  /** How many of the next status writes find a newer version. */
   public int lateStatuses;
 
-  /** What happens between the next list of pods and whatever is asked then. */
+  /** Runs once, directly after the next list of pods. */
   public Runnable oncePodsAreListed = () -> {};
 
   public Optional<RunCreation> runCreation = Optional.empty();
   public Optional<JobCreation> jobCreation = Optional.empty();
   public DryRunResult dryRun = new DryRunResult.Allowed();
 
-  /** One line for each request that changes something, status and events aside. */
+  /** One line for each request that changes something, except status and events. */
   public final List<String> changes = new ArrayList<>();
 
-  // how often it was asked for what changes nothing, or only what is said
+  // counts of the other calls
   public int cachedReads;
   public int liveReads;
   public int dryRuns;
@@ -149,12 +149,12 @@ public final class FakeKube implements Kube {
   @Override
   public boolean writeStatus(RunObject object, PipelineRunStatus status) {
     statusWrites++;
-    return lateStatuses-- <= 0; // what is said has tests of its own
+    return lateStatuses-- <= 0; // the content is tested elsewhere
   }
 
   @Override
   public void warn(RunObject object, String reason, String message) {
-    // what is said has tests of its own
+    // the content is tested elsewhere
   }
 
   @Override
@@ -198,7 +198,7 @@ public final class FakeKube implements Kube {
   @Override
   public void deletePod(String namespace, String name, String uid) {
     if (undeletable.contains(uid)) {
-      throw new KubeForbidden("as the test wants", new IllegalStateException());
+      throw new KubeForbidden("forbidden by the test", new IllegalStateException());
     }
     changes.add("delete pod " + uid);
   }

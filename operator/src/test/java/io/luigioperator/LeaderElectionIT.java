@@ -22,21 +22,21 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * On a real API server, because everything rests on its answer to a stale resourceVersion, and with
- * the rights the chart gives.
+ * Leader election on a real API server, because it relies on the conflict for an outdated
+ * resourceVersion, and with the permissions of the chart.
  */
 class LeaderElectionIT {
-  private static final Duration LONG = Duration.ofSeconds(30);
-  private static final LeaderElection.Pace QUICK =
-      new LeaderElection.Pace(
+  private static final Duration TIMEOUT = Duration.ofSeconds(30);
+  private static final LeaderElection.Timing QUICK =
+      new LeaderElection.Timing(
           Duration.ofSeconds(2),
           Duration.ofMillis(300),
           Duration.ofMillis(1500),
           Duration.ofMillis(100),
           Duration.ofSeconds(10));
 
-  /** A release of its own, whose Lease no other test touches. */
-  private static final String HOME = "leaderElection-system";
+  /** Another release, whose Lease no other test uses. */
+  private static final String NAMESPACE = "leader-election-system";
 
   private static KubernetesClient admin;
   private static String user;
@@ -45,9 +45,9 @@ class LeaderElectionIT {
   private final List<Replica> replicas = new ArrayList<>();
 
   @BeforeAll
-  static void grantRights() throws IOException, InterruptedException {
+  static void grantPermissions() throws IOException, InterruptedException {
     admin = OperatorClients.admin();
-    user = ShippedRights.grantIn(admin, HOME, List.of());
+    user = ChartRbac.grantIn(admin, NAMESPACE, List.of());
   }
 
   @AfterAll
@@ -73,8 +73,8 @@ class LeaderElectionIT {
       leaderElection =
           new LeaderElection(
               client,
-              HOME,
-              ShippedRights.LEASE,
+              NAMESPACE,
+              ChartRbac.LEASE,
               identity,
               QUICK,
               Clock.systemUTC(),
@@ -90,14 +90,14 @@ class LeaderElectionIT {
   }
 
   private static Resource<Lease> theLease() {
-    return admin.leases().inNamespace(HOME).withName(ShippedRights.LEASE);
+    return admin.leases().inNamespace(NAMESPACE).withName(ChartRbac.LEASE);
   }
 
   private static Lease lease() {
     return theLease().get();
   }
 
-  /** Writes the holder over whatever stands there. */
+  /** Overwrites the holder. */
   private static void hold(String identity) {
     Lease lease = lease();
     lease.getMetadata().setResourceVersion(null);
@@ -106,19 +106,21 @@ class LeaderElectionIT {
   }
 
   @Test
-  void oneLeadsAndHandsOverWhenItStops() throws InterruptedException {
+  void oneReplicaLeadsUntilItStops() throws InterruptedException {
     Replica first = new Replica("first");
-    await().atMost(LONG).until(first::leads);
+    await().atMost(TIMEOUT).until(first::leads);
     Replica second = new Replica("second");
     String renewed = lease().getMetadata().getResourceVersion();
-    await().atMost(LONG).until(() -> !lease().getMetadata().getResourceVersion().equals(renewed));
+    await()
+        .atMost(TIMEOUT)
+        .until(() -> !lease().getMetadata().getResourceVersion().equals(renewed));
     assertThat(second.leads()).isFalse();
     assertThat(lease().getSpec().getHolderIdentity()).isEqualTo("first");
 
     long stopped = System.nanoTime();
     first.leaderElection.release();
-    await().atMost(LONG).pollInterval(Duration.ofMillis(10)).until(second::leads);
-    // no waiting for the end of the lease
+    await().atMost(TIMEOUT).pollInterval(Duration.ofMillis(10)).until(second::leads);
+    // does not wait until the Lease expires
     assertThat(Duration.ofNanos(System.nanoTime() - stopped)).isLessThan(QUICK.lease());
     assertThat(lease().getSpec().getHolderIdentity()).isEqualTo("second");
     assertThat(lease().getSpec().getLeaseTransitions()).isEqualTo(1);
@@ -127,41 +129,41 @@ class LeaderElectionIT {
   }
 
   @Test
-  void aLeaseThatNobodyRenewsIsTakenWhenItHasRunOut() throws InterruptedException {
+  void anExpiredLeaseIsTaken() throws InterruptedException {
     Replica dead = new Replica("dead");
-    await().atMost(LONG).until(dead::leads);
+    await().atMost(TIMEOUT).until(dead::leads);
     dead.leaderElection.release();
     hold("dead");
 
     Replica next = new Replica("next");
-    await().atMost(LONG).until(next::leads);
+    await().atMost(TIMEOUT).until(next::leads);
   }
 
   @Test
-  void aNewProcessOfTheSamePodTakesItsOwnLeaseAtOnce() {
+  void aNewProcessOfTheSamePodTakesItsLeaseImmediately() {
     Replica before = new Replica("pod");
-    await().atMost(LONG).until(before::leads);
+    await().atMost(TIMEOUT).until(before::leads);
     Replica after = new Replica("pod");
     await().atMost(Duration.ofSeconds(1)).until(after::leads);
   }
 
   @Test
-  void whoSeesAnotherHolderStopsAndLeadsAgainWhenItIsFree() {
+  void aLeaderStopsWhenAnotherHoldsTheLease() {
     Replica first = new Replica("first");
-    await().atMost(LONG).until(first::leads);
+    await().atMost(TIMEOUT).until(first::leads);
     hold("person");
-    await().atMost(LONG).until(() -> first.lost.get() == 1);
+    await().atMost(TIMEOUT).until(() -> first.lost.get() == 1);
 
     hold("");
-    await().atMost(LONG).until(first::leads);
+    await().atMost(TIMEOUT).until(first::leads);
   }
 
   @Test
-  void aLeaseThatIsDeletedIsMadeAgain() {
+  void aDeletedLeaseIsCreatedAgain() {
     Replica first = new Replica("first");
-    await().atMost(LONG).until(first::leads);
+    await().atMost(TIMEOUT).until(first::leads);
     theLease().delete();
-    await().atMost(LONG).until(() -> first.led.get() == 2);
+    await().atMost(TIMEOUT).until(() -> first.led.get() == 2);
     assertThat(lease().getSpec().getHolderIdentity()).isEqualTo("first");
   }
 }

@@ -19,20 +19,20 @@ import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What an election says that gets no answer, or only refusals. */
+/** Leader election while the API server refuses requests. */
 @EnableKubernetesMockClient(https = false)
 class LeaderElectionTest {
-  private static final Duration LONG = Duration.ofSeconds(30);
+  private static final Duration TIMEOUT = Duration.ofSeconds(30);
   private static final String LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
 
-  /** It logs every request; kept here, or the level would be collected with the logger. */
+  /** It logs every request. A strong reference, so that its level is not garbage-collected. */
   private static final Logger SERVER_LOG = Logger.getLogger("io.fabric8.mockwebserver");
 
   static {
     SERVER_LOG.setLevel(Level.WARNING);
   }
 
-  // set by the extension, anew for each test
+  // set by the extension for each test
   KubernetesMockServer server;
   KubernetesClient client;
 
@@ -41,14 +41,14 @@ class LeaderElectionTest {
   private final AtomicInteger requestsWhenLost = new AtomicInteger();
   private LeaderElection leaderElection;
 
-  private void start(LeaderElection.Pace pace) {
+  private void start(LeaderElection.Timing timing) {
     leaderElection =
         new LeaderElection(
             client,
             "default",
             "lease",
             "pod",
-            pace,
+            timing,
             Clock.systemUTC(),
             led::incrementAndGet,
             () -> {
@@ -63,41 +63,41 @@ class LeaderElectionTest {
     leaderElection.release();
   }
 
-  private static LeaderElection.Pace pace(Duration renew, Duration giveUp, Duration silence) {
-    return new LeaderElection.Pace(
-        Duration.ofSeconds(60), renew, giveUp, Duration.ofMillis(20), silence);
+  private static LeaderElection.Timing timing(Duration renew, Duration giveUp, Duration notReady) {
+    return new LeaderElection.Timing(
+        Duration.ofSeconds(60), renew, giveUp, Duration.ofMillis(20), notReady);
   }
 
   private void refuse(String method, String path) {
-    var answer =
+    var response =
         new StatusBuilder()
             .withStatus("Failure")
             .withCode(403)
-            .withMessage("no such right")
+            .withMessage("no permission")
             .build();
     (method.equals("GET") ? server.expect().get() : server.expect().put())
         .withPath(path)
-        .andReturn(403, answer)
+        .andReturn(403, response)
         .always();
   }
 
   @Test
-  void aMissingRightIsSaid() {
+  void aMissingPermissionIsReported() {
     refuse("GET", LEASES + "/lease");
-    start(pace(Duration.ofMillis(20), Duration.ofSeconds(5), Duration.ofMillis(200)));
+    start(timing(Duration.ofMillis(20), Duration.ofSeconds(5), Duration.ofMillis(200)));
 
     await()
-        .atMost(LONG)
+        .atMost(TIMEOUT)
         .untilAsserted(
             () ->
-                assertThat(leaderElection.silence())
-                    .hasValueSatisfying(words -> assertThat(words).contains("no such right")));
-    assertThat(leaderElection.problem()).as("it goes on trying").isEmpty();
+                assertThat(leaderElection.unavailability())
+                    .hasValueSatisfying(message -> assertThat(message).contains("no permission")));
+    assertThat(leaderElection.failure()).as("it keeps trying").isEmpty();
     assertThat(led).hasValue(0);
   }
 
   @Test
-  void aLeaderThatIsRefusedTriesAgainSoonAndStopsInTime() {
+  void aLeaderRetriesAFailedRenewalAndStopsInTime() {
     server
         .expect()
         .get()
@@ -123,12 +123,12 @@ class LeaderElectionTest {
             """)
         .once();
     refuse("PUT", LEASES + "/lease");
-    start(pace(Duration.ofMillis(400), Duration.ofMillis(2_000), LONG));
+    start(timing(Duration.ofMillis(400), Duration.ofMillis(2_000), TIMEOUT));
 
-    await().atMost(LONG).until(() -> lost.get() == 1);
+    await().atMost(TIMEOUT).until(() -> lost.get() == 1);
     assertThat(led).hasValue(1);
     assertThat(requestsWhenLost.get())
-        .as("two to lead, and more than the five that fit in at the pace of renewals")
+        .as("two to become leader, and more retries than the five renewals in this time")
         .isGreaterThan(10);
   }
 }

@@ -35,9 +35,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The operator as a process of its own: how it starts, stops, fails, and is killed. */
+/** The operator as a separate process: start, stop, failure and kill. */
 class MainIT {
-  private static final Duration LONG = Duration.ofSeconds(90);
+  private static final Duration TIMEOUT = Duration.ofSeconds(90);
   private static final Duration TAKEOVER = Duration.ofSeconds(10);
 
   private static LedgerConfig database;
@@ -52,7 +52,7 @@ class MainIT {
   static void prepare() throws IOException, InterruptedException {
     database = TestDatabase.fresh("main");
     admin = OperatorClients.admin();
-    ShippedRights.grant(admin);
+    ChartRbac.grant(admin);
   }
 
   @AfterAll
@@ -62,7 +62,7 @@ class MainIT {
 
   @BeforeEach
   void writeKubeconfig() throws IOException {
-    kubeconfig = Files.writeString(dir.resolve("kubeconfig"), ShippedRights.kubeconfig(admin));
+    kubeconfig = Files.writeString(dir.resolve("kubeconfig"), ChartRbac.kubeconfig(admin));
   }
 
   @AfterEach
@@ -72,7 +72,7 @@ class MainIT {
   }
 
   private static Resource<Lease> lease() {
-    return admin.leases().inNamespace(ShippedRights.HOME).withName(ShippedRights.LEASE);
+    return admin.leases().inNamespace(ChartRbac.NAMESPACE).withName(ChartRbac.LEASE);
   }
 
   private static ProcessBuilder java(String... arguments) {
@@ -87,7 +87,7 @@ class MainIT {
   }
 
   private static int exitCode(Process process) throws InterruptedException {
-    assertThat(process.waitFor(LONG.toSeconds(), TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
     return process.exitValue();
   }
 
@@ -117,8 +117,8 @@ class MainIT {
       env.put("MYSQL_DATABASE", database.database());
       env.put("MYSQL_USER", database.user());
       env.put("MYSQL_PASSWORD", "do-not-print");
-      env.put("LEASE_NAME", ShippedRights.LEASE);
-      env.put("LEASE_NAMESPACE", ShippedRights.HOME);
+      env.put("LEASE_NAME", ChartRbac.LEASE);
+      env.put("LEASE_NAMESPACE", ChartRbac.NAMESPACE);
       env.put("POD_NAME", podName);
       env.put("HTTP_PORT", "" + port);
       env.putAll(changes);
@@ -139,14 +139,14 @@ class MainIT {
 
     void awaitReady() throws IOException {
       try {
-        await().atMost(LONG).until(() -> get("/readyz").ok());
+        await().atMost(TIMEOUT).until(() -> get("/readyz").ok());
       } catch (RuntimeException e) {
         throw new AssertionError("not ready: " + Files.readString(out), e);
       }
     }
 
     boolean leads() {
-      return get("/metrics").words().contains("luigi_operator_leader 1.0");
+      return get("/metrics").message().contains("luigi_operator_leader 1.0");
     }
 
     String log() throws IOException {
@@ -159,10 +159,10 @@ class MainIT {
   }
 
   @Test
-  void onSigtermItStopsInOrderAndEndsWithZero() throws Exception {
+  void stopsInOrderOnSigterm() throws Exception {
     Replica replica = new Replica("pod-a", Map.of());
     replica.awaitReady();
-    await().atMost(LONG).until(replica::leads);
+    await().atMost(TIMEOUT).until(replica::leads);
     assertThat(lease().get().getSpec().getHolderIdentity()).isEqualTo("pod-a");
 
     replica.process.destroy();
@@ -170,22 +170,22 @@ class MainIT {
     assertThat(replica.log())
         .containsSubsequence(
             "\"formattedMessage\":\"ready\"",
-            "\"formattedMessage\":\"lease given back\"",
-            "{\"what\":\"leader election\"}",
-            "{\"what\":\"run queue\"}",
-            "{\"what\":\"controllers\"}",
-            "{\"what\":\"caches\"}",
-            "{\"what\":\"ledger\"}",
-            "{\"what\":\"health and metrics\"}")
+            "\"formattedMessage\":\"Lease released\"",
+            "{\"part\":\"leader election\"}",
+            "{\"part\":\"run queue\"}",
+            "{\"part\":\"controllers\"}",
+            "{\"part\":\"caches\"}",
+            "{\"part\":\"ledger\"}",
+            "{\"part\":\"health and metrics\"}")
         .doesNotContain("do-not-print")
         .doesNotContain("\"level\":\"ERROR\"");
   }
 
   @Test
-  void whenTheLeaderIsKilledAnotherLeadsWithinTenSeconds() throws Exception {
+  void anotherReplicaLeadsWithinTenSecondsAfterAKill() throws Exception {
     Replica first = new Replica("pod-a", Map.of());
     first.awaitReady();
-    await().atMost(LONG).until(first::leads);
+    await().atMost(TIMEOUT).until(first::leads);
     Replica second = new Replica("pod-b", Map.of("LOG_LEVEL", "WARN"));
     second.awaitReady();
     assertThat(second.leads()).isFalse();
@@ -198,16 +198,16 @@ class MainIT {
   }
 
   @Test
-  void aPortThatIsTakenEndsTheStartWithTheReason() throws Exception {
+  void aPortInUseEndsTheStart() throws Exception {
     try (ServerSocket taken = new ServerSocket(0)) {
       Replica replica = new Replica("pod-a", Map.of("HTTP_PORT", "" + taken.getLocalPort()));
       assertThat(replica.awaitExit()).isEqualTo(1);
-      assertThat(replica.log()).contains("the operator cannot start", "Address already in use");
+      assertThat(replica.log()).contains("start failed", "Address already in use");
     }
   }
 
   @Test
-  void aConfigurationThatCannotBeReadEndsItAtOnce() throws Exception {
+  void anInvalidConfigurationEndsTheStart() throws Exception {
     Replica replica = new Replica("pod-a", Map.of("CLUSTER_ID", "", "MYSQL_PORT", "x"));
     assertThat(replica.awaitExit()).isEqualTo(2);
     assertThat(replica.log())
@@ -215,52 +215,53 @@ class MainIT {
   }
 
   @Test
-  void underANameThatAnotherClusterHasNothingIsBegun() throws Exception {
-    String words = "another Kubernetes cluster uses the name \\\"shared\\\"";
-    String ours = admin.namespaces().withName("kube-system").get().getMetadata().getUid();
-    try (MySqlLedger stranger =
+  void startsNothingWithTheIdOfAnotherCluster() throws Exception {
+    String message = "another Kubernetes cluster uses the name \\\"shared\\\"";
+    String identity = admin.namespaces().withName("kube-system").get().getMetadata().getUid();
+    try (MySqlLedger other =
         MySqlLedger.open(
             database,
             Ageing.DEFAULT,
             RandomGenerator.getDefault(),
             pause -> {},
             new SimpleMeterRegistry())) {
-      stranger.clusters().heartbeat("shared", "stranger");
+      other.clusters().heartbeat("shared", "other");
       Replica replica = new Replica("pod-a", Map.of("CLUSTER_ID", "shared"));
-      await().atMost(LONG).until(() -> replica.log().contains(words));
-      assertThat(replica.get("/readyz").words())
+      await().atMost(TIMEOUT).until(() -> replica.log().contains(message));
+      assertThat(replica.get("/readyz").message())
           .contains("503", "give each cluster a clusterId of its own");
       assertThat(replica.get("/livez").ok()).isTrue();
-      assertThat(lease().get()).as("nobody leads").isNull();
+      assertThat(lease().get()).as("no leader").isNull();
 
-      stranger.clusters().takeOver("shared", ours, Duration.ZERO);
+      other.clusters().takeOver("shared", identity, Duration.ZERO);
       replica.awaitReady();
-      await().atMost(LONG).until(replica::leads);
+      await().atMost(TIMEOUT).until(replica::leads);
 
-      stranger.clusters().takeOver("shared", "stranger", Duration.ZERO);
+      other.clusters().takeOver("shared", "other", Duration.ZERO);
       assertThat(replica.awaitExit()).isEqualTo(1);
-      assertThat(replica.log()).containsSubsequence("\"ready\"", words, "cannot go on");
+      assertThat(replica.log())
+          .containsSubsequence("\"ready\"", message, "stopping after a fatal error");
     }
   }
 
   @Test
-  void theProbeSucceedsWhenAReplicaIsReady() throws Exception {
+  void theProbeSucceedsIfAReplicaIsReady() throws Exception {
     Replica replica = new Replica("pod-a", Map.of());
     replica.awaitReady();
     assertThat(probe(replica.url("/readyz"))).isZero();
   }
 
   @Test
-  void theProbeFailsWhereNobodyListens() throws Exception {
+  void theProbeFailsIfNothingListens() throws Exception {
     assertThat(probe("http://127.0.0.1:" + Ports.free() + "/readyz")).isEqualTo(1);
   }
 
   @Test
-  void whileTheDatabaseIsAwayItIsAliveButNotReadyAndCanBeStopped() throws Exception {
+  void isAliveButNotReadyWhileTheDatabaseIsUnavailable() throws Exception {
     Replica replica = new Replica("pod-a", Map.of("MYSQL_PORT", "" + Ports.free()));
-    await().atMost(LONG).until(() -> replica.log().contains("waiting for the ledger"));
+    await().atMost(TIMEOUT).until(() -> replica.log().contains("waiting for the ledger"));
     assertThat(replica.get("/livez").ok()).isTrue();
-    assertThat(replica.get("/readyz").words()).contains("503", "ledger: not connected yet");
+    assertThat(replica.get("/readyz").message()).contains("503", "ledger: not connected yet");
     assertThat(probe(replica.url("/readyz"))).isEqualTo(1);
     replica.process.destroy();
     assertThat(replica.awaitExit()).isEqualTo(1);

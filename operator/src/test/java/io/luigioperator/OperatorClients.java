@@ -11,16 +11,16 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.luigioperator.job.Fabric8Kube;
 import io.luigioperator.testing.ApiServer;
 
-/** Clients of the shared API server with the time limits of the operator's own client. */
+/** Clients of the shared API server with the timeouts of the operator's client. */
 public final class OperatorClients {
   private OperatorClients() {}
 
-  /** With all rights; the caller closes it. */
+  /** With all permissions; the caller closes it. */
   public static KubernetesClient admin() {
     return client(ApiServer.shared().config());
   }
 
-  /** As a user, who has no rights until a test grants some; the caller closes it. */
+  /** Of a user, who has no permissions until a test grants some; the caller closes it. */
   public static KubernetesClient of(String user) {
     return client(
         new ConfigBuilder(ApiServer.shared().config()).withImpersonateUsername(user).build());

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class OperatorConfigTest {
 
-  private static final Map<String, String> LEAST =
+  private static final Map<String, String> REQUIRED =
       Map.of(
           "LUIGI_OPERATOR_CLUSTER_ID", "here",
           "LUIGI_OPERATOR_MYSQL_HOST", "mysql.data.svc",
@@ -36,7 +36,7 @@ class OperatorConfigTest {
           "LUIGI_OPERATOR_POD_NAME", "luigi-operator-6f-x1");
 
   private static Map<String, String> with(String... pairs) {
-    Map<String, String> env = new HashMap<>(LEAST);
+    Map<String, String> env = new HashMap<>(REQUIRED);
     for (int i = 0; i < pairs.length; i += 2) {
       env.put("LUIGI_OPERATOR_" + pairs[i], pairs[i + 1]);
     }
@@ -45,13 +45,13 @@ class OperatorConfigTest {
 
   private static List<String> problems(Map<String, String> env) {
     Invalid invalid = catchThrowableOfType(Invalid.class, () -> OperatorConfig.from(env));
-    assertThat(invalid).describedAs("no problem found").isNotNull();
+    assertThat(invalid).describedAs("problems").isNotNull();
     return invalid.problems();
   }
 
   @Test
-  void whatIsNotSetHasTheDocumentedDefault() throws Invalid {
-    OperatorConfig config = OperatorConfig.from(LEAST);
+  void unsetVariablesHaveTheDocumentedDefaults() throws Invalid {
+    OperatorConfig config = OperatorConfig.from(REQUIRED);
 
     assertThat(config.namespaces()).isEmpty();
     assertThat(config.ledger().port()).isEqualTo(3306);
@@ -72,9 +72,9 @@ class OperatorConfigTest {
   }
 
   @Test
-  void anEmptyValueIsNone() throws Invalid {
+  void anEmptyValueCountsAsUnset() throws Invalid {
     assertThat(OperatorConfig.from(with("NAMESPACES", "", "MYSQL_CA_FILE", "", "HTTP_PORT", " ")))
-        .isEqualTo(OperatorConfig.from(LEAST));
+        .isEqualTo(OperatorConfig.from(REQUIRED));
   }
 
   @Test
@@ -83,9 +83,10 @@ class OperatorConfigTest {
         .hasSize(9)
         .anySatisfy(
             p ->
-                assertThat(p).startsWith("LUIGI_OPERATOR_CLUSTER_ID: is not set: give a DNS label"))
+                assertThat(p)
+                    .startsWith("LUIGI_OPERATOR_CLUSTER_ID: is not set: set it to a DNS label"))
         .anySatisfy(p -> assertThat(p).startsWith("LUIGI_OPERATOR_MYSQL_PASSWORD: is not set"))
-        .contains("LUIGI_OPERATOR_HTTP_PORT: is \"http\": give a whole number from 1 to 65535")
+        .contains("LUIGI_OPERATOR_HTTP_PORT: is \"http\": set it to a whole number from 1 to 65535")
         .anySatisfy(p -> assertThat(p).startsWith("LUIGI_OPERATOR_NONSENSE: is not a setting"));
   }
 
@@ -94,37 +95,38 @@ class OperatorConfigTest {
       delimiter = '|',
       textBlock =
           """
-          CLUSTER_ID                | Prod_EU              | wrong shape: give a DNS label
-          NAMESPACES                | a,,b                 | cannot read "": give namespaces
-          NAMESPACES                | Team_A               | cannot read "Team_A"
-          MYSQL_HOST                | jdbc:mysql://x/y     | give the host name
+          CLUSTER_ID                | Prod_EU              | is invalid: set it to a DNS label
+          NAMESPACES                | a,,b                 | contains "": set it to namespaces
+          NAMESPACES                | Team_A               | contains "Team_A"
+          MYSQL_HOST                | jdbc:mysql://x/y     | set it to the host name
           MYSQL_PORT                | 0                    | whole number from 1 to 65535
           MYSQL_PORT                | tcp://10.0.0.7:3306  | set enableServiceLinks: false
-          MYSQL_DATABASE            | a/b                  | wrong shape
+          MYSQL_DATABASE            | a/b                  | is invalid
           MYSQL_SSL_MODE            | required             | REQUIRED, VERIFY_CA, VERIFY_IDENTITY
-          MYSQL_CA_FILE             | /nowhere/ca.pem      | no readable file /nowhere/ca.pem: mount the CA
+          MYSQL_CA_FILE             | /nowhere/ca.pem      | file /nowhere/ca.pem is not readable: mount the CA
           CAPACITY_MAX_RUNNING      | -1                   | whole number from 1 to 10000
           CAPACITY_MAX_RUNNING      | 99999999999999999999 | whole number from 1 to 10000
           NODE_LOSS_HOLD_SECONDS    | 604801               | whole number from 0 to 604800
           HISTORY_DAYS              | 0                    | whole number from 1
           JOB_TTL_SECONDS           | 1h                   | whole number from 60
           FAILED_JOB_TTL_SECONDS    | 1                    | whole number from 60
-          HEAD_START_SECONDS        | Low=0,Normal=1       | a priority is missing
-          HEAD_START_SECONDS        | Low=0,Low=1          | give each priority once
-          HEAD_START_SECONDS        | Lowest=0             | cannot read Lowest=0
-          HEAD_START_SECONDS        | Low=9,Normal=1,High=2,Critical=3 | Normal may not start behind Low
+          HEAD_START_SECONDS        | Low=0,Normal=1       | lacks a priority
+          HEAD_START_SECONDS        | Low=0,Low=1          | list each priority once
+          HEAD_START_SECONDS        | Lowest=0             | contains "Lowest=0"
+          HEAD_START_SECONDS        | Low=9,Normal=1,High=2,Critical=3 | is smaller for Normal than for Low
           LOG_LEVEL                 | LOUD                 | ERROR, WARN, INFO, DEBUG, TRACE
-          LEASE_NAME                | a/b                  | wrong shape
-          LEASE_NAMESPACE           | a.b                  | wrong shape
-          POD_NAME                  | -x                   | wrong shape
+          LEASE_NAME                | a/b                  | is invalid
+          LEASE_NAMESPACE           | a.b                  | is invalid
+          POD_NAME                  | -x                   | is invalid
           """)
-  void aBadValueSaysWhatToDo(String key, String value, String words) {
+  void theProblemOfAnInvalidValueSaysWhatToDo(String key, String value, String message) {
     assertThat(problems(with(key, value)))
-        .anySatisfy(p -> assertThat(p).startsWith("LUIGI_OPERATOR_" + key + ": ").contains(words));
+        .anySatisfy(
+            p -> assertThat(p).startsWith("LUIGI_OPERATOR_" + key + ": ").contains(message));
   }
 
   @Test
-  void aCaThatNobodyLooksAtIsAProblem(@TempDir Path dir) throws Exception {
+  void aCaWithoutEffectIsAProblem(@TempDir Path dir) throws Exception {
     Path ca = Files.writeString(dir.resolve("ca.pem"), "");
     assertThat(problems(with("MYSQL_CA_FILE", ca.toString())))
         .singleElement()
@@ -133,7 +135,7 @@ class OperatorConfigTest {
   }
 
   @Test
-  void anUnknownVariableIsAProblemAndANearMissIsNamed() {
+  void anUnknownVariableIsAProblemWithASuggestion() {
     assertThat(problems(with("MYSQL_PASWORD", "x")))
         .containsExactly(
             "LUIGI_OPERATOR_MYSQL_PASWORD: is not a setting: did you mean"
@@ -141,7 +143,7 @@ class OperatorConfigTest {
   }
 
   @Test
-  void variablesThatKubernetesMakesForServicesAreNone() throws Invalid {
+  void variablesThatKubernetesSetsForServicesAreIgnored() throws Invalid {
     assertThat(
             OperatorConfig.from(
                 with(
@@ -152,15 +154,15 @@ class OperatorConfigTest {
                     "PORT_8080_TCP", "tcp://10.0.0.1:8080",
                     "PORT_8080_TCP_ADDR", "10.0.0.1",
                     "MYSQL_SERVICE_HOST", "10.0.0.2")))
-        .isEqualTo(OperatorConfig.from(LEAST));
+        .isEqualTo(OperatorConfig.from(REQUIRED));
   }
 
   @Test
-  void noSecretIsPrinted() throws Invalid {
-    assertThat(OperatorConfig.from(LEAST).toString())
+  void secretsAreNotPrinted() throws Invalid {
+    assertThat(OperatorConfig.from(REQUIRED).toString())
         .contains("mysql.data.svc", "password=***")
         .doesNotContain("do-not-print");
-    // also where the value is what is wrong
+    // also if the secret itself is invalid
     assertThat(problems(with("MYSQL_PASSWORD", "secret\nsecret")).toString())
         .contains("MYSQL_PASSWORD")
         .doesNotContain("secret\n");

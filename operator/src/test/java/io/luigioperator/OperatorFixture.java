@@ -43,9 +43,9 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A ledger and a cluster called "here", and runs that are brought into a situation step by step. A
- * run is of the client of its name up to the first dash; it may be called with another namespace
- * than "data" before its name, as in "other/acme-1".
+ * A simulated ledger, a cluster with the id "here", and methods that bring runs into a state step
+ * by step. The client of a run is its name up to the first dash. A name may have a namespace other
+ * than "data" as a prefix, as in "other/acme-1".
  */
 public final class OperatorFixture {
   public static final Instant T0 = Instant.parse("2026-03-01T10:00:00Z");
@@ -91,7 +91,7 @@ public final class OperatorFixture {
     return this;
   }
 
-  // ---- the operator of that cluster
+  // ---- parts of the operator of this cluster
 
   public RunReconciler runReconciler() {
     return new RunReconciler(
@@ -102,7 +102,7 @@ public final class OperatorFixture {
     return sweep(ledger, woken);
   }
 
-  /** It reaches the ledger through this one. */
+  /** With another ledger than {@link #ledger}, for example a wrapper. */
   public Sweep sweep(Ledger reached, Consumer<RunKey> woken) {
     return new Sweep(reached, kube, HERE, RETENTION, runReconciler(), woken);
   }
@@ -125,18 +125,18 @@ public final class OperatorFixture {
     return accepted(name, HERE, spec(name)).present(name, "uid-" + name);
   }
 
-  /** Accepted by another cluster: nothing of it is here. */
+  /** Accepted by another cluster, without an object in this one. */
   public OperatorFixture acceptedElsewhere(String name) {
     return accepted(name, "there", spec(name));
   }
 
-  /** Accepted, and to be started within so many seconds. */
+  /** Accepted with a start deadline. */
   public OperatorFixture acceptedUrgently(String name, int startDeadlineSeconds) {
     return accepted(name, HERE, spec(name, DATE, DesiredState.Running, startDeadlineSeconds))
         .present(name, "uid-" + name);
   }
 
-  /** Accepted, and to be held until its object says otherwise. */
+  /** Accepted with desiredState Held. */
   public OperatorFixture acceptedHeld(String name) {
     return accepted(name, HERE, spec(name, DATE, DesiredState.Held, null))
         .present(name, "uid-" + name);
@@ -184,12 +184,12 @@ public final class OperatorFixture {
         key(name), uid, 1, T0, going == Going.DELETING, false, spec, Optional.empty());
   }
 
-  /** An object of that name is there, and in the cache. */
+  /** An object of this name exists, also in the cache. */
   public OperatorFixture present(String name, String uid) {
     return stored(object(name, uid, spec(name), Going.STAYS));
   }
 
-  /** An object of that name is there that asks for something else than the run. */
+  /** An object of this name exists with another spec than the run. */
   public OperatorFixture presentForSomethingElse(String name, String uid) {
     PipelineRunSpec spec = spec(name, "2026-02-27", DesiredState.Running, null);
     return stored(object(name, uid, spec, Going.STAYS));
@@ -206,19 +206,19 @@ public final class OperatorFixture {
     return this;
   }
 
-  /** Its object is gone, and the cache knows. */
+  /** Its object is deleted, also from the cache. */
   public OperatorFixture gone(String name) {
     kube.cachedRuns.remove(key(name));
     return goneUnnoticed(name);
   }
 
-  /** Its object is gone, and the cache has not heard of it. */
+  /** Its object is deleted, but not from the cache. */
   public OperatorFixture goneUnnoticed(String name) {
     kube.runs.remove(key(name));
     return this;
   }
 
-  /** The cache has lost sight of its object. */
+  /** Its object exists, but not in the cache. */
   public OperatorFixture uncached(String name) {
     kube.cachedRuns.remove(key(name));
     return this;
@@ -236,7 +236,7 @@ public final class OperatorFixture {
     return this;
   }
 
-  /** Claimed, its Job made, and bound to the pod of that Job, which is gated. */
+  /** Claimed and bound to the gated pod of its Job. */
   public OperatorFixture bound(String name) {
     return boundBy(HERE, name);
   }
@@ -247,12 +247,12 @@ public final class OperatorFixture {
     return this;
   }
 
-  /** Bound, and ended with that cause. */
+  /** Bound, and finished with this cause. */
   public OperatorFixture ended(String name, EndCause cause) {
     return bound(name).finished(name, cause);
   }
 
-  /** What is bound has ended, as far as the ledger is concerned. */
+  /** Its bound attempt is finished in the ledger. */
   public OperatorFixture finished(String name, EndCause cause) {
     ledger
         .attempts()
@@ -268,24 +268,24 @@ public final class OperatorFixture {
   }
 
   public static Ending ending(EndCause cause) {
-    return new Ending(cause, OptionalInt.empty(), "words of the pod", "");
+    return new Ending(cause, OptionalInt.empty(), "message of the pod", "");
   }
 
-  // ---- what stands in the cluster
+  // ---- Jobs and pods
 
-  /** A Job that bears the name of the run's first attempt. */
+  /** A Job with the name of the first attempt of the run. */
   public OperatorFixture job(String name, String token) {
     kube.jobs.add(new ObservedJob(DATA, name + "-a1", "job-" + name, token, now, false));
     return this;
   }
 
-  /** A gated pod of that run's token and Job. */
+  /** A gated pod with the token and the Job of this run. */
   public OperatorFixture pod(String uid, String name) {
     kube.pods.add(Pods.gated(DATA, uid, uid, "token-" + name, "job-" + name));
     return this;
   }
 
-  /** Its pod is gated no more. */
+  /** The gate of its pod is open. */
   public OperatorFixture opened(String name) {
     return podBecomes(name, Pods::opened);
   }
@@ -294,12 +294,12 @@ public final class OperatorFixture {
     return podBecomes(name, Pods::terminating);
   }
 
-  /** Its pod has ended. */
+  /** Its pod is terminal. */
   public OperatorFixture terminal(String name, EndCause cause) {
     return podBecomes(name, p -> Pods.terminal(Pods.ended(Pods.opened(p), ending(cause))));
   }
 
-  /** A watch saw its pod vanish. */
+  /** A watch has reported the deletion of its pod. */
   public OperatorFixture vanished(String name) {
     return podBecomes(name, ObservedPod::asGone);
   }
@@ -309,13 +309,13 @@ public final class OperatorFixture {
     return this;
   }
 
-  // ---- looking
+  // ---- reads
 
   public Run run(String name) {
     return ledger.queries().load(key(name), HERE).run(key(name)).orElseThrow().run();
   }
 
-  /** The newest one. */
+  /** The newest attempt. */
   public Attempt attempt(String name) {
     return ledger
         .queries()

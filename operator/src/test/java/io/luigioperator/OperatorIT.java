@@ -12,7 +12,7 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.luigioperator.JobsAndNode.End;
+import io.luigioperator.JobControllerAndNode.End;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineSchedule;
@@ -41,11 +41,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * The whole operator as it is wired, with the rights the chart gives it, on a real API server and a
- * real database; only the Job controller and the node are played.
+ * The whole operator with the permissions of the chart, on a real API server and a real database.
+ * Only the Job controller and the node are simulated.
  */
 class OperatorIT {
-  private static final Duration LONG = Duration.ofSeconds(60);
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
   private static final BuildInfo BUILD = new BuildInfo("0.0.1", "abc");
 
   private static KubernetesClient admin;
@@ -53,15 +53,15 @@ class OperatorIT {
 
   private final List<LuigiOperator> operators = new ArrayList<>();
   private final String namespace = "data-" + rounds++;
-  private String home = ShippedRights.HOME;
-  private String user = ShippedRights.USER;
+  private String operatorNamespace = ChartRbac.NAMESPACE;
+  private String user = ChartRbac.USER;
   private LedgerConfig database;
-  private JobsAndNode cluster;
+  private JobControllerAndNode cluster;
 
   @BeforeAll
-  static void grantRights() throws IOException, InterruptedException {
+  static void grantPermissions() throws IOException, InterruptedException {
     admin = OperatorClients.admin();
-    ShippedRights.grant(admin);
+    ChartRbac.grant(admin);
   }
 
   @AfterAll
@@ -73,17 +73,17 @@ class OperatorIT {
   void prepare() {
     createNamespace(namespace);
     database = TestDatabase.fresh("operator");
-    play(pod -> Optional.of(succeeded(pod)));
+    simulate(pod -> Optional.of(succeeded(pod)));
   }
 
   @AfterEach
   void stop() {
     operators.forEach(LuigiOperator::stop);
     cluster.close();
-    cluster.assertNoTrouble();
+    cluster.assertNoErrors();
   }
 
-  // ---- doing
+  // ---- actions
 
   private static void createNamespace(String name) {
     admin
@@ -98,11 +98,11 @@ class OperatorIT {
     }
   }
 
-  private void play(java.util.function.Function<Pod, Optional<End>> script) {
+  private void simulate(java.util.function.Function<Pod, Optional<End>> ends) {
     if (cluster != null) {
       cluster.close();
     }
-    cluster = new JobsAndNode(admin, namespace, script);
+    cluster = new JobControllerAndNode(admin, namespace, ends);
   }
 
   private final class Started {
@@ -119,8 +119,8 @@ class OperatorIT {
       env.put("LUIGI_OPERATOR_MYSQL_DATABASE", database.database());
       env.put("LUIGI_OPERATOR_MYSQL_USER", database.user());
       env.put("LUIGI_OPERATOR_MYSQL_PASSWORD", "any");
-      env.put("LUIGI_OPERATOR_LEASE_NAMESPACE", home);
-      env.put("LUIGI_OPERATOR_LEASE_NAME", ShippedRights.LEASE);
+      env.put("LUIGI_OPERATOR_LEASE_NAMESPACE", operatorNamespace);
+      env.put("LUIGI_OPERATOR_LEASE_NAME", ChartRbac.LEASE);
       env.put("LUIGI_OPERATOR_POD_NAME", podName);
       env.put("LUIGI_OPERATOR_HTTP_PORT", "" + port);
       for (int i = 0; i < settings.length; i += 2) {
@@ -141,7 +141,7 @@ class OperatorIT {
 
     String metric(String series) {
       return get("/metrics")
-          .words()
+          .message()
           .lines()
           .filter(line -> line.startsWith(series + " "))
           .map(line -> line.substring(series.length() + 1))
@@ -176,7 +176,7 @@ class OperatorIT {
 
   private void awaitRun(String name, Predicate<PipelineRun> condition) {
     await()
-        .atMost(LONG)
+        .atMost(TIMEOUT)
         .pollInterval(Duration.ofMillis(50))
         .untilAsserted(() -> assertThat(run(name)).matches(condition));
   }
@@ -214,12 +214,12 @@ class OperatorIT {
         .formatted(verdict, exit, token(pod));
   }
 
-  // ---- the tests
+  // ---- tests
 
   @Test
-  void aRunGoesAllTheWay() throws Exception {
+  void aRunSucceeds() throws Exception {
     Started operator = new Started("pod-a");
-    assertThat(operator.get("/readyz").words()).isEqualTo("HTTP 200: ok");
+    assertThat(operator.get("/readyz").message()).isEqualTo("HTTP 200: ok");
 
     applyRun("acme-1", "acme");
     awaitRun("acme-1", phase(Phase.Succeeded));
@@ -250,25 +250,25 @@ class OperatorIT {
     assertThat(operator.get("/livez").ok()).isTrue();
   }
 
-  /** With rights in its own namespaces only, as the chart grants them with watchNamespaces. */
+  /** With the permissions that the chart grants with watchNamespaces. */
   @Test
-  void runsOfOtherNamespacesAreLeftAlone() throws Exception {
+  void runsInOtherNamespacesAreIgnored() throws Exception {
     String other = namespace + "-other";
     createNamespace(other);
     apply(runYaml("acme-1", other, "acme"));
-    home = "narrow-system";
-    user = ShippedRights.grantIn(admin, home, List.of(namespace));
+    operatorNamespace = "narrow-system";
+    user = ChartRbac.grantIn(admin, operatorNamespace, List.of(namespace));
     new Started("pod-a");
     applyRun("acme-1", "acme");
     awaitRun("acme-1", phase(Phase.Succeeded));
-    PipelineRun untouched =
+    PipelineRun ignored =
         admin.resources(PipelineRun.class).inNamespace(other).withName("acme-1").get();
-    assertThat(untouched.getStatus().observedGeneration()).isEqualTo(-1);
+    assertThat(ignored.getStatus().observedGeneration()).isEqualTo(-1);
   }
 
   @Test
-  void aRunWhoseNodeIsLostIsTriedAgainAfterTheHold() throws Exception {
-    play(
+  void aRunIsRetriedAfterTheHoldOfALostNode() throws Exception {
+    simulate(
         pod ->
             pod.getMetadata().getName().startsWith("acme-1-a1")
                 ? Optional.empty()
@@ -284,8 +284,8 @@ class OperatorIT {
   }
 
   @Test
-  void withoutHeadStartsWhoCameFirstGoesFirst() throws Exception {
-    play(
+  void withoutHeadStartsRunsStartInOrderOfCreation() throws Exception {
+    simulate(
         pod ->
             pod.getMetadata().getName().startsWith("busy")
                 ? Optional.empty()
@@ -297,7 +297,7 @@ class OperatorIT {
         "HEAD_START_SECONDS",
         "Low=0,Normal=0,High=0,Critical=0");
     applyRun("busy", "busy");
-    await().atMost(LONG).until(() -> !cluster.running().isEmpty());
+    await().atMost(TIMEOUT).until(() -> !cluster.running().isEmpty());
     for (String priority : List.of("Low", "Critical")) {
       String name = "run-" + priority.toLowerCase(Locale.ROOT);
       apply(runYaml(name, namespace, name).replace("spec:", "spec:\n  priority: " + priority));
@@ -313,8 +313,8 @@ class OperatorIT {
   }
 
   @Test
-  void aFailureIsTriedAgainWhenItsTimeHasCome() throws Exception {
-    play(
+  void aFailedRunIsRetriedAfterItsBackoff() throws Exception {
+    simulate(
         pod ->
             Optional.of(
                 pod.getMetadata().getName().startsWith("acme-1-a1")
@@ -328,8 +328,8 @@ class OperatorIT {
   }
 
   @Test
-  void runsOfOneClientGoOneAfterTheOtherAndSlotsAreKept() throws Exception {
-    play(pod -> Optional.empty());
+  void runsOfOneClientAreSerialAndSlotsAreUsed() throws Exception {
+    simulate(pod -> Optional.empty());
     Started operator = new Started("pod-a", "CAPACITY_MAX_RUNNING", "2");
     List<String> left = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
@@ -339,12 +339,12 @@ class OperatorIT {
       }
     }
     await()
-        .atMost(LONG)
+        .atMost(TIMEOUT)
         .until(() -> operator.metric("luigi_operator_runs_accepted_total").equals("12.0"));
     for (int ended = 0; ended < 12; ended++) {
-      // no slot stays empty that another client could use
+      // every slot is used that another client can use
       int slots = Math.min(2, Set.copyOf(left).size());
-      await().atMost(LONG).until(() -> cluster.running().size() >= slots);
+      await().atMost(TIMEOUT).until(() -> cluster.running().size() >= slots);
       assertThat(operator.metric("luigi_operator_claims_total"))
           .isEqualTo(String.valueOf((double) (ended + slots)));
       String pod =
@@ -354,14 +354,14 @@ class OperatorIT {
               .orElseThrow();
       left.remove(client(cluster.running().get(pod)));
       cluster.end(pod, succeeded(cluster.running().get(pod)));
-      await().atMost(LONG).until(() -> !cluster.running().containsKey(pod));
+      await().atMost(TIMEOUT).until(() -> !cluster.running().containsKey(pod));
     }
     for (String client : List.of("acme", "globex", "initech")) {
       for (int i = 0; i < 4; i++) {
         awaitRun(client + "-" + i, phase(Phase.Succeeded));
       }
     }
-    assertThat(cluster.companies())
+    assertThat(cluster.concurrent())
         .hasSize(12)
         .allSatisfy(
             pods ->
@@ -370,7 +370,7 @@ class OperatorIT {
                     .extracting(OperatorIT::client)
                     .doesNotHaveDuplicates());
     assertThat(operator.metric("luigi_operator_turnaround_seconds_count"))
-        .describedAs("all but the first two waited for somebody's end")
+        .describedAs("all but the first two waited for the end of another run")
         .isEqualTo("10");
   }
 
@@ -379,7 +379,7 @@ class OperatorIT {
   }
 
   @Test
-  void aRunThatComesBeforeItsScheduleIsAcceptedWhenThatComes() throws Exception {
+  void aRunIsAcceptedWhenItsScheduleIsCreated() throws Exception {
     Started operator = new Started("pod-a");
     apply(
         """
@@ -407,7 +407,7 @@ class OperatorIT {
             .formatted(namespace));
     awaitRun("early", phase(Phase.Succeeded));
     await()
-        .atMost(LONG)
+        .atMost(TIMEOUT)
         .untilAsserted(
             () -> {
               PipelineSchedule schedule =
@@ -426,15 +426,15 @@ class OperatorIT {
   }
 
   @Test
-  void deletingARunStopsItsPodAndFreesItsClient() throws Exception {
-    play(
+  void deletingARunStopsItsPodAndReleasesItsClient() throws Exception {
+    simulate(
         pod ->
             pod.getMetadata().getName().startsWith("acme-long")
                 ? Optional.empty()
                 : Optional.of(succeeded(pod)));
     new Started("pod-a");
     applyRun("acme-long", "acme");
-    await().atMost(LONG).until(() -> !cluster.running().isEmpty());
+    await().atMost(TIMEOUT).until(() -> !cluster.running().isEmpty());
     applyRun("acme-next", "acme");
     awaitRun(
         "acme-next",
@@ -448,24 +448,24 @@ class OperatorIT {
   }
 
   @Test
-  void theOtherReplicaTakesOverAndNothingIsLostOrDoubled() throws Exception {
-    play(
+  void anotherReplicaTakesOverWithoutLossOrRepetition() throws Exception {
+    simulate(
         pod ->
             pod.getMetadata().getName().startsWith("acme-1")
                 ? Optional.empty()
                 : Optional.of(succeeded(pod)));
     Started first = new Started("pod-a");
-    await().atMost(LONG).until(first::leads);
+    await().atMost(TIMEOUT).until(first::leads);
     Started second = new Started("pod-b");
     applyRun("acme-1", "acme");
-    await().atMost(LONG).until(() -> !cluster.running().isEmpty());
+    await().atMost(TIMEOUT).until(() -> !cluster.running().isEmpty());
     assertThat(second.leads()).isFalse();
     assertThat(second.get("/readyz").ok()).isTrue();
     assertThat(second.metric("luigi_operator_claims_total")).isEqualTo("0.0");
 
     long stopped = System.nanoTime();
     first.operator.stop();
-    await().atMost(LONG).pollInterval(Duration.ofMillis(10)).until(second::leads);
+    await().atMost(TIMEOUT).pollInterval(Duration.ofMillis(10)).until(second::leads);
     System.out.printf("handover: %d ms%n", (System.nanoTime() - stopped) / 1_000_000);
 
     String pod = cluster.running().keySet().iterator().next();
@@ -474,6 +474,6 @@ class OperatorIT {
     applyRun("globex-1", "globex");
     awaitRun("globex-1", phase(Phase.Succeeded));
     assertThat(run("acme-1").getStatus().attempts()).hasSize(1);
-    assertThat(first.get("/livez").ok()).describedAs("the stopped one still answers").isFalse();
+    assertThat(first.get("/livez").ok()).describedAs("after the stop").isFalse();
   }
 }

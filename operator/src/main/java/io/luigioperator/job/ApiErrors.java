@@ -10,8 +10,8 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * What an error of the API server means. One that did not answer, is overloaded or broken says
- * nothing about our objects; one that answers and refuses does.
+ * What an error of the API server means. A server that does not respond, is overloaded or fails
+ * says nothing about the object of the request; one that responds with a refusal does.
  */
 final class ApiErrors {
 
@@ -21,16 +21,20 @@ final class ApiErrors {
 
   private ApiErrors() {}
 
-  /** Asks something that has no other answer: any error means later, or not to us. */
-  static <T> T ask(String what, Supplier<T> call) {
+  /**
+   * Sends a request for which every error is a {@link KubeForbidden} or {@link KubeUnavailable}.
+   *
+   * @param action what the request does, for the message of an error
+   */
+  static <T> T send(String action, Supplier<T> request) {
     try {
-      return call.get();
+      return request.get();
     } catch (KubernetesClientException e) {
-      throw failure(what, e);
+      throw failure(action, e);
     }
   }
 
-  /** The server looked at what we sent and will not have it. */
+  /** The server has understood the request and refuses it. */
   static boolean isRefusal(KubernetesClientException e) {
     return switch (e.getCode()) {
       case HttpURLConnection.HTTP_BAD_REQUEST,
@@ -50,7 +54,7 @@ final class ApiErrors {
     return e.getCode() == HttpURLConnection.HTTP_CONFLICT;
   }
 
-  /** An object of that name is there. Quotas answer 409 too, and mean: try again. */
+  /** An object of that name exists. An exceeded quota is a 409 too, but may be retried. */
   static boolean isAlreadyExists(KubernetesClientException e) {
     return isConflict(e)
         && Optional.ofNullable(e.getStatus())
@@ -59,18 +63,18 @@ final class ApiErrors {
             .equals("AlreadyExists");
   }
 
-  /** A delete met an object of that name, but not the one meant: that one is gone. */
+  /** A delete found an object of that name with another UID: the one to delete is gone. */
   static boolean isOtherUid(KubernetesClientException e) {
-    return isConflict(e) && words(e).contains("the UID in the precondition");
+    return isConflict(e) && message(e).contains("the UID in the precondition");
   }
 
-  /** The page asked for is too old: the list must begin again. */
+  /** The continue token of a list is too old: the list must start again. */
   static boolean isExpired(KubernetesClientException e) {
     return e.getCode() == HttpURLConnection.HTTP_GONE;
   }
 
-  /** The server's own words, without those of the client library. */
-  static String words(KubernetesClientException e) {
+  /** The message of the server, without the text that the client library adds. */
+  static String message(KubernetesClientException e) {
     return Optional.ofNullable(e.getStatus())
         .map(s -> s.getMessage())
         .filter(m -> !m.isBlank())
@@ -78,18 +82,18 @@ final class ApiErrors {
         .orElse("no reason given");
   }
 
-  /** For whoever asked: {@link KubeForbidden} when it is not for us to ask, else: later. */
-  static RuntimeException failure(String what, KubernetesClientException e) {
-    String words =
+  /** {@link KubeForbidden} for a 403, otherwise {@link KubeUnavailable}. */
+  static RuntimeException failure(String action, KubernetesClientException e) {
+    String message =
         e.getCode() > 0
-            ? "%s: %d: %s".formatted(what, e.getCode(), words(e))
-            : "%s: no answer: %s".formatted(what, root(e));
+            ? "%s: %d: %s".formatted(action, e.getCode(), message(e))
+            : "%s: no response: %s".formatted(action, root(e));
     return e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
-        ? new KubeForbidden(words, e)
-        : new KubeUnavailable(words, e);
+        ? new KubeForbidden(message, e)
+        : new KubeUnavailable(message, e);
   }
 
-  /** The client library wraps what really happened several times. */
+  /** The client library wraps the original exception several times. */
   private static Throwable root(Throwable e) {
     Throwable root = e;
     for (int depth = 0; root.getCause() != null && depth < MAX_DEPTH; depth++) {

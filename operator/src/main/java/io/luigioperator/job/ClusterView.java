@@ -35,29 +35,35 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the watches have told, as small records; it may lag, so it says nothing about absence.
+ * The objects that the watches have reported, as small records. It may lag, so that nothing may be
+ * concluded from an object that is missing in it.
  *
- * <p>ApiErrors to our own requests are taken in too. An older version never replaces a newer one,
- * and what was deleted does not come back, in whatever order answers and events arrive.
+ * <p>Responses to requests of the operator update it too. An older version never replaces a newer
+ * one, and a deleted object does not come back, in whatever order responses and events arrive.
+ * Thread-safe.
  */
 final class ClusterView implements PipelineResourceCache {
 
-  /** Deleted pods whose last state is kept as evidence. Beyond, an end is no longer clean. */
+  /**
+   * Bound on the deleted pods whose last state is kept. For older ones the end of the attempt is
+   * not observed any more, only its absence.
+   */
   static final int TOMBSTONES = 2_000;
 
-  /** Younger than this the scheduler may still find room; older, and the pod is hopeless. */
+  /** For less time the scheduler may still find room; for longer, the cause is the pod itself. */
   private static final Duration CROWDED_FROM = Duration.ofSeconds(30);
 
   private static final Duration CROWDED_UNTIL = Duration.ofMinutes(5);
 
-  /** Of an object whose version is not a number: it is taken as the newest. */
+  /** Version of an object whose resourceVersion is not a number; counts as the newest. */
   private static final long UNKNOWN_VERSION = Long.MAX_VALUE;
 
-  private record Known<T>(T value, String uid, long version) {}
+  private record Cached<T>(T value, String uid, long version) {}
 
-  private record PodEntry(RunKey run, ObservedPod seen, long version, Optional<Instant> openedAt) {}
+  private record PodEntry(
+      RunKey run, ObservedPod observed, long version, Optional<Instant> openedAt) {}
 
-  private record Tombstone(RunKey run, ObservedPod seen) {}
+  private record Tombstone(RunKey run, ObservedPod lastState) {}
 
   private final InstantSource clock;
 
@@ -65,11 +71,11 @@ final class ClusterView implements PipelineResourceCache {
   private final Map<RunKey, Set<String>> podsOfRun = new HashMap<>();
   private final Map<String, Tombstone> tombstones = new LinkedHashMap<>();
 
-  private final Map<RunKey, Known<ObservedJob>> jobs = new HashMap<>();
-  private final Map<RunKey, Known<RunObject>> runs = new HashMap<>();
-  private final Map<RunKey, Known<ScheduleObject>> schedules = new HashMap<>();
+  private final Map<RunKey, Cached<ObservedJob>> jobs = new HashMap<>();
+  private final Map<RunKey, Cached<RunObject>> runs = new HashMap<>();
+  private final Map<RunKey, Cached<ScheduleObject>> schedules = new HashMap<>();
 
-  /** UIDs of what was deleted lately, so that a late answer does not bring it back. */
+  /** UIDs of recently deleted objects, so that a late response does not bring them back. */
   private final Map<String, Boolean> deleted = new LinkedHashMap<>();
 
   ClusterView(InstantSource clock) {
@@ -78,32 +84,36 @@ final class ClusterView implements PipelineResourceCache {
 
   // ---- pods
 
-  /** Takes a pod in; true if anything the core can see of it has changed. */
-  synchronized boolean saw(Pod pod) {
+  /**
+   * @return whether anything has changed that {@link ObservedPod} shows
+   */
+  synchronized boolean update(Pod pod) {
     String uid = pod.getMetadata().getUid();
     PodEntry before = pods.get(uid);
     long version = version(pod);
     if (deleted.containsKey(uid) || before != null && before.version() > version) {
       return false;
     }
-    ObservedPod read = Observation.pod(pod);
-    Optional<Instant> openedAt = openedAt(before, read);
-    ObservedPod seen = openedAt.map(t -> failingSince(read, t)).orElse(read);
+    ObservedPod current = Observation.pod(pod);
+    Optional<Instant> openedAt = openedAt(before, current);
+    ObservedPod observed = openedAt.map(t -> failingSince(current, t)).orElse(current);
     RunKey run = runOf(pod);
-    pods.put(uid, new PodEntry(run, seen, version, openedAt));
+    pods.put(uid, new PodEntry(run, observed, version, openedAt));
     podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(uid);
-    return before == null || !before.seen().equals(seen);
+    return before == null || !before.observed().equals(observed);
   }
 
   /**
-   * The scheduler counts a pod as not scheduled since its creation, although it began to try only
-   * when the gate was opened.
+   * When the gate of the pod was opened. The pod's condition PodScheduled is False since its
+   * creation, although the scheduler only tries since then.
    */
   private Optional<Instant> openedAt(@Nullable PodEntry before, ObservedPod now) {
     if (before == null) {
       return Optional.empty();
     }
-    return before.seen().gated() && !now.gated() ? Optional.of(clock.instant()) : before.openedAt();
+    return before.observed().gated() && !now.gated()
+        ? Optional.of(clock.instant())
+        : before.openedAt();
   }
 
   private static ObservedPod failingSince(ObservedPod p, Instant openedAt) {
@@ -118,34 +128,38 @@ final class ClusterView implements PipelineResourceCache {
   }
 
   /**
-   * A watch told of its deletion, and of its last state. Without a deletionTimestamp in it the pod
-   * may as well have lost the label by which it is watched, and live: then nothing is concluded.
+   * A watch reported that the pod was deleted, with its last state. Without a deletionTimestamp the
+   * pod may only have lost the label by which it is selected, so that nothing is concluded.
+   *
+   * @return whether this is new
    */
-  synchronized boolean sawDeletionOf(Pod pod) {
+  synchronized boolean remove(Pod pod) {
     if (pod.getMetadata().getDeletionTimestamp() == null) {
-      return missed(pod).isPresent();
+      return removeWithoutState(pod).isPresent();
     }
-    forgetPod(pod.getMetadata().getUid());
-    return bury(runOf(pod), Observation.gone(pod));
+    removeEntry(pod.getMetadata().getUid());
+    return addTombstone(runOf(pod), Observation.gone(pod));
   }
 
   /**
-   * It is missing from a new list after the watch was broken. What happened to it meanwhile is not
-   * known; that it had ended before, if it had, stays true.
+   * The pod is missing from a new list after a watch was broken, so its last state is unknown. If
+   * it had ended before, that is still known.
+   *
+   * @return its run; empty if the pod was not cached
    */
-  synchronized Optional<RunKey> missed(Pod pod) {
-    PodEntry last = forgetPod(pod.getMetadata().getUid());
+  synchronized Optional<RunKey> removeWithoutState(Pod pod) {
+    PodEntry last = removeEntry(pod.getMetadata().getUid());
     if (last == null) {
       return Optional.empty();
     }
-    if (last.seen().terminal() && last.seen().ending().isPresent()) {
-      bury(last.run(), last.seen().asGone());
+    if (last.observed().terminal() && last.observed().ending().isPresent()) {
+      addTombstone(last.run(), last.observed().asGone());
     }
     return Optional.of(last.run());
   }
 
-  private @Nullable PodEntry forgetPod(String uid) {
-    remember(uid);
+  private @Nullable PodEntry removeEntry(String uid) {
+    rememberDeletion(uid);
     PodEntry entry = pods.remove(uid);
     if (entry != null) {
       unlink(entry.run(), uid);
@@ -153,9 +167,9 @@ final class ClusterView implements PipelineResourceCache {
     return entry;
   }
 
-  private boolean bury(RunKey run, ObservedPod last) {
-    Tombstone before = tombstones.put(last.uid(), new Tombstone(run, last));
-    podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(last.uid());
+  private boolean addTombstone(RunKey run, ObservedPod lastState) {
+    Tombstone before = tombstones.put(lastState.uid(), new Tombstone(run, lastState));
+    podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(lastState.uid());
     if (tombstones.size() > TOMBSTONES) {
       Map.Entry<String, Tombstone> eldest = tombstones.entrySet().iterator().next();
       tombstones.remove(eldest.getKey());
@@ -183,7 +197,7 @@ final class ClusterView implements PipelineResourceCache {
 
   synchronized boolean crowded(Instant now) {
     return pods.values().stream()
-        .map(PodEntry::seen)
+        .map(PodEntry::observed)
         .filter(p -> !p.gated() && !p.terminating())
         .flatMap(p -> p.startFailure().stream())
         .filter(t -> t.cause() == FailureCause.UNSCHEDULABLE)
@@ -198,28 +212,30 @@ final class ClusterView implements PipelineResourceCache {
   synchronized ObservedAttempt attempt(Attempt attempt) {
     List<ObservedPod> found = new ArrayList<>();
     for (String uid : podsOfRun.getOrDefault(attempt.run(), Set.of())) {
-      ObservedPod seen = lastSeen(uid);
-      if (seen.token().equals(attempt.token())) {
-        found.add(seen);
+      ObservedPod pod = lastState(uid);
+      if (pod.token().equals(attempt.token())) {
+        found.add(pod);
       }
     }
-    Known<ObservedJob> job = jobs.get(new RunKey(attempt.run().namespace(), attempt.jobName()));
-    return new ObservedAttempt(Optional.ofNullable(job).map(Known::value), found, false);
+    Cached<ObservedJob> job = jobs.get(new RunKey(attempt.run().namespace(), attempt.jobName()));
+    return new ObservedAttempt(Optional.ofNullable(job).map(Cached::value), found, false);
   }
 
   /** For a UID from {@code podsOfRun}, which {@code pods} or {@code tombstones} holds. */
-  private ObservedPod lastSeen(String uid) {
+  private ObservedPod lastState(String uid) {
     PodEntry entry = pods.get(uid);
-    return entry != null ? entry.seen() : Objects.requireNonNull(tombstones.get(uid)).seen();
+    return entry != null
+        ? entry.observed()
+        : Objects.requireNonNull(tombstones.get(uid)).lastState();
   }
 
-  /** Adds to a live read what was told before about the ends of pods it no longer shows. */
-  synchronized ObservedAttempt completed(Attempt attempt, ObservedAttempt live) {
+  /** Adds to a live read the pods that it does not show any more, and whose end was observed. */
+  synchronized ObservedAttempt withObservedEnds(Attempt attempt, ObservedAttempt live) {
     List<ObservedPod> all = new ArrayList<>(live.pods());
-    for (ObservedPod told : attempt(attempt).pods()) {
-      boolean evidence = told.gone() || told.terminal() && told.ending().isPresent();
-      if (evidence && live.pod(told.uid()).isEmpty()) {
-        all.add(told.asGone());
+    for (ObservedPod cached : attempt(attempt).pods()) {
+      boolean ended = cached.gone() || cached.terminal() && cached.ending().isPresent();
+      if (ended && live.pod(cached.uid()).isEmpty()) {
+        all.add(cached.asGone());
       }
     }
     return new ObservedAttempt(live.job(), all, true);
@@ -227,34 +243,39 @@ final class ClusterView implements PipelineResourceCache {
 
   // ---- Jobs, PipelineRuns, PipelineSchedules
 
-  synchronized boolean saw(Job job) {
+  /**
+   * @return whether anything has changed that {@link ObservedJob} shows
+   */
+  synchronized boolean update(Job job) {
     return put(jobs, job, Observation.job(job));
   }
 
-  /** Status writes, also those of the operator itself, are no change. */
+  /** A new status is no change. */
   @Override
   public synchronized boolean update(PipelineRun run) {
-    RunKey key = Resources.key(run.getMetadata());
+    RunKey key = CustomResources.key(run.getMetadata());
     Optional<RunObject> before = run(key);
-    put(runs, run, Resources.run(run));
+    put(runs, run, CustomResources.run(run));
     Optional<RunObject> now = run(key);
-    return !now.map(ClusterView::wishes).equals(before.map(ClusterView::wishes));
+    return !now.map(ClusterView::desired).equals(before.map(ClusterView::desired));
   }
 
-  private static List<Object> wishes(RunObject run) {
+  private static List<Object> desired(RunObject run) {
     return List.of(run.uid(), run.generation(), run.deleting());
   }
 
   @Override
   public synchronized List<RunKey> update(PipelineSchedule schedule) {
-    return put(schedules, schedule, Resources.schedule(schedule)) ? runsOf(schedule) : List.of();
+    return put(schedules, schedule, CustomResources.schedule(schedule))
+        ? runsOf(schedule)
+        : List.of();
   }
 
   synchronized List<ObservedJob> jobs() {
-    return jobs.values().stream().map(Known::value).toList();
+    return jobs.values().stream().map(Cached::value).toList();
   }
 
-  synchronized void forget(Job job) {
+  synchronized void remove(Job job) {
     remove(jobs, job);
   }
 
@@ -272,7 +293,7 @@ final class ClusterView implements PipelineResourceCache {
   @Override
   public synchronized List<RunKey> unobserved() {
     return runs.values().stream()
-        .map(Known::value)
+        .map(Cached::value)
         .filter(run -> observedGeneration(run) < run.generation())
         .map(RunObject::key)
         .toList();
@@ -288,24 +309,24 @@ final class ClusterView implements PipelineResourceCache {
   }
 
   synchronized Optional<RunObject> run(RunKey key) {
-    return Optional.ofNullable(runs.get(key)).map(Known::value);
+    return Optional.ofNullable(runs.get(key)).map(Cached::value);
   }
 
-  /** Whether something newer than this object, or at least else, has been seen under its name. */
-  synchronized boolean knowsOtherThan(RunObject object) {
-    return run(object.key()).filter(known -> !known.equals(object)).isPresent();
+  /** Whether the cache holds another version of this object, or another object of its name. */
+  synchronized boolean hasOtherVersion(RunObject object) {
+    return run(object.key()).filter(cached -> !cached.equals(object)).isPresent();
   }
 
-  /** The newest version that looks like this object; empty when it is not known. */
+  /** The newest resourceVersion with the content of this object; empty if it is unknown. */
   synchronized OptionalLong version(RunObject object) {
-    Known<RunObject> known = runs.get(object.key());
-    return known == null || !known.value().equals(object) || known.version() == UNKNOWN_VERSION
+    Cached<RunObject> cached = runs.get(object.key());
+    return cached == null || !cached.value().equals(object) || cached.version() == UNKNOWN_VERSION
         ? OptionalLong.empty()
-        : OptionalLong.of(known.version());
+        : OptionalLong.of(cached.version());
   }
 
   synchronized Optional<ScheduleObject> schedule(String namespace, String name) {
-    return Optional.ofNullable(schedules.get(new RunKey(namespace, name))).map(Known::value);
+    return Optional.ofNullable(schedules.get(new RunKey(namespace, name))).map(Cached::value);
   }
 
   /** The runs that refer to a schedule. */
@@ -313,39 +334,40 @@ final class ClusterView implements PipelineResourceCache {
     String name = schedule.getMetadata().getName();
     String namespace = schedule.getMetadata().getNamespace();
     return runs.values().stream()
-        .map(Known::value)
+        .map(Cached::value)
         .filter(r -> r.key().namespace().equals(namespace))
         .filter(r -> r.spec().scheduleRef() != null && r.spec().scheduleRef().name().equals(name))
         .map(RunObject::key)
         .toList();
   }
 
-  private <T> boolean put(Map<RunKey, Known<T>> map, HasMetadata object, T value) {
+  private <T> boolean put(Map<RunKey, Cached<T>> map, HasMetadata object, T value) {
     String uid = object.getMetadata().getUid();
     long version = version(object);
-    Known<T> before = map.get(Resources.key(object.getMetadata()));
+    Cached<T> before = map.get(CustomResources.key(object.getMetadata()));
     if (deleted.containsKey(uid) || before != null && before.version() > version) {
       return false;
     }
-    map.put(Resources.key(object.getMetadata()), new Known<>(value, uid, version));
+    map.put(CustomResources.key(object.getMetadata()), new Cached<>(value, uid, version));
     return before == null || !before.value().equals(value);
   }
 
-  private <T> void remove(Map<RunKey, Known<T>> map, HasMetadata object) {
+  private <T> void remove(Map<RunKey, Cached<T>> map, HasMetadata object) {
     String uid = object.getMetadata().getUid();
-    remember(uid);
+    rememberDeletion(uid);
     map.computeIfPresent(
-        Resources.key(object.getMetadata()), (k, known) -> known.uid().equals(uid) ? null : known);
+        CustomResources.key(object.getMetadata()),
+        (k, cached) -> cached.uid().equals(uid) ? null : cached);
   }
 
-  private void remember(String uid) {
+  private void rememberDeletion(String uid) {
     deleted.put(uid, Boolean.TRUE);
     if (deleted.size() > 2 * TOMBSTONES) {
       deleted.remove(deleted.keySet().iterator().next());
     }
   }
 
-  /** Versions of one kind of object grow; one that is not a number is taken as the newest. */
+  /** The versions of one kind increase. */
   private static long version(HasMetadata object) {
     try {
       return Long.parseLong(object.getMetadata().getResourceVersion());

@@ -8,11 +8,11 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.luigioperator.job.Kube.DryRunResult;
 import java.util.List;
 
-/** What a refused dry run of a pod means: is the template wrong, or may it pass later? */
+/** Whether a refused request may succeed later, or the object itself must change. */
 final class DryRunRefusal {
 
-  /** What the API server says when something around the pod is missing or used up. */
-  private static final List<String> PASSING =
+  /** In messages of the API server about something that the object needs or is limited by. */
+  private static final List<String> TEMPORARY =
       List.of(
           "exceeded quota:",
           "status unknown for quota:",
@@ -22,22 +22,22 @@ final class DryRunRefusal {
           "because it is being terminated",
           "cannot create resource");
 
-  private static final String BLIND_WEBHOOK = "does not support dry run";
+  private static final String WEBHOOK_WITHOUT_DRY_RUN = "does not support dry run";
 
   private DryRunRefusal() {}
 
   static DryRunResult of(KubernetesClientException e) {
-    String words = ApiErrors.words(e);
-    if (words.contains(BLIND_WEBHOOK)) {
-      // a webhook of the cluster cannot be asked in advance: it says nothing about this pod
+    String message = ApiErrors.message(e);
+    if (message.contains(WEBHOOK_WITHOUT_DRY_RUN)) {
+      // the API server refuses every dry run that would call such a webhook
       return new DryRunResult.Allowed();
     }
-    return new DryRunResult.Refused(words, !mayPass(e));
+    return new DryRunResult.Refused(message, !isTemporary(e));
   }
 
-  /** Whether the refusal is about what is around the object, of whatever kind. */
-  static boolean mayPass(KubernetesClientException e) {
-    String words = ApiErrors.words(e);
-    return ApiErrors.isNotFound(e) || PASSING.stream().anyMatch(words::contains);
+  /** Whether a later request with the same object may succeed. */
+  static boolean isTemporary(KubernetesClientException e) {
+    String message = ApiErrors.message(e);
+    return ApiErrors.isNotFound(e) || TEMPORARY.stream().anyMatch(message::contains);
   }
 }

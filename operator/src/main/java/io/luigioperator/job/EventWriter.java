@@ -20,9 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes Events: at most one per reason, object and minute. The name of an Event follows from these
- * three, so that a second one is refused by the API server whoever sends it; what was sent lately
- * is remembered to spare the request.
+ * Writes Events: at most one per reason, object and minute. The name of an Event is derived from
+ * these three, so that the API server refuses a second one, also from another replica. The names of
+ * recent Events are remembered to save the request.
  */
 final class EventWriter {
 
@@ -39,7 +39,7 @@ final class EventWriter {
     this.clock = clock;
   }
 
-  /** Best effort: an Event that cannot be written is lost, and nothing else with it. */
+  /** Best effort: an Event that cannot be written is lost, without further consequences. */
   void warn(RunObject object, String reason, String message) {
     Instant now = clock.instant();
     String name =
@@ -57,7 +57,7 @@ final class EventWriter {
         LOG.atInfo()
             .addKeyValue("run", object.key())
             .addKeyValue("reason", reason)
-            .addKeyValue("error", ApiErrors.words(e))
+            .addKeyValue("error", ApiErrors.message(e))
             .log("Event not written");
       }
     }

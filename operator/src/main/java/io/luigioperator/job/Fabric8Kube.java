@@ -45,8 +45,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The door, with the fabric8 client. Live reads ask for the newest state and never for a cached
- * one; cached answers come from {@link Informers} of its own.
+ * {@link Kube} with the fabric8 client. Live reads ask the API server for the newest state, not for
+ * its watch cache. Cached answers come from {@link Informers} for Jobs and pods, and from the
+ * watches of the controllers for PipelineRuns and PipelineSchedules.
  */
 public final class Fabric8Kube implements Kube, AutoCloseable {
 
@@ -65,8 +66,8 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   private final SchedulingGate gate;
 
   /**
-   * @param client with {@link #bounded bounds}
-   * @param namespaces which ones are served; empty: all
+   * @param client with {@link #bounded bounded} requests
+   * @param namespaces the namespaces with runs; empty: all
    */
   public Fabric8Kube(
       KubernetesClient client,
@@ -83,8 +84,8 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   /**
-   * Bounds for every request of a client. None is repeated inside the client: whoever asked looks
-   * again and decides anew.
+   * Adds timeouts to every request of a client. The client retries none: the caller reads the state
+   * again and decides again.
    */
   public static Config bounded(Config config) {
     return new ConfigBuilder(config)
@@ -95,23 +96,23 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   /**
-   * Called when a run's Jobs, pods, wishes or schedule have changed, after the cache has. From the
-   * thread of a watch: the listener must not wait for anything. To be set before {@link #start}.
+   * Sets a listener for changes of the Jobs and pods of a run, called after the cache was updated.
+   * It is called on the thread of a watch and must not block. To be set before {@link #start}.
    */
   public void onChange(Consumer<RunKey> listener) {
     informers.onChange(listener);
   }
 
   /**
-   * Begins to watch; returns when everything has been seen once.
+   * Starts to watch; returns when all informers have synced.
    *
-   * @throws KubeUnavailable if that takes longer
+   * @throws KubeUnavailable if that takes longer than the timeout
    */
-  public void start(Duration patience) {
-    informers.start(patience);
+  public void start(Duration timeout) {
+    informers.start(timeout);
   }
 
-  /** Where the watches of PipelineRuns and PipelineSchedules put what they see. */
+  /** The cache that the watches of PipelineRuns and PipelineSchedules must keep up to date. */
   public PipelineResourceCache pipelineResources() {
     return view;
   }
@@ -131,11 +132,11 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public String identity() {
-    String what = "reading namespace kube-system";
+    String action = "reading namespace kube-system";
     return Optional.ofNullable(
-            ApiErrors.ask(what, () -> client.namespaces().withName("kube-system").get()))
+            ApiErrors.send(action, () -> client.namespaces().withName("kube-system").get()))
         .map(n -> n.getMetadata().getUid())
-        .orElseThrow(() -> new KubeUnavailable(what + ": it is not there"));
+        .orElseThrow(() -> new KubeUnavailable(action + ": not found"));
   }
 
   @Override
@@ -154,31 +155,32 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     return read(namespace)
         .flatMap(n -> Optional.ofNullable(n.getMetadata().getAnnotations()))
         .flatMap(a -> Optional.ofNullable(a.get(Annotations.DELETIONS_CONFIRMED)))
-        .flatMap(time -> written(namespace, time));
+        .flatMap(time -> parsed(namespace, time));
   }
 
-  private static Optional<Instant> written(String namespace, String time) {
+  private static Optional<Instant> parsed(String namespace, String time) {
     try {
       return Optional.of(Instant.parse(time));
     } catch (DateTimeParseException e) {
       LOG.atWarn()
           .addKeyValue("namespace", namespace)
           .addKeyValue("error", e.getMessage())
-          .log(Annotations.DELETIONS_CONFIRMED + " is not a time such as 2026-01-31T12:00:00Z");
+          .addKeyValue("annotation", Annotations.DELETIONS_CONFIRMED)
+          .log("annotation ignored: not a time such as 2026-01-31T12:00:00Z");
       return Optional.empty();
     }
   }
 
   private Optional<Namespace> read(String namespace) {
     return Optional.ofNullable(
-        ApiErrors.ask(
+        ApiErrors.send(
             "reading namespace " + namespace, () -> client.namespaces().withName(namespace).get()));
   }
 
   @Override
   public boolean crdEstablished() {
     CustomResourceDefinition crd =
-        ApiErrors.ask(
+        ApiErrors.send(
             "reading definition " + PIPELINE_RUNS,
             () ->
                 client
@@ -197,7 +199,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public ObservedNode node(String name) {
-    Node node = ApiErrors.ask("reading node " + name, () -> client.nodes().withName(name).get());
+    Node node = ApiErrors.send("reading node " + name, () -> client.nodes().withName(name).get());
     return node == null ? ObservedNode.gone() : Observation.node(node);
   }
 
@@ -217,13 +219,13 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
               .map(
                   run -> {
                     view.update(run);
-                    return Resources.run(run);
+                    return CustomResources.run(run);
                   });
     };
   }
 
   private @Nullable PipelineRun live(RunKey key) {
-    return ApiErrors.ask(
+    return ApiErrors.send(
         "reading PipelineRun " + key,
         () ->
             client
@@ -234,15 +236,17 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   /**
-   * Queries in a namespace. The rights there are gone with it, so that for one that was deleted the
-   * server answers "forbidden" and not "not found"; and in it there is nothing.
+   * Reads in a namespace. The role bindings of a deleted namespace are gone with it, so that the
+   * server answers "forbidden" and not "not found".
+   *
+   * @param absent the result if the namespace does not exist
    */
-  private <T> T in(String namespace, Supplier<T> read, T nothing) {
+  private <T> T in(String namespace, Supplier<T> read, T absent) {
     try {
       return read.get();
     } catch (KubeForbidden e) {
       if (namespace(namespace) == NamespaceState.ABSENT) {
-        return nothing;
+        return absent;
       }
       throw e;
     }
@@ -255,22 +259,22 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public RunCreation createRun(RunKey key, PipelineRunSpec spec) {
-    String what = "creating PipelineRun " + key;
+    String action = "creating PipelineRun " + key;
     try {
-      PipelineRun made = client.resource(Resources.manifest(key, spec)).create();
-      return new RunCreation.Present(Resources.run(made));
+      PipelineRun created = client.resource(CustomResources.manifest(key, spec)).create();
+      return new RunCreation.Present(CustomResources.run(created));
     } catch (KubernetesClientException e) {
       if (ApiErrors.isAlreadyExists(e)) {
         return run(key, Freshness.LIVE)
             .map(RunCreation.Present::new)
-            .orElseThrow(() -> ApiErrors.failure(what, e));
+            .orElseThrow(() -> ApiErrors.failure(action, e));
       }
       if (ApiErrors.isRefusal(e)) {
-        return DryRunRefusal.mayPass(e)
-            ? new RunCreation.NotNow(ApiErrors.words(e))
-            : new RunCreation.Refused(ApiErrors.words(e));
+        return DryRunRefusal.isTemporary(e)
+            ? new RunCreation.NotNow(ApiErrors.message(e))
+            : new RunCreation.Refused(ApiErrors.message(e));
       }
-      throw ApiErrors.failure(what, e);
+      throw ApiErrors.failure(action, e);
     }
   }
 
@@ -285,19 +289,20 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public boolean writeStatus(RunObject object, PipelineRunStatus status) {
-    if (view.knowsOtherThan(object)) {
+    if (view.hasOtherVersion(object)) {
       return false;
     }
     RunKey key = object.key();
-    String what = "writing the status of PipelineRun " + key;
+    String action = "writing the status of PipelineRun " + key;
     OptionalLong version = view.version(object);
     String patch =
-        Resources.statusPatch(object.uid(), version, status, client.getKubernetesSerialization());
+        CustomResources.statusPatch(
+            object.uid(), version, status, client.getKubernetesSerialization());
     try {
-      // of an item at hand: by name alone the client would read the object first
+      // with an object, because by name alone the client would read it first
       PipelineRun written =
           client
-              .resource(Resources.manifest(key, object.spec()))
+              .resource(CustomResources.manifest(key, object.spec()))
               .subresource("status")
               .patch(PatchContext.of(PatchType.JSON), patch);
       view.update(written);
@@ -307,16 +312,16 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
         return true;
       }
       if (e.getCode() != ApiErrors.UNPROCESSABLE) {
-        throw ApiErrors.failure(what, e);
+        throw ApiErrors.failure(action, e);
       }
-      Optional<RunObject> now = run(key, Freshness.LIVE); // taken in: the next look is at this one
+      Optional<RunObject> now = run(key, Freshness.LIVE); // also updates the cache
       if (now.filter(o -> o.uid().equals(object.uid())).isEmpty()) {
         return true;
       }
       if (version.isPresent() && !version.equals(view.version(now.get()))) {
         return false;
       }
-      throw new IllegalStateException(what + ": refused: " + ApiErrors.words(e), e);
+      throw new IllegalStateException(action + ": refused: " + ApiErrors.message(e), e);
     }
   }
 
@@ -332,7 +337,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     return switch (freshness) {
       case CACHED -> view.attempt(attempt);
       case LIVE ->
-          view.completed(
+          view.withObservedEnds(
               attempt,
               in(
                   attempt.run().namespace(),
@@ -349,23 +354,24 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
             "reading the pods of run " + attempt.run(),
             PagedList.of(client.pods(), namespace).withLabel(Labels.RUN, attempt.run().name()),
             Observation::pod);
-    List<ObservedPod> ours = new ArrayList<>();
+    List<ObservedPod> matching = new ArrayList<>();
     pods.stream()
         .filter(p -> p.token().equals(attempt.token()) || attempt.isBoundTo(p.uid()))
-        .forEach(ours::add);
-    if (attempt.binding().isPresent() && ours.stream().noneMatch(p -> attempt.isBoundTo(p.uid()))) {
-      ours.addAll(boundWithoutLabels(attempt));
+        .forEach(matching::add);
+    if (attempt.binding().isPresent()
+        && matching.stream().noneMatch(p -> attempt.isBoundTo(p.uid()))) {
+      matching.addAll(boundWithoutLabels(attempt));
     }
-    return new ObservedAttempt(job, ours, true);
+    return new ObservedAttempt(job, matching, true);
   }
 
   /**
-   * Whoever takes the labels off a running pod must not make it count as absent: before the bound
-   * pod does, every pod of the namespace has been looked at. That is rare.
+   * A running pod whose labels were removed must not count as absent, so all pods of the namespace
+   * are searched before the bound pod does. This is rare.
    */
   private List<ObservedPod> boundWithoutLabels(Attempt attempt) {
     return PagedList.all(
-            "looking for the bound pod of run " + attempt.run(),
+            "searching the bound pod of run " + attempt.run(),
             client.pods().inNamespace(attempt.run().namespace()),
             p -> attempt.isBoundTo(p.getMetadata().getUid()) ? Stream.of(p) : Stream.<Pod>empty())
         .stream()
@@ -376,7 +382,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   private Optional<ObservedJob> job(String namespace, String name) {
     Job job =
-        ApiErrors.ask(
+        ApiErrors.send(
             "reading Job %s/%s".formatted(namespace, name),
             () -> client.batch().v1().jobs().inNamespace(namespace).withName(name).get());
     return Optional.ofNullable(job).map(Observation::job);
@@ -384,24 +390,24 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
-    String what = "creating Job %s/%s".formatted(run.key().namespace(), attempt.jobName());
+    String action = "creating Job %s/%s".formatted(run.key().namespace(), attempt.jobName());
     try {
       Job job = blueprint.job(run, RequestJson.read(run.origin().request()), attempt, owner);
-      Job made = client.resource(job).create();
-      view.saw(made);
-      return new JobCreation.Created(Observation.job(made));
+      Job created = client.resource(job).create();
+      view.update(created);
+      return new JobCreation.Created(Observation.job(created));
     } catch (PodTemplateInvalid e) {
       return new JobCreation.Refused(e.getMessage());
     } catch (KubernetesClientException e) {
       if (ApiErrors.isAlreadyExists(e)) {
         return job(run.key().namespace(), attempt.jobName())
             .map(JobCreation.Exists::new)
-            .orElseThrow(() -> ApiErrors.failure(what, e));
+            .orElseThrow(() -> ApiErrors.failure(action, e));
       }
       if (ApiErrors.isRefusal(e)) {
-        return new JobCreation.Refused(ApiErrors.words(e));
+        return new JobCreation.Refused(ApiErrors.message(e));
       }
-      throw ApiErrors.failure(what, e);
+      throw ApiErrors.failure(action, e);
     }
   }
 
@@ -417,7 +423,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       if (ApiErrors.isRefusal(e)) {
         return DryRunRefusal.of(e);
       }
-      throw ApiErrors.failure("asking about the pod of run " + run, e);
+      throw ApiErrors.failure("dry run of the pod of run " + run, e);
     }
   }
 
@@ -442,8 +448,8 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
         job.uid());
   }
 
-  /** The client library knows no precondition on a UID, so the request is made by hand. */
-  private void delete(String what, String path, String uid) {
+  /** A raw request, because the client library cannot send a precondition on the UID. */
+  private void delete(String action, String path, String uid) {
     String options =
         """
         {"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background",
@@ -454,7 +460,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       client.raw(path, "DELETE", options);
     } catch (KubernetesClientException e) {
       if (!ApiErrors.isNotFound(e) && !ApiErrors.isOtherUid(e)) {
-        throw ApiErrors.failure(what, e);
+        throw ApiErrors.failure(action, e);
       }
     }
   }
@@ -470,7 +476,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
         namespace ->
             PagedList.all(
                 "listing pods",
-                // the server leaves ended pods out: they stay as long as their Jobs, in any number
+                // ended pods exist as long as their Jobs, in any number
                 PagedList.of(client.pods(), namespace)
                     .withoutField("status.phase", "Succeeded")
                     .withoutField("status.phase", "Failed"),

@@ -36,22 +36,22 @@ final class Informers implements AutoCloseable {
   private final List<Consumer<RunKey>> listeners = new CopyOnWriteArrayList<>();
 
   /**
-   * @param what it looks at, in words
+   * @param target kind, and namespace if only one is watched
    */
-  private record Watch(String what, SharedIndexInformer<?> informer) {}
+  private record Watch(String target, SharedIndexInformer<?> informer) {}
 
-  /** What happens to one kind of object. */
-  private interface Handling<T> {
-    void there(T object);
+  /** Handles the events of one kind. */
+  private interface Handler<T> {
+    void addedOrUpdated(T object);
 
     /**
-     * @param lastState the watch told how it looked when it was deleted
+     * @param stateKnown whether the object is in its last state; false if the event was missed
      */
-    void gone(T object, boolean lastState);
+    void deleted(T object, boolean stateKnown);
   }
 
   /**
-   * @param namespaces which ones to watch; empty: all
+   * @param namespaces the namespaces to watch; empty: all
    */
   Informers(KubernetesClient client, ClusterView view, List<String> namespaces) {
     this.view = view;
@@ -62,7 +62,7 @@ final class Informers implements AutoCloseable {
   }
 
   private <T extends HasMetadata> void add(
-      String namespace, Informable<T> objects, Supplier<T> empty, Handling<T> handling) {
+      String namespace, Informable<T> objects, Supplier<T> empty, Handler<T> handler) {
     String kind = empty.get().getKind();
     SharedIndexInformer<T> informer =
         objects
@@ -73,24 +73,24 @@ final class Informers implements AutoCloseable {
                 new ResourceEventHandler<T>() {
                   @Override
                   public void onAdd(T object) {
-                    handling.there(object);
+                    handler.addedOrUpdated(object);
                   }
 
                   @Override
                   public void onUpdate(T before, T object) {
-                    handling.there(object);
+                    handler.addedOrUpdated(object);
                   }
 
                   @Override
                   public void onDelete(T object, boolean finalStateUnknown) {
-                    handling.gone(object, !finalStateUnknown);
+                    handler.deleted(object, !finalStateUnknown);
                   }
                 });
     informers.add(
         new Watch(namespace.isEmpty() ? kind : kind + " in namespace " + namespace, informer));
   }
 
-  /** Called from the thread of a watch: the listener must not wait for anything. */
+  /** The listener is called on the thread of a watch and must not block. */
   void onChange(Consumer<RunKey> listener) {
     listeners.add(listener);
   }
@@ -100,32 +100,32 @@ final class Informers implements AutoCloseable {
   }
 
   /**
-   * Returns when everything has been seen once.
+   * Returns when all informers have synced.
    *
-   * @throws KubeUnavailable if that takes longer; the watches go on trying
+   * @throws KubeUnavailable if that takes longer than the timeout; the informers keep trying
    */
-  void start(Duration patience) {
+  void start(Duration timeout) {
     CompletableFuture<?>[] started =
         informers.stream()
             .map(w -> w.informer().start().toCompletableFuture())
             .toArray(CompletableFuture<?>[]::new);
     try {
-      CompletableFuture.allOf(started).get(patience.toMillis(), TimeUnit.MILLISECONDS);
+      CompletableFuture.allOf(started).get(timeout.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
-      throw new KubeUnavailable("not everything was seen within " + patience, e);
+      throw new KubeUnavailable("the informers did not sync within " + timeout, e);
     } catch (ExecutionException e) {
       throw new KubeUnavailable(
-          "watching: " + Objects.requireNonNullElse(e.getCause(), e).getMessage(), e);
+          "starting the informers: " + Objects.requireNonNullElse(e.getCause(), e).getMessage(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new KubeUnavailable("interrupted while starting to watch", e);
+      throw new KubeUnavailable("interrupted while the informers synced", e);
     }
   }
 
-  /** What is not watched right now, in words; empty when all is. */
+  /** What is not watched at the moment; empty if all is. */
   Optional<String> broken() {
     List<String> broken =
-        informers.stream().filter(w -> !w.informer().isWatching()).map(Watch::what).toList();
+        informers.stream().filter(w -> !w.informer().isWatching()).map(Watch::target).toList();
     return broken.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", broken));
   }
 
@@ -134,36 +134,36 @@ final class Informers implements AutoCloseable {
     informers.forEach(w -> w.informer().stop());
   }
 
-  private final class Jobs implements Handling<Job> {
+  private final class Jobs implements Handler<Job> {
     @Override
-    public void there(Job job) {
-      if (view.saw(job)) {
+    public void addedOrUpdated(Job job) {
+      if (view.update(job)) {
         changed(ClusterView.runOf(job));
       }
     }
 
     @Override
-    public void gone(Job job, boolean lastState) {
-      view.forget(job);
-      if (lastState) {
+    public void deleted(Job job, boolean stateKnown) {
+      view.remove(job);
+      if (stateKnown) {
         changed(ClusterView.runOf(job));
       }
     }
   }
 
-  private final class Pods implements Handling<Pod> {
+  private final class Pods implements Handler<Pod> {
     @Override
-    public void there(Pod pod) {
-      if (view.saw(pod)) {
+    public void addedOrUpdated(Pod pod) {
+      if (view.update(pod)) {
         changed(ClusterView.runOf(pod));
       }
     }
 
     @Override
-    public void gone(Pod pod, boolean lastState) {
-      if (!lastState) {
-        view.missed(pod).ifPresent(Informers.this::changed);
-      } else if (view.sawDeletionOf(pod)) {
+    public void deleted(Pod pod, boolean stateKnown) {
+      if (!stateKnown) {
+        view.removeWithoutState(pod).ifPresent(Informers.this::changed);
+      } else if (view.remove(pod)) {
         changed(ClusterView.runOf(pod));
       }
     }

@@ -32,12 +32,12 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * From a claimed attempt to the Job that makes its pod. Pure: the same attempt always gives the
- * same Job.
+ * Builds the Job of a claimed attempt. Pure: the same attempt always gives the same Job.
  *
- * <p>Environment variables that {@code env} takes from Secrets are named to the runner, which masks
- * their values. Those of a whole Secret ({@code envFrom}) have names the operator cannot know,
- * because it may not read Secrets: the kubelet tells the runner, by a copy of each variable.
+ * <p>The runner masks the values of Secrets. It is given the names of the variables that {@code
+ * env} takes from Secrets. The names of variables from a whole Secret ({@code envFrom}) are unknown
+ * here, because the operator may not read Secrets; the pod has a second copy of each of these
+ * variables, with a prefix by which the runner finds them.
  */
 public final class JobBlueprint {
 
@@ -47,17 +47,17 @@ public final class JobBlueprint {
   private static final Pattern LABEL_VALUE =
       Pattern.compile("[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?");
 
-  // the kubelet keeps 4096 bytes of a container's message and 12 KiB of a pod's
+  // the kubelet keeps 4096 bytes of termination message per container and 12 KiB per pod
   private static final int MESSAGE_BYTES = 4096;
   private static final int MESSAGE_BYTES_OF_POD = 12288;
   private static final int MESSAGE_RESERVE = 96;
-  private static final int MESSAGE_LEAST = 768;
+  private static final int MIN_MESSAGE_BYTES = 768;
 
   private final KubernetesSerialization serialization = new KubernetesSerialization();
-  private final PodParts parts = new PodParts(serialization);
+  private final PodSpecFactory podSpecs = new PodSpecFactory(serialization);
   private final String version;
 
-  /** Who the pod is for; the dry run makes one up. */
+  /** What the pod is for; a dry run uses placeholders. */
   private record Identity(
       RunKey key,
       String client,
@@ -81,9 +81,9 @@ public final class JobBlueprint {
   }
 
   /**
-   * The Job of a claimed attempt; its pod is gated.
+   * The Job of a claimed attempt; its pod has the scheduling gate.
    *
-   * @throws PodTemplateInvalid if the pipeline's podTemplate cannot be laid over ours
+   * @throws PodTemplateInvalid if the pipeline's podTemplate cannot be merged
    */
   public Job job(Run run, Request request, Attempt attempt, RunObject owner) {
     Identity id =
@@ -110,8 +110,7 @@ public final class JobBlueprint {
                 .withKind("PipelineRun")
                 .withName(owner.key().name())
                 .withUid(owner.uid())
-                // without blockOwnerDeletion: nobody waits for us, and it would need a further
-                // right
+                // without blockOwnerDeletion, which would need another permission
                 .withController(true)
                 .build())
         .endMetadata()
@@ -119,7 +118,7 @@ public final class JobBlueprint {
         .withParallelism(1)
         .withCompletions(1)
         .withBackoffLimit(0)
-        // the Job's finalizer holds the pod until it is terminal, so that its verdict is not lost
+        // the finalizer of the Job keeps a deleted pod until it is terminal, with its verdict
         .withPodReplacementPolicy("Failed")
         .withTemplate(template(id, request, override(owner)))
         .endSpec()
@@ -127,10 +126,10 @@ public final class JobBlueprint {
   }
 
   /**
-   * The pod the API server is asked about before anything is claimed: as {@link #job} would make
-   * it, with a made-up identity.
+   * The pod for a dry run before a run is claimed: as in {@link #job}, with placeholders for the
+   * attempt.
    *
-   * @throws PodTemplateInvalid if the pipeline's podTemplate cannot be laid over ours
+   * @throws PodTemplateInvalid if the pipeline's podTemplate cannot be merged
    */
   public Pod dryRunPod(RunKey key, Request request) {
     Identity id =
@@ -202,7 +201,7 @@ public final class JobBlueprint {
             .withLabels(labels(id))
             .withAnnotations(annotations(id))
             .endMetadata()
-            .withSpec(parts.spec(pipeline, deadline, variables(id)))
+            .withSpec(podSpecs.create(pipeline, deadline, variables(id)))
             .build();
     PodTemplateSpec template = base;
     if (!pipeline.podTemplate().isEmpty()) {
@@ -213,7 +212,7 @@ public final class JobBlueprint {
         template = serialization.convertValue(merged, PodTemplateSpec.class);
       } catch (IllegalArgumentException e) {
         throw new PodTemplateInvalid(
-            List.of("podTemplate has not the shape of a pod template: " + firstLine(e)));
+            List.of("podTemplate is not a valid pod template: " + firstLine(e)));
       }
     }
     int containers =
@@ -226,7 +225,7 @@ public final class JobBlueprint {
         .build();
   }
 
-  /** What tells the runner, and user code, which attempt it is. */
+  /** Variables that identify the attempt to the runner and to user code. */
   private static Map<String, String> variables(Identity id) {
     return Map.of(
         "LUIGI_RUN_NAMESPACE",
@@ -271,7 +270,7 @@ public final class JobBlueprint {
 
   private static int messageBudget(int containers) {
     int share = Math.min(MESSAGE_BYTES, MESSAGE_BYTES_OF_POD / containers) - MESSAGE_RESERVE;
-    return Math.max(share, MESSAGE_LEAST);
+    return Math.max(share, MIN_MESSAGE_BYTES);
   }
 
   private static boolean isSecret(EnvEntry entry) {

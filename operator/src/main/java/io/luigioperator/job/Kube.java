@@ -20,14 +20,15 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The narrow door to one cluster's API server. Every call has a timeout and throws {@link
- * KubeUnavailable} when the server does not answer or answers 429 or 5xx: nothing may be concluded
- * then. {@link KubeForbidden} is about the object asked for and no other. Requests may reach the
- * server late or twice all the same; each is safe to repeat.
+ * What the operator needs from the API server of one cluster. Every call has a timeout. A call
+ * throws {@link KubeUnavailable} if the server does not respond, or responds with 429 or 5xx;
+ * nothing may be concluded from that. It throws {@link KubeForbidden} if the operator lacks the
+ * permission for this object. A request may reach the server late or twice; each is safe to repeat.
+ * All methods may be called by several threads at once.
  */
 public interface Kube {
 
-  /** Where an answer may come from. A cache says nothing about absence. */
+  /** Where an answer may come from. Nothing is concluded from an object missing in the cache. */
   enum Freshness {
     CACHED,
     LIVE
@@ -35,15 +36,15 @@ public interface Kube {
 
   // ---- the cluster
 
-  /** UID of the kube-system namespace: tells a rebuilt cluster from the old one. Live. */
+  /** UID of the kube-system namespace, which differs after a cluster was rebuilt. Live. */
   String identity();
 
   /** Live. */
   NamespaceState namespace(String name);
 
   /**
-   * When a person last said, by an annotation of the namespace, that PipelineRuns missing there
-   * were deleted on purpose. Live.
+   * The time at which a person confirmed, by an annotation of the namespace, that PipelineRuns
+   * missing there were deleted on purpose. Live.
    */
   Optional<Instant> deletionsConfirmed(String namespace);
 
@@ -54,8 +55,8 @@ public interface Kube {
   ObservedNode node(String name);
 
   /**
-   * Whether a pod of ours has been unschedulable for more than 30 s and less than 5 min: then the
-   * cluster counts as full. From the cache.
+   * Whether the cluster has no room: a pod of the operator has been unschedulable for more than 30
+   * seconds and less than 5 minutes. From the cache.
    */
   boolean crowded(Instant now);
 
@@ -71,29 +72,31 @@ public interface Kube {
 
   Optional<ScheduleObject> schedule(String namespace, String name);
 
-  /** Creates the object of a run that another cluster accepted; an existing one is returned. */
+  /** Creates the object of a run that another cluster accepted, or returns the existing one. */
   RunCreation createRun(RunKey key, PipelineRunSpec spec);
 
-  /** Deletes by UID; gone already is fine. */
+  /** Deletes by UID. No error if it does not exist any more. */
   void deleteRun(RunKey key, String uid);
 
   /**
-   * Replaces the status as a whole, of this state of the object; gone already is fine. False: it
-   * has changed since, and what it should say must be decided anew.
+   * Replaces the whole status of exactly this version of the object. No error if the object does
+   * not exist any more.
+   *
+   * @return false if the object has changed since, so that its status must be computed again
    */
   boolean writeStatus(RunObject object, PipelineRunStatus status);
 
-  /** Records an Event on the object; best effort. */
+  /** Writes a warning Event about the object, best effort. */
   void warn(RunObject object, String reason, String message);
 
   sealed interface RunCreation {
-    /** It is there: made now, or before by whomever. */
+    /** The object exists: created now, or before. */
     record Present(RunObject object) implements RunCreation {}
 
-    /** Refused for good, in the server's words. */
+    /** The server refuses it permanently; its message. */
     record Refused(String message) implements RunCreation {}
 
-    /** Refused as things stand (a quota, a namespace that goes): it may pass later. */
+    /** The server refuses it at the moment, for example because of a quota; its message. */
     record NotNow(String message) implements RunCreation {}
   }
 
@@ -101,22 +104,23 @@ public interface Kube {
 
   ObservedAttempt attempt(Attempt attempt, Freshness freshness);
 
-  /** Creates the Job of a claimed attempt, its pod gated, owned by the object. */
+  /** Creates the Job of a claimed attempt, owned by the object; its pod has the gate. */
   JobCreation createJob(Run run, Attempt attempt, RunObject owner);
 
   sealed interface JobCreation {
     record Created(ObservedJob job) implements JobCreation {}
 
-    /** A Job of that name is there already: ours if its token is the attempt's. */
+    /** A Job of this name exists already; it is the attempt's if its token is. */
     record Exists(ObservedJob job) implements JobCreation {}
 
-    /** 403, 422 or 400, in the server's words. */
+    /** The server answered 400, 403, 404 or 422; its message. */
     record Refused(String message) implements JobCreation {}
   }
 
   /**
-   * What the API server would say to the pod of this run: a server-side dry run. The request is
-   * {@link Run.Origin#request()}.
+   * Checks by a server-side dry run whether the API server accepts the pod of this run.
+   *
+   * @param request {@link Run.Origin#request()}
    */
   DryRunResult dryRun(RunKey run, String request);
 
@@ -124,21 +128,24 @@ public interface Kube {
     record Allowed() implements DryRunResult {}
 
     /**
-     * @param permanent the template itself is wrong, or Pod Security forbids it; otherwise quota, a
-     *     missing service account: it may pass later
+     * @param message of the server
+     * @param permanent true if the template itself is invalid, or Pod Security forbids it; false
+     *     for a cause outside of it, such as a quota or a missing service account
      */
     record Refused(String message, boolean permanent) implements DryRunResult {}
   }
 
   /**
-   * Removes our gate from the pod with this UID, and from no other; false: gone or open already.
+   * Removes the operator's gate from the pod with this UID.
+   *
+   * @return false if the pod does not exist any more, or its gate is open already
    */
   boolean openGate(ObservedPod pod);
 
-  /** Deletes by UID, gracefully; gone already is fine. */
+  /** Deletes by UID, gracefully. No error if it does not exist any more. */
   void deletePod(String namespace, String name, String uid);
 
-  /** Deletes by UID with background propagation; gone already is fine. */
+  /** Deletes by UID with background propagation. No error if it does not exist any more. */
   void deleteJob(ObservedJob job);
 
   /**

@@ -5,9 +5,9 @@
 package io.luigioperator.job;
 
 /**
- * The API server answers, and will not let the operator do this. It says nothing about the object
- * meant, and other objects have nothing to do with it: in a namespace that is no longer served the
- * rights are missing.
+ * The API server refuses a request because the operator lacks the permission, for example in a
+ * namespace that it no longer watches. It says nothing about the state of the object, and nothing
+ * about other objects.
  */
 public final class KubeForbidden extends RuntimeException {
   private static final long serialVersionUID = 1L;

@@ -4,7 +4,7 @@
  */
 package io.luigioperator.job;
 
-/** The API server did not answer, or said that it cannot now. Come back later. */
+/** The API server did not respond, or responded that it is unavailable. Retry later. */
 public final class KubeUnavailable extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -14,30 +14,31 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an informer must remember between two events: that an object is there, and its version. A
- * whole Job takes 24 KB of heap; what matters of it is in {@link ClusterView}.
+ * What an informer must store between two events: the identity of each object and its version. A
+ * whole Job takes 24 KB of heap; what the operator needs of it is in {@link ClusterView}.
  *
- * <p>Objects are told apart by UID: one that was made anew under an old name is another one.
+ * <p>The key is the UID, so that an object that was created again under an old name is another one.
+ * Thread-safe.
  */
 final class MetadataStore<T extends HasMetadata> implements ItemStore<T> {
 
-  private final Map<String, T> skeletons = new ConcurrentHashMap<>();
+  private final Map<String, T> stored = new ConcurrentHashMap<>();
   private final Supplier<T> empty;
 
   MetadataStore(Supplier<T> empty) {
     this.empty = empty;
   }
 
-  private T skeletonOf(T object) {
-    T skeleton = empty.get();
-    skeleton.setMetadata(
+  private T metadataOnly(T object) {
+    T copy = empty.get();
+    copy.setMetadata(
         new ObjectMetaBuilder()
             .withNamespace(object.getMetadata().getNamespace())
             .withName(object.getMetadata().getName())
             .withUid(object.getMetadata().getUid())
             .withResourceVersion(object.getMetadata().getResourceVersion())
             .build());
-    return skeleton;
+    return copy;
   }
 
   @Override
@@ -47,35 +48,35 @@ final class MetadataStore<T extends HasMetadata> implements ItemStore<T> {
 
   @Override
   public @Nullable T put(String key, T object) {
-    return skeletons.put(key, skeletonOf(object));
+    return stored.put(key, metadataOnly(object));
   }
 
   @Override
   public @Nullable T remove(String key) {
-    return skeletons.remove(key);
+    return stored.remove(key);
   }
 
   @Override
   public Stream<String> keySet() {
-    return skeletons.keySet().stream();
+    return stored.keySet().stream();
   }
 
   @Override
   public Stream<T> values() {
-    return skeletons.values().stream();
+    return stored.values().stream();
   }
 
   @Override
   public int size() {
-    return skeletons.size();
+    return stored.size();
   }
 
   @Override
   public @Nullable T get(String key) {
-    return skeletons.get(key);
+    return stored.get(key);
   }
 
-  /** Makes the informer hand over whole objects as they come, and none from here. */
+  /** False: the informer passes on each event with the whole object, and none from this store. */
   @Override
   public boolean isFullState() {
     return false;

@@ -29,7 +29,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** From a Job, pod or node as the API server gives it to what the core understands. Pure. */
+/** Converts Jobs, pods and nodes of the API server to the types of package run. Pure. */
 public final class Observation {
 
   private static final String OUT_OF_SERVICE = "node.kubernetes.io/out-of-service";
@@ -46,7 +46,7 @@ public final class Observation {
         hasEnded(job));
   }
 
-  /** The Job controller is done with it: conditions Complete and Failed never go away again. */
+  /** Whether the Job has finished: its conditions Complete and Failed are never removed. */
   private static boolean hasEnded(Job job) {
     return job.getStatus() != null
         && job.getStatus().getConditions().stream()
@@ -73,12 +73,12 @@ public final class Observation {
         health, ready.flatMap(c -> instant(c.getLastTransitionTime())).orElse(Instant.EPOCH));
   }
 
-  /** A pod that is there. */
+  /** A pod that exists. */
   public static ObservedPod pod(Pod pod) {
     return pod(pod, pod.getMetadata().getDeletionTimestamp() != null, false);
   }
 
-  /** A pod whose deletion a watch told of, as it looked like last. */
+  /** A pod that was deleted, in the last state that a watch reported. */
   public static ObservedPod gone(Pod pod) {
     return pod(pod, true, true);
   }
@@ -109,7 +109,7 @@ public final class Observation {
         terminal,
         ending,
         terminal && startedAt.isEmpty() && ending.isEmpty()
-            ? PodStartFailure.atTheEnd(pod)
+            ? PodStartFailure.ofEnded(pod)
             : startFailure);
   }
 
@@ -133,8 +133,8 @@ public final class Observation {
   }
 
   /**
-   * When the pipeline's container, or one that comes before it, first started. Sidecars do not
-   * count: they start, and stay, whether or not the image of the pipeline can be pulled.
+   * When the container of the pipeline, or an init container, first started. Sidecars do not count:
+   * they start and keep running even if the image of the pipeline cannot be pulled.
    */
   private static Optional<Instant> startedAt(Pod pod) {
     Stream<String> inits =
@@ -154,11 +154,11 @@ public final class Observation {
         state.getRunning() != null
             ? state.getRunning().getStartedAt()
             : state.getTerminated() != null ? state.getTerminated().getStartedAt() : null;
-    // one that could not be started is reported with the epoch
+    // the kubelet reports the epoch for a container that could not be started
     return instant(started).filter(t -> t.isAfter(Instant.EPOCH));
   }
 
-  /** An init container that runs beside the others until they have ended. */
+  /** An init container that keeps running beside the containers of the pod. */
   static boolean isSidecar(Container container) {
     return "Always".equals(container.getRestartPolicy());
   }
@@ -194,7 +194,7 @@ public final class Observation {
     try {
       return Optional.of(Instant.parse(time));
     } catch (DateTimeException e) {
-      return Optional.empty(); // a time nobody can read says nothing
+      return Optional.empty(); // as if the field was not set
     }
   }
 

@@ -15,18 +15,18 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
-/** The Jobs and pods that are ours, by their labels, and whole lists of them. */
+/** Lists of the Jobs and pods of the operator, selected by label, in pages. */
 final class PagedList {
 
   private static final long PAGE = 500;
 
-  /** A list that is cut off again and again is left to the next sweep. */
-  private static final int BEGINNINGS = 3;
+  /** How often an expired list is started; the next sweep tries again. */
+  private static final int STARTS = 3;
 
   private PagedList() {}
 
   /**
-   * @param namespace empty for all
+   * @param namespace empty: all namespaces
    */
   static <T extends HasMetadata, L extends KubernetesResourceList<T>, R extends Resource<T>>
       FilterWatchListDeletable<T, L, R> of(MixedOperation<T, L, R> objects, String namespace) {
@@ -36,22 +36,23 @@ final class PagedList {
   }
 
   /**
-   * All of them, live and in pages. When a page is no longer to be had the list begins again: part
-   * of a list is never taken for the whole.
+   * Lists all objects, live. If the list expires between two pages, it starts again: the result is
+   * never a part of a list.
    *
-   * @param read what is kept of each; the pages are not
+   * @param action what the request does, for the message of an error
+   * @param read converts each object; the objects themselves are not kept
    */
   static <T extends HasMetadata, L extends KubernetesResourceList<T>, R extends Resource<T>, V>
-      List<V> all(String what, FilterWatchListDeletable<T, L, R> objects, Function<T, V> read) {
+      List<V> all(String action, FilterWatchListDeletable<T, L, R> objects, Function<T, V> read) {
     for (int i = 1; ; i++) {
       try {
         return pages(objects, read);
       } catch (KubernetesClientException e) {
         if (!ApiErrors.isExpired(e)) {
-          throw ApiErrors.failure(what, e);
+          throw ApiErrors.failure(action, e);
         }
-        if (i == BEGINNINGS) {
-          throw new KubeUnavailable(what + ": the list expired " + BEGINNINGS + " times", e);
+        if (i == STARTS) {
+          throw new KubeUnavailable(action + ": the list expired " + STARTS + " times", e);
         }
       }
     }

@@ -11,21 +11,29 @@ import java.util.List;
 
 /**
  * The cache of PipelineRuns and PipelineSchedules that {@link Kube} answers from. The controllers
- * of the java-operator-sdk watch both kinds and put in here what they see, so that each kind is
- * watched once. Safe for use by several threads; an older version never replaces a newer one.
+ * of the java-operator-sdk watch both kinds and update it, so that each kind is watched once.
+ * Thread-safe; an older version never replaces a newer one.
  */
 public interface PipelineResourceCache {
 
-  /** Takes in a version of a run; true if it is new or its UID, spec or deletion has changed. */
+  /**
+   * @return whether the run is new, or its UID, spec or deletion has changed
+   */
   boolean update(PipelineRun run);
 
   /** The run was deleted. */
   void remove(PipelineRun run);
 
-  /** Takes in a version of a schedule; the runs that refer to it if its spec has changed. */
+  /**
+   * @return the runs that refer to the schedule, if its spec has changed
+   */
   List<RunKey> update(PipelineSchedule schedule);
 
-  /** The schedule was deleted; the runs that refer to it. */
+  /**
+   * The schedule was deleted.
+   *
+   * @return the runs that refer to it
+   */
   List<RunKey> remove(PipelineSchedule schedule);
 
   /** The keys of all cached runs. */

@@ -18,8 +18,8 @@ import java.util.OptionalInt;
 import java.util.stream.Stream;
 
 /**
- * How an attempt ended, by the evidence of its terminal pod. Only clean evidence gives an ending:
- * an exit status for every container, so that nothing can still be running.
+ * How an attempt ended, derived from its terminal pod. There is an ending only if the evidence is
+ * clean: every container has an exit status, so that none can still be running.
  */
 final class PodEnding {
 
@@ -28,16 +28,17 @@ final class PodEnding {
 
   private PodEnding() {}
 
-  /** It ended before any node had it, so nothing of it ever ran. */
+  /** The pod ended before it was scheduled, so none of its containers ever ran. */
   static Ending withoutNode(Optional<StartFailure> startFailure) {
     return startFailure
         .map(t -> Ending.of(t.cause(), Message.bounded(t.message())))
         .orElseGet(
-            () -> Ending.of(FailureCause.POD_DELETED, "its pod was deleted before it had a node"));
+            () ->
+                Ending.of(FailureCause.POD_DELETED, "the pod was deleted before it was scheduled"));
   }
 
   /**
-   * @param token of the attempt; a final message that names another one is not its last word
+   * @param token of the attempt; a final message with another token is not accepted
    */
   static Optional<Ending> of(Pod pod, String token, boolean terminating) {
     for (Container init : pod.getSpec().getInitContainers()) {
@@ -46,7 +47,7 @@ final class PodEnding {
         return Optional.empty();
       }
       if (!Observation.isSidecar(init) && end.get().getExitCode() != 0) {
-        return nothingStartedAfter(pod, init)
+        return nothingRunsAfter(pod, init)
             ? Optional.of(ofInit(pod, init.getName(), end.get(), terminating))
             : Optional.empty();
       }
@@ -60,8 +61,8 @@ final class PodEnding {
         .map(end -> ofLuigi(pod, end, token, terminating));
   }
 
-  /** With restartPolicy Never no container starts after an init container that failed. */
-  private static boolean nothingStartedAfter(Pod pod, Container failed) {
+  /** With restartPolicy Never no container starts after a failed init container. */
+  private static boolean nothingRunsAfter(Pod pod, Container failed) {
     var inits = pod.getSpec().getInitContainers();
     var later = inits.subList(inits.indexOf(failed) + 1, inits.size());
     return Stream.concat(later.stream(), pod.getSpec().getContainers().stream())
@@ -71,77 +72,86 @@ final class PodEnding {
 
   private static Ending ofInit(
       Pod pod, String name, ContainerStateTerminated end, boolean terminating) {
-    return ofPod(pod, terminating, end, new Words("init container " + name, "", words(end)), "");
+    ContainerEnd container = new ContainerEnd("init container " + name, "", message(end));
+    return ofPod(pod, terminating, end, container, "");
   }
 
   private static Ending ofLuigi(
       Pod pod, ContainerStateTerminated end, String token, boolean terminating) {
-    String text = words(end);
+    String text = message(end);
     Optional<TerminationMessage> message = TerminationMessage.parse(text);
     String report = message.isEmpty() || text.length() > MAX_REPORT ? "" : text;
     OptionalInt code = OptionalInt.of(end.getExitCode());
     Optional<Verdict> verdict =
         message
             .flatMap(m -> m.verdict(end.getExitCode(), token))
-            // drained by the pod's own deadline: the runner's, 300 s earlier, had not worked
+            // stopped at the pod's deadline: the runner has missed its own, which is earlier
             .filter(v -> v != Verdict.DRAINED || !hasReason(pod, "DeadlineExceeded"));
     if (verdict.isPresent()) {
-      String sentence = message.get().sentence(verdict.get());
-      return new Ending(verdict.get(), code, Message.bounded(sentence), report);
+      String summary = message.get().summary(verdict.get());
+      return new Ending(verdict.get(), code, Message.bounded(summary), report);
     }
     if (end.getExitCode() == 0) {
       return new Ending(
           FailureCause.NO_VERDICT,
           code,
-          "the container ended with exit code 0 and without a final message of the runner that"
-              + " says so; is the image built on the Luigi image, with its entrypoint?",
+          "the container exited with code 0, but without a final message of the runner that confirms"
+              + " success; is the image based on the Luigi image, with its entrypoint?",
           report);
     }
-    Words words =
-        new Words(
+    ContainerEnd container =
+        new ContainerEnd(
             "the container",
             message.map(TerminationMessage::during).orElse(""),
             message.isEmpty() ? text : "");
-    return ofPod(pod, terminating, end, words, report);
+    return ofPod(pod, terminating, end, container, report);
   }
 
   /**
-   * @param during what it was at, by its last message
-   * @param left what container or kubelet left instead of a runner's message
+   * @param name of the container, as the subject of a sentence
+   * @param during what it was doing, according to its last message
+   * @param message the container's termination message, if it is not the runner's
    */
-  private record Words(String who, String during, String left) {}
+  private record ContainerEnd(String name, String during, String message) {}
 
-  /** The runner had no last word; the pod says why. */
+  /** There is no final message of the runner; the cause is derived from the status of the pod. */
   private static Ending ofPod(
-      Pod pod, boolean terminating, ContainerStateTerminated end, Words w, String report) {
+      Pod pod,
+      boolean terminating,
+      ContainerStateTerminated end,
+      ContainerEnd container,
+      String report) {
     int code = end.getExitCode();
     FailureCause cause;
-    String what;
+    String message;
     if ("OOMKilled".equals(end.getReason())) {
       cause = FailureCause.OUT_OF_MEMORY;
-      what = w.who() + " was killed for memory" + memoryLimit(pod);
+      message = container.name() + " was killed because it ran out of memory" + memoryLimit(pod);
     } else if (hasReason(pod, "Evicted")) {
       cause = FailureCause.EVICTED;
-      what = "evicted: " + podMessage(pod);
+      message = "evicted: " + podMessage(pod);
     } else if (hasReason(pod, "DeadlineExceeded")) {
       cause = FailureCause.DEADLINE_BACKSTOP;
-      what = "the runner did not end at its own deadline and the pod was ended";
+      message = "the runner did not stop at its deadline, so the kubelet stopped the pod";
     } else if (disruption(pod).isPresent()) {
       cause = FailureCause.DISRUPTED;
-      what = "disrupted: " + disruption(pod).get();
+      message = "disrupted: " + disruption(pod).get();
     } else if (terminating) {
       cause = FailureCause.POD_DELETED;
-      what = "its pod was deleted; %s %s".formatted(w.who(), exit(code));
+      message = "the pod was deleted; %s %s".formatted(container.name(), exit(code));
     } else {
       cause = FailureCause.KILLED;
-      what = w.who() + " " + exit(code);
+      message = container.name() + " " + exit(code);
     }
-    String left = w.left().isEmpty() ? "" : ": " + w.left();
+    String suffix = container.message().isEmpty() ? "" : ": " + container.message();
     return new Ending(
-        cause, OptionalInt.of(code), Message.bounded(what + w.during() + left), report);
+        cause,
+        OptionalInt.of(code),
+        Message.bounded(message + container.during() + suffix),
+        report);
   }
 
-  private static String words(ContainerStateTerminated end) {
+  private static String message(ContainerStateTerminated end) {
     return Optional.ofNullable(end.getMessage()).orElse("").strip();
   }
 
@@ -150,7 +160,7 @@ final class PodEnding {
   }
 
   private static String podMessage(Pod pod) {
-    return Optional.ofNullable(pod.getStatus().getMessage()).orElse("no reason given").strip();
+    return Optional.ofNullable(pod.getStatus().getMessage()).orElse("no message").strip();
   }
 
   private static Optional<String> disruption(Pod pod) {
@@ -177,8 +187,8 @@ final class PodEnding {
       case 143 -> "was terminated (exit code 143, SIGTERM)";
       default ->
           code > SIGNALLED && code < 2 * SIGNALLED
-              ? "was ended by signal %d (exit code %d)".formatted(code - SIGNALLED, code)
-              : "ended with exit code %d and without a verdict".formatted(code);
+              ? "was terminated by signal %d (exit code %d)".formatted(code - SIGNALLED, code)
+              : "exited with code %d and without a verdict".formatted(code);
     };
   }
 }

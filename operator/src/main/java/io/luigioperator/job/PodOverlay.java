@@ -13,15 +13,15 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lays {@code pipeline.podTemplate} over the pod template of the operator: objects field by field,
- * lists of named things by their names, anything else replaced.
+ * Merges {@code pipeline.podTemplate} into the pod template of the operator: objects field by
+ * field, lists of named elements by name; other values replace those of the operator.
  *
- * <p>What the operator needs for itself, and what has a field in the pipeline, is refused with the
- * name of that field and never dropped in silence.
+ * <p>Fields that the operator needs, and fields that the pipeline has itself, are refused with a
+ * message that says which field to use instead. They are never ignored.
  */
 final class PodOverlay {
 
-  /** The lists that the operator's own template has, and that a user may add to. */
+  /** Lists that are merged by name, and the field that identifies an element. */
   private static final Map<String, String> KEY_OF_LIST =
       Map.of(
           "containers", "name",
@@ -31,9 +31,11 @@ final class PodOverlay {
 
   private static final Map<String, String> NOT_IN_SPEC =
       Map.ofEntries(
-          Map.entry("restartPolicy", "an attempt is one try, so it is always Never"),
+          Map.entry(
+              "restartPolicy",
+              "it is always Never, because an attempt does not restart its containers"),
           Map.entry("nodeName", "use nodeSelector or affinity"),
-          Map.entry("schedulingGates", "the operator opens the pod itself"),
+          Map.entry("schedulingGates", "the operator sets and removes its own gate"),
           Map.entry("activeDeadlineSeconds", "set pipeline.timeouts.activeSeconds"),
           Map.entry("terminationGracePeriodSeconds", "set pipeline.timeouts.graceSeconds"),
           Map.entry("serviceAccountName", "set pipeline.serviceAccountName"),
@@ -42,24 +44,24 @@ final class PodOverlay {
   private static final Map<String, String> NOT_IN_LUIGI =
       Map.ofEntries(
           Map.entry("image", "set pipeline.image"),
-          Map.entry("command", "the runner of the image is started, with pipeline.task"),
-          Map.entry("args", "the runner of the image is started, with pipeline.task"),
+          Map.entry("command", "the entrypoint of the image runs pipeline.task"),
+          Map.entry("args", "the entrypoint of the image runs pipeline.task"),
           Map.entry("env", "set pipeline.env"),
           Map.entry("envFrom", "set pipeline.envFrom"),
           Map.entry("resources", "set pipeline.resources"),
-          Map.entry("restartPolicy", "an attempt is one try"),
-          Map.entry("restartPolicyRules", "an attempt is one try"),
-          Map.entry("terminationMessagePath", "the verdict is read from there"),
-          Map.entry("terminationMessagePolicy", "the verdict is read from there"));
+          Map.entry("restartPolicy", "an attempt does not restart its containers"),
+          Map.entry("restartPolicyRules", "an attempt does not restart its containers"),
+          Map.entry("terminationMessagePath", "the operator reads the verdict from there"),
+          Map.entry("terminationMessagePolicy", "the operator reads the verdict from there"));
 
-  /** The same names as for {@code pipeline.env}: literal values are stored in the database. */
+  /** The same patterns as for {@code pipeline.env}: literal values are stored in the database. */
   private static final Pattern SECRET_NAME =
       Pattern.compile(
           "passw|passphrase|secret|credential|api_?key|access_?key|token$"
               + "|(^|[-._])(pwd|pass|key)$",
           Pattern.CASE_INSENSITIVE);
 
-  private static final Pattern SECRET_PLACE =
+  private static final Pattern SECRET_REFERENCE =
       Pattern.compile("[-._](file|path|dir|name|arn|url|uri|id|ref)$", Pattern.CASE_INSENSITIVE);
 
   private final List<String> problems = new ArrayList<>();
@@ -67,10 +69,10 @@ final class PodOverlay {
   private PodOverlay() {}
 
   /**
-   * @param base the operator's template as JSON
-   * @param overlay the user's
-   * @param volumes names of volumes the overlay may not touch
-   * @param mountPaths places in the container the overlay may not touch
+   * @param base the template of the operator as JSON
+   * @param overlay the template of the user
+   * @param volumes names of volumes that the overlay may not define
+   * @param mountPaths paths in the container that the overlay may not mount
    * @throws PodTemplateInvalid naming every problem
    */
   static Map<String, Object> merge(
@@ -92,7 +94,7 @@ final class PodOverlay {
         .forEach(
             key -> {
               if (!key.equals("metadata") && !key.equals("spec")) {
-                refuse(key, "only metadata and spec belong into a pod template");
+                refuse(key, "a pod template has only metadata and spec");
               }
             });
     Map<?, ?> metadata = object("metadata", overlay.get("metadata"));
@@ -101,13 +103,15 @@ final class PodOverlay {
         .forEach(
             key -> {
               if (!key.equals("labels") && !key.equals("annotations")) {
-                refuse("metadata." + key, "only labels and annotations may be added");
+                refuse("metadata." + key, "only labels and annotations can be added");
               }
             });
     for (String kind : List.of("labels", "annotations")) {
       for (Object key : object("metadata." + kind, metadata.get(kind)).keySet()) {
         if (Labels.isReserved(key.toString())) {
-          refuse("metadata." + kind + "." + key, "the operator sets it; choose another key");
+          refuse(
+              "metadata." + kind + "." + key,
+              "this key is reserved for the operator; choose another one");
         }
       }
     }
@@ -117,7 +121,7 @@ final class PodOverlay {
       if (volumes.contains(String.valueOf(volume.get("name")))) {
         refuse(
             "spec.volumes[" + volume.get("name") + "]",
-            "pipeline.volumes or the operator has a volume of this name; choose another");
+            "pipeline.volumes or the operator defines a volume of this name; choose another name");
       }
     }
     for (String list : List.of("containers", "initContainers")) {
@@ -135,17 +139,17 @@ final class PodOverlay {
         String variableName = String.valueOf(variable.get("name"));
         if (variable.get("value") != null
             && SECRET_NAME.matcher(variableName).find()
-            && !SECRET_PLACE.matcher(variableName).find()) {
+            && !SECRET_REFERENCE.matcher(variableName).find()) {
           refuse(
               where + ".env[" + variableName + "].value",
-              "it looks like a password, token or key, and literal values are stored in the"
-                  + " database; use valueFrom.secretKeyRef");
+              "its name looks like a password, token or key, and the operator stores literal values"
+                  + " in its database; use valueFrom.secretKeyRef");
         }
       }
       return;
     }
     if (list.equals("spec.initContainers")) {
-      refuse(where, "the container of the pipeline is in spec.containers; choose another name");
+      refuse(where, "this name is reserved for the container of the pipeline; choose another name");
       return;
     }
     refuseAny(where, container, NOT_IN_LUIGI);

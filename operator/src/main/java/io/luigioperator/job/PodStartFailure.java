@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** Why a pod does not start, in the words of scheduler or kubelet. */
+/** Why a pod does not start, as the scheduler or the kubelet reports it. */
 final class PodStartFailure {
 
   private static final Set<String> IMAGE =
@@ -45,18 +45,18 @@ final class PodStartFailure {
     return unschedulable(pod).or(() -> waiting(pod));
   }
 
-  /** Of a pod that ended without ever having started: the kubelet refused or evicted it. */
-  static Optional<StartFailure> atTheEnd(Pod pod) {
+  /** For a pod that ended before it started: the kubelet rejected or evicted it. */
+  static Optional<StartFailure> ofEnded(Pod pod) {
     return Optional.ofNullable(pod.getStatus().getReason())
         .map(
             reason ->
                 new StartFailure(
                     "Evicted".equals(reason) ? FailureCause.EVICTED : FailureCause.KILLED,
-                    "the kubelet ended its pod before it started: %s: %s"
+                    "the kubelet ended the pod before it started: %s: %s"
                         .formatted(
                             reason,
                             Optional.ofNullable(pod.getStatus().getMessage())
-                                .orElse("no reason given")
+                                .orElse("no message")
                                 .strip()),
                     since(pod, Optional.empty())));
   }
@@ -89,7 +89,7 @@ final class PodStartFailure {
     if (waiting == null || waiting.getReason() == null) {
       return Optional.empty();
     }
-    String words =
+    String message =
         "%s: %s"
             .formatted(
                 waiting.getReason(), Optional.ofNullable(waiting.getMessage()).orElse("").strip());
@@ -97,39 +97,37 @@ final class PodStartFailure {
     if (IMAGE.contains(waiting.getReason())) {
       return Optional.of(
           new StartFailure(
-              FailureCause.IMAGE_PULL, "image %s: %s".formatted(status.getImage(), words), since));
+              FailureCause.IMAGE_PULL,
+              "image %s: %s".formatted(status.getImage(), message),
+              since));
     }
     if (!CONFIGURATION.contains(waiting.getReason())) {
       return Optional.empty();
     }
     return Optional.of(
-        imageUser(status.getImage(), words)
+        imageUser(status.getImage(), message)
             .map(hint -> new StartFailure(FailureCause.IMAGE_USER, hint, since))
             .orElseGet(
                 () ->
                     new StartFailure(
                         FailureCause.START_TIMEOUT,
-                        "container %s: %s".formatted(status.getName(), words),
+                        "container %s: %s".formatted(status.getName(), message),
                         since)));
   }
 
-  /** What to write into the Dockerfile when the kubelet cannot prove that the user is not root. */
-  private static Optional<String> imageUser(String image, String words) {
-    if (words.contains("non-numeric user")) {
+  /** How to change the Dockerfile if the kubelet cannot verify that the user is not root. */
+  private static Optional<String> imageUser(String image, String message) {
+    String advice = "end its Dockerfile with a numeric USER, such as USER 10001";
+    if (message.contains("non-numeric user")) {
       return Optional.of(
-          "image %s names its user in words, and Kubernetes cannot prove that it is not root:"
-                  .formatted(image)
-              + " end the Dockerfile with a numeric USER, such as USER 10001 ("
-              + words
-              + ")");
+          "image %s sets USER to a name, so the kubelet cannot verify that it is not root; %s (%s)"
+              .formatted(image, advice, message));
     }
-    if (words.contains("image will run as root") || words.contains("runAsUser breaks non-root")) {
+    if (message.contains("image will run as root")
+        || message.contains("runAsUser breaks non-root")) {
       return Optional.of(
-          "image %s runs as root, which the pod must not: end the Dockerfile with a numeric USER,"
-                  .formatted(image)
-              + " such as USER 10001 ("
-              + words
-              + ")");
+          "image %s runs as root, but the pod requires runAsNonRoot; %s (%s)"
+              .formatted(image, advice, message));
     }
     return Optional.empty();
   }

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * A pod template of a user that cannot be laid over ours; the message names every problem and what
- * to do about it.
+ * A pod template of a user that cannot be merged into the operator's; the message names every
+ * problem and what to do about it.
  */
 public final class PodTemplateInvalid extends RuntimeException {
   private static final long serialVersionUID = 1L;

@@ -15,7 +15,7 @@ import java.util.Map;
  * The input of one attempt, as the runner of the Luigi image reads it from the file that
  * LUIGI_RUN_SPEC names. The contract is {@code luigi-image/spec.schema.json}.
  *
- * @param redact environment variables whose values the runner masks wherever they turn up
+ * @param redact environment variables whose values the runner masks in its output and reports
  */
 record RunSpecFile(
     int schemaVersion,
@@ -51,7 +51,7 @@ record RunSpecFile(
 
   record Rerun(RerunMode mode) {}
 
-  /** In seconds; 0 is none. */
+  /** In seconds; 0 means no limit. */
   record Timeouts(int taskSeconds, int graceSeconds, int deadlineSeconds) {}
 
   record Retry(List<String> nonRetryableErrors) {}
@@ -62,7 +62,7 @@ record RunSpecFile(
     try {
       return JSON.writeValueAsString(this);
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("a run spec is made of records that Jackson can write", e);
+      throw new IllegalStateException("run spec cannot be serialized", e);
     }
   }
 }

@@ -15,16 +15,17 @@ import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
 /**
- * Opens the scheduling gate of one pod, by its UID: the moment an attempt starts. One patch tests
- * and removes, so that a request that comes late or twice opens nothing else.
+ * Removes the scheduling gate of one pod, identified by its UID; this starts the attempt. One patch
+ * tests the UID and the gate and removes it, so that a delayed or repeated request cannot open
+ * another pod.
  */
 final class SchedulingGate {
 
   /** The scheduling gate that every pod of the operator is created with. */
   static final String NAME = Labels.GROUP + "launch";
 
-  /** Nearly always ours is the only one. */
-  private static final int FIRST_GUESS = 0;
+  /** A pod rarely has other gates. */
+  private static final int USUAL_INDEX = 0;
 
   private final KubernetesClient client;
   private final ClusterView view;
@@ -34,24 +35,26 @@ final class SchedulingGate {
     this.view = view;
   }
 
-  /** False: the pod is gone, or has no gate of ours any more. */
+  /**
+   * @return false if the pod is gone, or its gate is open already
+   */
   boolean open(ObservedPod pod) {
-    String what = "opening the gate of pod %s/%s".formatted(pod.namespace(), pod.name());
+    String action = "opening the gate of pod %s/%s".formatted(pod.namespace(), pod.name());
     try {
-      return patch(pod, FIRST_GUESS);
+      return patch(pod, USUAL_INDEX);
     } catch (KubernetesClientException e) {
       if (e.getCode() != ApiErrors.UNPROCESSABLE) {
-        throw ApiErrors.failure(what, e);
+        throw ApiErrors.failure(action, e);
       }
-      // another pod, open already, or others have put their gates before ours
-      OptionalInt index = indexNow(pod, what);
+      // a test of the patch failed: another pod, an open gate, or another gate at this index
+      OptionalInt index = currentIndex(pod, action);
       if (index.isEmpty()) {
         return false;
       }
-      if (index.getAsInt() == FIRST_GUESS) {
-        throw ApiErrors.failure(what, e);
+      if (index.getAsInt() == USUAL_INDEX) {
+        throw ApiErrors.failure(action, e);
       }
-      return ApiErrors.ask(what, () -> patch(pod, index.getAsInt()));
+      return ApiErrors.send(action, () -> patch(pod, index.getAsInt()));
     }
   }
 
@@ -64,8 +67,8 @@ final class SchedulingGate {
         """
             .formatted(pod.uid(), index, NAME, index);
     try {
-      // of an item at hand: by name alone the client would read the pod first
-      view.saw(
+      // with an object, because by name alone the client would read the pod first
+      view.update(
           client
               .resource(
                   new PodBuilder()
@@ -84,14 +87,14 @@ final class SchedulingGate {
     }
   }
 
-  private OptionalInt indexNow(ObservedPod pod, String what) {
+  private OptionalInt currentIndex(ObservedPod pod, String action) {
     Pod now =
-        ApiErrors.ask(
-            what, () -> client.pods().inNamespace(pod.namespace()).withName(pod.name()).get());
+        ApiErrors.send(
+            action, () -> client.pods().inNamespace(pod.namespace()).withName(pod.name()).get());
     if (now == null || !now.getMetadata().getUid().equals(pod.uid())) {
       return OptionalInt.empty();
     }
-    view.saw(now);
+    view.update(now);
     var gates = now.getSpec().getSchedulingGates();
     return IntStream.range(0, gates.size())
         .filter(i -> NAME.equals(gates.get(i).getName()))

@@ -14,8 +14,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a runner left behind as the termination message of its container. The contract is {@code
- * luigi-image/termination.schema.json}; a message that is not final is what a killed one leaves.
+ * What the runner wrote as the termination message of its container. The contract is {@code
+ * luigi-image/termination.schema.json}. A runner that is killed leaves a message that is not final.
  */
 record TerminationMessage(JsonNode json) {
 
@@ -23,7 +23,7 @@ record TerminationMessage(JsonNode json) {
   private static final int VERSION = 1;
   private static final int NAMES_SHOWN = 3;
 
-  /** Empty when it is not a runner's: none at all, cut off in the middle, another program's. */
+  /** Empty if the text is no complete message of a runner. */
   static Optional<TerminationMessage> parse(String text) {
     if (!text.startsWith("{")) {
       return Optional.empty();
@@ -34,20 +34,20 @@ record TerminationMessage(JsonNode json) {
           ? Optional.of(new TerminationMessage(json))
           : Optional.empty();
     } catch (JsonProcessingException e) {
-      return Optional.empty(); // a pod may die while its runner writes
+      return Optional.empty(); // the pod may have been killed while the runner wrote
     }
   }
 
-  /** The verdict, if this is the last word of the attempt with this token about this exit code. */
+  /** The verdict, if this is the final message of the attempt and matches the exit code. */
   Optional<Verdict> verdict(int exitCode, String token) {
     return Arrays.stream(Verdict.values())
         .filter(v -> v.exitCode() == exitCode && confirms(v, token))
         .findFirst();
   }
 
-  /** A runner that could not read its input knows no token, and that is all it may say then. */
+  /** A runner that could not read its input knows no token; only INVALID_SPEC may lack it. */
   private boolean confirms(Verdict verdict, String token) {
-    String told = json.path("tok").asText();
+    String messageToken = json.path("tok").asText();
     return json.path("final").asBoolean()
         && json.path("verdict").asText().equals(verdict.reason())
         && json.path("exit").asInt(-1) == verdict.exitCode()
@@ -56,18 +56,18 @@ record TerminationMessage(JsonNode json) {
           case UNVERIFIED -> !json.path("retry").asBoolean();
           default -> true;
         }
-        && (told.equals(token) || told.isEmpty() && verdict == Verdict.INVALID_SPEC);
+        && (messageToken.equals(token)
+            || messageToken.isEmpty() && verdict == Verdict.INVALID_SPEC);
   }
 
-  /** In a sentence, for people. */
-  String sentence(Verdict verdict) {
+  /** A summary for people. */
+  String summary(Verdict verdict) {
     return switch (verdict) {
       case SUCCEEDED ->
-          "%s ran, %s before"
-              .formatted(
-                  tasks(json.at("/n/ran").asInt()), json.at("/n/complete").asInt() + " complete");
+          "%s ran, %d were complete before"
+              .formatted(tasks(json.at("/n/ran").asInt()), json.at("/n/complete").asInt());
       case DRAINED -> "stopped on request" + during();
-      case DEADLINE -> "not ended within its deadline" + during();
+      case DEADLINE -> "did not finish within its deadline" + during();
       case MISSING_DATA,
           TASK_FAILED,
           TASK_FAILED_PERMANENT,
@@ -77,11 +77,11 @@ record TerminationMessage(JsonNode json) {
           UNVERIFIED,
           RANGE_CUT,
           INVALID_SPEC ->
-          failure().or(this::missing).orElseGet(() -> "the runner gives no reason" + during());
+          failure().or(this::missing).orElseGet(() -> "the runner gave no reason" + during());
     };
   }
 
-  /** What the attempt was at when the message was written, to be put after a sentence. */
+  /** What the attempt was doing when the message was written, to be appended to a summary. */
   String during() {
     List<String> running = names("running");
     if (!running.isEmpty()) {
@@ -95,23 +95,23 @@ record TerminationMessage(JsonNode json) {
     if (!fail.isObject()) {
       return Optional.empty();
     }
-    StringBuilder words = new StringBuilder();
+    StringBuilder summary = new StringBuilder();
     if (!fail.path("task").asText().isEmpty()) {
-      words.append(fail.path("task").asText()).append(" failed: ");
+      summary.append(fail.path("task").asText()).append(" failed: ");
     }
     String exception = fail.path("exc").asText();
     if (!exception.isEmpty()) {
-      words.append(exception.substring(exception.lastIndexOf('.') + 1)).append(": ");
+      summary.append(exception.substring(exception.lastIndexOf('.') + 1)).append(": ");
     }
-    words.append(fail.path("msg").asText());
+    summary.append(fail.path("msg").asText());
     if (!fail.path("where").asText().isEmpty()) {
-      words.append(" (").append(fail.path("where").asText()).append(')');
+      summary.append(" (").append(fail.path("where").asText()).append(')');
     }
     int failed = json.at("/n/failed").asInt();
     if (failed > 1) {
-      words.append("; ").append(tasks(failed)).append(" failed in all");
+      summary.append("; ").append(tasks(failed)).append(" failed in total");
     }
-    return Optional.of(words.toString());
+    return Optional.of(summary.toString());
   }
 
   private Optional<String> missing() {

@@ -13,25 +13,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The namespaces that are served, one by one: one that may not be read does not hide the others.
+ * The namespaces with runs, which are listed one by one: a namespace that the operator may not read
+ * does not hide the others.
  */
 final class WatchedNamespaces {
   private static final Logger LOG = LoggerFactory.getLogger(WatchedNamespaces.class);
 
   private final List<String> namespaces;
 
-  /** Those that could not be read the last time; each is complained of once. */
+  /** Namespaces that could not be read the last time; each is logged once. */
   private final Set<String> unreadable = ConcurrentHashMap.newKeySet();
 
   /**
-   * @param namespaces empty for all
+   * @param namespaces empty: all namespaces
    */
   WatchedNamespaces(List<String> namespaces) {
     this.namespaces = List.copyOf(namespaces);
   }
 
   /**
-   * @param list of one namespace, or of all for an empty name
+   * @param list lists one namespace, or all of them for an empty name
    */
   <T> List<T> all(Function<String, List<T>> list) {
     if (namespaces.isEmpty()) {
@@ -47,7 +48,7 @@ final class WatchedNamespaces {
           LOG.atWarn()
               .addKeyValue("namespace", namespace)
               .addKeyValue("error", e.getMessage())
-              .log("a namespace may not be read and is left out until it may");
+              .log("namespace skipped: the operator may not read it");
         }
       }
     }

@@ -3,9 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * From a claimed attempt to a Job, and from Job and pods back to what the core understands; and
- * {@link io.luigioperator.job.Kube}, the narrow door to the API server. Building and reading are
- * pure; only the door talks.
+ * Converts a claimed attempt to a Job, and Jobs and pods to the observations of package run; and
+ * {@link io.luigioperator.job.Kube}, the interface to the API server. The conversions are pure;
+ * only the implementation of {@code Kube} sends requests.
  */
 @NullMarked
 package io.luigioperator.job;

@@ -10,15 +10,15 @@ import java.io.UncheckedIOException;
 import java.util.Properties;
 
 /**
- * What is running, as the build wrote it down.
+ * Version and commit of this build.
  *
  * @param version of the product
- * @param commit abbreviated hash of the source, "-dirty" when it was changed; "unknown" when built
- *     outside a repository
+ * @param commit abbreviated hash of the source, with "-dirty" if there were uncommitted changes;
+ *     "unknown" if it was built outside a Git repository
  */
 public record BuildInfo(String version, String commit) {
 
-  /** Queries what the build left beside this class. */
+  /** Reads the properties that the build wrote next to this class. */
   public static BuildInfo current() {
     try (InputStream in = BuildInfo.class.getResourceAsStream("build.properties")) {
       if (in == null) {

@@ -11,25 +11,25 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 
-/** Asks a URL once, for {@code helm test} and for people in an image without curl. */
+/** Sends one GET request, for {@code helm test} and for people in an image without curl. */
 public final class HttpProbe {
-  private static final Duration PATIENCE = Duration.ofSeconds(5);
+  private static final Duration TIMEOUT = Duration.ofSeconds(5);
 
   /**
-   * @param ok the answer was 200
-   * @param words the answer, or why there was none
+   * @param ok whether the status was 200
+   * @param message status and body of the response, or the error
    */
-  public record Result(boolean ok, String words) {}
+  public record Result(boolean ok, String message) {}
 
   private HttpProbe() {}
 
-  /** Never throws: whatever goes wrong is the result. */
+  /** Never throws: an error is part of the result. */
   public static Result get(String url) {
-    try (HttpClient client = HttpClient.newBuilder().connectTimeout(PATIENCE).build()) {
-      HttpRequest request = HttpRequest.newBuilder(URI.create(url)).timeout(PATIENCE).build();
+    try (HttpClient client = HttpClient.newBuilder().connectTimeout(TIMEOUT).build()) {
+      HttpRequest request = HttpRequest.newBuilder(URI.create(url)).timeout(TIMEOUT).build();
       var response = client.send(request, BodyHandlers.ofString());
-      String words = "HTTP " + response.statusCode() + ": " + response.body().strip();
-      return new Result(response.statusCode() == 200, words);
+      String message = "HTTP " + response.statusCode() + ": " + response.body().strip();
+      return new Result(response.statusCode() == 200, message);
     } catch (IOException | IllegalArgumentException e) {
       return new Result(false, url + ": " + e);
     } catch (InterruptedException e) {

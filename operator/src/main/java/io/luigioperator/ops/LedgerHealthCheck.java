@@ -12,52 +12,54 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
 /**
- * Whether the ledger can be reached, asked at most every few seconds however often one wonders, and
- * by one caller at a time: the others are told what is known, so that a database that does not
- * answer holds up nobody else.
+ * Whether the ledger can be reached. The result is cached for some seconds, and only one caller at
+ * a time asks the database: the others get the cached result, so that a database that does not
+ * respond blocks only one of them. Thread-safe.
  */
 public final class LedgerHealthCheck {
-  private static final Duration FRESH = Duration.ofSeconds(10);
+  private static final Duration SUCCESS_TTL = Duration.ofSeconds(10);
 
-  /** Sooner than a success, so that a recovery is seen soon. */
-  private static final Duration FRESH_FAILURE = Duration.ofSeconds(3);
+  /** Shorter, so that a recovery is noticed soon. */
+  private static final Duration FAILURE_TTL = Duration.ofSeconds(3);
 
-  /** An answer, or that there was none. */
-  private record Known(Optional<String> problem, long at) {}
+  /**
+   * @param error empty if the ledger could be reached
+   */
+  private record Result(Optional<String> error, long at) {}
 
   private final LedgerQueries ledger;
   private final LongSupplier nanoTime;
-  private final ReentrantLock asking = new ReentrantLock();
-  private volatile Optional<Known> known = Optional.empty();
+  private final ReentrantLock lock = new ReentrantLock();
+  private volatile Optional<Result> cached = Optional.empty();
 
   public LedgerHealthCheck(LedgerQueries ledger, LongSupplier nanoTime) {
     this.ledger = ledger;
     this.nanoTime = nanoTime;
   }
 
-  /** Why it cannot; empty when it can, or could a moment ago. */
-  public Optional<String> problem() {
-    if (!isFresh() && asking.tryLock()) {
+  /** Why the ledger cannot be reached; empty if it can, or could some seconds ago. */
+  public Optional<String> error() {
+    if (!isFresh() && lock.tryLock()) {
       try {
-        Optional<String> problem = ask();
-        known = Optional.of(new Known(problem, nanoTime.getAsLong()));
+        Optional<String> error = query();
+        cached = Optional.of(new Result(error, nanoTime.getAsLong()));
       } finally {
-        asking.unlock();
+        lock.unlock();
       }
     }
-    return known.map(Known::problem).orElse(Optional.of("not asked yet"));
+    return cached.map(Result::error).orElse(Optional.of("not checked yet"));
   }
 
   private boolean isFresh() {
-    return known
+    return cached
         .filter(
-            k ->
-                nanoTime.getAsLong() - k.at()
-                    < (k.problem().isEmpty() ? FRESH : FRESH_FAILURE).toNanos())
+            r ->
+                nanoTime.getAsLong() - r.at()
+                    < (r.error().isEmpty() ? SUCCESS_TTL : FAILURE_TTL).toNanos())
         .isPresent();
   }
 
-  private Optional<String> ask() {
+  private Optional<String> query() {
     try {
       ledger.now();
       return Optional.empty();

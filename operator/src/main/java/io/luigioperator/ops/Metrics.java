@@ -20,11 +20,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /**
- * What the operator counts. Labels come from closed sets (states, reasons, kinds), never from runs,
- * clients or namespaces, so that their number does not grow with use. Durations are in seconds.
+ * The metrics of the operator. Labels come from closed sets (states, reasons, kinds), never from
+ * runs, clients or namespaces, so that their number does not grow with use. Durations are in
+ * seconds. Thread-safe.
  */
 public final class Metrics implements AutoCloseable {
-  private static final String P = "luigi.operator.";
+  private static final String PREFIX = "luigi.operator.";
   private static final Duration[] STEPS = {
     Duration.ofMillis(10),
     Duration.ofMillis(25),
@@ -42,16 +43,16 @@ public final class Metrics implements AutoCloseable {
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final ProcessorMetrics processor = new ProcessorMetrics();
   private final AtomicInteger leader = new AtomicInteger();
-  private final LeadersGauge freeSlots;
-  private final LeadersGauge unconfirmedDeletions;
-  private final Map<RunState, LeadersGauge> runs = new EnumMap<>(RunState.class);
+  private final LeaderGauge freeSlots;
+  private final LeaderGauge unconfirmedDeletions;
+  private final Map<RunState, LeaderGauge> runs = new EnumMap<>(RunState.class);
 
-  /** What only a leader counts; NaN while this replica does not lead, or has not counted yet. */
-  private final class LeadersGauge {
+  /** A value that only the leader knows; NaN while this replica does not lead or has no value. */
+  private final class LeaderGauge {
     private volatile double value = Double.NaN;
 
-    LeadersGauge(String name, String description, String... tags) {
-      Gauge.builder(P + name, () -> leader.get() == 1 ? value : Double.NaN)
+    LeaderGauge(String name, String description, String... tags) {
+      Gauge.builder(PREFIX + name, () -> leader.get() == 1 ? value : Double.NaN)
           .description(description)
           .tags(tags)
           .register(registry);
@@ -59,29 +60,29 @@ public final class Metrics implements AutoCloseable {
   }
 
   public Metrics(BuildInfo build) {
-    Gauge.builder(P + "info", () -> 1)
-        .description("Always 1; the labels say what is running")
+    Gauge.builder(PREFIX + "info", () -> 1)
+        .description("Always 1; the labels hold the version")
         .tag("version", build.version())
         .tag("commit", build.commit())
         .register(registry);
-    Gauge.builder(P + "leader", leader, AtomicInteger::get)
+    Gauge.builder(PREFIX + "leader", leader, AtomicInteger::get)
         .description("1 while this replica leads")
         .register(registry);
     freeSlots =
-        new LeadersGauge(
+        new LeaderGauge(
             "free.slots",
-            "Attempts that may still be started in this cluster, as last counted; NaN: not leading");
+            "Attempts that may still start in this cluster, after the last admission; NaN: not leading");
     unconfirmedDeletions =
-        new LeadersGauge(
+        new LeaderGauge(
             "deletions.unconfirmed",
-            "Runs held because their objects were lost with many others; NaN: not leading");
+            "Runs held because many PipelineRuns disappeared at once; NaN: not leading");
     for (RunState state : RunState.values()) {
       if (!state.isTerminal()) {
         runs.put(
             state,
-            new LeadersGauge(
+            new LeaderGauge(
                 "runs",
-                "Runs that are not finished, as the last sweep counted them; NaN: not leading",
+                "Runs that are not finished, counted by the last sweep; NaN: not leading",
                 "state",
                 state.name()));
       }
@@ -90,18 +91,18 @@ public final class Metrics implements AutoCloseable {
     processor.bindTo(registry);
   }
 
-  /** Everything, in the text format of Prometheus. */
+  /** All metrics in the text format of Prometheus. */
   public String scrape() {
     return registry.scrape();
   }
 
-  /** For components that count for themselves. */
+  /** For components that register metrics of their own. */
   public MeterRegistry registry() {
     return registry;
   }
 
   public void leads() {
-    freeSlots.value = Double.NaN; // what it counted when it led before is old
+    freeSlots.value = Double.NaN; // the values of an earlier leadership are outdated
     unconfirmedDeletions.value = Double.NaN;
     runs.values().forEach(gauge -> gauge.value = Double.NaN);
     leader.set(1);
@@ -115,7 +116,7 @@ public final class Metrics implements AutoCloseable {
     freeSlots.value = free;
   }
 
-  /** Runs that are held until their objects are back or a person confirms. */
+  /** Runs that are held until their objects are back or a person confirms the deletions. */
   public void unconfirmedDeletions(int held) {
     unconfirmedDeletions.value = held;
   }
@@ -124,30 +125,30 @@ public final class Metrics implements AutoCloseable {
     runs.forEach((state, gauge) -> gauge.value = counts.getOrDefault(state, 0L));
   }
 
-  /** Counts what a sweep had to mend, which should be nothing. */
+  /** Counts what a sweep had to repair; usually nothing. */
   public void repaired(String kind, int number) {
-    counter("sweep.repairs", "What sweeps had to mend", "kind", kind).increment(number);
+    counter("sweep.repairs", "What sweeps had to repair", "kind", kind).increment(number);
   }
 
   /**
-   * A gauge that is read when asked.
+   * Registers a gauge whose value is read at each scrape.
    *
-   * @param value NaN when there is nothing to tell
+   * @param value NaN if there is none
    */
   public void gauge(
       String name, String description, String label, String labelValue, Supplier<Number> value) {
-    Gauge.builder(P + name, value)
+    Gauge.builder(PREFIX + name, value)
         .description(description)
         .tag(label, labelValue)
         .register(registry);
   }
 
-  /** Does a sweep and times it. */
+  /** Runs a sweep and records its duration. */
   public <T> T sweeping(Supplier<T> pass) {
-    return timed(timer("sweep", "One sweep over everything"), pass);
+    return timed(timer("sweep", "One sweep"), pass);
   }
 
-  /** Does an admission pass and times it. */
+  /** Runs an admission pass and records its duration. */
   public <T> T admitting(Supplier<T> pass) {
     return timed(timer("admission", "One admission pass"), pass);
   }
@@ -162,11 +163,11 @@ public final class Metrics implements AutoCloseable {
   }
 
   Counter counter(String name, String description, String... tags) {
-    return Counter.builder(P + name).description(description).tags(tags).register(registry);
+    return Counter.builder(PREFIX + name).description(description).tags(tags).register(registry);
   }
 
   Timer timer(String name, String description, String... tags) {
-    return Timer.builder(P + name)
+    return Timer.builder(PREFIX + name)
         .description(description)
         .tags(tags)
         .serviceLevelObjectives(STEPS)

@@ -20,64 +20,67 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Health and metrics over plain HTTP: {@code /readyz}, {@code /livez}, {@code /metrics}. ApiErrors
- * nothing about clients or runs. Four threads, a short queue, and a limit on how long a caller may
- * take.
+ * Health and metrics over plain HTTP: {@code /readyz}, {@code /livez}, {@code /metrics}. The
+ * responses contain nothing about clients or runs. Four threads, a short queue, and a limit on the
+ * duration of a request.
  */
 public final class OpsServer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(OpsServer.class);
   private static final int THREADS = 4;
-  private static final int WAITING_CALLERS = 32;
-  private static final String CALLER_SECONDS = "10";
+  private static final int WAITING_REQUESTS = 32;
+  private static final String REQUEST_SECONDS = "10";
 
-  /** One thing that must be in order; {@code problem} is empty when it is. */
-  public record Check(String name, Supplier<Optional<String>> problem) {}
+  /**
+   * @param error why the check fails; empty if it passes
+   */
+  public record Check(String name, Supplier<Optional<String>> error) {}
 
   private final HttpServer server;
   private final ThreadPoolExecutor threads;
 
   /**
-   * Listens from now on.
+   * Starts to listen.
    *
-   * @param port 0 for any free one
-   * @throws IOException when the port cannot be had
+   * @param port 0 for any free port
+   * @throws IOException if the port cannot be opened
    */
   public OpsServer(int port, List<Check> ready, List<Check> live, Supplier<String> metrics)
       throws IOException {
-    // the JDK's server has no other way to bound a caller that sends or reads slowly
-    System.setProperty("sun.net.httpserver.maxReqTime", CALLER_SECONDS);
-    System.setProperty("sun.net.httpserver.maxRspTime", CALLER_SECONDS);
+    // the only way to limit a slow client in the server of the JDK
+    System.setProperty("sun.net.httpserver.maxReqTime", REQUEST_SECONDS);
+    System.setProperty("sun.net.httpserver.maxRspTime", REQUEST_SECONDS);
     threads =
         new ThreadPoolExecutor(
             THREADS,
             THREADS,
             30,
             TimeUnit.SECONDS,
-            new ArrayBlockingQueue<>(WAITING_CALLERS),
+            new ArrayBlockingQueue<>(WAITING_REQUESTS),
             Thread.ofPlatform().name("ops-", 0).daemon().factory());
     threads.allowCoreThreadTimeOut(true);
-    server = HttpServer.create(new InetSocketAddress(port), WAITING_CALLERS);
+    server = HttpServer.create(new InetSocketAddress(port), WAITING_REQUESTS);
     server.setExecutor(threads);
-    server.createContext("/", exchange -> answer(exchange, 404, "try /readyz, /livez, /metrics\n"));
+    server.createContext(
+        "/", exchange -> respond(exchange, 404, "try /readyz, /livez, /metrics\n"));
     server.createContext("/readyz", checks("/readyz", ready));
     server.createContext("/livez", checks("/livez", live));
-    server.createContext("/metrics", exact("/metrics", () -> new Answer(200, metrics.get())));
+    server.createContext("/metrics", exact("/metrics", () -> new Response(200, metrics.get())));
     server.start();
-    log.atInfo().addKeyValue("port", port()).log("health and metrics are served");
+    log.atInfo().addKeyValue("port", port()).log("serving health and metrics");
   }
 
   public int port() {
     return server.getAddress().getPort();
   }
 
-  /** Finishes the answers under way, for a second at most. */
+  /** Waits up to one second for requests in progress. */
   @Override
   public void close() {
     server.stop(1);
     threads.shutdown();
   }
 
-  private record Answer(int status, String body) {}
+  private record Response(int status, String body) {}
 
   private static HttpHandler checks(String path, List<Check> checks) {
     return exact(
@@ -86,38 +89,38 @@ public final class OpsServer implements AutoCloseable {
           StringBuilder body = new StringBuilder();
           for (Check check : checks) {
             check
-                .problem()
+                .error()
                 .get()
                 .ifPresent(p -> body.append(check.name()).append(": ").append(p).append('\n'));
           }
-          return body.isEmpty() ? new Answer(200, "ok\n") : new Answer(503, body.toString());
+          return body.isEmpty() ? new Response(200, "ok\n") : new Response(503, body.toString());
         });
   }
 
-  private static HttpHandler exact(String path, Supplier<Answer> answers) {
+  private static HttpHandler exact(String path, Supplier<Response> response) {
     return exchange -> {
       if (!exchange.getRequestURI().getPath().equals(path)) {
-        answer(exchange, 404, "not here\n");
+        respond(exchange, 404, "not found\n");
       } else if (!exchange.getRequestMethod().equals("GET")) {
         exchange.getResponseHeaders().set("Allow", "GET");
-        answer(exchange, 405, "GET only\n");
+        respond(exchange, 405, "GET only\n");
       } else {
-        Answer a = evaluated(answers);
-        answer(exchange, a.status(), a.body());
+        Response r = evaluated(response);
+        respond(exchange, r.status(), r.body());
       }
     };
   }
 
-  private static Answer evaluated(Supplier<Answer> answers) {
+  private static Response evaluated(Supplier<Response> response) {
     try {
-      return answers.get();
+      return response.get();
     } catch (RuntimeException e) {
-      log.atWarn().setCause(e).log("a check failed in itself");
-      return new Answer(500, "internal error, see the log\n");
+      log.atWarn().setCause(e).log("health check or metrics failed with an exception");
+      return new Response(500, "internal error, see the log\n");
     }
   }
 
-  private static void answer(HttpExchange exchange, int status, String body) throws IOException {
+  private static void respond(HttpExchange exchange, int status, String body) throws IOException {
     try (exchange) {
       byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
       exchange.getResponseHeaders().set("Content-Type", "text/plain; charset=utf-8");

@@ -32,10 +32,10 @@ import java.util.function.LongSupplier;
 public final class RunMetrics {
   private static final int REMEMBERED = 10_000;
 
-  /** A slot and a key that came free. */
+  /** A slot and a key that became free. */
   private record Freed(AdmitKey key, long at) {}
 
-  /** A first attempt on its way to its gate. */
+  /** A claimed first attempt whose gate is not open yet. */
   private record Opening(long acceptedAt, OptionalLong freedAt) {}
 
   private final Metrics metrics;
@@ -53,9 +53,9 @@ public final class RunMetrics {
   public RunMetrics(Metrics metrics, LongSupplier nanoTime) {
     this.metrics = metrics;
     this.nanoTime = nanoTime;
-    accepted = metrics.counter("runs.accepted", "Runs that got a row in the ledger");
-    claims = metrics.counter("claims", "Attempts begun");
-    retries = metrics.counter("retries", "Attempts after which the run is to be tried again");
+    accepted = metrics.counter("runs.accepted", "Runs accepted into the ledger");
+    claims = metrics.counter("claims", "Attempts claimed");
+    retries = metrics.counter("retries", "Attempts after which the run is retried");
     acceptToGate =
         metrics.timer(
             "accept.to.gate", "From the acceptance of a run until its first pod may start");
@@ -65,7 +65,7 @@ public final class RunMetrics {
             "From the end of an attempt until the pod of a run that waited may start");
   }
 
-  /** An answer of accept; only a new row counts. */
+  /** Only a new row counts. */
   synchronized void accepted(Acceptance answer) {
     if (answer instanceof Acceptance.Accepted(Run run)) {
       accepted.increment();
@@ -82,10 +82,10 @@ public final class RunMetrics {
     }
   }
 
-  /** What the run waited for: the end of another of its key, else the longest free slot. */
+  /** What the run waited for: the end of another run of its key, else the slot free for longest. */
   private OptionalLong freedFor(AdmitKey key, long since) {
     while (!freed.isEmpty() && freed.getFirst().at() - since < 0) {
-      freed.removeFirst(); // nothing that is admitted in order can have waited for it
+      freed.removeFirst(); // runs are admitted in order, so no later one has waited for it
     }
     Optional<Freed> found =
         freed.stream()
@@ -120,7 +120,7 @@ public final class RunMetrics {
     metrics
         .counter(
             "claims.abandoned",
-            "Attempts given up before a pod was chosen",
+            "Attempts abandoned before a pod was bound",
             "reason",
             abandonment.reason(),
             "charge",
@@ -130,7 +130,7 @@ public final class RunMetrics {
     ended(after);
   }
 
-  /** A run after any other commit: one that ended it is counted. */
+  /** A run after any other commit; counted if the commit ended it. */
   synchronized void changed(Run after) {
     ended(after);
   }
@@ -165,7 +165,7 @@ public final class RunMetrics {
     return e.name().toLowerCase(Locale.ROOT);
   }
 
-  /** Forgets the oldest. */
+  /** Removes the oldest entry. */
   private static final class Bounded<K, V> extends LinkedHashMap<K, V> {
     private static final long serialVersionUID = 1L;
 

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * How the operator is watched: health, metrics and what is running. It looks at everything and
- * changes nothing; an operator without it would do the same work.
+ * Observability of the operator: health, metrics and version. It changes nothing; the operator
+ * would work the same without it.
  */
 @NullMarked
 package io.luigioperator.ops;

@@ -33,7 +33,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.TreeMap;
 
-/** A claimed attempt read from a YAML file, as ledger and API server would give it. */
+/** A claimed attempt, its run and its PipelineRun, read from YAML. */
 record AttemptFixture(Run run, Request request, Attempt attempt, RunObject object) {
 
   static final KubernetesSerialization KUBERNETES = new KubernetesSerialization();

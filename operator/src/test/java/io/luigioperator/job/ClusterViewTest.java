@@ -25,67 +25,67 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class ClusterViewTest {
 
-  private static final Instant BIRTH = Instant.parse("2026-01-31T12:00:00Z");
+  private static final Instant CREATED = Instant.parse("2026-01-31T12:00:00Z");
 
-  private final AttemptFixture given = JobBlueprintTest.withPodTemplate("{}");
+  private final AttemptFixture attempt = JobBlueprintTest.withPodTemplate("{}");
   private final PodTemplateSpec template =
       new JobBlueprint("0.1.0")
-          .job(given.run(), given.request(), given.attempt(), given.object())
+          .job(attempt.run(), attempt.request(), attempt.attempt(), attempt.object())
           .getSpec()
           .getTemplate();
-  private Instant now = BIRTH;
+  private Instant now = CREATED;
   private final ClusterView view = new ClusterView(() -> now);
 
   @Test
   void anOlderVersionNeverReplacesANewerOne() {
-    assertThat(view.saw(open(pod("u", 7)))).isTrue();
-    assertThat(view.saw(pod("u", 6))).as("late").isFalse();
+    assertThat(view.update(open(pod("u", 7)))).isTrue();
+    assertThat(view.update(pod("u", 6))).as("late").isFalse();
     assertThat(only().gated()).isFalse();
 
-    assertThat(view.saw(open(pod("u", 8)))).as("nothing the core can see").isFalse();
-    assertThat(view.saw(job("j", 5))).isTrue();
-    assertThat(view.saw(job("j", 4))).isFalse();
+    assertThat(view.update(open(pod("u", 8)))).as("no visible change").isFalse();
+    assertThat(view.update(job("j", 5))).isTrue();
+    assertThat(view.update(job("j", 4))).isFalse();
   }
 
   @Test
-  void whatWasDeletedDoesNotComeBack() {
-    view.saw(pod("u", 1));
-    view.sawDeletionOf(leaving(pod("u", 2)));
-    assertThat(view.saw(pod("u", 3))).isFalse();
+  void aDeletedObjectDoesNotComeBack() {
+    view.update(pod("u", 1));
+    view.remove(terminating(pod("u", 2)));
+    assertThat(view.update(pod("u", 3))).isFalse();
     assertThat(only().gone()).isTrue();
 
-    view.saw(job("j", 1));
-    view.forget(job("j", 2));
-    assertThat(view.saw(job("j", 3))).isFalse();
+    view.update(job("j", 1));
+    view.remove(job("j", 2));
+    assertThat(view.update(job("j", 3))).isFalse();
     assertThat(cached().job()).isEmpty();
   }
 
   @Test
-  void deletingAnOldJobLeavesTheNewOneOfItsName() {
-    view.saw(job("new", 5));
-    view.forget(job("old", 4));
+  void removingAnOldJobKeepsTheNewOneOfItsName() {
+    view.update(job("new", 5));
+    view.remove(job("old", 4));
     assertThat(cached().job()).isPresent();
   }
 
   @Test
   void showsOnlyPodsOfThisAttempt() {
-    view.saw(pod("mine", 1));
+    view.update(pod("mine", 1));
     Pod other = pod("other", 1);
     other.getMetadata().getAnnotations().put(Annotations.TOKEN, "t-2");
-    view.saw(other);
+    view.update(other);
 
     assertThat(cached().pods()).extracting(ObservedPod::uid).containsExactly("mine");
     assertThat(cached().live()).isFalse();
   }
 
   @Test
-  void aPodMissingFromANewListLeavesOnlyTheEndThatWasSeen() {
-    view.saw(pod("running", 1));
-    view.saw(ended(pod("ended", 1)));
+  void ofAPodMissingInANewListOnlyAnObservedEndIsKept() {
+    view.update(pod("running", 1));
+    view.update(ended(pod("ended", 1)));
 
-    assertThat(view.missed(skeleton("running"))).contains(given.run().key());
-    assertThat(view.missed(skeleton("ended"))).contains(given.run().key());
-    assertThat(view.missed(skeleton("unheard-of"))).isEmpty();
+    assertThat(view.removeWithoutState(metadataOnly("running"))).contains(attempt.run().key());
+    assertThat(view.removeWithoutState(metadataOnly("ended"))).contains(attempt.run().key());
+    assertThat(view.removeWithoutState(metadataOnly("unknown"))).isEmpty();
 
     assertThat(only().uid()).isEqualTo("ended");
     assertThat(only().gone()).isTrue();
@@ -93,33 +93,33 @@ class ClusterViewTest {
   }
 
   @Test
-  void aDeletionWithoutADeletionTimestampProvesNothing() {
-    view.saw(open(pod("unlabelled", 1)));
-    view.saw(ended(pod("ended", 1)));
+  void aDeletionWithoutADeletionTimestampIsNoEnd() {
+    view.update(open(pod("unlabelled", 1)));
+    view.update(ended(pod("ended", 1)));
 
-    assertThat(view.sawDeletionOf(open(pod("unlabelled", 2)))).isTrue();
-    assertThat(view.sawDeletionOf(ended(pod("ended", 2)))).isTrue();
+    assertThat(view.remove(open(pod("unlabelled", 2)))).isTrue();
+    assertThat(view.remove(ended(pod("ended", 2)))).isTrue();
 
-    assertThat(only().uid()).as("its end was seen before").isEqualTo("ended");
+    assertThat(only().uid()).as("its end was observed before").isEqualTo("ended");
   }
 
   @Test
-  void completesALiveReadWithTheEndsItNoLongerShows() {
-    view.saw(pod("vanished", 1));
-    view.saw(ended(pod("ended", 1)));
-    view.sawDeletionOf(leaving(open(pod("deleted", 1))));
-    view.saw(ended(pod("there", 1)));
-    ObservedPod there = Observation.pod(pod("there", 1));
+  void addsObservedEndsToALiveRead() {
+    view.update(pod("vanished", 1));
+    view.update(ended(pod("ended", 1)));
+    view.remove(terminating(open(pod("deleted", 1))));
+    view.update(ended(pod("present", 1)));
+    ObservedPod present = Observation.pod(pod("present", 1));
 
     ObservedAttempt all =
-        view.completed(
-            given.attempt(), new ObservedAttempt(Optional.empty(), List.of(there), true));
+        view.withObservedEnds(
+            attempt.attempt(), new ObservedAttempt(Optional.empty(), List.of(present), true));
 
     assertThat(all.live()).isTrue();
     assertThat(all.pods())
         .extracting(ObservedPod::uid)
-        .containsExactlyInAnyOrder("there", "ended", "deleted");
-    assertThat(all.pod("there")).as("as it was read").contains(there);
+        .containsExactlyInAnyOrder("present", "ended", "deleted");
+    assertThat(all.pod("present")).as("from the live read").contains(present);
     assertThat(all.pod("ended").orElseThrow().gone()).isTrue();
     assertThat(all.pod("deleted").orElseThrow().ending()).isPresent();
   }
@@ -127,14 +127,14 @@ class ClusterViewTest {
   @Test
   void keepsABoundedNumberOfTombstones() {
     IntStream.rangeClosed(0, ClusterView.TOMBSTONES)
-        .forEach(i -> view.sawDeletionOf(leaving(pod("u" + i, 1))));
+        .forEach(i -> view.remove(terminating(pod("u" + i, 1))));
 
     assertThat(cached().pods()).hasSize(ClusterView.TOMBSTONES);
     assertThat(cached().pod("u0")).as("the oldest").isEmpty();
     assertThat(cached().pod("u" + ClusterView.TOMBSTONES)).isPresent();
   }
 
-  /** The scheduler says since when the pod is not scheduled: its birth, gate or no gate. */
+  /** The condition PodScheduled is False since the creation of the pod, with or without a gate. */
   @ParameterizedTest
   @CsvSource({
     "0, 30, false",
@@ -145,46 +145,46 @@ class ClusterViewTest {
     "600, 31, true",
     "600, 300, false"
   })
-  void countsTheClusterAsFullForAWhile(long gatedFor, long triedFor, boolean crowded) {
-    view.saw(pod("u", 1));
-    now = BIRTH.plusSeconds(gatedFor);
-    view.saw(unschedulable(open(pod("u", 2))));
-    now = now.plusSeconds(triedFor);
+  void isCrowdedBetween30SecondsAnd5Minutes(long gatedSeconds, long openSeconds, boolean crowded) {
+    view.update(pod("u", 1));
+    now = CREATED.plusSeconds(gatedSeconds);
+    view.update(unschedulable(open(pod("u", 2))));
+    now = now.plusSeconds(openSeconds);
 
     assertThat(view.crowded(now)).isEqualTo(crowded);
   }
 
   @Test
-  void isNotCrowdedByPodsThatWaitForNoNode() {
-    view.saw(unschedulable(pod("gated", 1)));
-    view.saw(leaving(unschedulable(open(pod("leaving", 1)))));
-    view.saw(open(pod("pending", 1)));
-    assertThat(view.crowded(BIRTH.plusSeconds(60))).isFalse();
+  void isNotCrowdedByPodsThatNeedNoNode() {
+    view.update(unschedulable(pod("gated", 1)));
+    view.update(terminating(unschedulable(open(pod("terminating", 1)))));
+    view.update(open(pod("pending", 1)));
+    assertThat(view.crowded(CREATED.plusSeconds(60))).isFalse();
 
-    view.saw(unschedulable(open(pod("one", 1))));
-    assertThat(view.crowded(BIRTH.plusSeconds(60))).isTrue();
-    view.sawDeletionOf(leaving(unschedulable(open(pod("one", 2)))));
-    assertThat(view.crowded(BIRTH.plusSeconds(60))).isFalse();
+    view.update(unschedulable(open(pod("one", 1))));
+    assertThat(view.crowded(CREATED.plusSeconds(60))).isTrue();
+    view.remove(terminating(unschedulable(open(pod("one", 2)))));
+    assertThat(view.crowded(CREATED.plusSeconds(60))).isFalse();
   }
 
   @Test
-  void aWatchRemembersSkeletonsOnly() {
+  void storesMetadataOnly() {
     MetadataStore<Pod> store = new MetadataStore<>(Pod::new);
     Pod pod = pod("u", 4);
 
     assertThat(store.put(store.getKey(pod), pod)).isNull();
 
-    Pod kept = store.get("u");
-    assertThat(kept.getSpec()).isNull();
-    assertThat(kept.getMetadata().getLabels()).isNullOrEmpty();
-    assertThat(kept.getMetadata().getResourceVersion()).isEqualTo("4");
+    Pod stored = store.get("u");
+    assertThat(stored.getSpec()).isNull();
+    assertThat(stored.getMetadata().getLabels()).isNullOrEmpty();
+    assertThat(stored.getMetadata().getResourceVersion()).isEqualTo("4");
     assertThat(store.isFullState()).isFalse();
-    assertThat(store.remove("u")).isEqualTo(kept);
+    assertThat(store.remove("u")).isEqualTo(stored);
     assertThat(store.size()).isZero();
   }
 
   private ObservedAttempt cached() {
-    return view.attempt(given.attempt());
+    return view.attempt(attempt.attempt());
   }
 
   private ObservedPod only() {
@@ -196,11 +196,11 @@ class ClusterViewTest {
     return new PodBuilder()
         .withMetadata(
             new ObjectMetaBuilder(template.getMetadata())
-                .withNamespace(given.run().key().namespace())
+                .withNamespace(attempt.run().key().namespace())
                 .withName("p-" + uid)
                 .withUid(uid)
                 .withResourceVersion(Long.toString(version))
-                .withCreationTimestamp(BIRTH.toString())
+                .withCreationTimestamp(CREATED.toString())
                 .build())
         .withSpec(template.getSpec())
         .withNewStatus()
@@ -209,10 +209,10 @@ class ClusterViewTest {
         .build();
   }
 
-  private static Pod leaving(Pod pod) {
+  private static Pod terminating(Pod pod) {
     return new PodBuilder(pod)
         .editMetadata()
-        .withDeletionTimestamp(BIRTH.toString())
+        .withDeletionTimestamp(CREATED.toString())
         .endMetadata()
         .build();
   }
@@ -228,7 +228,7 @@ class ClusterViewTest {
         .withType("PodScheduled")
         .withStatus("False")
         .withReason("Unschedulable")
-        .withLastTransitionTime(BIRTH.toString())
+        .withLastTransitionTime(CREATED.toString())
         .endCondition()
         .endStatus()
         .build();
@@ -253,10 +253,10 @@ class ClusterViewTest {
         .build();
   }
 
-  private Pod skeleton(String uid) {
+  private Pod metadataOnly(String uid) {
     return new PodBuilder()
         .withNewMetadata()
-        .withNamespace(given.run().key().namespace())
+        .withNamespace(attempt.run().key().namespace())
         .withName("p-" + uid)
         .withUid(uid)
         .endMetadata()
@@ -264,14 +264,14 @@ class ClusterViewTest {
   }
 
   private Job job(String uid, long version) {
-    RunKey run = given.run().key();
+    RunKey run = attempt.run().key();
     return new JobBuilder()
         .withNewMetadata()
         .withNamespace(run.namespace())
-        .withName(given.attempt().jobName())
+        .withName(attempt.attempt().jobName())
         .withUid(uid)
         .withResourceVersion(Long.toString(version))
-        .addToAnnotations(Annotations.TOKEN, given.attempt().token())
+        .addToAnnotations(Annotations.TOKEN, attempt.attempt().token())
         .addToLabels(Labels.RUN, run.name())
         .endMetadata()
         .build();

@@ -17,8 +17,8 @@ import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.Kube.RunCreation;
-import io.luigioperator.job.ScriptedServer.Answer;
-import io.luigioperator.job.ScriptedServer.Request;
+import io.luigioperator.job.StubApiServer.Request;
+import io.luigioperator.job.StubApiServer.Response;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunObject;
 import java.io.IOException;
@@ -34,10 +34,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.LoggerFactory;
 
-/** What errors of an API server mean. */
+/** How errors of the API server are handled. */
 class Fabric8KubeErrorsTest {
 
-  private final ScriptedKube kube = new ScriptedKube();
+  private final StubServerFixture kube = new StubServerFixture();
 
   Fabric8KubeErrorsTest() throws IOException {}
 
@@ -46,53 +46,54 @@ class Fabric8KubeErrorsTest {
     kube.close();
   }
 
-  static Stream<Arguments> silences() {
-    return ScriptedKube.calls().entrySet().stream()
+  static Stream<Arguments> unavailableResponses() {
+    return StubServerFixture.calls().entrySet().stream()
         .flatMap(
             c ->
                 Stream.of(401, 408, 429, 500, 502, 503, 504)
                     .map(code -> Arguments.of(c.getKey(), code)));
   }
 
-  // ---- no answer
+  // ---- unavailable
 
   @ParameterizedTest
-  @MethodSource("silences")
-  void concludesNothingWhenTheServerCannotAnswer(String call, int code) {
-    kube.always(ScriptedKube.status(code, "Busy", "come back later"));
+  @MethodSource("unavailableResponses")
+  void isUnavailableIfTheServerCannotServeTheRequest(String call, int code) {
+    kube.always(StubServerFixture.status(code, "Busy", "try again later"));
 
-    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
+    assertThatThrownBy(() -> StubServerFixture.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeUnavailable.class)
-        .hasMessageContaining(code + ": come back later");
-    assertThat(kube.server.requests()).as("asked once; who asks decides anew").hasSize(1);
+        .hasMessageContaining(code + ": try again later");
+    assertThat(kube.server.requests()).as("no retry inside the client").hasSize(1);
   }
 
   @ParameterizedTest
   @MethodSource("callNames")
-  void concludesNothingWhenNobodyListens(String call) {
+  void isUnavailableIfNothingListens(String call) {
     kube.server.close();
 
-    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
+    assertThatThrownBy(() -> StubServerFixture.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeUnavailable.class)
-        .hasMessageContaining("no answer");
+        .hasMessageContaining("no response");
   }
 
   @ParameterizedTest
   @MethodSource("callNames")
-  void waitsForNoAnswerForEver(String call) {
-    Fabric8Kube hasty = kube.kube(new ConfigBuilder(kube.config).withRequestTimeout(50).build());
-    kube.server.answerNothing();
+  void isUnavailableAfterATimeout(String call) {
+    Fabric8Kube impatient =
+        kube.kube(new ConfigBuilder(kube.config).withRequestTimeout(50).build());
+    kube.server.doNotRespond();
 
-    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(hasty))
+    assertThatThrownBy(() -> StubServerFixture.calls().get(call).accept(impatient))
         .isInstanceOf(KubeUnavailable.class);
   }
 
   static Stream<String> callNames() {
-    return ScriptedKube.calls().keySet().stream();
+    return StubServerFixture.calls().keySet().stream();
   }
 
   @Test
-  void boundsEveryRequest() {
+  void everyRequestHasATimeout() {
     assertThat(kube.config.getRequestTimeout()).isEqualTo(10_000);
     assertThat(kube.config.getConnectionTimeout()).isEqualTo(5_000);
     assertThat(kube.config.getRequestRetryBackoffLimit()).isZero();
@@ -103,61 +104,63 @@ class Fabric8KubeErrorsTest {
 
   @ParameterizedTest
   @ValueSource(ints = {400, 403, 404, 422})
-  void passesOnTheServersWords(int code) {
-    kube.always(ScriptedKube.status(code, "No", "because"));
+  void passesOnTheMessageOfTheServer(int code) {
+    kube.always(StubServerFixture.status(code, "No", "because"));
 
     assertThat(
             kube.kube.createJob(
-                ScriptedKube.GIVEN.run(),
-                ScriptedKube.GIVEN.attempt(),
-                ScriptedKube.GIVEN.object()))
+                StubServerFixture.ATTEMPT.run(),
+                StubServerFixture.ATTEMPT.attempt(),
+                StubServerFixture.ATTEMPT.object()))
         .isEqualTo(new JobCreation.Refused("because"));
-    assertThat(kube.kube.createRun(ScriptedKube.KEY, ScriptedKube.GIVEN.object().spec()))
+    assertThat(
+            kube.kube.createRun(StubServerFixture.KEY, StubServerFixture.ATTEMPT.object().spec()))
         .isEqualTo(
             code == 404
-                ? new RunCreation.NotNow("because") // the namespace has gone
+                ? new RunCreation.NotNow("because") // the namespace does not exist
                 : new RunCreation.Refused("because"));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"createJob", "createRun", "dryRun"})
-  void takesAConflictForASignToComeBack(String call) {
+  void isUnavailableOnAConflict(String call) {
     kube.always(
-        ScriptedKube.status(409, "Conflict", "Operation cannot be fulfilled on resourcequotas"));
+        StubServerFixture.status(
+            409, "Conflict", "Operation cannot be fulfilled on resourcequotas"));
 
-    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
+    assertThatThrownBy(() -> StubServerFixture.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeUnavailable.class);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"createJob", "createRun"})
-  void concludesNothingFromAnObjectThatIsThereAndIsNot(String call) {
-    kube.server.answer(
+  void isUnavailableIfAnExistingObjectIsNotFound(String call) {
+    kube.server.respondWith(
         r ->
             r.method().equals("POST")
-                ? ScriptedKube.status(409, "AlreadyExists", "it already exists")
-                : ScriptedKube.status(404, "NotFound", "not found"));
+                ? StubServerFixture.status(409, "AlreadyExists", "it already exists")
+                : StubServerFixture.status(404, "NotFound", "not found"));
 
-    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
+    assertThatThrownBy(() -> StubServerFixture.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeUnavailable.class)
         .hasMessageContaining("already exists");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"deleteRun", "deletePod", "deleteJob", "writeStatus"})
-  void isContentWhenItIsGoneAlready(String call) {
-    kube.always(ScriptedKube.status(404, "NotFound", "not found"));
+  void anObjectThatIsGoneIsNoError(String call) {
+    kube.always(StubServerFixture.status(404, "NotFound", "not found"));
 
-    ScriptedKube.calls().get(call).accept(kube.kube);
+    StubServerFixture.calls().get(call).accept(kube.kube);
   }
 
   @Test
-  void aStatusTheServerWillNotHaveIsAFaultOfOurs() {
-    kube.server.answer(
+  void anInvalidStatusIsAnErrorOfTheOperator() {
+    kube.server.respondWith(
         r ->
             r.method().equals("PATCH")
-                ? ScriptedKube.status(422, "Invalid", "status.reason: Too long")
-                : new Answer(
+                ? StubServerFixture.status(422, "Invalid", "status.reason: Too long")
+                : new Response(
                     200,
                     """
             {"apiVersion":"luigi-operator.io/v1beta1","kind":"PipelineRun",
@@ -165,23 +168,23 @@ class Fabric8KubeErrorsTest {
              "spec":{"client":"UA"}}
             """));
 
-    assertThatThrownBy(() -> ScriptedKube.calls().get("writeStatus").accept(kube.kube))
+    assertThatThrownBy(() -> StubServerFixture.calls().get("writeStatus").accept(kube.kube))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("Too long");
     assertThat(kube.server.requests())
-        .as("it looks only when in doubt")
+        .as("reads only after a refusal")
         .extracting(Request::method)
         .containsExactly("PATCH", "GET");
   }
 
   @Test
-  void aLateWriterOfAStatusUndoesNothing() {
-    kube.server.answer(r -> runOfVersion("7"));
-    RunObject read = kube.kube.run(ScriptedKube.KEY, Freshness.LIVE).orElseThrow();
-    kube.server.answer(
+  void aDelayedStatusDoesNotOverwriteANewerOne() {
+    kube.server.respondWith(r -> runOfVersion("7"));
+    RunObject read = kube.kube.run(StubServerFixture.KEY, Freshness.LIVE).orElseThrow();
+    kube.server.respondWith(
         r ->
             r.method().equals("PATCH")
-                ? ScriptedKube.status(422, "Invalid", "the test failed")
+                ? StubServerFixture.status(422, "Invalid", "the test failed")
                 : runOfVersion("8", "\"Running\""));
 
     assertThat(kube.kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
@@ -189,15 +192,15 @@ class Fabric8KubeErrorsTest {
         .contains("\"path\":\"/metadata/resourceVersion\",\"value\":\"7\"");
 
     assertThat(kube.kube.writeStatus(read, PipelineRunStatus.builder().build())).isFalse();
-    assertThat(kube.server.requests()).as("known without asking").hasSize(3);
+    assertThat(kube.server.requests()).as("known from the cache").hasSize(3);
 
-    kube.server.answer(r -> runOfVersion("9", "\"Failed\""));
-    RunObject newest = kube.kube.run(ScriptedKube.KEY, Freshness.CACHED).orElseThrow();
+    kube.server.respondWith(r -> runOfVersion("9", "\"Failed\""));
+    RunObject newest = kube.kube.run(StubServerFixture.KEY, Freshness.CACHED).orElseThrow();
     assertThat(kube.kube.writeStatus(newest, PipelineRunStatus.builder().build())).isTrue();
   }
 
-  private static Answer runOfVersion(String version, String... phase) {
-    return new Answer(
+  private static Response runOfVersion(String version, String... phase) {
+    return new Response(
         200,
         """
         {"apiVersion":"luigi-operator.io/v1beta1","kind":"PipelineRun",
@@ -230,32 +233,37 @@ class Fabric8KubeErrorsTest {
           400 | strict decoding error: unknown field "spec.x"                                          | true
           400 | admission webhook "policy.example.com" denied the request: no latest tags              | true
           """)
-  void tellsWhatMayPassFromWhatIsWrong(int code, String words, boolean permanent) {
-    kube.always(ScriptedKube.status(code, "No", words));
+  void distinguishesTemporaryFromPermanentRefusals(int code, String message, boolean permanent) {
+    kube.always(StubServerFixture.status(code, "No", message));
 
-    assertThat(kube.kube.dryRun(ScriptedKube.KEY, ScriptedKube.GIVEN.run().origin().request()))
-        .isEqualTo(new DryRunResult.Refused(words, permanent));
+    assertThat(
+            kube.kube.dryRun(
+                StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().origin().request()))
+        .isEqualTo(new DryRunResult.Refused(message, permanent));
   }
 
   @Test
-  void aWebhookThatCannotBeAskedInAdvanceSaysNothing() {
-    String words = "admission webhook \"w.example.com\" does not support dry run";
-    kube.always(ScriptedKube.status(400, "BadRequest", words));
+  void aWebhookWithoutDryRunIsNoRefusal() {
+    String message = "admission webhook \"w.example.com\" does not support dry run";
+    kube.always(StubServerFixture.status(400, "BadRequest", message));
 
-    assertThat(kube.kube.dryRun(ScriptedKube.KEY, ScriptedKube.GIVEN.run().origin().request()))
+    assertThat(
+            kube.kube.dryRun(
+                StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().origin().request()))
         .isEqualTo(new DryRunResult.Allowed());
   }
 
   @Test
-  void anObjectThatAQuotaRefusesMayBeMadeLater() {
-    String words = "pipelineruns \"x\" is forbidden: exceeded quota: q, requested: count/x=1";
-    kube.always(ScriptedKube.status(403, "Forbidden", words));
+  void aQuotaRefusesAnObjectTemporarily() {
+    String message = "pipelineruns \"x\" is forbidden: exceeded quota: q, requested: count/x=1";
+    kube.always(StubServerFixture.status(403, "Forbidden", message));
 
-    assertThat(kube.kube.createRun(ScriptedKube.KEY, ScriptedKube.GIVEN.object().spec()))
-        .isEqualTo(new RunCreation.NotNow(words));
+    assertThat(
+            kube.kube.createRun(StubServerFixture.KEY, StubServerFixture.ATTEMPT.object().spec()))
+        .isEqualTo(new RunCreation.NotNow(message));
   }
 
-  // ---- what is not for the operator to see
+  // ---- missing permissions
 
   @ParameterizedTest
   @ValueSource(
@@ -270,34 +278,36 @@ class Fabric8KubeErrorsTest {
         "deleteRun",
         "writeStatus"
       })
-  void aMissingRightIsNoSilence(String call) {
-    kube.always(ScriptedKube.status(403, "Forbidden", "no such right"));
+  void aMissingPermissionIsForbidden(String call) {
+    kube.always(StubServerFixture.status(403, "Forbidden", "no permission"));
 
-    assertThatThrownBy(() -> ScriptedKube.calls().get(call).accept(kube.kube))
+    assertThatThrownBy(() -> StubServerFixture.calls().get(call).accept(kube.kube))
         .isInstanceOf(KubeForbidden.class)
-        .hasMessageContaining("no such right");
+        .hasMessageContaining("no permission");
   }
 
   @Test
-  void inADeletedNamespaceThereIsNothingThoughTheRightsWentWithIt() {
-    kube.server.answer(
+  void aDeletedNamespaceIsEmptyAlthoughItsRoleBindingsAreGone() {
+    kube.server.respondWith(
         r ->
-            r.path().equals("/api/v1/namespaces/" + ScriptedKube.KEY.namespace())
-                ? ScriptedKube.status(404, "NotFound", "not found")
-                : ScriptedKube.status(403, "Forbidden", "no such right"));
+            r.path().equals("/api/v1/namespaces/" + StubServerFixture.KEY.namespace())
+                ? StubServerFixture.status(404, "NotFound", "not found")
+                : StubServerFixture.status(403, "Forbidden", "no permission"));
 
-    assertThat(kube.kube.run(ScriptedKube.KEY, Freshness.LIVE)).isEmpty();
-    assertThat(kube.kube.attempt(ScriptedKube.GIVEN.attempt(), Freshness.LIVE).live()).isTrue();
-    assertThat(kube.kube.attempt(ScriptedKube.GIVEN.attempt(), Freshness.LIVE).pods()).isEmpty();
+    assertThat(kube.kube.run(StubServerFixture.KEY, Freshness.LIVE)).isEmpty();
+    assertThat(kube.kube.attempt(StubServerFixture.ATTEMPT.attempt(), Freshness.LIVE).live())
+        .isTrue();
+    assertThat(kube.kube.attempt(StubServerFixture.ATTEMPT.attempt(), Freshness.LIVE).pods())
+        .isEmpty();
   }
 
   @Test
-  void oneNamespaceThatMayNotBeReadHidesNoOther() {
-    kube.server.answer(
+  void aForbiddenNamespaceDoesNotHideOthers() {
+    kube.server.respondWith(
         r ->
             r.path().contains("/a/")
-                ? ScriptedKube.status(403, "Forbidden", "no such right")
-                : ScriptedKube.list("", "u"));
+                ? StubServerFixture.status(403, "Forbidden", "no permission")
+                : StubServerFixture.list("", "u"));
 
     assertThat(kube.kube(kube.config, "a", "b").activePods())
         .extracting(ObservedPod::uid)
@@ -310,9 +320,9 @@ class Fabric8KubeErrorsTest {
     "luigi-operator.io/deletions-confirmed, yes, false",
     "example.com/deletions-confirmed, 2026-01-31T11:00:00Z, false",
   })
-  void readsWhatAPersonHasConfirmed(String annotation, String value, boolean understood) {
+  void readsTheConfirmationOfDeletions(String annotation, String value, boolean valid) {
     kube.always(
-        ScriptedKube.ok(
+        StubServerFixture.ok(
             new NamespaceBuilder()
                 .withNewMetadata()
                 .withName("n")
@@ -321,19 +331,18 @@ class Fabric8KubeErrorsTest {
                 .build()));
 
     assertThat(kube.kube.deletionsConfirmed("n"))
-        .isEqualTo(
-            understood ? Optional.of(Instant.parse("2026-01-31T11:00:00Z")) : Optional.empty());
+        .isEqualTo(valid ? Optional.of(Instant.parse("2026-01-31T11:00:00Z")) : Optional.empty());
   }
 
   @Test
-  void readsAnObjectWhoseStatusHoldsUnknownValuesAndNamesThem() {
+  void readsAnObjectWithUnknownValuesInItsStatusAndLogsThem() {
     ListAppender<ILoggingEvent> logged = new ListAppender<>();
     Logger logger = (Logger) LoggerFactory.getLogger("io.luigioperator.api");
     logged.start();
     logger.addAppender(logged);
     try {
       kube.always(
-          new Answer(
+          new Response(
               200,
               """
               {"apiVersion": "luigi-operator.io/v1beta1", "kind": "PipelineRun",
@@ -342,7 +351,7 @@ class Fabric8KubeErrorsTest {
                "status": {"phase": "Paused", "reason": "Held"}}
               """));
 
-      RunObject read = kube.kube.run(ScriptedKube.KEY, Freshness.LIVE).orElseThrow();
+      RunObject read = kube.kube.run(StubServerFixture.KEY, Freshness.LIVE).orElseThrow();
 
       assertThat(read.status()).contains(PipelineRunStatus.builder().reason("Held").build());
       assertThat(logged.list)

@@ -13,8 +13,8 @@ import io.fabric8.kubernetes.api.model.PodSchedulingGate;
 import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.luigioperator.ChartRbac;
 import io.luigioperator.OperatorClients;
-import io.luigioperator.ShippedRights;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
@@ -46,20 +46,20 @@ import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * The door on a real API server, in a namespace of its own for each test; Job controller, scheduler
- * and kubelet are played by hand.
+ * A {@link Fabric8Kube} with a real API server, and a namespace for each test; the test itself does
+ * what Job controller, scheduler and kubelet would do.
  */
 final class Fabric8KubeFixture
     implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback, AfterAllCallback {
 
   static final Instant NOW = Instant.parse("2026-01-31T12:00:30Z");
-  static final Duration PATIENCE = Duration.ofSeconds(20);
+  static final Duration TIMEOUT = Duration.ofSeconds(20);
   private static final AtomicInteger NAMES = new AtomicInteger();
 
-  /** Of the test, with all rights. */
+  /** Of the test, with all permissions. */
   KubernetesClient client;
 
-  /** Of the kube, with the rights that the chart grants and no others. */
+  /** Of {@link #kube}, with the permissions that the chart grants. */
   KubernetesClient operator;
 
   final Queue<RunKey> changes = new ConcurrentLinkedQueue<>();
@@ -78,8 +78,8 @@ final class Fabric8KubeFixture
   @Override
   public void beforeAll(ExtensionContext context) throws Exception {
     client = OperatorClients.admin();
-    ShippedRights.grant(client);
-    operator = OperatorClients.of(ShippedRights.USER);
+    ChartRbac.grant(client);
+    operator = OperatorClients.of(ChartRbac.USER);
   }
 
   @Override
@@ -90,7 +90,7 @@ final class Fabric8KubeFixture
 
   @Override
   public void beforeEach(ExtensionContext context) {
-    makeNamespace();
+    createNamespace();
     kube = newKube(operator);
   }
 
@@ -101,7 +101,7 @@ final class Fabric8KubeFixture
     changes.clear();
   }
 
-  void makeNamespace() {
+  void createNamespace() {
     namespace = "job-" + NAMES.incrementAndGet();
     Namespaces.createRestricted(client, namespace);
     client
@@ -115,18 +115,18 @@ final class Fabric8KubeFixture
         .create();
   }
 
-  // ---- the cluster's own parts, by hand
+  // ---- actions of the cluster
 
   void watch() {
     kube.onChange(changes::add);
-    kube.start(PATIENCE);
+    kube.start(TIMEOUT);
   }
 
-  AttemptFixture given(String name) {
-    return given(name, "{}");
+  AttemptFixture attempt(String name) {
+    return attempt(name, "{}");
   }
 
-  AttemptFixture given(String name, String podTemplate) {
+  AttemptFixture attempt(String name, String podTemplate) {
     return AttemptFixture.parse(
         """
         object:
@@ -148,13 +148,13 @@ final class Fabric8KubeFixture
   }
 
   DryRunResult dryRun(String podTemplate) {
-    AttemptFixture given = given("dry", podTemplate);
-    return kube.dryRun(given.run().key(), RequestJson.write(given.request()));
+    AttemptFixture attempt = attempt("dry", podTemplate);
+    return kube.dryRun(attempt.run().key(), RequestJson.write(attempt.request()));
   }
 
   RunObject present(String name) {
-    AttemptFixture given = given(name);
-    return ((RunCreation.Present) kube.createRun(given.run().key(), given.object().spec()))
+    AttemptFixture attempt = attempt(name);
+    return ((RunCreation.Present) kube.createRun(attempt.run().key(), attempt.object().spec()))
         .object();
   }
 
@@ -182,36 +182,36 @@ final class Fabric8KubeFixture
         .get();
   }
 
-  ObservedJob created(AttemptFixture given, RunObject owner) {
-    return ((JobCreation.Created) kube.createJob(given.run(), given.attempt(), owner)).job();
+  ObservedJob created(AttemptFixture attempt, RunObject owner) {
+    return ((JobCreation.Created) kube.createJob(attempt.run(), attempt.attempt(), owner)).job();
   }
 
-  ObservedAttempt cached(AttemptFixture given) {
-    return cached(kube, given);
+  ObservedAttempt cached(AttemptFixture attempt) {
+    return cached(kube, attempt);
   }
 
-  static ObservedAttempt cached(Kube kube, AttemptFixture given) {
-    return kube.attempt(given.attempt(), Freshness.CACHED);
+  static ObservedAttempt cached(Kube kube, AttemptFixture attempt) {
+    return kube.attempt(attempt.attempt(), Freshness.CACHED);
   }
 
-  /** As the Job controller makes it, with its finalizer. */
+  /** As the Job controller creates it, with its finalizer. */
   ObservedPod gatedPod(String run, String... gates) {
-    AttemptFixture given = given(run);
-    ObservedJob seen = created(given, present(run));
-    Job job = client.batch().v1().jobs().inNamespace(namespace).withName(seen.name()).get();
+    AttemptFixture attempt = attempt(run);
+    ObservedJob observed = created(attempt, present(run));
+    Job job = client.batch().v1().jobs().inNamespace(namespace).withName(observed.name()).get();
     var template = job.getSpec().getTemplate();
     Pod pod =
         new PodBuilder()
             .withMetadata(template.getMetadata())
             .editMetadata()
             .withNamespace(namespace)
-            .withGenerateName(seen.name() + "-")
+            .withGenerateName(observed.name() + "-")
             .withFinalizers("batch.kubernetes.io/job-tracking")
             .addNewOwnerReference()
             .withApiVersion("batch/v1")
             .withKind("Job")
-            .withName(seen.name())
-            .withUid(seen.uid())
+            .withName(observed.name())
+            .withUid(observed.uid())
             .withController(true)
             .endOwnerReference()
             .endMetadata()
@@ -280,8 +280,8 @@ final class Fabric8KubeFixture
         .updateStatus();
   }
 
-  /** As the Job controller does when it has counted the pod. */
-  void letGo(ObservedPod pod) {
+  /** Removes the finalizer, as the Job controller does when it has counted the pod. */
+  void removeFinalizers(ObservedPod pod) {
     client
         .pods()
         .inNamespace(namespace)

@@ -28,51 +28,51 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Jobs, gates and dry runs through the kube, on a real API server. */
+/** Jobs, gates and dry runs on a real API server. */
 class Fabric8KubeJobsIT {
 
   @RegisterExtension static final Fabric8KubeFixture kube = new Fabric8KubeFixture();
 
   // ---- Jobs
 
-  private Optional<ObservedJob> liveJob(AttemptFixture given) {
-    return kube.kube.attempt(given.attempt(), Freshness.LIVE).job();
+  private Optional<ObservedJob> liveJob(AttemptFixture attempt) {
+    return kube.kube.attempt(attempt.attempt(), Freshness.LIVE).job();
   }
 
   @Test
-  void createsAJobOnceAndTellsAStrangersFromOurs() {
-    AttemptFixture given = kube.given("once");
+  void createsAJobOnceAndReturnsAnExistingOne() {
+    AttemptFixture attempt = kube.attempt("once");
     RunObject owner = kube.present("once");
 
-    ObservedJob made = kube.created(given, owner);
-    assertThat(made.token()).isEqualTo("t-1");
-    assertThat(kube.kube.createJob(given.run(), given.attempt(), owner))
-        .isEqualTo(new JobCreation.Exists(made));
-    Attempt other = Fabric8KubeFixture.withToken(given.attempt(), "t-other");
-    assertThat(kube.kube.createJob(given.run(), other, owner))
-        .as("its token tells that it is another claim's")
-        .isEqualTo(new JobCreation.Exists(made));
+    ObservedJob created = kube.created(attempt, owner);
+    assertThat(created.token()).isEqualTo("t-1");
+    assertThat(kube.kube.createJob(attempt.run(), attempt.attempt(), owner))
+        .isEqualTo(new JobCreation.Exists(created));
+    Attempt other = Fabric8KubeFixture.withToken(attempt.attempt(), "t-other");
+    assertThat(kube.kube.createJob(attempt.run(), other, owner))
+        .as("has the token of another claim")
+        .isEqualTo(new JobCreation.Exists(created));
 
     Job job = kube.client.batch().v1().jobs().inNamespace(kube.namespace).withName("once-a1").get();
     assertThat(job.getMetadata().getOwnerReferences().getFirst().getUid()).isEqualTo(owner.uid());
-    assertThat(kube.kube.cachedJobs()).contains(made);
+    assertThat(kube.kube.cachedJobs()).contains(created);
 
     kube.kube.deleteJob(
         new ObservedJob(
             kube.namespace, "once-a1", "no-such-uid", "t-1", Fabric8KubeFixture.NOW, false));
-    assertThat(liveJob(given)).contains(made);
-    kube.kube.deleteJob(made);
-    assertThat(liveJob(given)).isEmpty();
-    kube.kube.deleteJob(made);
+    assertThat(liveJob(attempt)).contains(created);
+    kube.kube.deleteJob(created);
+    assertThat(liveJob(attempt)).isEmpty();
+    kube.kube.deleteJob(created);
   }
 
   @Test
-  void isRefusedAJobInTheServersWords() {
-    AttemptFixture given = kube.given("refused");
+  void returnsTheMessageOfARefusedJob() {
+    AttemptFixture attempt = kube.attempt("refused");
     RunObject owner = kube.present("refused");
     kube.client.namespaces().withName(kube.namespace).delete();
 
-    assertThat(kube.kube.createJob(given.run(), given.attempt(), owner))
+    assertThat(kube.kube.createJob(attempt.run(), attempt.attempt(), owner))
         .isInstanceOfSatisfying(
             JobCreation.Refused.class,
             r -> assertThat(r.message()).contains("because it is being terminated"));
@@ -84,37 +84,37 @@ class Fabric8KubeJobsIT {
   }
 
   @Test
-  void aRightThatIsMissingRefusesAJobAndConcludesNothingElse() {
-    AttemptFixture given = kube.given("forbidden");
+  void aMissingPermissionRefusesAJob() {
+    AttemptFixture attempt = kube.attempt("forbidden");
     RunObject owner = kube.present("forbidden");
     try (KubernetesClient nobody = OperatorClients.of("nobody")) {
       Fabric8Kube without = kube.newKube(nobody);
 
-      assertThat(without.createJob(given.run(), given.attempt(), owner))
+      assertThat(without.createJob(attempt.run(), attempt.attempt(), owner))
           .isInstanceOfSatisfying(
               JobCreation.Refused.class,
               r ->
                   assertThat(r.message())
                       .contains("User \"nobody\" cannot create resource \"jobs\""));
-      assertThat(without.dryRun(given.run().key(), given.run().origin().request()))
+      assertThat(without.dryRun(attempt.run().key(), attempt.run().origin().request()))
           .isInstanceOfSatisfying(
               DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
       assertThatThrownBy(without::activePods)
           .isInstanceOf(KubeForbidden.class)
           .hasMessageContaining("cannot list resource \"pods\"");
-      assertThatThrownBy(() -> without.run(given.run().key(), Freshness.LIVE))
+      assertThatThrownBy(() -> without.run(attempt.run().key(), Freshness.LIVE))
           .isInstanceOf(KubeForbidden.class);
       assertThatThrownBy(() -> without.namespace(kube.namespace)).isInstanceOf(KubeForbidden.class);
-      assertThatThrownBy(() -> without.deleteRun(given.run().key(), owner.uid()))
+      assertThatThrownBy(() -> without.deleteRun(attempt.run().key(), owner.uid()))
           .isInstanceOf(KubeForbidden.class);
-      without.warn(owner, "RunFailed", "lost, and nobody minds");
+      without.warn(owner, "RunFailed", "not written, without an error");
     }
   }
 
   // ---- the gate
 
   @Test
-  void opensTheGateOfThisPodOnce() {
+  void opensTheGateOfAPodOnce() {
     ObservedPod pod = kube.gatedPod("gate");
     assertThat(pod.gated()).isTrue();
     assertThat(pod.jobUid()).isNotEmpty();
@@ -144,7 +144,7 @@ class Fabric8KubeJobsIT {
   }
 
   @Test
-  void leavesTheGatesOfOthersClosed() {
+  void leavesOtherGatesClosed() {
     ObservedPod before =
         kube.gatedPod("before", "example.com/a", SchedulingGate.NAME, "example.com/b");
     ObservedPod after = kube.gatedPod("after", SchedulingGate.NAME, "example.com/b");
@@ -158,10 +158,10 @@ class Fabric8KubeJobsIT {
   }
 
   @Test
-  void opensNoGateOfAPodThatIsGone() {
+  void opensNoGateOfADeletedPod() {
     ObservedPod pod = kube.gatedPod("gone");
     kube.kube.deletePod(pod.namespace(), pod.name(), pod.uid());
-    kube.letGo(pod);
+    kube.removeFinalizers(pod);
 
     assertThat(kube.kube.openGate(pod)).isFalse();
     kube.kube.deletePod(pod.namespace(), pod.name(), pod.uid());
@@ -170,12 +170,12 @@ class Fabric8KubeJobsIT {
   // ---- the dry run
 
   @Test
-  void asksTheServerWithoutLeavingAnything() {
-    AttemptFixture given = kube.given("dry");
+  void aDryRunCreatesNoPod() {
+    AttemptFixture attempt = kube.attempt("dry");
 
     assertThat(kube.dryRun("{}")).isEqualTo(new DryRunResult.Allowed());
     assertThat(kube.client.pods().inNamespace(kube.namespace).list().getItems()).isEmpty();
-    assertThat(kube.kube.dryRun(given.run().key(), given.run().origin().request()))
+    assertThat(kube.kube.dryRun(attempt.run().key(), attempt.run().origin().request()))
         .isEqualTo(new DryRunResult.Allowed());
   }
 
@@ -193,18 +193,18 @@ class Fabric8KubeJobsIT {
           {spec: {nodeName: n}}                               | may not set spec.nodeName
           {spec: {containers: [{name: luigi, securityContext: {privileged: true}}]}} | privileged
           """)
-  void hearsWhatIsWrongWithATemplate(String template, String words) {
+  void reportsWhyATemplateIsInvalid(String template, String message) {
     assertThat(kube.dryRun(template))
         .isInstanceOfSatisfying(
             DryRunResult.Refused.class,
             r -> {
-              assertThat(r.message()).contains(words);
+              assertThat(r.message()).contains(message);
               assertThat(r.permanent()).isTrue();
             });
   }
 
   @Test
-  void waitsForWhatMayPass() {
+  void temporaryRefusalsAreNotPermanent() {
     assertThat(kube.dryRun("{spec: {priorityClassName: none-such}}"))
         .isInstanceOfSatisfying(
             DryRunResult.Refused.class,
@@ -238,9 +238,9 @@ class Fabric8KubeJobsIT {
                 .endStatus()
                 .build())
         .updateStatus();
-    // the quota reaches the admission plugin through a cache of its own
+    // the admission plugin for quotas has a cache, which lags
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
+        .atMost(Fabric8KubeFixture.TIMEOUT)
         .untilAsserted(
             () ->
                 assertThat(kube.dryRun("{}"))
@@ -251,7 +251,8 @@ class Fabric8KubeJobsIT {
                           assertThat(r.permanent()).isFalse();
                         }));
     assertThat(
-            kube.kube.dryRun(new RunKey("nowhere", "x"), kube.given("x").run().origin().request()))
+            kube.kube.dryRun(
+                new RunKey("nowhere", "x"), kube.attempt("x").run().origin().request()))
         .isInstanceOfSatisfying(
             DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
   }

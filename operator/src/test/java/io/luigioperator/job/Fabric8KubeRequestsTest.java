@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.luigioperator.job.ScriptedServer.Answer;
-import io.luigioperator.job.ScriptedServer.Request;
+import io.luigioperator.job.StubApiServer.Request;
+import io.luigioperator.job.StubApiServer.Response;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import java.io.IOException;
 import java.util.Iterator;
@@ -20,12 +20,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is asked of an API server, word by word. */
+/** The exact requests to the API server. */
 class Fabric8KubeRequestsTest {
 
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  private final ScriptedKube kube = new ScriptedKube();
+  private final StubServerFixture kube = new StubServerFixture();
 
   Fabric8KubeRequestsTest() throws IOException {}
 
@@ -34,13 +34,13 @@ class Fabric8KubeRequestsTest {
     kube.close();
   }
 
-  // ---- what is asked
+  // ---- single requests
 
   @Test
-  void asksAboutAPodStrictlyAndWithoutMakingIt() {
-    kube.always(ScriptedKube.ok(ScriptedKube.pod("p", "u-1")));
+  void dryRunsAPodWithStrictFieldValidation() {
+    kube.always(StubServerFixture.ok(StubServerFixture.pod("p", "u-1")));
 
-    kube.kube.dryRun(ScriptedKube.KEY, ScriptedKube.GIVEN.run().origin().request());
+    kube.kube.dryRun(StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().origin().request());
 
     Request request = kube.server.requests().getFirst();
     assertThat(request.method()).isEqualTo("POST");
@@ -51,14 +51,14 @@ class Fabric8KubeRequestsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {"identity", "namespace", "crdEstablished", "node", "run", "attempt", "activePods"})
-  void neverAsksForACachedState(String call) {
-    kube.server.answer(
+  void neverReadsFromTheWatchCache(String call) {
+    kube.server.respondWith(
         r ->
             r.path().matches(".*/(pods|jobs)")
-                ? ScriptedKube.list("")
-                : ScriptedKube.status(404, "NotFound", "not found"));
+                ? StubServerFixture.list("")
+                : StubServerFixture.status(404, "NotFound", "not found"));
     try {
-      ScriptedKube.calls().get(call).accept(kube.kube);
+      StubServerFixture.calls().get(call).accept(kube.kube);
     } catch (KubeUnavailable e) {
       assertThat(e).hasMessageContaining("not");
     }
@@ -73,10 +73,10 @@ class Fabric8KubeRequestsTest {
   }
 
   @Test
-  void opensAGateByOnePatch() throws IOException {
-    kube.always(ScriptedKube.status(404, "NotFound", "not found"));
+  void opensAGateWithOnePatch() throws IOException {
+    kube.always(StubServerFixture.status(404, "NotFound", "not found"));
 
-    assertThat(kube.kube.openGate(ScriptedKube.POD)).isFalse();
+    assertThat(kube.kube.openGate(StubServerFixture.POD)).isFalse();
 
     Request request = kube.server.requests().getFirst();
     assertThat(request.method()).isEqualTo("PATCH");
@@ -94,15 +94,15 @@ class Fabric8KubeRequestsTest {
   }
 
   @Test
-  void looksOnceForAGateThatHasMoved() {
-    kube.server.answer(
+  void readsTheIndexOfTheGateOnce() {
+    kube.server.respondWith(
         r ->
             r.method().equals("PATCH")
-                ? ScriptedKube.status(422, "Invalid", "the test failed")
-                : ScriptedKube.ok(
-                    ScriptedKube.pod("p", "u-1", "example.com/a", SchedulingGate.NAME)));
+                ? StubServerFixture.status(422, "Invalid", "the test failed")
+                : StubServerFixture.ok(
+                    StubServerFixture.pod("p", "u-1", "example.com/a", SchedulingGate.NAME)));
 
-    assertThatThrownBy(() -> kube.kube.openGate(ScriptedKube.POD))
+    assertThatThrownBy(() -> kube.kube.openGate(StubServerFixture.POD))
         .isInstanceOf(KubeUnavailable.class);
     assertThat(kube.server.requests())
         .extracting(Request::method)
@@ -111,14 +111,14 @@ class Fabric8KubeRequestsTest {
   }
 
   @Test
-  void saysSoWhenAGateCannotBeOpened() {
-    kube.server.answer(
+  void reportsAGateThatCannotBeOpened() {
+    kube.server.respondWith(
         r ->
             r.method().equals("PATCH")
-                ? ScriptedKube.status(422, "Invalid", "a policy denied the request")
-                : ScriptedKube.ok(ScriptedKube.pod("p", "u-1", SchedulingGate.NAME)));
+                ? StubServerFixture.status(422, "Invalid", "a policy denied the request")
+                : StubServerFixture.ok(StubServerFixture.pod("p", "u-1", SchedulingGate.NAME)));
 
-    assertThatThrownBy(() -> kube.kube.openGate(ScriptedKube.POD))
+    assertThatThrownBy(() -> kube.kube.openGate(StubServerFixture.POD))
         .isInstanceOf(KubeUnavailable.class)
         .hasMessageContaining("a policy denied the request");
   }
@@ -129,10 +129,11 @@ class Fabric8KubeRequestsTest {
     "deletePod, /api/v1/namespaces/flights/pods/p, u-1",
     "deleteJob, /apis/batch/v1/namespaces/flights/jobs/overlay-a1, j-1",
   })
-  void deletesByUidAndNamesThePropagation(String call, String path, String uid) throws IOException {
-    kube.always(new Answer(200, "{}"));
+  void deletesByUidWithBackgroundPropagation(String call, String path, String uid)
+      throws IOException {
+    kube.always(new Response(200, "{}"));
 
-    ScriptedKube.calls().get(call).accept(kube.kube);
+    StubServerFixture.calls().get(call).accept(kube.kube);
 
     Request request = kube.server.requests().getFirst();
     assertThat(request.method()).isEqualTo("DELETE");
@@ -147,15 +148,15 @@ class Fabric8KubeRequestsTest {
                     .formatted(uid)));
   }
 
-  // ---- whole lists
+  // ---- lists
 
   @Test
-  void readsAListPageByPage() {
-    kube.server.answer(
+  void readsAListInPages() {
+    kube.server.respondWith(
         r ->
             continues(r, "next")
-                ? ScriptedKube.list("", "c")
-                : ScriptedKube.list("next", "a", "b"));
+                ? StubServerFixture.list("", "c")
+                : StubServerFixture.list("next", "a", "b"));
 
     assertThat(kube.kube.activePods()).extracting(ObservedPod::uid).containsExactly("a", "b", "c");
     assertThat(kube.server.requests())
@@ -172,15 +173,15 @@ class Fabric8KubeRequestsTest {
   }
 
   @Test
-  void beginsAListAgainThatExpired() {
-    Iterator<Answer> answers =
+  void restartsAnExpiredList() {
+    Iterator<Response> responses =
         List.of(
-                ScriptedKube.list("old", "a", "b"),
-                ScriptedKube.status(410, "Expired", "too old"),
-                ScriptedKube.list("new", "b"),
-                ScriptedKube.list("", "c"))
+                StubServerFixture.list("old", "a", "b"),
+                StubServerFixture.status(410, "Expired", "too old"),
+                StubServerFixture.list("new", "b"),
+                StubServerFixture.list("", "c"))
             .iterator();
-    kube.server.answer(r -> answers.next());
+    kube.server.respondWith(r -> responses.next());
 
     assertThat(kube.kube.activePods()).extracting(ObservedPod::uid).containsExactly("b", "c");
     assertThat(kube.server.requests())
@@ -189,12 +190,12 @@ class Fabric8KubeRequestsTest {
   }
 
   @Test
-  void neverTakesPartOfAListForTheWhole() {
-    kube.server.answer(
+  void neverReturnsAPartOfAList() {
+    kube.server.respondWith(
         r ->
             continues(r, "old")
-                ? ScriptedKube.status(410, "Expired", "too old")
-                : ScriptedKube.list("old", "a"));
+                ? StubServerFixture.status(410, "Expired", "too old")
+                : StubServerFixture.list("old", "a"));
 
     assertThatThrownBy(kube.kube::activePods)
         .isInstanceOf(KubeUnavailable.class)
@@ -202,8 +203,8 @@ class Fabric8KubeRequestsTest {
   }
 
   @Test
-  void listsOnlyTheNamespacesItServes() {
-    kube.always(ScriptedKube.list(""));
+  void listsOnlyTheWatchedNamespaces() {
+    kube.always(StubServerFixture.list(""));
 
     kube.kube(kube.config, "a", "b").activePods();
 

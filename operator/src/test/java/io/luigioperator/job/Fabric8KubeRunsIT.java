@@ -23,7 +23,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** Clusters and PipelineRuns through the kube, on a real API server. */
+/** Clusters and PipelineRuns on a real API server. */
 class Fabric8KubeRunsIT {
 
   @RegisterExtension static final Fabric8KubeFixture kube = new Fabric8KubeFixture();
@@ -31,25 +31,25 @@ class Fabric8KubeRunsIT {
   // ---- the cluster
 
   @Test
-  void knowsTheClusterByItsSystemNamespace() {
+  void identifiesTheClusterByKubeSystem() {
     assertThat(kube.kube.identity())
         .isEqualTo(kube.client.namespaces().withName("kube-system").get().getMetadata().getUid());
     assertThat(kube.kube.crdEstablished()).isTrue();
     assertThatThrownBy(() -> kube.operator.secrets().inNamespace(kube.namespace).list())
-        .as("all this with the rights of the chart")
+        .as("the client has only the permissions of the chart")
         .hasMessageContaining("cannot list resource \"secrets\"");
   }
 
   @Test
-  void tellsTheStatesOfANamespace() {
+  void readsTheStateOfANamespace() {
     assertThat(kube.kube.namespace("nowhere")).isEqualTo(NamespaceState.ABSENT);
     assertThat(kube.kube.namespace(kube.namespace)).isEqualTo(NamespaceState.ACTIVE);
-    kube.client.namespaces().withName(kube.namespace).delete(); // nobody finalizes it here
+    kube.client.namespaces().withName(kube.namespace).delete(); // no controller finalizes it here
     assertThat(kube.kube.namespace(kube.namespace)).isEqualTo(NamespaceState.TERMINATING);
   }
 
   @Test
-  void tellsTheStatesOfANode() {
+  void readsTheStateOfANode() {
     String name = "node-" + kube.namespace;
     assertThat(kube.kube.node(name)).isEqualTo(ObservedNode.gone());
     var node =
@@ -91,33 +91,33 @@ class Fabric8KubeRunsIT {
 
   @Test
   void createsTheObjectOfARunOnce() {
-    AttemptFixture given = kube.given("mirrored");
-    assertThat(kube.kube.run(given.run().key(), Freshness.LIVE)).isEmpty();
+    AttemptFixture attempt = kube.attempt("mirrored");
+    assertThat(kube.kube.run(attempt.run().key(), Freshness.LIVE)).isEmpty();
 
-    RunCreation first = kube.kube.createRun(given.run().key(), given.object().spec());
-    RunCreation second = kube.kube.createRun(given.run().key(), given.object().spec());
+    RunCreation first = kube.kube.createRun(attempt.run().key(), attempt.object().spec());
+    RunCreation second = kube.kube.createRun(attempt.run().key(), attempt.object().spec());
 
     assertThat(first).isEqualTo(second);
     RunObject object = ((RunCreation.Present) first).object();
     assertThat(object.createdByOperator()).isTrue();
-    assertThat(object.spec()).isEqualTo(given.object().spec());
+    assertThat(object.spec()).isEqualTo(attempt.object().spec());
     assertThat(object.status().orElseThrow().phase()).isEqualTo(Phase.Pending);
-    assertThat(kube.kube.run(given.run().key(), Freshness.LIVE)).contains(object);
-    assertThat(kube.manifest(given.run().key()).getMetadata().getLabels())
+    assertThat(kube.kube.run(attempt.run().key(), Freshness.LIVE)).contains(object);
+    assertThat(kube.manifest(attempt.run().key()).getMetadata().getLabels())
         .containsEntry("luigi-operator.io/client", "UA")
         .containsEntry("luigi-operator.io/date", "2013-01-15");
   }
 
   @Test
-  void isRefusedAnObjectInTheServersWords() {
-    AttemptFixture given = kube.given("refused");
+  void returnsTheMessageOfARefusedObject() {
+    AttemptFixture attempt = kube.attempt("refused");
     RunKey elsewhere = new RunKey("nowhere", "refused");
 
-    assertThat(kube.kube.createRun(elsewhere, given.object().spec()))
+    assertThat(kube.kube.createRun(elsewhere, attempt.object().spec()))
         .isInstanceOfSatisfying(
             RunCreation.NotNow.class,
             r -> assertThat(r.message()).contains("namespaces \"nowhere\" not found"));
-    assertThat(kube.kube.createRun(new RunKey(kube.namespace, "UPPER"), given.object().spec()))
+    assertThat(kube.kube.createRun(new RunKey(kube.namespace, "UPPER"), attempt.object().spec()))
         .isInstanceOf(RunCreation.Refused.class);
   }
 
@@ -134,14 +134,14 @@ class Fabric8KubeRunsIT {
   }
 
   @Test
-  void replacesAStatusAsAWhole() {
+  void replacesTheWholeStatus() {
     RunObject object = kube.present("status");
     PipelineRunStatus running =
         PipelineRunStatus.builder()
             .observedGeneration(1L)
             .phase(Phase.Running)
             .reason("X")
-            .message("words")
+            .message("a message")
             .conditions(
                 List.of(
                     Fabric8KubeFixture.condition("Accepted", "True"),
@@ -158,18 +158,18 @@ class Fabric8KubeRunsIT {
             .build();
 
     assertThat(kube.kube.writeStatus(object, running)).isTrue();
-    RunObject shown = kube.kube.run(object.key(), Freshness.LIVE).orElseThrow();
-    assertThat(shown.status()).contains(running);
+    RunObject updated = kube.kube.run(object.key(), Freshness.LIVE).orElseThrow();
+    assertThat(updated.status()).contains(running);
 
-    assertThat(kube.kube.writeStatus(shown, done)).isTrue();
+    assertThat(kube.kube.writeStatus(updated, done)).isTrue();
     assertThat(kube.kube.run(object.key(), Freshness.LIVE).orElseThrow().status()).contains(done);
     assertThat(kube.manifest(object.key()).getMetadata().getGeneration())
-        .as("no spec was touched")
+        .as("the spec is unchanged")
         .isEqualTo(1);
   }
 
   @Test
-  void aLateWriterOfAStatusUndoesNothing() {
+  void aDelayedStatusDoesNotOverwriteANewerOne() {
     RunObject object = kube.present("late");
     Fabric8Kube late = kube.newKube(kube.operator);
     RunObject old = late.run(object.key(), Freshness.LIVE).orElseThrow();
@@ -181,7 +181,7 @@ class Fabric8KubeRunsIT {
 
     RunObject now = late.run(object.key(), Freshness.CACHED).orElseThrow();
     assertThat(now.status().map(PipelineRunStatus::phase)).contains(Phase.Succeeded);
-    assertThat(late.writeStatus(now, running)).as("it has seen what it undoes").isTrue();
+    assertThat(late.writeStatus(now, running)).as("it knows the newest version").isTrue();
   }
 
   @Test

@@ -26,7 +26,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** What the door has seen and remembers, on a real API server. */
+/** What the cache holds after events of a real API server. */
 class InformersIT {
 
   @RegisterExtension static final Fabric8KubeFixture kube = new Fabric8KubeFixture();
@@ -34,9 +34,9 @@ class InformersIT {
   // ---- watching
 
   @Test
-  void seesAndRemembersTheEndOfADeletedPod() throws IOException {
+  void keepsTheEndOfADeletedPod() throws IOException {
     kube.watch();
-    AttemptFixture given = kube.given("ends");
+    AttemptFixture attempt = kube.attempt("ends");
     ObservedPod pod = kube.gatedPod("ends");
     kube.kube.openGate(pod);
     kube.bind(pod, "node-1");
@@ -45,74 +45,74 @@ class InformersIT {
             .replace("c0ffee00-1d2e-4f3a-8b4c-5d6e7f809102", "t-1");
     kube.end(pod, "Succeeded", 0, message);
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.cached(given).pod(pod.uid()).get().ending().isPresent());
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> kube.cached(attempt).pod(pod.uid()).get().ending().isPresent());
     kube.changes.clear();
 
     kube.kube.deletePod(kube.namespace, pod.name(), pod.uid());
-    kube.letGo(pod);
+    kube.removeFinalizers(pod);
 
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.cached(given).pod(pod.uid()).get().gone());
-    for (ObservedAttempt seen :
-        List.of(kube.cached(given), kube.kube.attempt(given.attempt(), Freshness.LIVE))) {
-      ObservedPod last = seen.pod(pod.uid()).orElseThrow();
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> kube.cached(attempt).pod(pod.uid()).get().gone());
+    for (ObservedAttempt observed :
+        List.of(kube.cached(attempt), kube.kube.attempt(attempt.attempt(), Freshness.LIVE))) {
+      ObservedPod last = observed.pod(pod.uid()).orElseThrow();
       assertThat(last.gone()).isTrue();
       assertThat(last.node()).contains("node-1");
       assertThat(last.ending().orElseThrow().cause()).isEqualTo(Verdict.SUCCEEDED);
-      assertThat(seen.job()).isPresent();
+      assertThat(observed.job()).isPresent();
     }
-    assertThat(kube.kube.attempt(given.attempt(), Freshness.LIVE).live()).isTrue();
-    assertThat(kube.newKube(kube.operator).attempt(given.attempt(), Freshness.LIVE).pods())
-        .as("who did not watch knows nothing of it")
+    assertThat(kube.kube.attempt(attempt.attempt(), Freshness.LIVE).live()).isTrue();
+    assertThat(kube.newKube(kube.operator).attempt(attempt.attempt(), Freshness.LIVE).pods())
+        .as("a process that did not watch does not know it")
         .isEmpty();
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.changes.contains(given.run().key()));
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> kube.changes.contains(attempt.run().key()));
   }
 
   @Test
   void aPodDeletedOnItsNodeIsNoCleanEnd() {
     kube.watch();
-    AttemptFixture given = kube.given("forced");
+    AttemptFixture attempt = kube.attempt("forced");
     ObservedPod pod = kube.gatedPod("forced");
     kube.kube.openGate(pod);
     kube.bind(pod, "node-1");
     kube.client.resource(Fabric8KubeFixture.podOf(pod)).withGracePeriod(0).delete();
-    kube.letGo(pod);
+    kube.removeFinalizers(pod);
 
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.cached(given).pod(pod.uid()).filter(ObservedPod::gone).isPresent());
-    assertThat(kube.cached(given).pod(pod.uid()).orElseThrow().ending()).isEmpty();
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> kube.cached(attempt).pod(pod.uid()).filter(ObservedPod::gone).isPresent());
+    assertThat(kube.cached(attempt).pod(pod.uid()).orElseThrow().ending()).isEmpty();
   }
 
   @Test
   void aPodDeletedWithoutANodeIsACleanEnd() {
     kube.watch();
-    AttemptFixture given = kube.given("never");
+    AttemptFixture attempt = kube.attempt("never");
     ObservedPod pod = kube.gatedPod("never");
     kube.kube.openGate(pod);
     kube.kube.deletePod(kube.namespace, pod.name(), pod.uid());
-    kube.letGo(pod);
+    kube.removeFinalizers(pod);
 
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.cached(given).pod(pod.uid()).filter(ObservedPod::gone).isPresent());
-    assertThat(kube.cached(given).pod(pod.uid()).orElseThrow().ending().orElseThrow().cause())
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> kube.cached(attempt).pod(pod.uid()).filter(ObservedPod::gone).isPresent());
+    assertThat(kube.cached(attempt).pod(pod.uid()).orElseThrow().ending().orElseThrow().cause())
         .isEqualTo(FailureCause.POD_DELETED);
   }
 
   @Test
-  void aPodThatLostItsLabelsIsStillThere() {
+  void aPodWithoutItsLabelsIsFoundByALiveRead() {
     kube.watch();
-    AttemptFixture given = kube.given("bare");
+    AttemptFixture attempt = kube.attempt("bare");
     ObservedPod pod = kube.gatedPod("bare");
     kube.kube.openGate(pod);
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.cached(given).pod(pod.uid()).isPresent());
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> kube.cached(attempt).pod(pod.uid()).isPresent());
 
     kube.client
         .pods()
@@ -128,57 +128,57 @@ class InformersIT {
                     .build());
 
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.cached(given).pod(pod.uid()).isEmpty());
-    Attempt bound = given.bound(pod.jobUid(), pod.uid());
-    ObservedPod seen = kube.kube.attempt(bound, Freshness.LIVE).pod(pod.uid()).orElseThrow();
-    assertThat(seen.gone()).isFalse();
-    assertThat(seen.ending()).isEmpty();
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> kube.cached(attempt).pod(pod.uid()).isEmpty());
+    Attempt bound = attempt.bound(pod.jobUid(), pod.uid());
+    ObservedPod found = kube.kube.attempt(bound, Freshness.LIVE).pod(pod.uid()).orElseThrow();
+    assertThat(found.gone()).isFalse();
+    assertThat(found.ending()).isEmpty();
   }
 
   @Test
-  void knowsTheNewestOfWhatItDidItself() {
+  void responsesUpdateTheCache() {
     kube.watch();
-    AttemptFixture given = kube.given("own");
+    AttemptFixture attempt = kube.attempt("own");
     ObservedPod pod = kube.gatedPod("own");
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> kube.cached(given).pod(pod.uid()).isPresent());
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> kube.cached(attempt).pod(pod.uid()).isPresent());
 
     kube.kube.openGate(pod);
-    assertThat(kube.cached(given).pod(pod.uid()).orElseThrow().gated())
-        .as("at once, not when the watch tells")
+    assertThat(kube.cached(attempt).pod(pod.uid()).orElseThrow().gated())
+        .as("before the event of the watch")
         .isFalse();
-    RunObject object = kube.kube.run(given.run().key(), Freshness.LIVE).orElseThrow();
+    RunObject object = kube.kube.run(attempt.run().key(), Freshness.LIVE).orElseThrow();
     PipelineRunStatus status = PipelineRunStatus.builder().phase(Phase.Running).build();
     kube.kube.writeStatus(object, status);
     assertThat(kube.kube.run(object.key(), Freshness.CACHED).orElseThrow().status())
         .contains(status);
-    assertThat(kube.created(kube.given("own2"), kube.present("own2")).token()).isEqualTo("t-1");
-    assertThat(kube.cached(kube.given("own2")).job()).isPresent();
+    assertThat(kube.created(kube.attempt("own2"), kube.present("own2")).token()).isEqualTo("t-1");
+    assertThat(kube.cached(kube.attempt("own2")).job()).isPresent();
   }
 
   @Test
-  void watchesOnlyTheNamespacesItServes() {
+  void watchesOnlyTheConfiguredNamespaces() {
     String other = kube.namespace;
-    kube.makeNamespace();
+    kube.createNamespace();
     Fabric8Kube narrow = kube.newKube(kube.operator, kube.namespace);
     narrow.onChange(kube.changes::add);
     assertThat(narrow.brokenInformers().orElseThrow())
         .as("before it starts")
         .contains("Job in namespace " + kube.namespace, "Pod in namespace ");
-    narrow.start(Fabric8KubeFixture.PATIENCE);
+    narrow.start(Fabric8KubeFixture.TIMEOUT);
     RunKey elsewhere = new RunKey(other, "elsewhere");
-    kube.kube.createRun(elsewhere, kube.given("elsewhere").object().spec());
+    kube.kube.createRun(elsewhere, kube.attempt("elsewhere").object().spec());
     kube.gatedPod("here");
 
     await()
-        .atMost(Fabric8KubeFixture.PATIENCE)
-        .until(() -> Fabric8KubeFixture.cached(narrow, kube.given("here")).pods().size() == 1);
-    assertThat(Fabric8KubeFixture.cached(narrow, kube.given("here")).job()).isPresent();
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> Fabric8KubeFixture.cached(narrow, kube.attempt("here")).pods().size() == 1);
+    assertThat(Fabric8KubeFixture.cached(narrow, kube.attempt("here")).job()).isPresent();
     assertThat(narrow.cachedJobs()).hasSize(1);
     assertThat(narrow.activePods()).hasSize(1);
-    assertThat(kube.changes).contains(kube.given("here").run().key()).doesNotContain(elsewhere);
+    assertThat(kube.changes).contains(kube.attempt("here").run().key()).doesNotContain(elsewhere);
     assertThat(narrow.run(elsewhere, Freshness.CACHED)).isEmpty();
   }
 }

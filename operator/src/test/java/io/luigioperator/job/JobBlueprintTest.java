@@ -48,7 +48,7 @@ class JobBlueprintTest {
 
   @ParameterizedTest
   @MethodSource("cases")
-  void makesTheJobThatIsWrittenDown(Path folder) throws IOException {
+  void createsTheGoldenJob(Path folder) throws IOException {
     Path golden = folder.resolve("job.yaml");
     String actual =
         HEADER
@@ -65,7 +65,7 @@ class JobBlueprintTest {
 
   @ParameterizedTest
   @MethodSource("cases")
-  void rendersASpecThatTheRunnerTakes(Path folder) throws IOException {
+  void createsAValidRunSpec(Path folder) throws IOException {
     JsonSchema schema =
         JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
             .getSchema(Files.readString(IMAGE.resolve("spec.schema.json")));
@@ -74,11 +74,11 @@ class JobBlueprintTest {
 
     assertThat(schema.validate(spec)).isEmpty();
     ((ObjectNode) spec).put("workers", 0);
-    assertThat(schema.validate(spec)).as("the schema is looked at").isNotEmpty();
+    assertThat(schema.validate(spec)).as("the schema is applied").isNotEmpty();
   }
 
   @Test
-  void rendersTheContractsExample() throws IOException {
+  void createsTheExampleOfTheSchema() throws IOException {
     JsonNode expected = JSON.readTree(IMAGE.resolve("tests/golden/spec.json").toFile());
 
     assertThat(runSpec(job(AttemptFixture.read(CASES.resolve("contract/in.yaml")))))
@@ -87,26 +87,26 @@ class JobBlueprintTest {
 
   @ParameterizedTest
   @MethodSource("cases")
-  void asksTheServerAboutTheVeryPodItWillMake(Path folder) {
-    AttemptFixture given = AttemptFixture.read(folder.resolve("in.yaml"));
+  void dryRunsThePodThatTheJobCreates(Path folder) {
+    AttemptFixture attempt = AttemptFixture.read(folder.resolve("in.yaml"));
 
-    Pod asked = blueprint.dryRunPod(given.run().key(), given.request());
-    Job made = job(given);
+    Pod dryRun = blueprint.dryRunPod(attempt.run().key(), attempt.request());
+    Job job = job(attempt);
 
-    assertThat(asked.getMetadata().getNamespace()).isEqualTo(given.run().key().namespace());
-    assertThat(asked.getMetadata().getGenerateName())
-        .isEqualTo(given.run().key().name() + "-dry-run-");
-    assertThat(asked.getMetadata().getLabels())
-        .isEqualTo(made.getSpec().getTemplate().getMetadata().getLabels());
-    assertThat(asked.getMetadata().getAnnotations().keySet())
-        .isEqualTo(made.getSpec().getTemplate().getMetadata().getAnnotations().keySet());
-    asked.getSpec().getContainers().forEach(c -> c.setEnv(List.of()));
-    made.getSpec().getTemplate().getSpec().getContainers().forEach(c -> c.setEnv(List.of()));
-    assertThat(asked.getSpec()).isEqualTo(made.getSpec().getTemplate().getSpec());
+    assertThat(dryRun.getMetadata().getNamespace()).isEqualTo(attempt.run().key().namespace());
+    assertThat(dryRun.getMetadata().getGenerateName())
+        .isEqualTo(attempt.run().key().name() + "-dry-run-");
+    assertThat(dryRun.getMetadata().getLabels())
+        .isEqualTo(job.getSpec().getTemplate().getMetadata().getLabels());
+    assertThat(dryRun.getMetadata().getAnnotations().keySet())
+        .isEqualTo(job.getSpec().getTemplate().getMetadata().getAnnotations().keySet());
+    dryRun.getSpec().getContainers().forEach(c -> c.setEnv(List.of()));
+    job.getSpec().getTemplate().getSpec().getContainers().forEach(c -> c.setEnv(List.of()));
+    assertThat(dryRun.getSpec()).isEqualTo(job.getSpec().getTemplate().getSpec());
   }
 
   @Test
-  void sharesTheMessageOfAPodAmongManyContainers() throws IOException {
+  void dividesTheMessageOfAPodAmongItsContainers() throws IOException {
     StringBuilder sidecars = new StringBuilder();
     for (int i = 0; i < 20; i++) {
       sidecars.append("{name: c%d, image: c:1},".formatted(i));
@@ -116,7 +116,7 @@ class JobBlueprintTest {
     assertThat(budget("[{name: a, image: a:1}, {name: b, image: b:1}]")).isEqualTo(4000);
     assertThat(budget("[{name: a, image: a:1}, {name: b, image: b:1}, {name: c, image: c:1}]"))
         .isEqualTo(2976);
-    assertThat(budget("[" + sidecars + "]")).as("least the runner can do with").isEqualTo(768);
+    assertThat(budget("[" + sidecars + "]")).as("minimum of the runner").isEqualTo(768);
   }
 
   private int budget(String containers) throws IOException {
@@ -131,16 +131,16 @@ class JobBlueprintTest {
       quoteCharacter = '`',
       textBlock =
           """
-          {status: {}}                                    | status: only metadata and spec
+          {status: {}}                                    | status: a pod template has only
           {metadata: {name: x}}                           | metadata.name: only labels and annotations
-          {metadata: {labels: {luigi-operator.io/run: x}}}| metadata.labels.luigi-operator.io/run: the operator
-          {metadata: {labels: {app.kubernetes.io/managed-by: x}}} | app.kubernetes.io/managed-by: the operator
-          {metadata: {annotations: {luigi-operator.io/token: x}}} | metadata.annotations.luigi-operator.io/token: the
+          {metadata: {labels: {luigi-operator.io/run: x}}}| metadata.labels.luigi-operator.io/run: this key is reserved
+          {metadata: {labels: {app.kubernetes.io/managed-by: x}}} | app.kubernetes.io/managed-by: this key
+          {metadata: {annotations: {luigi-operator.io/token: x}}} | metadata.annotations.luigi-operator.io/token: this key
           {metadata: {labels: 5}}                         | podTemplate.metadata.labels must be an object
           {spec: 5}                                       | podTemplate.spec must be an object
-          {spec: {restartPolicy: OnFailure}}              | spec.restartPolicy: an attempt is one try
+          {spec: {restartPolicy: OnFailure}}              | spec.restartPolicy: it is always Never
           {spec: {nodeName: n}}                           | spec.nodeName: use nodeSelector or affinity
-          {spec: {schedulingGates: []}}                   | spec.schedulingGates: the operator opens
+          {spec: {schedulingGates: []}}                   | spec.schedulingGates: the operator sets
           {spec: {activeDeadlineSeconds: 5}}              | set pipeline.timeouts.activeSeconds
           {spec: {terminationGracePeriodSeconds: 5}}      | set pipeline.timeouts.graceSeconds
           {spec: {serviceAccountName: x}}                 | set pipeline.serviceAccountName
@@ -150,27 +150,27 @@ class JobBlueprintTest {
           {spec: {volumes: {}}}                           | podTemplate.spec.volumes must be a list
           {spec: {containers: [5]}}                       | podTemplate.spec.containers[] must be an object
           {spec: {containers: [{name: luigi, image: x}]}} | spec.containers[luigi].image: set pipeline.image
-          {spec: {containers: [{name: luigi, command: [x]}]}} | spec.containers[luigi].command: the runner
-          {spec: {containers: [{name: luigi, args: [x]}]}}| spec.containers[luigi].args: the runner
+          {spec: {containers: [{name: luigi, command: [x]}]}} | spec.containers[luigi].command: the entrypoint
+          {spec: {containers: [{name: luigi, args: [x]}]}}| spec.containers[luigi].args: the entrypoint
           {spec: {containers: [{name: luigi, env: []}]}}  | spec.containers[luigi].env: set pipeline.env
           {spec: {containers: [{name: luigi, envFrom: []}]}} | spec.containers[luigi].envFrom: set pipeline.envFrom
           {spec: {containers: [{name: luigi, resources: {}}]}} | set pipeline.resources
-          {spec: {containers: [{name: luigi, restartPolicy: Always}]}} | restartPolicy: an attempt is one try
-          {spec: {containers: [{name: luigi, restartPolicyRules: []}]}} | restartPolicyRules: an attempt is one try
-          {spec: {containers: [{name: luigi, terminationMessagePath: /x}]}} | the verdict is read from there
-          {spec: {containers: [{name: luigi, terminationMessagePolicy: x}]}} | the verdict is read from there
+          {spec: {containers: [{name: luigi, restartPolicy: Always}]}} | restartPolicy: an attempt does not restart
+          {spec: {containers: [{name: luigi, restartPolicyRules: []}]}} | restartPolicyRules: an attempt does not
+          {spec: {containers: [{name: luigi, terminationMessagePath: /x}]}} | the operator reads the verdict from there
+          {spec: {containers: [{name: luigi, terminationMessagePolicy: x}]}} | the operator reads the verdict from there
           {spec: {containers: [{name: luigi, volumeMounts: [{mountPath: /tmp}]}]}} | volumeMounts[/tmp]: pipeline.vol
-          {spec: {initContainers: [{name: luigi}]}}       | spec.initContainers[luigi]: the container of the pipeline
+          {spec: {initContainers: [{name: luigi}]}}       | spec.initContainers[luigi]: this name is reserved
           {spec: {containers: [{name: x, env: [{name: DB_PASSWORD, value: y}]}]}} | use valueFrom.secretKeyRef
-          {spec: {tolerations: [{tolerationSeconds: soon}]}} | has not the shape of a pod template: Cannot deserialize
+          {spec: {tolerations: [{tolerationSeconds: soon}]}} | is not a valid pod template: Cannot deserialize
           """)
-  void refusesWhatIsNotTheTemplatesToSay(String template, String words) {
-    AttemptFixture given = withPodTemplate(template);
+  void refusesReservedFields(String template, String message) {
+    AttemptFixture attempt = withPodTemplate(template);
 
-    assertThatThrownBy(() -> job(given))
+    assertThatThrownBy(() -> job(attempt))
         .isInstanceOf(PodTemplateInvalid.class)
-        .hasMessageContaining(words);
-    assertThatThrownBy(() -> blueprint.dryRunPod(given.run().key(), given.request()))
+        .hasMessageContaining(message);
+    assertThatThrownBy(() -> blueprint.dryRunPod(attempt.run().key(), attempt.request()))
         .isInstanceOf(PodTemplateInvalid.class);
   }
 
@@ -182,13 +182,13 @@ class JobBlueprintTest {
   }
 
   @Test
-  void takesOnlyAVersionThatFitsALabel() {
+  void theVersionMustBeALabelValue() {
     assertThatThrownBy(() -> new JobBlueprint("1.0+dirty"))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
-  private Job job(AttemptFixture given) {
-    return blueprint.job(given.run(), given.request(), given.attempt(), given.object());
+  private Job job(AttemptFixture attempt) {
+    return blueprint.job(attempt.run(), attempt.request(), attempt.attempt(), attempt.object());
   }
 
   private static JsonNode runSpec(Job job) throws IOException {

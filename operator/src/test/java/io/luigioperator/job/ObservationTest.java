@@ -50,7 +50,7 @@ class ObservationTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String TOKEN = "c0ffee00-1d2e-4f3a-8b4c-5d6e7f809102";
 
-  record Case(String name, Pod pod, JsonNode seen) {
+  record Case(String name, Pod pod, JsonNode expected) {
     @Override
     public String toString() {
       return name;
@@ -68,51 +68,53 @@ class ObservationTest {
             d ->
                 new Case(
                     d.get("name").asText(),
-                    JSON.convertValue(laidOver(base, messagesIn(d.get("pod"))), Pod.class),
-                    messagesIn(d.get("seen"))));
+                    JSON.convertValue(merged(base, withMessages(d.get("pod"))), Pod.class),
+                    withMessages(d.get("expected"))));
   }
 
   @ParameterizedTest
   @MethodSource("cases")
   void readsThePod(Case c) {
-    assertThat(shown(Observation.pod(c.pod()))).isEqualTo(expected(c.seen()));
+    assertThat(observed(Observation.pod(c.pod()))).isEqualTo(expected(c.expected()));
   }
 
-  /** A watch that tells of a deletion tells the last state: the same evidence, or none. */
+  /** The last state in a deletion event is the same evidence as before, or none. */
   @ParameterizedTest
   @MethodSource("cases")
   void readsTheDeletedPod(Case c) {
-    ObservedPod there = Observation.pod(c.pod());
+    ObservedPod present = Observation.pod(c.pod());
     ObservedPod gone = Observation.gone(c.pod());
 
     assertThat(gone.gone()).isTrue();
     assertThat(gone.terminating()).isTrue();
-    if (there.terminal() && there.node().isPresent()) {
-      assertThat(gone.ending().isPresent()).isEqualTo(there.ending().isPresent());
+    if (present.terminal() && present.node().isPresent()) {
+      assertThat(gone.ending().isPresent()).isEqualTo(present.ending().isPresent());
     } else {
       assertThat(gone.ending().isPresent())
-          .as("clean only when it never had a node")
-          .isEqualTo(there.node().isEmpty());
+          .as("clean only if it was never scheduled")
+          .isEqualTo(present.node().isEmpty());
     }
   }
 
   @Test
-  void theCasesCoverEveryCauseAPodCanShow() throws IOException {
-    List<String> shown = cases().map(c -> c.seen().path("cause").asText()).toList();
-    List<String> troubles = cases().map(c -> c.seen().path("startFailure").asText()).toList();
+  void theCasesCoverEveryCauseOfAPod() throws IOException {
+    List<String> causes = cases().map(c -> c.expected().path("cause").asText()).toList();
+    List<String> startFailures =
+        cases().map(c -> c.expected().path("startFailure").asText()).toList();
 
     for (FailureCause cause : FailureCause.values()) {
       switch (cause) {
-        case NODE_LOST -> {} // no pod shows it: the decision is made without one
-        case IMAGE_PULL, START_TIMEOUT, IMAGE_USER -> assertThat(troubles).contains(cause.reason());
-        default -> assertThat(shown).contains(cause.reason());
+        case NODE_LOST -> {} // decided without a pod
+        case IMAGE_PULL, START_TIMEOUT, IMAGE_USER ->
+            assertThat(startFailures).contains(cause.reason());
+        default -> assertThat(causes).contains(cause.reason());
       }
     }
   }
 
   @ParameterizedTest
   @EnumSource(Verdict.class)
-  void believesAVerdictOnlyWithExitCodeAndFinalMessage(Verdict verdict) throws IOException {
+  void acceptsAVerdictOnlyWithExitCodeAndFinalMessage(Verdict verdict) throws IOException {
     String message = finalMessage(verdict, TOKEN);
 
     Ending ending = ending(verdict.exitCode(), message);
@@ -140,7 +142,7 @@ class ObservationTest {
   }
 
   @Test
-  void theContractKnowsTheSameVerdicts() throws IOException {
+  void theSchemaHasTheSameVerdicts() throws IOException {
     JsonSchema schema =
         JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
             .getSchema(Files.readString(MESSAGES.resolve("../../termination.schema.json")));
@@ -149,12 +151,12 @@ class ObservationTest {
       assertThat(schema.validate(JSON.readTree(finalMessage(verdict, TOKEN)))).isEmpty();
     }
     assertThat(schema.getSchemaNode().at("/properties/exit/enum").size() - 1)
-        .as("exit codes of the contract beside null")
+        .as("exit codes of the schema, without null")
         .isEqualTo((int) Arrays.stream(Verdict.values()).map(Verdict::exitCode).distinct().count());
   }
 
   @Test
-  void boundsWhatItKeeps() throws IOException {
+  void boundsTheMessage() throws IOException {
     ObjectNode message = (ObjectNode) JSON.readTree(finalMessage(Verdict.TASK_FAILED, TOKEN));
     ((ObjectNode) message.get("fail")).put("msg", "x".repeat(2000));
     assertThat(ending(30, message.toString()).message()).hasSize(1024).endsWith("…");
@@ -200,7 +202,8 @@ class ObservationTest {
   }
 
   private static Ending ending(int exitCode, String message) throws IOException {
-    Pod pod = cases().filter(c -> c.name().equals("killed without a word")).findFirst().get().pod();
+    Pod pod =
+        cases().filter(c -> c.name().equals("killed without a message")).findFirst().get().pod();
     var terminated = pod.getStatus().getContainerStatuses().getFirst().getState().getTerminated();
     terminated.setExitCode(exitCode);
     terminated.setMessage(message);
@@ -221,7 +224,7 @@ class ObservationTest {
     return message.toString();
   }
 
-  private static Map<String, String> shown(ObservedPod p) {
+  private static Map<String, String> observed(ObservedPod p) {
     Map<String, String> all = new TreeMap<>();
     all.put("token", p.token());
     all.put("job", p.jobUid());
@@ -232,7 +235,7 @@ class ObservationTest {
     p.node().ifPresent(n -> all.put("node", n));
     p.startedAt().ifPresent(t -> all.put("startedAt", t.toString()));
     p.startFailure().map(StartFailure::cause).ifPresent(c -> all.put("startFailure", c.reason()));
-    p.startFailure().map(StartFailure::message).ifPresent(m -> all.put("words", m));
+    p.startFailure().map(StartFailure::message).ifPresent(m -> all.put("startMessage", m));
     p.startFailure().map(StartFailure::since).ifPresent(t -> all.put("since", t.toString()));
     p.ending()
         .ifPresent(
@@ -247,18 +250,18 @@ class ObservationTest {
     return all;
   }
 
-  private static Map<String, String> expected(JsonNode seen) {
+  private static Map<String, String> expected(JsonNode expected) {
     Map<String, String> all = new TreeMap<>();
     all.put("token", TOKEN);
     all.put("job", "job-uid");
     for (String flag : List.of("gated", "terminating", "gone", "terminal")) {
       all.put(flag, "false");
     }
-    seen.properties().forEach(e -> all.put(e.getKey(), e.getValue().asText()));
+    expected.properties().forEach(e -> all.put(e.getKey(), e.getValue().asText()));
     return all;
   }
 
-  private static JsonNode laidOver(JsonNode base, JsonNode over) {
+  private static JsonNode merged(JsonNode base, JsonNode over) {
     if (!(base instanceof ObjectNode) || !(over instanceof ObjectNode)) {
       return over;
     }
@@ -267,24 +270,24 @@ class ObservationTest {
         .forEach(
             e -> {
               JsonNode below = result.path(e.getKey());
-              result.set(e.getKey(), laidOver(below, e.getValue()));
+              result.set(e.getKey(), merged(below, e.getValue()));
             });
     return result;
   }
 
   /** Replaces texts "@file" by the golden termination message of that name. */
-  private static JsonNode messagesIn(JsonNode node) {
+  private static JsonNode withMessages(JsonNode node) {
     return switch (node) {
       case ObjectNode object -> {
         ObjectNode result = JSON.createObjectNode();
-        object.properties().forEach(e -> result.set(e.getKey(), messagesIn(e.getValue())));
+        object.properties().forEach(e -> result.set(e.getKey(), withMessages(e.getValue())));
         yield result;
       }
       case NullNode n -> n;
       default -> {
         if (node.isArray()) {
           var result = JSON.createArrayNode();
-          node.forEach(item -> result.add(messagesIn(item)));
+          node.forEach(item -> result.add(withMessages(item)));
           yield result;
         }
         yield node.isTextual() && node.asText().startsWith("@")

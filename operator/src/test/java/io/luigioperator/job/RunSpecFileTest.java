@@ -22,14 +22,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What the API server accepts the runner accepts too: where a field of a resource goes to the
- * runner as it is, both have the same bounds. A run would be accepted else and end with
- * InvalidSpec.
+ * The runner accepts what the API server accepts: a field that the operator passes on unchanged has
+ * the same bounds in both schemas. Otherwise a run could be accepted and end with InvalidSpec.
  */
 class RunSpecFileTest {
 
-  /** Field of the runner's input, fields of a resource that it comes from. */
-  private static final Map<String, List<String>> MEETING =
+  /** Fields of the input of the runner, and the fields of a resource from which they are taken. */
+  private static final Map<String, List<String>> SOURCES =
       Map.ofEntries(
           Map.entry("run.client", List.of("client", "clients[].id")),
           Map.entry("run.date", List.of("date")),
@@ -54,8 +53,8 @@ class RunSpecFileTest {
           Map.entry("redact", List.of("pipeline.env")),
           Map.entry("redact[]", List.of("pipeline.env[].name")));
 
-  /** What the operator makes itself, or takes from metadata. */
-  private static final Set<String> OPERATORS_OWN =
+  /** Fields that the operator sets itself, or takes from metadata. */
+  private static final Set<String> SET_BY_OPERATOR =
       Set.of(
           "schemaVersion",
           "run.namespace",
@@ -74,9 +73,9 @@ class RunSpecFileTest {
   private static final Path FOLDERS = Path.of("..");
 
   @Test
-  void everyFieldOfTheInputIsAccountedFor() throws IOException {
-    List<String> all = new ArrayList<>(MEETING.keySet());
-    all.addAll(OPERATORS_OWN);
+  void everyFieldOfTheInputIsListed() throws IOException {
+    List<String> all = new ArrayList<>(SOURCES.keySet());
+    all.addAll(SET_BY_OPERATOR);
 
     assertThat(fields(runner()).keySet()).containsExactlyInAnyOrderElementsOf(all);
   }
@@ -88,7 +87,7 @@ class RunSpecFileTest {
     Map<String, JsonNode> fields = fields(resource(resource));
     List<String> compared = new ArrayList<>();
 
-    MEETING.forEach(
+    SOURCES.forEach(
         (of, from) ->
             from.stream()
                 .filter(fields::containsKey)
@@ -98,22 +97,22 @@ class RunSpecFileTest {
                       compared.add(field);
                     }));
 
-    assertThat(compared).as("fields of a pipeline alone").hasSizeGreaterThanOrEqualTo(11);
+    assertThat(compared).as("at least the fields of a pipeline").hasSizeGreaterThanOrEqualTo(11);
   }
 
   @Test
-  void everyFieldThatIsNamedHereExists() throws IOException {
+  void everyListedFieldExists() throws IOException {
     List<String> known = new ArrayList<>(fields(resource("pipelineruns")).keySet());
     known.addAll(fields(resource("pipelineschedules")).keySet());
 
-    assertThat(known).containsAll(MEETING.values().stream().flatMap(List::stream).toList());
+    assertThat(known).containsAll(SOURCES.values().stream().flatMap(List::stream).toList());
   }
 
   @Test
-  void theRunnerTakesAllParametersThatLayersCanGive() throws IOException {
+  void theRunnerAcceptsTheParametersOfAllLayers() throws IOException {
     Map<String, JsonNode> run = fields(resource("pipelineruns"));
     Map<String, JsonNode> schedule = fields(resource("pipelineschedules"));
-    int most =
+    int max =
         Stream.of(
                     schedule.get("pipeline.parameters"),
                     schedule.get("clients[].parameters"),
@@ -123,7 +122,7 @@ class RunSpecFileTest {
             + 2; // date and client
 
     assertThat(fields(runner()).get("task.params").get("maxProperties").asInt())
-        .isGreaterThanOrEqualTo(most);
+        .isGreaterThanOrEqualTo(max);
   }
 
   private static void compare(String name, JsonNode runner, JsonNode resource) {

@@ -82,7 +82,7 @@ class InstrumentedKubeTest {
     broken.undeletable.add("u-1");
 
     assertThatThrownBy(() -> instrumented(broken).deletePod("data", "p", "u-1"))
-        .hasMessage("as the test wants");
+        .hasMessage("forbidden by the test");
     assertCalls("deletePod", "failed", 1);
   }
 }

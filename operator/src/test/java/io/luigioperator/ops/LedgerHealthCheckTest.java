@@ -21,10 +21,10 @@ import org.junit.jupiter.api.Test;
 
 class LedgerHealthCheckTest {
   private long nanos;
-  private int asked;
-  private boolean away;
+  private int queries;
+  private boolean unavailable;
   private Optional<CountDownLatch> slow = Optional.empty();
-  private final CountDownLatch asking = new CountDownLatch(1);
+  private final CountDownLatch querying = new CountDownLatch(1);
 
   private final LedgerQueries ledger =
       (LedgerQueries)
@@ -32,56 +32,56 @@ class LedgerHealthCheckTest {
               LedgerQueries.class.getClassLoader(),
               new Class<?>[] {LedgerQueries.class},
               (proxy, method, args) -> {
-                asked++;
-                asking.countDown();
+                queries++;
+                querying.countDown();
                 if (slow.isPresent()) {
                   slow.get().await();
                 }
-                if (away) {
-                  throw new LedgerUnavailable("no answer");
+                if (unavailable) {
+                  throw new LedgerUnavailable("no response");
                 }
                 return Instant.EPOCH;
               });
-  private final LedgerHealthCheck reach = new LedgerHealthCheck(ledger, () -> nanos);
+  private final LedgerHealthCheck check = new LedgerHealthCheck(ledger, () -> nanos);
 
   private void later(Duration time) {
     nanos += time.toNanos();
   }
 
   @Test
-  void aSuccessIsBelievedForTenSecondsAndAFailureForThree() {
-    assertThat(reach.problem()).isEmpty();
-    away = true;
+  void cachesASuccessForTenSecondsAndAFailureForThree() {
+    assertThat(check.error()).isEmpty();
+    unavailable = true;
     later(Duration.ofMillis(9_999));
-    assertThat(reach.problem()).isEmpty();
+    assertThat(check.error()).isEmpty();
     later(Duration.ofMillis(1));
-    assertThat(reach.problem()).contains("no answer");
+    assertThat(check.error()).contains("no response");
 
-    away = false;
+    unavailable = false;
     later(Duration.ofMillis(2_999));
-    assertThat(reach.problem()).contains("no answer");
-    assertThat(asked).isEqualTo(2);
+    assertThat(check.error()).contains("no response");
+    assertThat(queries).isEqualTo(2);
     later(Duration.ofMillis(1));
-    assertThat(reach.problem()).isEmpty();
-    assertThat(asked).isEqualTo(3);
+    assertThat(check.error()).isEmpty();
+    assertThat(queries).isEqualTo(3);
   }
 
   @Test
-  void oneCallerWaitsForTheAnswerAndTheOthersForNothing() throws Exception {
+  void onlyOneCallerWaitsForTheDatabase() throws Exception {
     CountDownLatch answer = new CountDownLatch(1);
     slow = Optional.of(answer);
-    // threads of their own: whoever waits in the common pool holds up everybody else there
+    // own threads, because a task that blocks in the common pool delays others
     try (ExecutorService callers = Executors.newCachedThreadPool()) {
-      Future<Optional<String>> first = callers.submit(reach::problem);
+      Future<Optional<String>> first = callers.submit(check::error);
       try {
-        assertThat(asking.await(20, TimeUnit.SECONDS)).isTrue();
-        Future<Optional<String>> second = callers.submit(reach::problem);
-        assertThat(second.get(20, TimeUnit.SECONDS)).contains("not asked yet");
+        assertThat(querying.await(20, TimeUnit.SECONDS)).isTrue();
+        Future<Optional<String>> second = callers.submit(check::error);
+        assertThat(second.get(20, TimeUnit.SECONDS)).contains("not checked yet");
       } finally {
         answer.countDown();
       }
       assertThat(first.get(20, TimeUnit.SECONDS)).isEmpty();
     }
-    assertThat(asked).isEqualTo(1);
+    assertThat(queries).isEqualTo(1);
   }
 }

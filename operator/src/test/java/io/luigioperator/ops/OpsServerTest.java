@@ -32,7 +32,7 @@ class OpsServerTest {
   }
 
   @Test
-  void readinessAndLivenessNameWhatIsNotInOrder() throws IOException {
+  void readinessAndLivenessNameTheFailedChecks() throws IOException {
     try (OpsServer server = server()) {
       assertThat(get(server, "/readyz")).isEqualTo(new HttpProbe.Result(true, "HTTP 200: ok"));
       assertThat(get(server, "/livez").ok()).isTrue();
@@ -42,8 +42,8 @@ class OpsServerTest {
           .isEqualTo(new HttpProbe.Result(false, "HTTP 503: ledger: MySQL does not answer"));
       assertThat(get(server, "/livez").ok()).isTrue();
 
-      sweep.set(Optional.of("last came round 200 s ago"));
-      assertThat(get(server, "/livez").words()).contains("sweep: last came round 200 s ago");
+      sweep.set(Optional.of("last finished 200 s ago"));
+      assertThat(get(server, "/livez").message()).contains("sweep: last finished 200 s ago");
 
       ledger.set(Optional.empty());
       assertThat(get(server, "/readyz").ok()).isTrue();
@@ -51,38 +51,38 @@ class OpsServerTest {
   }
 
   @Test
-  void metricsAreServedAndNothingElseIs() throws IOException {
+  void servesMetrics() throws IOException {
     try (OpsServer server = server()) {
-      assertThat(get(server, "/metrics").words()).isEqualTo("HTTP 200: luigi_operator_leader 1");
-      assertThat(get(server, "/metrics/x").words()).startsWith("HTTP 404");
-      assertThat(get(server, "/").words()).contains("/readyz");
+      assertThat(get(server, "/metrics").message()).isEqualTo("HTTP 200: luigi_operator_leader 1");
+      assertThat(get(server, "/metrics/x").message()).startsWith("HTTP 404");
+      assertThat(get(server, "/").message()).contains("/readyz");
     }
   }
 
   @Test
-  void aCheckThatThrowsIsAnErrorAndNotAnAnswer() throws IOException {
+  void anExceptionInACheckIsAnInternalError() throws IOException {
     Check broken =
         new Check(
             "broken",
             () -> {
-              throw new IllegalStateException("as the test wants");
+              throw new IllegalStateException("thrown by the test");
             });
     try (OpsServer server = new OpsServer(0, List.of(broken), List.of(), () -> "")) {
-      assertThat(get(server, "/readyz").words()).startsWith("HTTP 500");
+      assertThat(get(server, "/readyz").message()).startsWith("HTTP 500");
     }
   }
 
   @Test
-  void callersThatSayNothingDoNotKeepOthersOut() throws IOException {
+  void idleConnectionsDoNotBlockOthers() throws IOException {
     try (OpsServer server = server()) {
-      Socket[] silent = new Socket[10];
+      Socket[] idle = new Socket[10];
       try {
-        for (int i = 0; i < silent.length; i++) {
-          silent[i] = new Socket("127.0.0.1", server.port());
+        for (int i = 0; i < idle.length; i++) {
+          idle[i] = new Socket("127.0.0.1", server.port());
         }
         assertThat(get(server, "/livez").ok()).isTrue();
       } finally {
-        for (Socket socket : silent) {
+        for (Socket socket : idle) {
           if (socket != null) {
             socket.close();
           }
@@ -92,7 +92,7 @@ class OpsServerTest {
   }
 
   @Test
-  void aClosedServerFreesItsPortAndAProbeOfNothingFails() throws IOException {
+  void aClosedServerReleasesItsPort() throws IOException {
     OpsServer server = server();
     int port = server.port();
     server.close();

@@ -100,7 +100,7 @@ class RunMetricsTest {
   }
 
   @Test
-  void aRunIsCountedFromAcceptanceToItsEnd() {
+  void countsARunFromAcceptanceToItsEnd() {
     Run run = accept("a", "acme");
     nanos += Duration.ofMillis(40).toNanos();
     RunAndAttempt claimed = claim(run);
@@ -120,7 +120,7 @@ class RunMetricsTest {
   }
 
   @Test
-  void aFailureThatIsTriedAgainIsARetryAndNotAnEnd() {
+  void countsARetryIfARunDoesNotEnd() {
     RunAndAttempt claimed = claim(accept("a", "acme"));
     Run after = finish(claimed, Ending.of(FailureCause.EVICTED, "evicted"));
 
@@ -132,7 +132,7 @@ class RunMetricsTest {
   }
 
   @Test
-  void aClaimThatIsGivenUpIsCountedByItsReason() {
+  void countsAbandonedClaimsByReason() {
     RunAndAttempt claimed = claim(accept("a", "acme"));
     Abandonment abandonment =
         new Abandonment("LaunchRefused", "quota", Abandonment.BudgetCharge.INFRASTRUCTURE);
@@ -148,7 +148,7 @@ class RunMetricsTest {
   }
 
   @Test
-  void turnaroundIsFromTheEndOfOneToTheGateOfTheNextThatWaitedForIt() {
+  void turnaroundIsTheTimeFromAnEndToTheNextGateOfThatKey() {
     RunAndAttempt first = claim(accept("first", "acme"));
     RunAndAttempt other = claim(accept("other", "globex"));
     Run second = accept("second", "acme");
@@ -164,7 +164,7 @@ class RunMetricsTest {
   }
 
   @Test
-  void aRunThatFoundRoomOnArrivalHasNoTurnaround() {
+  void aRunThatDidNotWaitHasNoTurnaround() {
     finish(claim(accept("a", "acme")), new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "", ""));
     nanos += Duration.ofMinutes(5).toNanos();
     open(claim(accept("b", "acme")).attempt());
@@ -174,7 +174,7 @@ class RunMetricsTest {
   }
 
   @Test
-  void runsThatEndWhileTheyWaitAreCountedToo() {
+  void countsRunsThatEndWhileTheyWait() {
     Run run = accept("a", "acme");
     Run canceled = WaitingTransitions.cancel(run, "Canceled", "", T0).orElseThrow();
     runMetrics.changed(run);
@@ -184,7 +184,7 @@ class RunMetricsTest {
   }
 
   @Test
-  void whatIsRunningAndHowManyWaitIsShown() {
+  void gaugesOfTheLeaderAreNanWhileNotLeading() {
     metrics.leads();
     metrics.freeSlots(7);
     metrics.countByState(Map.of(RunState.READY, 3L));

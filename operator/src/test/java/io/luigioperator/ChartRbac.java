@@ -18,55 +18,57 @@ import java.io.ByteArrayInputStream;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** The rights of the operator exactly as the chart grants them, rendered by Helm. */
-public final class ShippedRights {
+/** The RBAC of the chart, rendered by Helm and applied to the test API server. */
+public final class ChartRbac {
   /** The namespace of the release that {@link #grant} installs. */
-  static final String HOME = "luigi-system";
+  static final String NAMESPACE = "luigi-system";
 
-  /** The name of the Lease that the chart lets the release use; not the operator's default. */
+  /** The name of the Lease that the chart grants; it differs from the default of the operator. */
   static final String LEASE = "tidy-luigi-operator";
 
   private static final String RELEASE = "tidy";
   private static final String ACCOUNT = "tidy-luigi-operator";
   private static final long TOKEN_SECONDS = 3600;
 
-  /** The user as whom the operator asks. */
-  public static final String USER = user(HOME);
+  /** The user name of the operator. */
+  public static final String USER = user(NAMESPACE);
 
-  private ShippedRights() {}
+  private ChartRbac() {}
 
-  private static String user(String home) {
-    return "system:serviceaccount:" + home + ":" + ACCOUNT;
+  private static String user(String namespace) {
+    return "system:serviceaccount:" + namespace + ":" + ACCOUNT;
   }
 
-  /** Grants them on the server of {@link ApiServer}, in every namespace. */
+  /** Grants the permissions in every namespace of {@link ApiServer}. */
   public static void grant(KubernetesClient admin) {
-    grantIn(admin, HOME, List.of());
+    grantIn(admin, NAMESPACE, List.of());
   }
 
   /**
-   * Grants them to a release of its own, which serves these namespaces only.
+   * Grants the permissions of another release, which watches these namespaces only.
    *
-   * @param home the namespace of the release; it is made, the others must be there
-   * @return the user as whom that release asks
+   * @param namespace the namespace of the release, which is created
+   * @param watchNamespaces must exist; empty: all
+   * @return the user name of the operator of that release
    */
-  static String grantIn(KubernetesClient admin, String home, List<String> namespaces) {
+  static String grantIn(KubernetesClient admin, String namespace, List<String> watchNamespaces) {
     admin
-        .resource(new NamespaceBuilder().withNewMetadata().withName(home).endMetadata().build())
+        .resource(
+            new NamespaceBuilder().withNewMetadata().withName(namespace).endMetadata().build())
         .serverSideApply();
     admin
-        .load(new ByteArrayInputStream(render(home, namespaces).getBytes(UTF_8)))
+        .load(new ByteArrayInputStream(render(namespace, watchNamespaces).getBytes(UTF_8)))
         .serverSideApply();
-    return user(home);
+    return user(namespace);
   }
 
-  /** For a process of its own, which asks as {@link #USER}. */
+  /** A kubeconfig with a token of {@link #USER}, for another process. */
   static String kubeconfig(KubernetesClient admin) {
     admin
         .resource(
             new ServiceAccountBuilder()
                 .withNewMetadata()
-                .withNamespace(HOME)
+                .withNamespace(NAMESPACE)
                 .withName(ACCOUNT)
                 .endMetadata()
                 .build())
@@ -74,7 +76,7 @@ public final class ShippedRights {
     String token =
         admin
             .serviceAccounts()
-            .inNamespace(HOME)
+            .inNamespace(NAMESPACE)
             .withName(ACCOUNT)
             .tokenRequest(
                 new TokenRequestBuilder()
@@ -98,7 +100,7 @@ public final class ShippedRights {
             token);
   }
 
-  private static String render(String home, List<String> namespaces) {
+  private static String render(String namespace, List<String> watchNamespaces) {
     return Command.run(
             List.of(
                 Binaries.program("helm"),
@@ -106,14 +108,14 @@ public final class ShippedRights {
                 RELEASE,
                 Repository.path("helm/luigi-operator").toString(),
                 "--namespace",
-                home,
+                namespace,
                 "--show-only",
                 "templates/rbac.yaml",
                 "--set",
                 "profile=demo",
                 "--set-json",
-                namespaces.stream()
-                    .map(namespace -> '"' + namespace + '"')
+                watchNamespaces.stream()
+                    .map(n -> '"' + n + '"')
                     .collect(Collectors.joining(",", "watchNamespaces=[", "]"))))
         .orFail();
   }

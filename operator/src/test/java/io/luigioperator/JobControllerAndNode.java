@@ -29,31 +29,35 @@ import java.util.concurrent.Executors;
 import java.util.function.Function;
 
 /**
- * Plays the Job controller, the scheduler and the kubelet of one node: a Job gets a pod; a pod
- * without gates is placed, runs, and ends as the test wants.
+ * Simulates the Job controller, the scheduler and the kubelet of one node on a real API server: a
+ * Job gets a pod; a pod without gates is bound, runs, and ends as the test specifies.
  */
-final class JobsAndNode implements AutoCloseable {
+final class JobControllerAndNode implements AutoCloseable {
   private static final String NODE = "node-1";
 
-  /** How the container of a pod ends; empty: it goes on until {@link #end}. */
+  /** How the container of a pod ends. */
   record End(int exitCode, String message) {}
 
   private final KubernetesClient client;
-  private final Function<Pod, Optional<End>> script;
+  private final Function<Pod, Optional<End>> ends;
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(Thread.ofPlatform().name("node").daemon().factory());
   private final SharedIndexInformer<Job> jobs;
   private final SharedIndexInformer<Pod> pods;
-  private final Map<String, String> made = new ConcurrentHashMap<>();
+  private final Map<String, String> created = new ConcurrentHashMap<>();
   private final Map<String, Pod> running = new ConcurrentHashMap<>();
   private final List<String> started = new CopyOnWriteArrayList<>();
   private final Set<String> ended = ConcurrentHashMap.newKeySet();
-  private final List<List<Pod>> companies = new CopyOnWriteArrayList<>();
-  private final ConcurrentLinkedQueue<Exception> troubles = new ConcurrentLinkedQueue<>();
+  private final List<List<Pod>> concurrent = new CopyOnWriteArrayList<>();
+  private final ConcurrentLinkedQueue<Exception> errors = new ConcurrentLinkedQueue<>();
 
-  JobsAndNode(KubernetesClient client, String namespace, Function<Pod, Optional<End>> script) {
+  /**
+   * @param ends how a pod ends; if empty, it runs until {@link #end}
+   */
+  JobControllerAndNode(
+      KubernetesClient client, String namespace, Function<Pod, Optional<End>> ends) {
     this.client = client;
-    this.script = script;
+    this.ends = ends;
     client
         .nodes()
         .resource(
@@ -69,31 +73,31 @@ final class JobsAndNode implements AutoCloseable {
                 .endStatus()
                 .build())
         .create();
-    jobs = client.batch().v1().jobs().inNamespace(namespace).inform(each(this::controlJob));
-    pods = client.pods().inNamespace(namespace).inform(each(this::keepPod));
+    jobs = client.batch().v1().jobs().inNamespace(namespace).inform(each(this::reconcileJob));
+    pods = client.pods().inNamespace(namespace).inform(each(this::reconcilePod));
   }
 
-  /** The pods that run now, by name. */
+  /** The running pods, by name. */
   Map<String, Pod> running() {
     return Map.copyOf(running);
   }
 
-  /** Names of all pods that were ever started, in their order. */
+  /** The names of all pods that were started, in this order. */
   List<String> started() {
     return List.copyOf(started);
   }
 
-  /** For each pod that was ever started, in their order: it and those that ran beside it then. */
-  List<List<Pod>> companies() {
-    return List.copyOf(companies);
+  /** For each started pod, in order: all pods that were running when it started. */
+  List<List<Pod>> concurrent() {
+    return List.copyOf(concurrent);
   }
 
-  /** Ends a pod that goes on. */
+  /** Ends a running pod. */
   void end(String pod, End end) {
-    thread.execute(() -> quietly(() -> terminate(running.get(pod), end)));
+    thread.execute(() -> guarded(() -> terminate(running.get(pod), end)));
   }
 
-  /** The node is gone for good, and its pods with it, without a word. */
+  /** Deletes the node and its pods, without a final status. */
   void loseNode() {
     client.nodes().withName(NODE).delete();
     for (Pod pod : running().values()) {
@@ -101,39 +105,39 @@ final class JobsAndNode implements AutoCloseable {
     }
   }
 
-  void assertNoTrouble() {
-    if (!troubles.isEmpty()) {
-      throw new AssertionError("the played cluster had startFailure", troubles.peek());
+  void assertNoErrors() {
+    if (!errors.isEmpty()) {
+      throw new AssertionError("the simulated cluster failed", errors.peek());
     }
   }
 
-  private interface Act {
+  private interface Action {
     void run();
   }
 
-  private void quietly(Act act) {
+  private void guarded(Action action) {
     try {
-      act.run();
+      action.run();
     } catch (KubernetesClientException e) {
-      // deleted meanwhile, or changed: the next event tells
+      // deleted or changed in the meantime: there will be another event
       if (e.getCode() != 404 && e.getCode() != 409) {
-        troubles.add(e);
+        errors.add(e);
       }
     } catch (RuntimeException e) {
-      troubles.add(e);
+      errors.add(e);
     }
   }
 
-  private <T> ResourceEventHandler<T> each(java.util.function.Consumer<T> act) {
+  private <T> ResourceEventHandler<T> each(java.util.function.Consumer<T> action) {
     return new ResourceEventHandler<>() {
       @Override
       public void onAdd(T object) {
-        thread.execute(() -> quietly(() -> act.accept(object)));
+        thread.execute(() -> guarded(() -> action.accept(object)));
       }
 
       @Override
       public void onUpdate(T before, T object) {
-        thread.execute(() -> quietly(() -> act.accept(object)));
+        thread.execute(() -> guarded(() -> action.accept(object)));
       }
 
       @Override
@@ -145,9 +149,9 @@ final class JobsAndNode implements AutoCloseable {
     };
   }
 
-  private void controlJob(Job job) {
+  private void reconcileJob(Job job) {
     String uid = job.getMetadata().getUid();
-    if (job.getMetadata().getDeletionTimestamp() != null || made.containsKey(uid)) {
+    if (job.getMetadata().getDeletionTimestamp() != null || created.containsKey(uid)) {
       return;
     }
     var template = job.getSpec().getTemplate();
@@ -170,10 +174,10 @@ final class JobsAndNode implements AutoCloseable {
             .endMetadata()
             .withSpec(template.getSpec())
             .build();
-    made.put(uid, client.pods().resource(pod).create().getMetadata().getName());
+    created.put(uid, client.pods().resource(pod).create().getMetadata().getName());
   }
 
-  private void keepPod(Pod pod) {
+  private void reconcilePod(Pod pod) {
     String name = pod.getMetadata().getName();
     boolean gated = !pod.getSpec().getSchedulingGates().isEmpty();
     boolean deleted = pod.getMetadata().getDeletionTimestamp() != null;
@@ -201,16 +205,16 @@ final class JobsAndNode implements AutoCloseable {
                   .withTarget(new ObjectReferenceBuilder().withKind("Node").withName(NODE).build())
                   .build())
           .create();
-      return; // the binding comes back as an event
+      return; // the binding causes another event
     }
     if (running.putIfAbsent(name, pod) == null) {
       started.add(name);
-      companies.add(List.copyOf(running.values()));
+      concurrent.add(List.copyOf(running.values()));
       status(
           pod,
           "Running",
           new ContainerStateBuilder().withNewRunning().withStartedAt(now()).endRunning());
-      script.apply(pod).ifPresent(end -> terminate(pod, end));
+      ends.apply(pod).ifPresent(end -> terminate(pod, end));
     }
   }
 
@@ -234,7 +238,7 @@ final class JobsAndNode implements AutoCloseable {
   }
 
   private void status(Pod pod, String phase, ContainerStateBuilder state) {
-    // read anew, or the second of two changes is refused as stale
+    // read again, because the version in the event may be outdated
     client
         .pods()
         .inNamespace(pod.getMetadata().getNamespace())

@@ -29,38 +29,38 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 
-/** The pod of an attempt, before a user's template is laid over it. */
-final class PodParts {
+/** Builds the pod spec of an attempt, before the podTemplate of the pipeline is merged into it. */
+final class PodSpecFactory {
 
   private static final String SPEC_VOLUME = "luigi-run";
   private static final String SPEC_FOLDER = "/etc/luigi-run";
   private static final String SPEC_FILE = "spec.json";
 
-  /** A variable behind this is a copy of one from a Secret: the runner masks its value. */
+  /** A variable with this prefix is a copy of one from a Secret: the runner masks its value. */
   private static final String SECRET_COPY = "LUIGI_RUN_SECRET_";
 
   private static final String TMP_VOLUME = "luigi-tmp";
   private static final String TMP_FOLDER = "/tmp";
 
-  /** A pod that fills its node's disk disturbs its neighbours; this one is evicted instead. */
+  /** A pod that writes more is evicted, before it fills the disk of its node. */
   private static final Quantity TMP_SIZE = new Quantity("2Gi");
 
-  /** Group that owns mounted claims, so that any user of an image can write to them. */
+  /** Group of mounted persistent volume claims, so that any user of an image can write to them. */
   private static final long CLAIM_GROUP = 10001;
 
   private static final int DEADLINE_BACKSTOP_SECONDS = 300;
 
   private final KubernetesSerialization serialization;
 
-  PodParts(KubernetesSerialization serialization) {
+  PodSpecFactory(KubernetesSerialization serialization) {
     this.serialization = serialization;
   }
 
   /**
    * @param deadline of the runner, in seconds
-   * @param variables that tell the attempt who it is
+   * @param variables environment variables that identify the attempt
    */
-  PodSpec spec(PipelineSpec pipeline, int deadline, Map<String, String> variables) {
+  PodSpec create(PipelineSpec pipeline, int deadline, Map<String, String> variables) {
     return new PodSpecBuilder()
         .addNewSchedulingGate(SchedulingGate.NAME)
         .withRestartPolicy("Never")
@@ -108,30 +108,31 @@ final class PodParts {
   }
 
   /**
-   * Ends a pod whose runner hangs. The pod's clock starts with the kubelet, the runner's own with
-   * the container, up to startSeconds later: only after both may the pod be ended from outside.
+   * The deadline of the pod, for a runner that hangs. The time of the pod counts from the kubelet's
+   * acceptance, that of the runner from the start of its container, up to startSeconds later; the
+   * pod must not end before the runner has had its deadline.
    */
   private static long backstop(PipelineSpec pipeline, int deadline) {
     return (long) deadline + pipeline.timeouts().startSeconds() + DEADLINE_BACKSTOP_SECONDS;
   }
 
   private List<EnvVar> environment(PipelineSpec pipeline, Map<String, String> variables) {
-    Map<String, String> ours = new TreeMap<>(variables);
-    ours.put("HOME", TMP_FOLDER);
-    ours.put("TMPDIR", TMP_FOLDER);
-    ours.put("XDG_CACHE_HOME", TMP_FOLDER + "/.cache");
-    ours.put("LUIGI_RUN_SPEC", SPEC_FOLDER + "/" + SPEC_FILE);
-    pipeline.env().forEach(e -> ours.remove(e.name()));
+    Map<String, String> defaults = new TreeMap<>(variables);
+    defaults.put("HOME", TMP_FOLDER);
+    defaults.put("TMPDIR", TMP_FOLDER);
+    defaults.put("XDG_CACHE_HOME", TMP_FOLDER + "/.cache");
+    defaults.put("LUIGI_RUN_SPEC", SPEC_FOLDER + "/" + SPEC_FILE);
+    pipeline.env().forEach(e -> defaults.remove(e.name()));
     List<EnvVar> result = new ArrayList<>();
-    ours.forEach(
+    defaults.forEach(
         (name, value) -> result.add(new EnvVarBuilder().withName(name).withValue(value).build()));
     result.addAll(converted(pipeline.env(), EnvVar.class));
     return result;
   }
 
   /**
-   * Every whole Secret once more, as copies of its variables. The kubelet takes both from one read,
-   * so a copy has the value that the variable has.
+   * The sources of the pipeline, and each whole Secret a second time with a prefix. The kubelet
+   * reads a Secret once for both, so that a copy always has the value of its variable.
    */
   private List<EnvFromSource> environmentSources(PipelineSpec pipeline) {
     List<EnvFromSource> result = new ArrayList<>();
@@ -159,7 +160,7 @@ final class PodParts {
             .endItem()
             .endDownwardAPI()
             .build());
-    if (!bringsOwnTmp(pipeline)) {
+    if (!hasOwnTmp(pipeline)) {
       result.add(
           new VolumeBuilder()
               .withName(TMP_VOLUME)
@@ -180,15 +181,15 @@ final class PodParts {
             .withMountPath(SPEC_FOLDER)
             .withReadOnly(true)
             .build());
-    if (!bringsOwnTmp(pipeline)) {
+    if (!hasOwnTmp(pipeline)) {
       result.add(new VolumeMountBuilder().withName(TMP_VOLUME).withMountPath(TMP_FOLDER).build());
     }
     result.addAll(converted(pipeline.volumeMounts(), VolumeMount.class));
     return result;
   }
 
-  /** A pipeline that needs more room than ours mounts its own volume at /tmp. */
-  private static boolean bringsOwnTmp(PipelineSpec pipeline) {
+  /** A pipeline that needs more space mounts its own volume at /tmp. */
+  private static boolean hasOwnTmp(PipelineSpec pipeline) {
     return pipeline.volumeMounts().stream()
         .map(VolumeMountEntry::mountPath)
         .anyMatch(TMP_FOLDER::equals);
@@ -211,7 +212,7 @@ final class PodParts {
     return result;
   }
 
-  /** The records of the API have the field names of Kubernetes. */
+  /** The records of the API have the same field names as the types of Kubernetes. */
   private <T> List<T> converted(Collection<? extends Record> entries, Class<T> type) {
     return entries.stream().map(e -> serialization.convertValue(e, type)).toList();
   }

@@ -20,10 +20,10 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.TreeMap;
 
-/** PipelineRuns and PipelineSchedules as the core knows them, and the way back. Pure. */
-final class Resources {
+/** Converts PipelineRuns and PipelineSchedules to and from the types of package run. Pure. */
+final class CustomResources {
 
-  private Resources() {}
+  private CustomResources() {}
 
   static RunKey key(ObjectMeta metadata) {
     return new RunKey(metadata.getNamespace(), metadata.getName());
@@ -37,7 +37,7 @@ final class Resources {
         generation(metadata),
         Observation.instant(metadata.getCreationTimestamp()).orElse(Instant.EPOCH),
         metadata.getDeletionTimestamp() != null,
-        isOurs(metadata),
+        isManaged(metadata),
         run.getSpec(),
         Optional.ofNullable(run.getStatus()));
   }
@@ -52,14 +52,14 @@ final class Resources {
     return Optional.ofNullable(metadata.getGeneration()).orElse(0L);
   }
 
-  private static boolean isOurs(ObjectMeta metadata) {
+  private static boolean isManaged(ObjectMeta metadata) {
     return Optional.ofNullable(metadata.getLabels())
         .map(labels -> labels.get(Labels.MANAGED_BY))
         .filter(Labels.OPERATOR::equals)
         .isPresent();
   }
 
-  /** The object of a run that another cluster accepted. */
+  /** A new object for a run that another cluster accepted. */
   static PipelineRun manifest(RunKey key, PipelineRunSpec spec) {
     Map<String, String> labels = new TreeMap<>();
     labels.put(Labels.MANAGED_BY, Labels.OPERATOR);
@@ -82,17 +82,18 @@ final class Resources {
   }
 
   /**
-   * A patch that replaces the status as a whole, of the object with this UID and no other. (In a
-   * merge patch on /status the API server would not look at the UID.)
+   * A JSON patch that replaces the whole status of the object with this UID. (The API server
+   * ignores the UID in a merge patch on /status.)
    *
-   * @param version which must still be the object's, so that a late writer undoes nothing
+   * @param version if present, the patch fails for any other resourceVersion, so that a delayed
+   *     request does not overwrite a newer status
    */
   static String statusPatch(
       String uid,
       OptionalLong version,
       PipelineRunStatus status,
       KubernetesSerialization serialization) {
-    String unchanged =
+    String versionTest =
         version.isPresent()
             ? """
             {"op":"test","path":"/metadata/resourceVersion","value":"%d"},
@@ -103,6 +104,6 @@ final class Resources {
         [{"op":"test","path":"/metadata/uid","value":"%s"},
          %s{"op":"add","path":"/status","value":%s}]
         """
-        .formatted(uid, unchanged, serialization.asJson(status));
+        .formatted(uid, versionTest, serialization.asJson(status));
   }
 }

@@ -17,24 +17,24 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/** An API server on loopback that says what a test tells it to say, and remembers the questions. */
-final class ScriptedServer implements AutoCloseable {
+/** An HTTP server on loopback that responds as a test specifies, and records the requests. */
+final class StubApiServer implements AutoCloseable {
 
   record Request(String method, String path, String query, String contentType, String body) {}
 
-  record Answer(int code, String body) {}
+  record Response(int code, String body) {}
 
-  interface Script {
-    Answer answer(Request request) throws InterruptedException;
+  interface Handler {
+    Response respond(Request request) throws InterruptedException;
   }
 
   private final ExecutorService threads = Executors.newCachedThreadPool();
   private final CountDownLatch closed = new CountDownLatch(1);
   private final List<Request> requests = new CopyOnWriteArrayList<>();
   private final HttpServer server;
-  private volatile Script script = request -> new Answer(404, "{}");
+  private volatile Handler handler = request -> new Response(404, "{}");
 
-  ScriptedServer() throws IOException {
+  StubApiServer() throws IOException {
     server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.setExecutor(threads);
     server.createContext("/", this::handle);
@@ -45,16 +45,16 @@ final class ScriptedServer implements AutoCloseable {
     return "http://127.0.0.1:" + server.getAddress().getPort() + "/";
   }
 
-  void answer(Script newScript) {
-    script = newScript;
+  void respondWith(Handler newHandler) {
+    handler = newHandler;
   }
 
-  /** Never, as long as the server is open. */
-  void answerNothing() {
-    script =
+  /** Does not respond until the server is closed. */
+  void doNotRespond() {
+    handler =
         request -> {
           closed.await();
-          return new Answer(500, "");
+          return new Response(500, "");
         };
   }
 
@@ -72,10 +72,10 @@ final class ScriptedServer implements AutoCloseable {
               Optional.ofNullable(exchange.getRequestHeaders().getFirst("Content-Type")).orElse(""),
               new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
       requests.add(request);
-      Answer answer = script.answer(request);
-      byte[] body = answer.body().getBytes(StandardCharsets.UTF_8);
+      Response response = handler.respond(request);
+      byte[] body = response.body().getBytes(StandardCharsets.UTF_8);
       exchange.getResponseHeaders().add("Content-Type", "application/json");
-      exchange.sendResponseHeaders(answer.code(), body.length);
+      exchange.sendResponseHeaders(response.code(), body.length);
       exchange.getResponseBody().write(body);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -15,7 +15,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube.Freshness;
-import io.luigioperator.job.ScriptedServer.Answer;
+import io.luigioperator.job.StubApiServer.Response;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunKey;
@@ -29,12 +29,12 @@ import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
-/** The door before an API server that says what a test tells it to say. */
-final class ScriptedKube implements AutoCloseable {
+/** A {@link Fabric8Kube} that is connected to a {@link StubApiServer}, and responses for it. */
+final class StubServerFixture implements AutoCloseable {
 
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
-  static final AttemptFixture GIVEN = JobBlueprintTest.withPodTemplate("{}");
-  static final RunKey KEY = GIVEN.run().key();
+  static final AttemptFixture ATTEMPT = JobBlueprintTest.withPodTemplate("{}");
+  static final RunKey KEY = ATTEMPT.run().key();
   static final ObservedPod POD =
       Observation.pod(
           new PodBuilder()
@@ -49,13 +49,13 @@ final class ScriptedKube implements AutoCloseable {
               .build());
   static final ObservedJob JOB = new ObservedJob("flights", "overlay-a1", "j-1", "t-1", NOW, false);
 
-  final ScriptedServer server = new ScriptedServer();
+  final StubApiServer server = new StubApiServer();
   final Config config =
       Fabric8Kube.bounded(new ConfigBuilder(Config.empty()).withMasterUrl(server.url()).build());
   private final List<KubernetesClient> opened = new ArrayList<>();
   final Fabric8Kube kube = kube(config);
 
-  ScriptedKube() throws IOException {}
+  StubServerFixture() throws IOException {}
 
   @Override
   public void close() {
@@ -70,7 +70,7 @@ final class ScriptedKube implements AutoCloseable {
         client, new JobBlueprint("0.1.0"), List.of(namespaces), InstantSource.fixed(NOW));
   }
 
-  /** Every call but those that ask the cache. */
+  /** Every call that sends a request. */
   static Map<String, Consumer<Kube>> calls() {
     Map<String, Consumer<Kube>> calls = new LinkedHashMap<>();
     calls.put("identity", Kube::identity);
@@ -79,13 +79,13 @@ final class ScriptedKube implements AutoCloseable {
     calls.put("crdEstablished", Kube::crdEstablished);
     calls.put("node", k -> k.node("n"));
     calls.put("run", k -> k.run(KEY, Freshness.LIVE));
-    calls.put("createRun", k -> k.createRun(KEY, GIVEN.object().spec()));
+    calls.put("createRun", k -> k.createRun(KEY, ATTEMPT.object().spec()));
     calls.put("deleteRun", k -> k.deleteRun(KEY, "u-1"));
     calls.put(
-        "writeStatus", k -> k.writeStatus(GIVEN.object(), PipelineRunStatus.builder().build()));
-    calls.put("attempt", k -> k.attempt(GIVEN.bound("j-1", "u-1"), Freshness.LIVE));
-    calls.put("createJob", k -> k.createJob(GIVEN.run(), GIVEN.attempt(), GIVEN.object()));
-    calls.put("dryRun", k -> k.dryRun(KEY, GIVEN.run().origin().request()));
+        "writeStatus", k -> k.writeStatus(ATTEMPT.object(), PipelineRunStatus.builder().build()));
+    calls.put("attempt", k -> k.attempt(ATTEMPT.bound("j-1", "u-1"), Freshness.LIVE));
+    calls.put("createJob", k -> k.createJob(ATTEMPT.run(), ATTEMPT.attempt(), ATTEMPT.object()));
+    calls.put("dryRun", k -> k.dryRun(KEY, ATTEMPT.run().origin().request()));
     calls.put("openGate", k -> k.openGate(POD));
     calls.put("deletePod", k -> k.deletePod("flights", "p", "u-1"));
     calls.put("deleteJob", k -> k.deleteJob(JOB));
@@ -93,7 +93,7 @@ final class ScriptedKube implements AutoCloseable {
     return calls;
   }
 
-  static Answer list(String next, String... uids) {
+  static Response list(String next, String... uids) {
     return ok(
         new PodListBuilder()
             .withNewMetadata()
@@ -117,16 +117,16 @@ final class ScriptedKube implements AutoCloseable {
         .build();
   }
 
-  void always(Answer answer) {
-    server.answer(r -> answer);
+  void always(Response response) {
+    server.respondWith(r -> response);
   }
 
-  static Answer ok(Object body) {
-    return new Answer(200, AttemptFixture.KUBERNETES.asJson(body));
+  static Response ok(Object body) {
+    return new Response(200, AttemptFixture.KUBERNETES.asJson(body));
   }
 
-  static Answer status(int code, String reason, String message) {
-    return new Answer(
+  static Response status(int code, String reason, String message) {
+    return new Response(
         code,
         AttemptFixture.KUBERNETES.asJson(
             new StatusBuilder()
