@@ -30,7 +30,7 @@ final class AcceptDecider {
                     object,
                     new Resolution.Refused(
                         Reasons.POD_TEMPLATE_INVALID,
-                        "the API server refuses the pod of this pipeline: " + message,
+                        "no pod can be created from this pipeline: " + message,
                         false),
                     now);
             case PodCheck.Passed() ->

@@ -11,13 +11,13 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/** Pods as they look on their way, one change at a time. */
+/** Pods in the states of their life, derived from each other by one change. */
 public final class Pods {
   private static final Instant T0 = SnapshotBuilder.T0;
 
   private Pods() {}
 
-  /** As the Job controller makes it. */
+  /** As the Job controller creates it. */
   public static ObservedPod gated(ObservedJob job, String uid) {
     return gated(job.namespace(), job.name() + "-" + uid, uid, job.token(), job.uid());
   }
@@ -56,17 +56,17 @@ public final class Pods {
     return changed(p, q -> q.terminating = true);
   }
 
-  /** It says how it ended, whether or not its phase does. */
+  /** With exit statuses, whatever its phase. */
   public static ObservedPod ended(ObservedPod p, Ending ending) {
     return changed(p.with(Optional.empty()), q -> q.ending = Optional.of(ending));
   }
 
-  /** Its phase says that it has ended, whether or not it says how. */
+  /** In a terminal phase, with or without exit statuses. */
   public static ObservedPod terminal(ObservedPod p) {
     return changed(p, q -> q.terminal = true);
   }
 
-  // ---- those of the one attempt of a SnapshotBuilder
+  // ---- pods of the attempt of a SnapshotBuilder
 
   static ObservedPod gated(String uid) {
     return gated("flights", "pod-of-job-1", uid, "token-1", "job-1");
@@ -81,12 +81,12 @@ public final class Pods {
   }
 
   static ObservedPod startFailing(ObservedPod p, FailureCause cause) {
-    return p.with(Optional.of(new StartFailure(cause, "words of the kubelet", T0)));
+    return p.with(Optional.of(new StartFailure(cause, "message of the kubelet", T0)));
   }
 
   // ---- a copy
 
-  /** What may change of a pod. */
+  /** The fields of a pod that change. */
   private static final class Changing {
     boolean gated;
     boolean terminating;

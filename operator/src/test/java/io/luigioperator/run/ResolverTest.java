@@ -20,9 +20,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a run inherits, what it may set, and the one sentence when it may not. */
+/** What a run inherits, what it may set, and the message when it may not. */
 class ResolverTest {
 
   private static final String NIGHTLY =
@@ -54,7 +53,7 @@ class ResolverTest {
   }
 
   @Test
-  void oneClientOfOneGroupHasOneKey() {
+  void runsOfAClientAndMutexGroupShareAKey() {
     NewRun run = ((Resolution.Resolved) resolve(RUN + "}")).run();
 
     assertThat(run.mutexKey().value()).isEqualTo("flights/UA/default");
@@ -74,7 +73,7 @@ class ResolverTest {
     "Low, Critical, Low",
     "Critical, Low, Critical",
   })
-  void priorityIsTheRunsElseTheSchedulesElseNormal(
+  void priorityComesFromTheRunThenTheScheduleThenNormal(
       @Nullable Priority ofRun, @Nullable Priority ofSchedule, Priority resolved) {
     RunObject object = object(ofRun, ofSchedule != null, 1);
     Optional<ScheduleObject> schedule = Optional.ofNullable(ofSchedule).map(p -> schedule(p, 3));
@@ -88,7 +87,7 @@ class ResolverTest {
   }
 
   @Test
-  void aPriorityThatIsTakenBackFallsToTheOneOfTheScheduleAtAccept() {
+  void removedPriorityFallsBackToTheScheduleAtAcceptance() {
     Resolution r = Resolver.resolve(object(Priority.Low, true, 1), of(Priority.High));
     Request stored = RequestJson.read(((Resolution.Resolved) r).run().request());
 
@@ -98,7 +97,7 @@ class ResolverTest {
   }
 
   @Test
-  void aStoredRequestWithoutADefaultPriorityMeansNormal() {
+  void storedRequestWithoutADefaultPriorityMeansNormal() {
     Resolution r = Resolver.resolve(object(null, true, 1), of(Priority.High));
     String json = ((Resolution.Resolved) r).run().request();
     String without = json.replace("\"defaultPriority\":\"High\",", "");
@@ -117,28 +116,28 @@ class ResolverTest {
         "{scheduleRef: {name: nightly}, client: UA, date: '2013-02-30'} | InvalidDate | false | not exist in the calendar",
         "{scheduleRef: {name: nightly}, client: UA} | InvalidDate | false | dateParameter",
       })
-  void whatIsRefusedSaysWhatToDo(String spec, String reason, boolean fixable, String words) {
+  void refusalSaysWhatToDo(String spec, String reason, boolean fixable, String message) {
     Resolution.Refused refused = (Resolution.Refused) resolve(spec);
 
     assertThat(refused.reason()).isEqualTo(reason);
     assertThat(refused.fixable()).isEqualTo(fixable);
-    assertThat(refused.message()).contains(words);
+    assertThat(refused.message()).contains(message);
   }
 
   @Test
-  void aParameterThatTheDateAlreadySetsIsRefused() {
+  void refusesAParameterThatTheDateSets() {
     Resolution r =
         resolve(
             "{pipeline: {image: i, task: {module: m, family: F}, parameters: [{name: date, value:"
                 + " x}]}, client: UA, date: '2013-01-15'}");
 
     assertThat(((Resolution.Refused) r).message()).contains("parameter date is set from spec.date");
-    // nobody can change a pipeline that stands in the run itself
+    // an inline pipeline cannot be changed
     assertThat(((Resolution.Refused) r).fixable()).isFalse();
   }
 
   @Test
-  void aRequestThatIsTooLargeIsRefusedForGood() {
+  void refusesATooLargeRequestPermanently() {
     String big = "x".repeat(4096);
     StringBuilder parameters = new StringBuilder();
     for (int i = 0; i < 60; i++) {
@@ -154,80 +153,11 @@ class ResolverTest {
     assertThat(((Resolution.Refused) r).fixable()).isFalse();
   }
 
-  // ---- the canonical hash
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        ", priority: High}",
-        ", desiredState: Held}",
-        ", maxAttempts: 7}",
-        ", ttlSecondsAfterFinished: 60}",
-        ", startDeadlineSeconds: 60}",
-        ", activeDeadlineSeconds: 60}",
-        ", notBeforeTime: '2026-01-01T00:00:00Z'}",
-        ", rerun: {mode: Incomplete}}"
-      })
-  void whatMayChangeAndWhatIsTheDefaultDoNotCount(String rest) {
-    assertThat(RequestJson.hash(spec(RUN + rest))).isEqualTo(RequestJson.hash(spec(RUN + "}")));
-  }
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "{scheduleRef: {name: nightly}, client: DL, date: '2013-01-15'}",
-        "{scheduleRef: {name: nightly}, client: UA, date: '2013-01-16'}",
-        "{scheduleRef: {name: weekly}, client: UA, date: '2013-01-15'}",
-        "{scheduleRef: {name: nightly}, client: UA, date: '2013-01-15', parameters: [{name: a, value: b}]}",
-        "{pipeline: {image: i, task: {module: m, family: F}}, client: UA, date: '2013-01-15'}"
-      })
-  void whatMakesAnotherRequestCounts(String other) {
-    assertThat(RequestJson.hash(spec(other))).isNotEqualTo(RequestJson.hash(spec(RUN + "}")));
-  }
-
   @Test
-  void writingADefaultDownInAPipelineChangesNothing() {
-    String bare = "{pipeline: {image: i, task: {module: m, family: F}}, client: UA}";
-    String full =
-        "{pipeline: {task: {family: F, module: m}, image: i, workers: 1, verify: Root, retry:"
-            + " {maxAttempts: 3, backoffSeconds: 60}, mutex: {scope: Client}, allow: {}}, client:"
-            + " UA}";
-    String other =
-        "{pipeline: {image: i, task: {module: m, family: F}, retry: {maxAttempts: 4}}, client: UA}";
-
-    assertThat(RequestJson.hash(spec(full))).isEqualTo(RequestJson.hash(spec(bare)));
-    assertThat(RequestJson.hash(spec(other))).isNotEqualTo(RequestJson.hash(spec(bare)));
-  }
-
-  @Test
-  void theHashIsTheSameForEver() {
-    // a change here makes every known name a NameAlreadyUsed: it needs a new HASH_VERSION
-    assertThat(RequestJson.hash(spec(RUN + "}")))
-        .isEqualTo("58bdedc65e399672373e6725f62b4085b2b68d4d31701b0ab50ea519eb254f0a");
-    assertThat(RequestJson.HASH_VERSION).isEqualTo(1);
-  }
-
-  @Test
-  void aStoredRequestReadsAsItWasWritten() {
+  void storedRequestIsReadAsWritten() {
     Request request = ((Resolution.Resolved) resolve(RUN + "}")).request();
 
     assertThat(RequestJson.read(RequestJson.write(request))).isEqualTo(request);
-  }
-
-  // ---- business dates
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {"2013-01", "2013-01-15", "2012-02-29", "2013-01-15T07", "2013-01-15T2359"})
-  void datesOfTheCalendar(String date) {
-    assertThat(BusinessDate.exists(date)).isTrue();
-  }
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {"2013-13", "2013-02-29", "2013-1-5", "2013-01-15T24", "2013-01-15T2360", "", "x"})
-  void datesThatAreNone(String date) {
-    assertThat(BusinessDate.exists(date)).isFalse();
   }
 
   private static Resolution resolve(String run) {

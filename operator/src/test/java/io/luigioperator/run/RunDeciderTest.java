@@ -44,22 +44,22 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The launch protocol as a table: a situation, and the one thing that comes next. */
+/** The launch protocol as a table: a situation, and the effect that is decided. */
 class RunDeciderTest {
 
   private static final Ending SUCCESS =
       new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "done", "");
   private static final ObservedNode READY = new ObservedNode(Health.READY, Instant.EPOCH);
-  private static final ObservedNode SILENT = new ObservedNode(Health.NOT_READY, T0);
-  private static final ObservedNode VOUCHED = new ObservedNode(Health.OUT_OF_SERVICE, T0);
+  private static final ObservedNode NOT_READY = new ObservedNode(Health.NOT_READY, T0);
+  private static final ObservedNode OUT_OF_SERVICE = new ObservedNode(Health.OUT_OF_SERVICE, T0);
 
   static Stream<Arguments> effects() {
     return Stream.of(
-        // claimed: nothing of it can run yet
+        // claimed: nothing of the attempt can run yet
         arguments("no Job yet", claimed(), "CreateJob ua-20130115-a1"),
         arguments("a Job without a pod", claimed().job("job-1", "token-1"), "-"),
         arguments(
-            "a stranger's Job of that name",
+            "another Job of that name",
             claimed().job("x", "other"),
             "Abandon JobNameTaken INFRASTRUCTURE"),
         arguments(
@@ -67,11 +67,11 @@ class RunDeciderTest {
             claimed().job("job-1", "token-1").pod(gated("pod-1")),
             "Bind job-1 pod-1"),
         arguments(
-            "a gated pod on its way out",
+            "a gated pod that is terminating",
             claimed().job("job-1", "token-1").pod(terminating(gated("pod-1"))),
             "Abandon PodGoneBeforeStart NONE"),
         arguments(
-            "a pod that a watch saw go",
+            "a pod whose deletion was observed",
             claimed().job("job-1", "token-1").pod(gated("pod-1").asGone()),
             "Abandon PodGoneBeforeStart NONE"),
         arguments(
@@ -79,7 +79,7 @@ class RunDeciderTest {
             claimed().job("job-1", "token-1").endedJob(),
             "Abandon PodGoneBeforeStart NONE"),
         arguments(
-            "no pod after the claim's time to live",
+            "no pod after claimTtl",
             claimed().job("job-1", "token-1").after(Duration.ofSeconds(60)),
             "DiagnoseMissingPod"),
         arguments("canceled before a Job", claimed().canceled(), "Abandon Canceled NONE"),
@@ -87,9 +87,9 @@ class RunDeciderTest {
             "canceled with a gated pod",
             claimed().canceled().job("job-1", "token-1").pod(gated("pod-1")),
             "Abandon Canceled NONE"),
-        arguments("its object is gone", claimed().noObject(), "-"),
+        arguments("its PipelineRun is missing", claimed().noObject(), "-"),
         arguments(
-            "its object is gone for long",
+            "its PipelineRun is missing after claimTtl",
             claimed().noObject().after(Duration.ofSeconds(60)),
             "Abandon PodGoneBeforeStart NONE"),
 
@@ -100,16 +100,16 @@ class RunDeciderTest {
             bound().pod(opened("pod-1")).pod(gated("pod-2")),
             "-"),
         arguments("canceled while gated", bound().canceled().pod(gated("pod-1")), "StopPod pod-1"),
-        arguments("opened, not placed", bound().pod(opened("pod-1")), "-"),
-        arguments("placed", bound().pod(running("pod-1", "n1")), "RecordNode pod-1 n1"),
+        arguments("gate open, not scheduled", bound().pod(opened("pod-1")), "-"),
+        arguments("scheduled", bound().pod(running("pod-1", "n1")), "RecordNode pod-1 n1"),
         arguments(
-            "running where we know it", bound().onNode("n1").pod(running("pod-1", "n1")), "-"),
+            "running on the recorded node", bound().onNode("n1").pod(running("pod-1", "n1")), "-"),
         arguments(
             "canceled while running",
             bound().onNode("n1").canceled().pod(running("pod-1", "n1")),
             "StopPod pod-1"),
         arguments(
-            "stopping already",
+            "canceled and terminating",
             bound().onNode("n1").canceled().pod(terminating(running("pod-1", "n1"))),
             "-"),
         arguments(
@@ -119,11 +119,11 @@ class RunDeciderTest {
                 .after(Duration.ofSeconds(900)),
             "MarkForStop pod-1 Unschedulable"),
         arguments(
-            "not started in time, and nobody says why",
+            "not started in time, without a reported reason",
             bound().pod(opened("pod-1")).after(Duration.ofSeconds(900)),
             "MarkForStop pod-1 StartTimeout"),
         arguments(
-            "an image whose user is a word",
+            "an image whose user is not numeric",
             bound().pod(startFailing(opened("pod-1"), FailureCause.IMAGE_USER)),
             "MarkForStop pod-1 ImageUserNotNumeric"),
         arguments(
@@ -135,28 +135,30 @@ class RunDeciderTest {
             bound().stopping(FailureCause.UNSCHEDULABLE).pod(opened("pod-1")),
             "StopPod pod-1"),
         arguments(
-            "ended, cleanly",
+            "ended with exit statuses",
             bound().onNode("n1").pod(terminal(ended(running("pod-1", "n1"), SUCCESS))),
             "Finish pod-1 Succeeded"),
         arguments(
-            "ended cleanly and gone",
+            "ended with exit statuses and deleted",
             bound().onNode("n1").pod(terminal(ended(running("pod-1", "n1"), SUCCESS)).asGone()),
             "Finish pod-1 Succeeded"),
 
-        // bound, and the pod is not to be seen: absence needs a live read, a node, and time
+        // bound, and the pod is missing: its end needs a live read, the state of the node, and time
         arguments("missing in the cache", bound().onNode("n1"), "ReadLive"),
         arguments(
-            "missing in truth", bound().onNode("n1").live().node(READY), "MarkPodMissing pod-1"),
+            "missing by a live read",
+            bound().onNode("n1").live().node(READY),
+            "MarkPodMissing pod-1"),
         arguments(
-            "missing for a while on a healthy node",
+            "missing within the grace period on a Ready node",
             bound().onNode("n1").live().node(READY).missingSince(T0).after(secs(149)),
             "-"),
         arguments(
-            "missing beyond the grace period on a healthy node",
+            "missing beyond the grace period on a Ready node",
             bound().onNode("n1").live().node(READY).missingSince(T0).after(secs(150)),
             "Finish pod-1 PodDeleted"),
         arguments(
-            "missing for long on a node that has only just come back",
+            "missing for long on a node that became Ready recently",
             bound()
                 .onNode("n1")
                 .live()
@@ -165,48 +167,50 @@ class RunDeciderTest {
                 .after(secs(500)),
             "-"),
         arguments(
-            "missing with a node that does not answer",
-            bound().onNode("n1").live().node(SILENT).missingSince(T0).after(secs(599)),
+            "missing on a node that is not Ready, within the hold",
+            bound().onNode("n1").live().node(NOT_READY).missingSince(T0).after(secs(599)),
             "-"),
         arguments(
-            "missing with a silent node beyond the hold",
-            bound().onNode("n1").live().node(SILENT).missingSince(T0).after(secs(600)),
+            "missing on a node that is not Ready, beyond the hold",
+            bound().onNode("n1").live().node(NOT_READY).missingSince(T0).after(secs(600)),
             "Finish pod-1 NodeLost"),
         arguments(
-            "missing, and a person vouches for the node",
-            bound().onNode("n1").live().node(VOUCHED).missingSince(T0),
+            "missing on a node with the taint out-of-service",
+            bound().onNode("n1").live().node(OUT_OF_SERVICE).missingSince(T0),
             "Finish pod-1 NodeLost"),
         arguments(
-            "missing, never seen on a node", bound().live().missingSince(T0).after(secs(599)), "-"),
+            "missing, never observed on a node",
+            bound().live().missingSince(T0).after(secs(599)),
+            "-"),
         arguments(
-            "missing, never seen on a node, beyond the hold",
+            "missing, never observed on a node, beyond the hold",
             bound().live().missingSince(T0).after(secs(600)),
             "Finish pod-1 NodeLost"),
         arguments(
-            "terminal without exit status on a healthy node",
+            "terminal without exit statuses on a Ready node",
             bound().onNode("n1").live().node(READY).pod(terminal(running("pod-1", "n1"))),
             "Finish pod-1 Killed"),
         arguments(
-            "terminal without exit status, the node silent",
-            bound().onNode("n1").live().node(SILENT).pod(terminal(running("pod-1", "n1"))),
+            "terminal without exit statuses on a node that is not Ready",
+            bound().onNode("n1").live().node(NOT_READY).pod(terminal(running("pod-1", "n1"))),
             "MarkPodMissing pod-1"),
         arguments(
-            "back again after all",
+            "observed again",
             bound().onNode("n1").missingSince(T0).pod(running("pod-1", "n1")),
             "ClearPodMissing pod-1"),
         arguments(
-            "terminating on a node that does not answer",
+            "terminating on a node that is not Ready",
             bound()
                 .onNode("n1")
-                .node(SILENT)
+                .node(NOT_READY)
                 .pod(terminating(running("pod-1", "n1")))
                 .after(secs(100_000)),
             "-"),
 
         // the object
         arguments("waiting", ready(), "-"),
-        arguments("late to start", ready().startDeadline(30).after(secs(30)), "Expire"),
-        arguments("not yet late", ready().startDeadline(30).after(secs(29)), "-"),
+        arguments("start deadline passed", ready().startDeadline(30).after(secs(30)), "Expire"),
+        arguments("start deadline not passed", ready().startDeadline(30).after(secs(29)), "-"),
         arguments("an object not on record", ready().notRecorded(), "RecordObject uid-1"),
         arguments(
             "a new generation",
@@ -244,11 +248,11 @@ class RunDeciderTest {
 
   @ParameterizedTest(name = "{0}: {2}")
   @MethodSource("effects")
-  void oneThingComesNext(String situation, SnapshotBuilder c, String expected) {
+  void effectOfTheSituation(String situation, SnapshotBuilder c, String expected) {
     assertThat(rendered(c.decide().effect())).isEqualTo(expected);
   }
 
-  /** What it does, to what, for which reason, and who pays. */
+  /** The effect with its object, its reason, and the budget it is charged to. */
   private static String rendered(Optional<Effect> effect) {
     return effect.map(RunDeciderTest::rendered).orElse("-");
   }
@@ -280,7 +284,7 @@ class RunDeciderTest {
   }
 
   @Test
-  void ofTwoGatedPodsOneIsChosenWhateverTheOrder() {
+  void choosesTheSameOfTwoGatedPodsInAnyOrder() {
     SnapshotBuilder one = claimed().job("job-1", "token-1").pod(gated("pod-1")).pod(gated("pod-2"));
     SnapshotBuilder other =
         claimed().job("job-1", "token-1").pod(gated("pod-2")).pod(gated("pod-1"));
@@ -291,14 +295,14 @@ class RunDeciderTest {
   }
 
   @Test
-  void aPodOfAnotherJobIsNotChosen() {
+  void doesNotChooseAPodOfAnotherJob() {
     SnapshotBuilder c = claimed().job("job-2", "token-1").pod(gated("pod-1"));
 
     assertThat(c.decide().effect()).isEmpty();
   }
 
   @Test
-  void theSchedulesPriorityOfThenIsKeptAndShown() {
+  void keepsThePriorityOfTheScheduleAtAcceptance() {
     ScheduleObject then = schedule(1, Priority.High);
     ScheduleObject today = schedule(2, Priority.Low);
     RunObject silent = object(byReference(null, null), "uid-1", 1);
@@ -347,20 +351,20 @@ class RunDeciderTest {
   }
 
   @Test
-  void whenToLookAgainIsTheNextThingThatTimeAloneCanChange() {
+  void requeuesWhenTimeAloneChangesTheDecision() {
     assertThat(claimed().job("job-1", "token-1").decide().requeueAt()).contains(T0.plusSeconds(60));
     assertThat(bound().pod(opened("pod-1")).decide().requeueAt()).contains(T0.plusSeconds(900));
     assertThat(bound().onNode("n1").pod(running("pod-1", "n1")).decide().requeueAt()).isEmpty();
-    // claimed in time, and its pod takes longer: a time that is over would be looked at for ever
+    // claimed in time: a deadline that has passed must not cause a requeue
     assertThat(claimed().startDeadline(30).job("job-1", "token-1").decide().requeueAt())
         .contains(T0.plusSeconds(60));
   }
 
-  // ---- a pod whose gate somebody else took away
+  // ---- a pod whose gate another client removed
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
-  void theKeyStaysTakenWhileAPodThatIsNotOursToStartMayRun(boolean canceled) {
+  void keepsTheKeyWhileAnUnboundPodMayRun(boolean canceled) {
     SnapshotBuilder c = claimed().job("job-1", "token-1").pod(terminating(running("pod-1", "n1")));
     c.pod(gated("pod-2")).after(secs(100_000));
 
@@ -368,7 +372,7 @@ class RunDeciderTest {
   }
 
   @Test
-  void onceItHasEndedTheAttemptIsGivenUpAndPaidFor() {
+  void abandonsTheAttemptOnceTheUnboundPodHasEnded() {
     SnapshotBuilder c = claimed().job("job-1", "token-1").pod(running("pod-1", "n1").asGone());
 
     assertThat(c.decide().effect().orElseThrow())
@@ -380,10 +384,10 @@ class RunDeciderTest {
             });
   }
 
-  // ---- the object, later than its run
+  // ---- the object
 
   @Test
-  void whatAnObjectNotOnRecordWantsIsStillApplied() {
+  void appliesTheMutableFieldsOfAnObjectRecordedLate() {
     SnapshotBuilder c =
         ready().notRecorded().object(object(spec(DesiredState.Canceled), "uid-2", 1));
     assertThat(c.decide().effect()).contains(new Effect.RecordObject("uid-2"));
@@ -393,7 +397,7 @@ class RunDeciderTest {
   }
 
   @Test
-  void anObjectAppliedAgainLivesItsTimeFromItsOwnCreation() {
+  void timeToLiveOfAnObjectAppliedAgainCountsFromItsCreation() {
     RunObject again =
         new RunObject(
             KEY,
@@ -411,7 +415,7 @@ class RunDeciderTest {
   }
 
   @Test
-  void aRunForLaterHasItsTimeToStartFromThen() {
+  void startDeadlineCountsFromNotBeforeTime() {
     PipelineRunSpec tonight =
         new PipelineRunSpec(
             new ScheduleRef("nightly"),
@@ -447,7 +451,7 @@ class RunDeciderTest {
   }
 
   @Test
-  void whatTheKubeletSaidOfAPodItRefusedIsKept() {
+  void keepsTheMessageOfTheKubeletForAPodItRefused() {
     ObservedPod refused = terminal(startFailing(running("pod-1", "n1"), FailureCause.EVICTED));
     SnapshotBuilder c = bound().onNode("n1").live().node(READY).pod(refused);
 
@@ -456,7 +460,7 @@ class RunDeciderTest {
             Effect.Finish.class,
             f ->
                 assertThat(f.ending())
-                    .isEqualTo(Ending.of(FailureCause.EVICTED, "words of the kubelet")));
+                    .isEqualTo(Ending.of(FailureCause.EVICTED, "message of the kubelet")));
   }
 
   private static Duration secs(long n) {

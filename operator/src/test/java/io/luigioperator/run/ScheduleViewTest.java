@@ -41,7 +41,7 @@ class ScheduleViewTest {
   }
 
   @Test
-  void aScheduleWithClientsIsReadyAndCountsThem() {
+  void scheduleWithClientsIsReadyAndCountsThem() {
     PipelineScheduleStatus status =
         ScheduleView.of(schedule(3, "[{id: acme}, {id: globex}]", "{}"), Optional.empty(), T0);
     assertThat(status.observedGeneration()).isEqualTo(3);
@@ -52,7 +52,7 @@ class ScheduleViewTest {
   }
 
   @Test
-  void withoutClientsItIsNotAndSaysWhatToDo() {
+  void scheduleWithoutClientsIsNotReadyAndSaysWhatToDo() {
     PipelineScheduleStatus status = ScheduleView.of(schedule(1, "[]", "{}"), Optional.empty(), T0);
     assertThat(ready(status).getStatus()).isEqualTo("False");
     assertThat(ready(status).getReason()).isEqualTo("NoClients");
@@ -60,7 +60,7 @@ class ScheduleViewTest {
   }
 
   @Test
-  void withoutClientsItIsWhenAnyClientMayBeRun() {
+  void scheduleThatAllowsUnlistedClientsIsReady() {
     PipelineScheduleStatus status =
         ScheduleView.of(schedule(1, "[]", "{unlistedClients: true}"), Optional.empty(), T0);
     assertThat(ready(status).getStatus()).isEqualTo("True");
@@ -68,7 +68,7 @@ class ScheduleViewTest {
   }
 
   @Test
-  void theTransitionTimeMovesWithTheStatusOnlyAndNothingElseDepends() {
+  void transitionTimeChangesOnlyWithTheStatus() {
     ScheduleObject full = schedule(1, "[{id: acme}]", "{}");
     PipelineScheduleStatus first = ScheduleView.of(full, Optional.empty(), T0);
     assertThat(ScheduleView.of(full, Optional.of(first), T0.plusSeconds(60))).isEqualTo(first);

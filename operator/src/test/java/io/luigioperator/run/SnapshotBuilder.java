@@ -22,7 +22,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** One situation of a run, put together a fact at a time: the row of a decision table. */
+/** Builds the snapshot of a run, one fact at a time. */
 final class SnapshotBuilder {
 
   static final Instant T0 = Instant.parse("2026-01-31T12:00:00Z");
@@ -97,7 +97,7 @@ final class SnapshotBuilder {
                 run,
                 attempt.orElseThrow(),
                 "pod-1",
-                new Ending(cause, OptionalInt.empty(), "words", ""),
+                new Ending(cause, OptionalInt.empty(), "message", ""),
                 POLICY,
                 0,
                 Presence.PRESENT,
@@ -113,7 +113,7 @@ final class SnapshotBuilder {
     return this;
   }
 
-  /** Accepted as the schedule stood then. */
+  /** Accepted with this schedule. */
   SnapshotBuilder accepted(RunObject o, ScheduleObject schedule) {
     object = o;
     Resolution r = Resolver.resolve(o, Optional.of(schedule));
@@ -141,8 +141,8 @@ final class SnapshotBuilder {
     return this;
   }
 
-  /** The object once it has been told how its run stands. */
-  RunObject told() {
+  /** The object with the status that is decided now. */
+  RunObject withStatus() {
     return new RunObject(
         KEY, object.uid(), object.generation(), T0, false, false, object.spec(), decide().status());
   }

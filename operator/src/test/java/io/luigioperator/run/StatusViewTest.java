@@ -33,9 +33,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What a PipelineRun says as a table: a situation, its status, and the events that is worth. */
+/** The status of a PipelineRun as a table: a situation, its status, and its warning events. */
 class StatusViewTest {
-  private static final ObservedNode SILENT = new ObservedNode(Health.NOT_READY, T0);
+  private static final ObservedNode NOT_READY = new ObservedNode(Health.NOT_READY, T0);
 
   private static final String WAITS = "Accepted !Finished Queued ?Succeeded";
   private static final String RUNS = "Accepted !Finished !Queued ?Succeeded";
@@ -46,7 +46,12 @@ class StatusViewTest {
   static Stream<Arguments> situations() {
     return Stream.of(
         // waiting
-        arguments("waits for a moment", ready().after(Duration.ofMillis(1999)), "-", "", ""),
+        arguments(
+            "is READY for less than the write delay",
+            ready().after(Duration.ofMillis(1999)),
+            "-",
+            "",
+            ""),
         arguments(
             "waits for a slot", ready().after(secs(2)), "Queued WaitingForCapacity", WAITS, ""),
         arguments(
@@ -63,19 +68,19 @@ class StatusViewTest {
             WAITS,
             ""),
         arguments(
-            "is for later",
+            "waits for its time",
             moved(ready(), r -> r.with(RunState.DELAYED, Reasons.WAITING_FOR_TIME, "")),
             "Queued WaitingForTime",
             WAITS,
             ""),
         arguments(
-            "failed and will be tried again",
+            "failed and will be retried",
             bound().finished(Verdict.TASK_FAILED),
             "Retrying BackingOff",
             WAITS,
             "AttemptFailed RetryScheduled"),
 
-        // on its way
+        // active
         arguments("was claimed just now", claimed().after(secs(59)), "-", "", ""),
         arguments(
             "was claimed and gets no pod",
@@ -83,7 +88,7 @@ class StatusViewTest {
             "Running WaitingForPod",
             RUNS,
             ""),
-        arguments("was let go", bound().pod(opened("pod-1")), "Running Started", RUNS, ""),
+        arguments("its gate is open", bound().pod(opened("pod-1")), "Running Started", RUNS, ""),
         arguments("runs", onNode(), "Running Started", RUNS, ""),
         arguments(
             "cannot start yet",
@@ -93,29 +98,29 @@ class StatusViewTest {
             ""),
         arguments("is being canceled", onNode().canceled(), "Running Stopping", RUNS, ""),
         arguments(
-            "is being stopped by us",
+            "is being stopped by the operator",
             onNode().stopping(FailureCause.UNSCHEDULABLE),
             "Running Stopping",
             RUNS,
             ""),
         arguments(
-            "is not to be seen",
+            "its pod is missing",
             bound().onNode("n1").missingSince(T0),
             "Running NodeLost",
             RUNS,
             ""),
         arguments(
-            "cannot end, its node does not answer",
-            bound().onNode("n1").node(SILENT).pod(terminating(running("pod-1", "n1"))),
+            "cannot end, its node is not Ready",
+            bound().onNode("n1").node(NOT_READY).pod(terminating(running("pod-1", "n1"))),
             "Running NodeLost",
             RUNS,
             ""),
 
-        // at its end
+        // ended
         arguments(
             "succeeded", bound().finished(Verdict.SUCCEEDED), "Succeeded Completed", DONE, ""),
         arguments(
-            "failed for good",
+            "failed permanently",
             bound().finished(Verdict.TASK_FAILED_PERMANENT),
             "Failed TaskFailedPermanent",
             FAILED,
@@ -147,7 +152,7 @@ class StatusViewTest {
             DONE,
             ""),
 
-        // an object of its name
+        // another object of its name
         arguments(
             "is applied again after its success",
             bound()
@@ -182,20 +187,24 @@ class StatusViewTest {
   }
 
   private static Run held(Run run, String reason) {
-    return WaitingTransitions.hold(run, reason, "words").orElseThrow();
+    return WaitingTransitions.hold(run, reason, "message").orElseThrow();
   }
 
   @ParameterizedTest(name = "{0}: {2}")
   @MethodSource("situations")
-  void whatItSays(
-      String situation, SnapshotBuilder c, String said, String conditions, String events) {
+  void statusOfTheSituation(
+      String situation,
+      SnapshotBuilder c,
+      String phaseAndReason,
+      String conditions,
+      String events) {
     Optional<PipelineRunStatus> status = shown(c);
-    assertThat(status.map(s -> s.phase() + " " + s.reason()).orElse("-")).isEqualTo(said);
+    assertThat(status.map(s -> s.phase() + " " + s.reason()).orElse("-")).isEqualTo(phaseAndReason);
     assertThat(status.map(StatusViewTest::conditions).orElse("")).isEqualTo(conditions);
     assertThat(status.map(s -> events(c, s)).orElse("")).isEqualTo(events);
     if (status.isPresent()) {
       assertThat(status.get().observedGeneration()).isEqualTo(1);
-      c.object(told(c.snapshot().object().orElseThrow(), status.get()));
+      c.object(withStatus(c.snapshot().object().orElseThrow(), status.get()));
       c.after(Duration.between(T0, c.now).plus(secs(1)));
       assertThat(shown(c)).describedAs("a second later").isEqualTo(status);
       assertThat(events(c, status.get())).isEmpty();
@@ -227,7 +236,7 @@ class StatusViewTest {
         .collect(Collectors.joining(" "));
   }
 
-  private static RunObject told(RunObject o, PipelineRunStatus status) {
+  private static RunObject withStatus(RunObject o, PipelineRunStatus status) {
     return new RunObject(
         o.key(), o.uid(), o.generation(), T0, false, false, o.spec(), Optional.of(status));
   }
@@ -235,7 +244,7 @@ class StatusViewTest {
   // ---- not in the ledger
 
   @Test
-  void whatIsNotAcceptedSaysWhetherItMayBe() {
+  void statusBeforeAcceptance() {
     RunObject o = object(spec(DesiredState.Running), "uid-1", 1);
     Resolution.Refused why = new Resolution.Refused(Reasons.SCHEDULE_NOT_FOUND, "no nightly", true);
 
@@ -256,60 +265,61 @@ class StatusViewTest {
               assertThat(s.reason()).isEqualTo("ScheduleNotFound");
               assertThat(s.message()).isEqualTo("no nightly");
             });
-    assertThat(StatusView.storeUnavailable(told(o, pending), T0)).isEmpty();
+    assertThat(StatusView.storeUnavailable(withStatus(o, pending), T0)).isEmpty();
   }
 
-  // ---- in words
+  // ---- messages
 
   @Test
-  void aLostNodeIsNamedWithTheCure() {
-    SnapshotBuilder c = bound().onNode("n1").node(SILENT).pod(terminating(running("pod-1", "n1")));
+  void namesTheNodeThatDoesNotRespondAndTheRemedy() {
+    SnapshotBuilder c =
+        bound().onNode("n1").node(NOT_READY).pod(terminating(running("pod-1", "n1")));
 
-    assertThat(words(c)).contains("node n1", "delete the node", "out-of-service");
+    assertThat(message(c)).contains("node n1", "delete the node", "out-of-service");
   }
 
   @Test
-  void whoeverWaitsForAClientSaysWhoHoldsIt() {
-    assertThat(words(ready().heldBy(new RunKey("flights", "ua-20130114"))))
+  void namesTheRunThatHoldsTheClient() {
+    assertThat(message(ready().heldBy(new RunKey("flights", "ua-20130114"))))
         .contains("UA", "ua-20130114");
   }
 
   @Test
-  void whoeverWaitsInLineIsToldOfTheFirstHolderOnly() {
+  void keepsTheMessageWhenAnotherRunHoldsTheClient() {
     SnapshotBuilder c = ready().heldBy(new RunKey("flights", "ua-20130114"));
-    RunObject told = c.told();
+    RunObject object = c.withStatus();
 
-    assertThat(words(c.object(told).heldBy(new RunKey("flights", "ua-20130113"))))
+    assertThat(message(c.object(object).heldBy(new RunKey("flights", "ua-20130113"))))
         .contains("ua-20130114");
   }
 
   @Test
-  void theTimeOfTheNextAttemptMovesWithIt() {
+  void messageFollowsTheTimeOfTheNextAttempt() {
     SnapshotBuilder c = bound().finished(Verdict.TASK_FAILED);
-    RunObject told = c.told();
+    RunObject object = c.withStatus();
     Instant later = T0.plusSeconds(7777);
 
     moved(c, r -> r.with(r.times().withNotBefore(Optional.of(later))));
-    assertThat(words(c.object(told))).contains(later.toString());
+    assertThat(message(c.object(object))).contains(later.toString());
   }
 
   @Test
-  void theSameNameForAnotherRequestIsRefusedWithTheCure() {
-    assertThat(words(ready().object(object(spec(DesiredState.Running, "99", null), "uid-2", 1))))
+  void rejectsAnotherRequestOfTheSameNameWithTheRemedy() {
+    assertThat(message(ready().object(object(spec(DesiredState.Running, "99", null), "uid-2", 1))))
         .contains("another metadata.name");
   }
 
-  private static String words(SnapshotBuilder c) {
+  private static String message(SnapshotBuilder c) {
     return shown(c).orElseThrow().message();
   }
 
-  // ---- in time
+  // ---- times
 
   @Test
-  void aClaimIsYoungForTheTimeToLiveInForce() {
-    Limits hasty = new Limits(secs(5), secs(600), secs(30));
+  void writesNoStatusOfAClaimWithinClaimTtl() {
+    Limits limits = new Limits(secs(5), secs(600), secs(30));
 
-    RunDecider decider = new RunDecider(hasty);
+    RunDecider decider = new RunDecider(limits);
     SnapshotBuilder c = claimed().job("job-1", "token-1").pod(opened("pod-1"));
 
     assertThat(decider.decide(c.snapshot(), T0.plusSeconds(4)).status()).isEmpty();
@@ -317,11 +327,11 @@ class StatusViewTest {
   }
 
   @Test
-  void aTransitionTimeMovesOnlyWithItsCondition() {
+  void transitionTimeChangesOnlyWithItsStatus() {
     SnapshotBuilder c = ready().heldBy(new RunKey("flights", "ua-20130114"));
-    RunObject told = c.told();
+    RunObject object = c.withStatus();
     PipelineRunStatus later =
-        shown(bound().object(told).pod(opened("pod-1")).after(secs(100))).orElseThrow();
+        shown(bound().object(object).pod(opened("pod-1")).after(secs(100))).orElseThrow();
 
     assertThat(later.conditions())
         .filteredOn(condition -> condition.getLastTransitionTime().equals("2026-01-31T12:01:40Z"))
