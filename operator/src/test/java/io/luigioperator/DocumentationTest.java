@@ -37,7 +37,7 @@ class DocumentationTest {
 
   private static final Pattern METER =
       Pattern.compile(
-          "([\\w.]*(?i:counter|timer|gauge)[\\w.]*)\\(\\s*(?:P \\+ )?\"([a-z][a-z.]+)\"");
+          "([\\w.]*(?i:counter|timer|gauge)[\\w.]*)\\(\\s*(?:PREFIX \\+ )?\"([a-z][a-z.]+)\"");
   private static final Pattern DOCUMENTED_METER = Pattern.compile("luigi_operator(?:_[a-z]+)+");
   private static final Pattern PART_OF_METER = Pattern.compile("_(?:count|sum|max|bucket)$");
   private static final Pattern NAME = Pattern.compile("\"([A-Z][A-Za-z]+)\"");

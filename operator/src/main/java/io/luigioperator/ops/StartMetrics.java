@@ -9,7 +9,6 @@ import com.sun.management.OperatingSystemMXBean;
 import io.micrometer.core.instrument.Gauge;
 import java.lang.management.ManagementFactory;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 
 /**
  * What the start of this process cost until it was ready, and whether the JVM uses an ahead-of-time
@@ -20,28 +19,17 @@ public final class StartMetrics {
   private volatile double readySeconds = Double.NaN;
 
   public StartMetrics(Metrics metrics) {
-    gauge(
-        metrics,
-        "start.cpu",
-        "CPU time of the process from its start until it was ready; NaN before",
-        () -> cpuSeconds);
-    gauge(
-        metrics,
-        "ready",
-        "Time from the start of the JVM until it was ready, waiting for MySQL and the API server"
-            + " included; NaN before",
-        () -> readySeconds);
+    Gauge.builder("luigi.operator.start.cpu.seconds", () -> cpuSeconds)
+        .description("CPU time of the process from its start until it was ready; NaN before")
+        .register(metrics.registry());
+    Gauge.builder("luigi.operator.ready.seconds", () -> readySeconds)
+        .description(
+            "Time from the start of the JVM until it was ready, waiting for MySQL and the API server"
+                + " included; NaN before")
+        .register(metrics.registry());
     double cache = aotCacheInUse() ? 1 : 0;
     Gauge.builder("luigi.operator.aot.cache", () -> cache)
         .description("1 while the JVM uses an ahead-of-time cache")
-        .register(metrics.registry());
-  }
-
-  private static void gauge(
-      Metrics metrics, String name, String description, Supplier<Number> value) {
-    Gauge.builder("luigi.operator." + name, value)
-        .description(description)
-        .baseUnit("seconds")
         .register(metrics.registry());
   }
 
