@@ -326,7 +326,7 @@ public final class OperatorFixture {
         .getFirst();
   }
 
-  /** State and reason of a run, in a word or two. */
+  /** State and reason of a run, as text. */
   public String standing(String name) {
     Run run = run(name);
     return (run.state() + " " + run.standing().reason()).strip();
