@@ -51,7 +51,7 @@ class ControlPlane:
 
     def stop(self) -> None:
         for process in reversed(self.processes.values()):
-            process.stop()
+            process.kill()
 
     def identity_of(self, namespace: str, service_account: str) -> Identity:
         """The identity of a service account, with a token of one day as a pod would have."""

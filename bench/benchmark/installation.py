@@ -195,7 +195,7 @@ class Installation:
         operator.wait_until_ready()
 
     def _stop(self) -> None:
-        steps = [operator.process.stop for operator in self.operators]
+        steps = [operator.process.kill for operator in self.operators]
         steps += [limit.remove for limit in self.limits]
         steps += [self._proxy.stop] if self._proxy else []
         steps += [self.control_plane.stop, self.mysql.stop]
