@@ -10,7 +10,7 @@ from . import places
 from .audit import failures
 from .installation import Installation
 from .processes import BenchmarkError
-from .run_times import RunTimes
+from .run_times import RunTimes, run_finder
 from .workload import Measurement
 
 SHORT_WAIT_SECONDS = 2.0
@@ -44,6 +44,8 @@ def costs(measurement: Measurement, installation: Installation) -> dict[str, obj
         if calls.get(name)
     }
     own_writes = [request for request in own if request.writes]
+    # Only what is read about these runs: a sweep lists all objects now and then.
+    run_of = run_finder(measurement.prefix)
     allocated = installation.operator.allocated_mebibytes(
         before.operator.heap_bytes, after.operator.heap_bytes, before.garbage_log, after.garbage_log
     )
@@ -60,7 +62,7 @@ def costs(measurement: Measurement, installation: Installation) -> dict[str, obj
         "own_writes": len(own_writes) / runs,
         "own_writes_short": (len(own_writes) - len(long_waits(measurement.times))) / runs,
         "own_requests_by_kind": _per_run(Counter(request.kind for request in own), runs),
-        "reads": sum(not request.writes and not request.dry_run for request in own) / runs,
+        "reads": sum(one.verb == "get" and run_of(one.name) is not None for one in own) / runs,
         "allocated_mib": allocated / runs,
         "resident_mib": memory.resident,
         "peak_mib": memory.peak,

@@ -37,6 +37,7 @@ def kill(installation: Installation, count: int = 200, starts_before: int = 60) 
             lambda: len(times_of_runs(installation.audit.since(began), PREFIX).allowed) >= starts_before,
             180,
             f"{starts_before} runs have started",
+            interval=0.5,
         )
         holder = installation.load.client().must("GET", LEASE)["spec"]["holderIdentity"]
         leader = next(operator for operator in installation.operators if operator.name == holder)

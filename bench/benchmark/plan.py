@@ -56,19 +56,19 @@ class Plan:
         self._chosen = chosen
         self._repetitions = REPETITIONS if repeat else 1
         self._began = time.monotonic()
+        self._longest_repetition = 0.0
         self.results = Results()
 
     def run(self) -> None:
-        if "baseline" in self._chosen:
-            self._say("baseline: bare Jobs")
+        if self._begins("baseline", "bare Jobs"):
             with Installation("baseline") as installation:
                 for lane, figures in measure_baseline(installation).items():
                     self.results.add(f"{BARE}{lane}", figures)
         if {*FAST_LANES, "waiting"} & set(self._chosen):
             self._one_operator(1, slow_lanes=True)
-        if "kill" in self._chosen:
+        if self._begins("kill"):
             self._kill()
-        if "counts" in self._chosen:
+        if self._begins("counts"):
             self._counts()
         if set(FAST_LANES) & set(self._chosen):
             self._repeat()
@@ -80,14 +80,11 @@ class Plan:
                 return
             self._one_operator(repetition, slow_lanes=False)
 
-    _longest_repetition = 0.0
-
     def _one_operator(self, repetition: int, slow_lanes: bool) -> None:
         began = time.monotonic()
         with Installation(f"operator-{repetition}", operators=1) as installation:
             self._note_start(installation)
             installation.add_schedules(*lanes.SCHEDULES)
-            self._say("warm-up")
             lanes.warm_up(installation)
             self._fast_lanes(installation, repetition)
             self._longest_repetition = max(self._longest_repetition, time.monotonic() - began)
@@ -95,27 +92,21 @@ class Plan:
                 self._slow_lanes(installation)
 
     def _fast_lanes(self, installation: Installation, repetition: int) -> None:
-        if "burst" in self._chosen:
-            self._say(f"burst {repetition}, cold")
+        if self._begins("burst", f"cold, repetition {repetition}"):
             self.results.add("burst-cold", lanes.burst(installation, "cold"))
-        if "mutex" in self._chosen:
-            self._say(f"mutex {repetition}")
+        if self._begins("mutex", f"repetition {repetition}"):
             self.results.add("mutex", lanes.mutex(installation, "mutex"))
-        if "single" in self._chosen:
-            self._say(f"single {repetition}")
+        if self._begins("single", f"repetition {repetition}"):
             self.results.add("single", lanes.single(installation, "single"))
 
     def _slow_lanes(self, installation: Installation) -> None:
-        if "burst" in self._chosen:
-            self._say("burst, warm")
+        if self._begins("burst", "warm"):
             self.results.add("burst-warm", lanes.burst(installation, "warm"))
-        if "waiting" in self._chosen:
-            self._say("waiting")
+        if self._begins("waiting"):
             figures = waiting(installation, lanes.SLOTS, WAITING_RUNS, REST_SECONDS, STARTS, STARTS_SECONDS)
             self.results.add("waiting", figures)
 
     def _kill(self) -> None:
-        self._say("kill")
         with Installation("kill", operators=2) as installation:
             self._note_start(installation)
             installation.add_schedules(*lanes.SCHEDULES)
@@ -123,7 +114,6 @@ class Plan:
             self.results.add("kill", kill(installation))
 
     def _counts(self) -> None:
-        self._say("counts")
         with Installation("counts", operators=1, capacity=counts.SLOTS, count_round_trips=True) as installation:
             self._note_start(installation)
             for lane, figures in counts.measure_counts(installation).items():
@@ -139,5 +129,14 @@ class Plan:
                 self.results.note(f"The operator ran with MaxRAM={limit.mebibytes}m instead: {limit.problem}.")
         self.results.note(f"MySQL {installation.mysql.version}")
 
-    def _say(self, text: str) -> None:
-        print(f"[{time.monotonic() - self._began:6.1f}s] {text} ...", file=sys.stderr, flush=True)
+    def _begins(self, lane: str, detail: str = "") -> bool:
+        """Whether the lane was chosen and there is time for it; announces it."""
+        if lane not in self._chosen:
+            return False
+        passed = time.monotonic() - self._began
+        text = f"{lane} ({detail})" if detail else lane
+        if self._repetitions > 1 and passed > LIMIT_SECONDS:
+            self.results.note(f"Left out after {LIMIT_SECONDS // 60} minutes: {text}.")
+            return False
+        print(f"[{passed:6.1f}s] {text} ...", file=sys.stderr, flush=True)
+        return True
