@@ -140,6 +140,8 @@ final class Runs implements RunLedger {
 
   // ---- accept
 
+  private record NewRow(Run run, ObjectRecord object) {}
+
   @Override
   public List<Acceptance> accept(List<AcceptRequest> requests) {
     List<Acceptance> answers = new ArrayList<>();
@@ -207,8 +209,7 @@ final class Runs implements RunLedger {
             });
     List<Acceptance> answers = new ArrayList<>();
     // inserted in the order of their keys, so that two batches do not wait for each other
-    SequencedMap<String, Run> accepted = new TreeMap<>();
-    Map<RunKey, ObjectRecord> objects = new HashMap<>();
+    SequencedMap<String, NewRow> accepted = new TreeMap<>();
     for (AcceptRequest request : batch) {
       NewRun asked = withMicros(request.run());
       Run before = known.get(asked.key());
@@ -218,27 +219,27 @@ final class Runs implements RunLedger {
       }
       Run run = WaitingTransitions.accept(asked, ageing, times.getFirst());
       known.put(run.key(), run);
-      accepted.put(run.key().id(), run);
-      objects.put(run.key(), request.object());
+      accepted.put(run.key().id(), new NewRow(run, request.object()));
       answers.add(new Acceptance.Accepted(run));
     }
     if (accepted.isEmpty()) {
       return Outcome.unchanged(answers);
     }
-    store(h, List.copyOf(accepted.values()), objects, batch);
-    return Outcome.changed(answers, accepted(accepted.firstEntry().getValue()));
+    List<NewRow> rows = List.copyOf(accepted.values());
+    store(h, rows, batch);
+    return Outcome.changed(answers, accepted(rows.getFirst().run()));
   }
 
-  private static void store(
-      Handle h, List<Run> runs, Map<RunKey, ObjectRecord> objects, List<AcceptRequest> batch) {
+  private static void store(Handle h, List<NewRow> rows, List<AcceptRequest> batch) {
+    List<Run> runs = rows.stream().map(NewRow::run).toList();
     (runs.size() == 1 ? STORE_ONE : storeNew(runs.size()))
         .run(
             h,
             q -> {
-              for (int i = 0; i < runs.size(); i++) {
-                Run run = runs.get(i);
-                Rows.bind(q, prefix("r", i), run);
-                bind(q, prefix("o", i), run.key(), objects.get(run.key()));
+              for (int i = 0; i < rows.size(); i++) {
+                NewRow row = rows.get(i);
+                Rows.bind(q, prefix("r", i), row.run());
+                bind(q, prefix("o", i), row.run().key(), row.object());
               }
               q.bindList("keys", runs.stream().map(r -> r.admitKey().value()).distinct().toList());
             });
