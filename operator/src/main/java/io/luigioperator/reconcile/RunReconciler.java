@@ -46,8 +46,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Takes a run as far as it goes now: read what is known, decide, carry out one effect, and again,
- * until there is nothing to do; then write its status once. Several runs are read together, and the
- * new ones among them accepted in one commit.
+ * until there is nothing to do; then write its status once. Several runs are read together.
  *
  * <p>What it keeps between two reconciliations is only there to save queries (see {@link LiveRows}
  * and {@link WaitingRuns}): a crash anywhere costs time and nothing else.
@@ -233,7 +232,7 @@ public final class RunReconciler {
     return new LedgerRow(loaded.run(run), loaded.now(), nanoTime.getAsLong());
   }
 
-  /** One commit for all of them; each is answered on its own. */
+  /** Each is answered on its own. */
   private void accept(List<Pass> accepting) {
     List<AcceptRequest> requests = new ArrayList<>();
     for (Pass pass : accepting) {

@@ -115,7 +115,7 @@ interface ConflictTests extends SqlFixture {
       lockMutexOf(run, stranger);
       assertThatThrownBy(() -> patient.runs().cancel(run.key(), Reasons.CANCELED, "enough"))
           .isInstanceOf(LedgerUnavailable.class)
-          .hasMessageContaining("cancel of run team-a/r gave up after 5 rounds");
+          .hasMessageContaining("cancel of run team-a/r in 5 rounds");
     } finally {
       stranger.rollback();
     }
@@ -124,7 +124,5 @@ interface ConflictTests extends SqlFixture {
         .doesNotHaveDuplicates()
         .allSatisfy(p -> assertThat(p).isBetween(Duration.ofNanos(1), Duration.ofMillis(50)));
     assertThat(load(run)).isEqualTo(run);
-    // the error came from a statement in the middle of a packet, after the barrier was locked
-    assertThat(sql().count("SELECT COUNT(*) FROM information_schema.innodb_trx")).isZero();
   }
 }

@@ -138,11 +138,7 @@ public interface LedgerFixture {
   }
 
   default Run load(Run run) {
-    return load(run.key());
-  }
-
-  default Run load(RunKey run) {
-    return record(run).orElseThrow().run();
+    return record(run).run();
   }
 
   default RunRecord record(Run run) {

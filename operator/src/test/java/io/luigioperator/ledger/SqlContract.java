@@ -23,7 +23,6 @@ abstract class SqlContract extends LedgerContract
         RaceTests,
         ConflictTests,
         BrokenCommitTests,
-        StatementTests,
         DocumentationTests,
         TlsTests {
 
