@@ -101,19 +101,19 @@ def cost_rows(lane: str, statements: float) -> tuple[Row, ...]:
 
 # Counted in few runs. These limits are enforced.
 COUNTS = (
-    Row("counts-single", "statements", "SQL statements per run", "", at_most(45), limit=125),
-    Row("counts-single", "round_trips", "SQL round trips per run", "", at_most(30), limit=125),
-    Row("counts-single", "loads", "loads per run", "", at_most(6), limit=20),
+    Row("counts-single", "statements", "SQL statements per run", "", at_most(45), limit=95),
+    Row("counts-single", "round_trips", "SQL round trips per run", "", at_most(30), limit=95),
+    Row("counts-single", "loads", "loads per run", "", at_most(6), limit=6),
     Row("counts-single", "own_writes_short", "own API writes, less one for a wait over 2 s", "", at_most(4), limit=5),
-    Row("counts-single", "reads", "own API reads per run", "", at_most(1), limit=1.2),
-    Row("counts-single", "allocated_mib", "allocated per run", "MiB", at_most(3), limit=10),
-    Row("counts-burst", "statements", "SQL statements per run", "", at_most(55), limit=125),
-    Row("counts-burst", "round_trips", "SQL round trips per run", "", at_most(30), limit=125),
-    Row("counts-burst", "loads", "loads per run", "", at_most(6), limit=20),
+    Row("counts-single", "reads", "own API reads per run", "", at_most(1), limit=1),
+    Row("counts-single", "allocated_mib", "allocated per run", "MiB", at_most(3), limit=8),
+    Row("counts-burst", "statements", "SQL statements per run", "", at_most(55), limit=95),
+    Row("counts-burst", "round_trips", "SQL round trips per run", "", at_most(30), limit=95),
+    Row("counts-burst", "loads", "loads per run", "", at_most(6), limit=6),
     Row("counts-burst", "own_writes_short", "own API writes, less one for a wait over 2 s", "", at_most(4), limit=5),
-    Row("counts-burst", "reads", "own API reads per run", "", at_most(1), limit=1.2),
-    Row("counts-burst", "allocated_mib", "allocated per run", "MiB", at_most(3), limit=10),
-    Row("counts-waiting", "statements_per_second", "SQL statements while 100 runs wait", "/s", at_most(5), limit=60),
+    Row("counts-burst", "reads", "own API reads per run", "", at_most(1), limit=1),
+    Row("counts-burst", "allocated_mib", "allocated per run", "MiB", at_most(3), limit=8),
+    Row("counts-waiting", "statements_per_second", "SQL statements while 100 runs wait", "/s", at_most(5), limit=10),
     Row("counts-waiting", "idle_requests", "own requests about 100 runs that wait", "", at_most(0), limit=2),
 )
 
