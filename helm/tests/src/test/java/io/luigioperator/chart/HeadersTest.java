@@ -32,7 +32,8 @@ class HeadersTest {
   private static final Pattern WITHOUT =
       Pattern.compile(
           "LICENSE|docs/.*\\.md|(.*/)?(README|SECURITY|CHANGELOG)\\.md|.*/NOTES\\.txt|.*\\.json|.*/go\\.sum"
-              + "|\\.mvn/jvm\\.config|(.*/)?\\.(gitignore|gitattributes|dockerignore|shellcheckrc)");
+              + "|\\.mvn/jvm\\.config|bench/tests/data/.*"
+              + "|(.*/)?\\.(gitignore|gitattributes|dockerignore|shellcheckrc)");
 
   @Test
   void everyFileHasTheHeader() throws IOException {
