@@ -36,10 +36,14 @@ interface ConflictTests extends SqlFixture {
         .one();
   }
 
+  /**
+   * MySQL renews what it shows about transactions only after 100 ms without a query about them: with
+   * shorter pauses a first answer would be repeated for ever.
+   */
   default void untilSomebodyWaits(Sql watcher) {
     Awaitility.await()
-        .atMost(Duration.ofSeconds(2))
-        .pollInterval(Duration.ofMillis(10))
+        .atMost(Duration.ofSeconds(10))
+        .pollInterval(Duration.ofMillis(150))
         .until(
             () ->
                 watcher.count(

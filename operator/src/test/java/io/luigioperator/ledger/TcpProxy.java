@@ -173,24 +173,23 @@ final class TcpProxy implements AutoCloseable {
       cuts.incrementAndGet();
       blocked = cut == Cut.FOR_LONG;
       if (cut == Cut.AFTER || cut == Cut.FOR_LONG) {
-        out.write(packet);
-        answered(server);
+        sendUnanswered(packet, out, server);
       }
       raw.setSoLinger(true, 0); // a reset, as from a firewall
       raw.close();
       if (cut == Cut.LATE) {
         LockSupport.parkNanos(LATENESS.toNanos());
-        out.write(packet);
-        answered(server);
+        sendUnanswered(packet, out, server);
       }
       throw new EOFException("cut");
     }
   }
 
-  /** From now on the server's words go nowhere; returns when it has spoken. */
-  private void answered(Socket server) throws IOException {
+  /** Returns when the server has answered; the answer and all later ones are dropped. */
+  private void sendUnanswered(byte[] packet, OutputStream out, Socket server) throws IOException {
     CountDownLatch spoken = new CountDownLatch(1);
-    muted.put(server, spoken);
+    muted.put(server, spoken); // before the server can answer
+    out.write(packet);
     try {
       if (!spoken.await(10, TimeUnit.SECONDS)) {
         throw new IOException("the server did not answer a COMMIT");
