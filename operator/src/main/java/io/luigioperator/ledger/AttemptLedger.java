@@ -35,7 +35,11 @@ public interface AttemptLedger {
    */
   Optional<RunAndAttempt> bind(AttemptRef attempt, String jobUid, String podUid);
 
-  /** Records the evidence, frees the attempt's key and decides about a retry, in one commit. */
+  /**
+   * Records the evidence, frees the attempt's key and decides about a retry, in one commit. It
+   * locks no key but the attempt's own: whatever an end makes possible under another key, such as
+   * the release of a held run, is a later transaction.
+   */
   Optional<RunAndAttempt> finish(
       AttemptRef attempt, String podUid, Ending ending, RetryPolicy policy, Presence presence);
 

@@ -5,9 +5,9 @@
 package io.luigioperator.ledger;
 
 import io.luigioperator.ledger.Locks.LockedAttempt;
-import io.luigioperator.ledger.Locks.LockedRun;
 import io.luigioperator.ledger.Locks.Mutex;
-import io.luigioperator.ledger.RunTransactions.Locked;
+import io.luigioperator.ledger.RunTransactions.LockedEnd;
+import io.luigioperator.ledger.Transactions.Opening;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
@@ -15,9 +15,13 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.AttemptState;
 import io.luigioperator.run.AttemptTransitions;
+import io.luigioperator.run.EndCause;
+import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.Message;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
@@ -25,18 +29,102 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.WaitingTransitions;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.statement.Query;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Claim, bind, finish and abandon: the commits that decide what may physically run, and what is
- * noted about an attempt between them.
+ * Claim, bind, finish and abandon: the commits that decide what may physically run; and what is
+ * recorded about an attempt between them.
  */
 final class Attempts implements AttemptLedger {
 
   private static final Logger LOG = LoggerFactory.getLogger(Attempts.class);
+
+  /**
+   * What a claim needs to know besides the locked rows.
+   *
+   * @param head id of the READY run of the key that is next, if any
+   */
+  private record Beside(Instant now, Optional<String> head, Optional<ObjectRecord> object) {}
+
+  /** The last statement reads what does not change as long as the locks are held. */
+  private static final Opening CLAIM =
+      Opening.of(
+          Locks.MUTEX,
+          Locks.RUN,
+          """
+          SELECT UTC_TIMESTAMP(6) AS db_now,
+            (SELECT h.run_id FROM run h WHERE h.admit_key = :key AND h.state = {READY}
+             ORDER BY h.admit_at, h.run_id LIMIT 1) AS head,
+            o.uid, o.applied_generation
+          FROM (SELECT 1) AS one
+          LEFT JOIN run_object o ON o.run_id = :id AND o.cluster_id = :cluster
+          """);
+
+  private static final Statements STORE_CLAIM =
+      Statements.of(
+          Rows.INSERT_ATTEMPT,
+          Rows.UPDATE_RUN,
+          """
+          UPDATE client_mutex SET holder_run = :a_run_id, fence = :a_fence, next_admit_at =
+            (SELECT MIN(admit_at) FROM run WHERE admit_key = :a_admit_key AND state = {READY})
+          WHERE admit_key = :a_admit_key
+          """);
+
+  /**
+   * Without the key: a binding changes no READY run and no holder. It meets a cancel at the row of
+   * the run.
+   */
+  private static final Opening BIND = Opening.of(Locks.RUN, Locks.ATTEMPT);
+
+  private static final Statements STORE_BINDING =
+      Statements.of(Rows.UPDATE_ATTEMPT, Rows.UPDATE_RUN);
+
+  private static final Statements ENDED_WITH =
+      Statements.of(
+          """
+          SELECT COUNT(*) AS ended FROM attempt
+          WHERE run_id = :id AND number <> :number AND state = {ENDED} AND reason = :reason
+          """);
+
+  /**
+   * The row is still the one that the caller knows, and no barrier is up. The barrier needs no lock
+   * here: nothing is decided by what is recorded.
+   */
+  private static final String AS_KNOWN =
+      """
+       WHERE run_id = :a_run_id AND number = :a_number AND fence = :a_fence AND state = {BOUND}
+        AND pod_uid = :a_pod_uid AND node <=> :a_node AND stop_cause <=> :a_stop_cause
+        AND stop_message <=> :a_stop_message AND missing_since <=> :a_missing_since
+        AND (SELECT barrier FROM meta WHERE id = 1) = 0
+      """;
+
+  private static final String READ_ATTEMPT =
+      "SELECT "
+          + Rows.ATTEMPT_COLUMNS
+          + " FROM attempt a WHERE a.run_id = :a_run_id AND a.number = :a_number";
+
+  private static final Statements RECORD_NODE =
+      Statements.of("UPDATE attempt SET node = :node" + AS_KNOWN);
+
+  private static final Statements MARK_FOR_STOP =
+      Statements.of("UPDATE attempt SET stop_cause = :cause, stop_message = :message" + AS_KNOWN);
+
+  private static final Statements MARK_POD_MISSING =
+      Statements.of("UPDATE attempt SET missing_since = UTC_TIMESTAMP(6)" + AS_KNOWN, READ_ATTEMPT);
+
+  private static final Statements CLEAR_POD_MISSING =
+      Statements.of("UPDATE attempt SET missing_since = NULL" + AS_KNOWN);
+
+  private static final Statements BARRIER = Statements.of("SELECT barrier FROM meta WHERE id = 1");
 
   private final Transactions transactions;
   private final RunTransactions runTransactions;
@@ -48,11 +136,16 @@ final class Attempts implements AttemptLedger {
     this.invariants = invariants;
   }
 
+  // ---- claim
+
   @Override
   public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
     try {
       return transactions.write(
-          "claim of run " + expected, h -> claim(h, key, expected, token, clusterId));
+          "claim of run " + expected,
+          CLAIM,
+          q -> q.bind("key", key.value()).bind("id", expected.id()).bind("cluster", clusterId),
+          (h, found) -> claim(h, found, expected, token, clusterId));
     } catch (StatementRefused e) {
       if (e.isDuplicate()) {
         invariants.broken("I1", key, e.getMessage());
@@ -63,61 +156,64 @@ final class Attempts implements AttemptLedger {
     }
   }
 
-  private Outcome<Optional<Claimed>> claim(
-      Handle h, AdmitKey key, RunKey expected, String token, String clusterId) {
-    Locks.barrier(h);
-    Optional<Mutex> mutex = Locks.mutex(h, key);
+  private static Outcome<Optional<Claimed>> claim(
+      Handle h, Results found, RunKey expected, String token, String clusterId) {
+    Optional<Mutex> mutex = found.first(Locks::mutex);
+    Optional<Run> run = found.first(Rows::run);
+    Beside beside = found.first(row -> beside(row, clusterId)).orElseThrow();
     if (mutex.isEmpty() || mutex.get().holder().isPresent()) {
       return Outcome.unchanged(Optional.empty());
     }
-    Optional<LockedRun> head =
-        Queries.headOf(h, key).filter(expected.id()::equals).flatMap(id -> Locks.run(h, id));
-    if (head.isEmpty()) {
-      RunTransactions.refresh(
-          h, key); // the cache has misled the caller, or the head has just changed
+    if (run.isEmpty() || beside.head().filter(expected.id()::equals).isEmpty()) {
+      // the cached virtual start was wrong, or the head has just changed
+      RunTransactions.refresh(h, mutex.get().key());
       return Outcome.repeatable(Optional.empty());
     }
-    Run run = head.get().run();
-    Optional<RunAndAttempt> moved =
-        AttemptTransitions.claim(run, mutex.get().fence() + 1, token, clusterId, head.get().now());
-    if (moved.isEmpty()) {
-      WaitingTransitions.park(run, head.get().now())
-          .ifPresent(parked -> RunTransactions.store(h, parked));
+    Instant now = beside.now();
+    Optional<RunAndAttempt> claimed =
+        AttemptTransitions.claim(run.get(), mutex.get().fence() + 1, token, clusterId, now);
+    if (claimed.isEmpty()) {
+      WaitingTransitions.park(run.get(), now).ifPresent(parked -> RunTransactions.store(h, parked));
       return Outcome.repeatable(Optional.empty());
     }
-    Run active = moved.get().run();
-    Attempt attempt = moved.get().attempt();
-    Rows.insert(h, attempt);
-    Rows.update(h, active);
-    h.createUpdate(
-            "UPDATE client_mutex SET holder_run = :id, fence = :fence WHERE admit_key = :key")
-        .bind("id", active.key().id())
-        .bind("fence", attempt.ref().fence())
-        .bind("key", key.value())
-        .execute();
-    RunTransactions.refresh(h, key);
+    Run active = claimed.get().run();
+    Attempt attempt = claimed.get().attempt();
+    STORE_CLAIM.run(h, q -> Rows.bind(Rows.bind(q, "r_", active), attempt));
     return Outcome.changed(
-        Optional.of(
-            new Claimed(active, attempt, Queries.object(h, expected, clusterId), head.get().now())),
+        Optional.of(new Claimed(active, attempt, beside.object(), now)),
         RunTransactions.wrote(attempt));
   }
 
-  private void holdUnclaimable(RunKey run, StatementRefused why) {
+  private static Beside beside(ResultSet row, String clusterId) throws SQLException {
+    Optional<String> uid = Optional.ofNullable(row.getString("uid"));
+    long generation = row.getLong("applied_generation");
+    return new Beside(
+        Locks.time(row),
+        Optional.ofNullable(row.getString("head")),
+        uid.map(u -> new ObjectRecord(clusterId, u, generation)));
+  }
+
+  private void holdUnclaimable(RunKey run, StatementRefused refusal) {
     LOG.atError()
         .addKeyValue("run", run)
-        .setCause(why)
-        .log("a run cannot be claimed for good and is held, so that it blocks nobody");
+        .setCause(refusal)
+        .log("the database refuses the claim of this run permanently; the run is held");
     runTransactions.updateRun(
-        "setting aside",
+        "hold",
         run,
-        l -> WaitingTransitions.hold(l.run(), Reasons.INTERNAL_ERROR, why.getMessage()));
+        l -> WaitingTransitions.hold(l.run(), Reasons.INTERNAL_ERROR, refusal.getMessage()));
   }
+
+  // ---- bind
 
   @Override
   public Optional<RunAndAttempt> bind(AttemptRef ref, String jobUid, String podUid) {
     try {
-      return runTransactions.update(
-          "bind", ref.run(), Optional.empty(), l -> bind(l, ref, jobUid, podUid));
+      return transactions.write(
+          "bind of run " + ref.run(),
+          BIND,
+          q -> q.bind("id", ref.run().id()).bind("number", ref.number()),
+          (h, found) -> bind(h, found, ref, jobUid, podUid));
     } catch (StatementRefused e) {
       if (!e.isDuplicate()) {
         throw e;
@@ -128,116 +224,158 @@ final class Attempts implements AttemptLedger {
   }
 
   private static Outcome<Optional<RunAndAttempt>> bind(
-      Locked l, AttemptRef ref, String jobUid, String podUid) {
-    Optional<Attempt> attempt = Locks.attempt(l.h(), ref).map(LockedAttempt::attempt);
-    Optional<RunAndAttempt> moved =
-        attempt.flatMap(a -> AttemptTransitions.bind(l.run(), a, jobUid, podUid, l.now()));
-    if (moved.isEmpty()) {
-      return Outcome.unchanged(
-          attempt
-              .filter(
-                  a -> a.state() == AttemptState.BOUND && a.isBoundTo(podUid) && !l.run().cancel())
-              .map(a -> new RunAndAttempt(l.run(), a)));
+      Handle h, Results found, AttemptRef ref, String jobUid, String podUid) {
+    Optional<Run> run = found.first(Rows::run);
+    Optional<LockedAttempt> locked = Locks.attempt(found, ref);
+    if (run.isEmpty() || locked.isEmpty()) {
+      return Outcome.unchanged(Optional.empty());
     }
-    Rows.update(l.h(), moved.get().attempt());
-    RunTransactions.store(l.h(), moved.get().run());
-    return Outcome.changed(moved, RunTransactions.wrote(moved.get().attempt()));
+    Attempt attempt = locked.get().attempt();
+    Optional<RunAndAttempt> bound =
+        AttemptTransitions.bind(run.get(), attempt, jobUid, podUid, locked.get().now());
+    if (bound.isPresent()) {
+      STORE_BINDING.run(
+          h, q -> Rows.bind(Rows.bind(q, "r_", bound.get().run()), bound.get().attempt()));
+      return Outcome.changed(bound, RunTransactions.wrote(bound.get().attempt()));
+    }
+    boolean boundBefore =
+        attempt.state() == AttemptState.BOUND && attempt.isBoundTo(podUid) && !run.get().cancel();
+    return Outcome.unchanged(
+        boundBefore ? Optional.of(new RunAndAttempt(run.get(), attempt)) : Optional.empty());
   }
+
+  // ---- what is recorded about a bound attempt
 
   @Override
   public Optional<Attempt> recordNode(Attempt attempt, String node) {
-    return note("record node", attempt, (a, pod, l) -> AttemptTransitions.recordNode(a, pod, node));
+    return record(
+        "record of the node",
+        attempt,
+        podUid -> AttemptTransitions.recordNode(attempt, podUid, node),
+        RECORD_NODE,
+        q -> q.bind("node", node));
   }
 
   @Override
   public Optional<Attempt> markForStop(Attempt attempt, FailureCause cause, String message) {
-    return note(
-        "mark for stop",
+    return record(
+        "stop reason",
         attempt,
-        (a, pod, l) -> AttemptTransitions.markForStop(a, pod, cause, message));
-  }
-
-  @Override
-  public Optional<Attempt> markPodMissing(Attempt attempt) {
-    return note(
-        "mark missing pod",
-        attempt,
-        (a, pod, l) -> AttemptTransitions.markPodMissing(a, pod, l.now()));
+        podUid -> AttemptTransitions.markForStop(attempt, podUid, cause, message),
+        MARK_FOR_STOP,
+        q -> q.bind("cause", cause.name()).bind("message", Message.bounded(message)));
   }
 
   @Override
   public Optional<Attempt> clearPodMissing(Attempt attempt) {
-    return note(
-        "clear missing pod", attempt, (a, pod, l) -> AttemptTransitions.clearPodMissing(a, pod));
+    return record(
+        "end of the pod's absence",
+        attempt,
+        podUid -> AttemptTransitions.clearPodMissing(attempt, podUid),
+        CLEAR_POD_MISSING,
+        q -> {});
   }
 
-  @FunctionalInterface
-  private interface Note {
-    Optional<Attempt> of(Attempt attempt, String podUid, LockedAttempt locked);
+  private Optional<Attempt> record(
+      String what,
+      Attempt known,
+      Function<String, Optional<Attempt>> transition,
+      Statements statement,
+      Consumer<Query> values) {
+    Optional<Attempt> next = known.binding().flatMap(b -> transition.apply(b.podUid()));
+    return next.flatMap(
+        written ->
+            transactions.writeOnce(
+                what + " of run " + known.run(),
+                h -> recorded(h, statement, q -> values.accept(Rows.bind(q, known)), r -> next),
+                h -> Locks.attempt(h, known.ref()).filter(written::equals)));
   }
 
-  /** Changes what is known about an attempt and nothing that decides. */
-  private Optional<Attempt> note(String what, Attempt known, Note note) {
-    return transactions.write(
-        "%s of attempt %d of run %s".formatted(what, known.number(), known.run()),
-        h -> {
-          Locks.barrier(h);
-          Optional<Attempt> next =
-              Locks.attempt(h, known.ref())
-                  .filter(l -> l.attempt().equals(known))
-                  .flatMap(l -> known.binding().flatMap(b -> note.of(l.attempt(), b.podUid(), l)));
-          if (next.isEmpty()) {
-            return Outcome.unchanged(Optional.empty());
-          }
-          Rows.update(h, next.get());
-          return Outcome.changed(next, RunTransactions.wrote(next.get()));
-        });
+  /** The time is the server's, so the row is read, in the same packet. */
+  @Override
+  public Optional<Attempt> markPodMissing(Attempt attempt) {
+    if (attempt.state() != AttemptState.BOUND || attempt.missingSince().isPresent()) {
+      return Optional.empty();
+    }
+    return transactions.writeOnce(
+        "absence of the pod of run " + attempt.run(),
+        h ->
+            recorded(
+                h,
+                MARK_POD_MISSING,
+                q -> Rows.bind(q, attempt),
+                results -> results.first(row -> Rows.attempt(row, attempt.run()))),
+        h -> Locks.attempt(h, attempt.ref()).filter(row -> isMissingSince(attempt, row)));
   }
+
+  private static boolean isMissingSince(Attempt known, Attempt row) {
+    return row.missingSince()
+        .flatMap(
+            since ->
+                known
+                    .binding()
+                    .flatMap(b -> AttemptTransitions.markPodMissing(known, b.podUid(), since)))
+        .filter(row::equals)
+        .isPresent();
+  }
+
+  private static Optional<Attempt> recorded(
+      Handle h,
+      Statements statement,
+      Consumer<Query> values,
+      Function<Results, Optional<Attempt>> written) {
+    Optional<Attempt> next =
+        statement.run(
+            h,
+            values,
+            results -> results.count(0) == 0 ? Optional.empty() : written.apply(results));
+    if (next.isEmpty() && BARRIER.run(h, q -> {}, Locks::isBarrierUp)) {
+      throw Locks.barrierIsUp();
+    }
+    return next;
+  }
+
+  // ---- the end
 
   @Override
   public Optional<RunAndAttempt> finish(
       AttemptRef ref, String podUid, Ending ending, RetryPolicy policy, Presence presence) {
-    return end(
+    return runTransactions.end(
         "finish",
         ref,
-        (l, attempt) ->
+        l ->
             EndTransitions.finish(
                 l.run(),
-                attempt,
+                l.attempt(),
                 podUid,
                 ending,
                 policy,
-                Queries.endedWith(l.h(), attempt, ending.cause().reason()),
+                endedWithTheSameReason(l, ending),
                 presence,
                 l.now()));
   }
 
+  /** How many other attempts of the run ended with this reason, if the retry rule depends on it. */
+  private static int endedWithTheSameReason(LockedEnd l, Ending observed) {
+    EndCause cause = EndTransitions.attributed(l.attempt(), observed).cause();
+    if (cause.treatment() != Treatment.RETRY_ONCE) {
+      return 0;
+    }
+    return ENDED_WITH.run(
+        l.h(),
+        q ->
+            q.bind("id", l.attempt().run().id())
+                .bind("number", l.attempt().number())
+                .bind("reason", cause.reason()),
+        found -> found.first(row -> row.getInt("ended")).orElseThrow());
+  }
+
   @Override
-  public Optional<RunAndAttempt> abandon(AttemptRef ref, Abandonment why, RetryPolicy policy) {
-    return end(
+  public Optional<RunAndAttempt> abandon(
+      AttemptRef ref, Abandonment abandonment, RetryPolicy policy) {
+    return runTransactions.end(
         "abandonment",
         ref,
-        (l, attempt) -> EndTransitions.abandon(l.run(), attempt, why, policy, l.now()));
-  }
-
-  @FunctionalInterface
-  private interface End {
-    Optional<RunAndAttempt> of(Locked l, Attempt attempt);
-  }
-
-  private Optional<RunAndAttempt> end(String what, AttemptRef ref, End end) {
-    return runTransactions.update(
-        what,
-        ref.run(),
-        Optional.empty(),
-        l -> {
-          Optional<RunAndAttempt> moved =
-              Locks.attempt(l.h(), ref).flatMap(locked -> end.of(l, locked.attempt()));
-          if (moved.isEmpty()) {
-            return Outcome.unchanged(Optional.empty());
-          }
-          runTransactions.storeEnd(l.h(), moved.get().run(), moved.get().attempt());
-          return Outcome.changed(moved, RunTransactions.wrote(moved.get().attempt()));
-        });
+        l -> EndTransitions.abandon(l.run(), l.attempt(), abandonment, policy, l.now()));
   }
 }

@@ -4,13 +4,46 @@
  */
 package io.luigioperator.ledger;
 
+import io.luigioperator.ledger.Transactions.Opening;
 import io.luigioperator.ledger.Transactions.Outcome;
 import java.time.Duration;
 import java.util.Optional;
 import org.jdbi.v3.core.Handle;
 
-/** What clusters say about themselves. */
+/** Which clusters use the ledger, and which identity each name belongs to. */
 final class Clusters implements ClusterLedger {
+
+  /**
+   * @param silent whether the last heartbeat is older than asked
+   */
+  private record Known(String identity, boolean silent) {}
+
+  /** The only change that a raised barrier lets through. */
+  private static final Opening HEARTBEAT =
+      Opening.withoutBarrier(
+          """
+          INSERT INTO cluster (cluster_id, identity, seen_at)
+          VALUES (:id, :identity, UTC_TIMESTAMP(6))
+          ON DUPLICATE KEY UPDATE
+            seen_at = IF(identity = :identity, UTC_TIMESTAMP(6), seen_at)
+          """,
+          "SELECT identity FROM cluster WHERE cluster_id = :id FOR UPDATE");
+
+  private static final Opening TAKE_OVER =
+      Opening.of(
+          """
+          SELECT identity,
+            seen_at <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND AS silent
+          FROM cluster WHERE cluster_id = :id FOR UPDATE
+          """);
+
+  private static final Statements REPLACE =
+      Statements.of(
+          """
+          UPDATE cluster SET identity = :identity, seen_at = UTC_TIMESTAMP(6)
+          WHERE cluster_id = :id
+          """,
+          "DELETE FROM run_object WHERE cluster_id = :id");
 
   private final Transactions transactions;
 
@@ -18,62 +51,40 @@ final class Clusters implements ClusterLedger {
     this.transactions = transactions;
   }
 
-  /** The only change that a raised barrier lets through. */
   @Override
   public String heartbeat(String clusterId, String identity) {
     return transactions.write(
         "heartbeat of cluster " + clusterId,
-        h -> {
-          h.createUpdate(
-                  """
-                  INSERT INTO cluster (cluster_id, identity, seen_at)
-                  VALUES (:id, :identity, UTC_TIMESTAMP(6))
-                  ON DUPLICATE KEY UPDATE
-                    seen_at = IF(identity = :identity, UTC_TIMESTAMP(6), seen_at)
-                  """)
-              .bind("id", clusterId)
-              .bind("identity", identity)
-              .execute();
-          return Outcome.repeatable(identityOf(h, clusterId).orElseThrow());
-        });
+        HEARTBEAT,
+        q -> q.bind("id", clusterId).bind("identity", identity),
+        (h, found) ->
+            Outcome.repeatable(found.first(row -> row.getString("identity")).orElseThrow()));
   }
 
-  /** A repetition finds the identity there and leaves the objects recorded since alone. */
+  /** A repetition finds the identity there and keeps the objects recorded since. */
   @Override
   public boolean takeOver(String clusterId, String identity, Duration silence) {
     return transactions.write(
-        "adoption of cluster " + clusterId,
-        h -> {
-          Locks.barrier(h);
-          Optional<String> before = identityOf(h, clusterId);
-          if (before.filter(identity::equals).isPresent()) {
-            return Outcome.unchanged(true);
-          }
-          int given =
-              h.createUpdate(
-                      """
-                      UPDATE cluster SET identity = :identity, seen_at = UTC_TIMESTAMP(6)
-                      WHERE cluster_id = :id
-                        AND seen_at <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
-                      """)
-                  .bind("identity", identity)
-                  .bind("id", clusterId)
-                  .bind("silence", silence.toNanos() / 1000)
-                  .execute();
-          if (given == 0) {
-            return Outcome.unchanged(false);
-          }
-          h.createUpdate("DELETE FROM run_object WHERE cluster_id = :id")
-              .bind("id", clusterId)
-              .execute();
-          return Outcome.repeatable(true);
-        });
+        "takeover of cluster " + clusterId,
+        TAKE_OVER,
+        q -> q.bind("id", clusterId).bind("silence", silence.toNanos() / 1000),
+        (h, found) ->
+            takeOver(
+                h,
+                found.first(row -> new Known(row.getString("identity"), row.getBoolean("silent"))),
+                clusterId,
+                identity));
   }
 
-  private static Optional<String> identityOf(Handle h, String clusterId) {
-    return h.createQuery("SELECT identity FROM cluster WHERE cluster_id = :id FOR UPDATE")
-        .bind("id", clusterId)
-        .mapTo(String.class)
-        .findOne();
+  private static Outcome<Boolean> takeOver(
+      Handle h, Optional<Known> known, String clusterId, String identity) {
+    if (known.filter(k -> k.identity().equals(identity)).isPresent()) {
+      return Outcome.unchanged(true);
+    }
+    if (known.filter(Known::silent).isEmpty()) {
+      return Outcome.unchanged(false);
+    }
+    REPLACE.run(h, q -> q.bind("id", clusterId).bind("identity", identity));
+    return Outcome.repeatable(true);
   }
 }

@@ -9,95 +9,146 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.util.Optional;
 import org.jdbi.v3.core.Handle;
 
 /**
- * Takes rows under lock. The order is meta, client_mutex, run, attempt, always by primary key:
+ * Statements that lock rows. The order is meta, client_mutex, run, attempt, always by primary key:
  * locking a head through a secondary index deadlocks against a cancel by primary key.
  */
 final class Locks {
 
   /**
-   * A key under lock.
+   * A locked key.
    *
    * @param holder id of the run with the live attempt
    */
-  record Mutex(AdmitKey key, Optional<String> holder, long fence) {}
+  record Mutex(AdmitKey key, Optional<String> holder, long fence) {
 
-  /** A run under lock, and database time once the lock was there. */
-  record LockedRun(Run run, Instant now) {}
-
-  /** An attempt under lock, and database time once the lock was there. */
-  record LockedAttempt(Attempt attempt, Instant now) {}
-
-  private Locks() {}
-
-  /** Held until the end, so that a barrier goes up only when no change is under way. */
-  static void barrier(Handle h) {
-    int barrier =
-        h.createQuery("SELECT barrier FROM meta WHERE id = 1 LOCK IN SHARE MODE")
-            .mapTo(Integer.class)
-            .one();
-    if (barrier != 0) {
-      throw new LedgerUnavailable(
-          "the barrier of the ledger is up: the database may have gone back in time, and nothing is changed until every cluster has written its live attempts back");
+    boolean isHeldBy(AttemptRef attempt) {
+      return holder.filter(attempt.run().id()::equals).isPresent() && fence == attempt.fence();
     }
   }
 
-  /** Empty: the key went with its run, or never was. */
-  static Optional<Mutex> mutex(Handle h, AdmitKey key) {
-    return h.createQuery(
-            "SELECT holder_run, fence FROM client_mutex WHERE admit_key = :key FOR UPDATE")
-        .bind("key", key.value())
-        .map(
-            (rs, ctx) ->
-                new Mutex(
-                    key, Optional.ofNullable(rs.getString("holder_run")), rs.getLong("fence")))
-        .findOne();
+  /** A locked attempt, and database time once the locks before it were there. */
+  record LockedAttempt(Attempt attempt, Instant now) {}
+
+  /** Held until the end, so that a barrier goes up only when no change is under way. */
+  static final String BARRIER = "SELECT barrier FROM meta WHERE id = 1 LOCK IN SHARE MODE";
+
+  /** No row: the key was deleted with its run, or never existed. */
+  static final String MUTEX =
+      "SELECT admit_key, holder_run, fence FROM client_mutex WHERE admit_key = :key FOR UPDATE";
+
+  /** The key of the run's next or live attempt. The run itself is not locked by this. */
+  static final String MUTEX_OF_RUN =
+      """
+      SELECT admit_key, holder_run, fence FROM client_mutex
+      WHERE admit_key = (SELECT admit_key FROM run WHERE run_id = :id) FOR UPDATE
+      """;
+
+  /** The key that the attempt holds, which never changes. */
+  static final String MUTEX_OF_ATTEMPT =
+      """
+      SELECT admit_key, holder_run, fence FROM client_mutex
+      WHERE admit_key = (SELECT admit_key FROM attempt WHERE run_id = :id AND number = :number)
+      FOR UPDATE
+      """;
+
+  /** In ascending order, whatever the order of the list. */
+  static final String MUTEXES =
+      """
+      SELECT admit_key, holder_run, fence FROM client_mutex FORCE INDEX (PRIMARY)
+      WHERE admit_key IN (<keys>) ORDER BY admit_key FOR UPDATE
+      """;
+
+  static final String RUN =
+      "SELECT " + Rows.RUN_COLUMNS + " FROM run r WHERE r.run_id = :id FOR UPDATE";
+
+  static final String RUNS =
+      "SELECT "
+          + Rows.RUN_COLUMNS
+          + """
+           FROM run r FORCE INDEX (PRIMARY)
+          WHERE r.run_id IN (<ids>) ORDER BY r.run_id FOR UPDATE
+          """;
+
+  /** No join: it would lock the run's row as well, and out of order. */
+  static final String ATTEMPT =
+      "SELECT "
+          + Rows.ATTEMPT_COLUMNS
+          + """
+          , UTC_TIMESTAMP(6) AS db_now
+          FROM attempt a WHERE a.run_id = :id AND a.number = :number FOR UPDATE
+          """;
+
+  /**
+   * A statement of its own after the locks: inside of one it would be the time at which the
+   * statement began to wait.
+   */
+  static final String TIME = "SELECT UTC_TIMESTAMP(6) AS db_now";
+
+  private static final Statements ONLY_RUN = Statements.of(RUN);
+  private static final Statements ONLY_ATTEMPT = Statements.of(ATTEMPT);
+  private static final Statements ONLY_MUTEX = Statements.of(MUTEX);
+
+  private Locks() {}
+
+  /** Of {@link #BARRIER}. */
+  static void requireNoBarrier(Results found) {
+    if (isBarrierUp(found)) {
+      throw barrierIsUp();
+    }
   }
 
-  /** Inserts the row of a key unless it is there; either way the row is locked. */
-  static void newMutex(Handle h, AdmitKey key) {
-    h.createUpdate(
-            """
-            INSERT INTO client_mutex (admit_key) VALUES (:key)
-            ON DUPLICATE KEY UPDATE admit_key = admit_key
-            """)
-        .bind("key", key.value())
-        .execute();
+  static boolean isBarrierUp(Results found) {
+    return found.first(row -> row.getInt("barrier")).orElseThrow() != 0;
   }
 
-  static Optional<LockedRun> run(Handle h, RunKey key) {
-    return run(h, key.id());
+  static LedgerUnavailable barrierIsUp() {
+    return new LedgerUnavailable(
+        "ledger unavailable: its barrier is up (meta.barrier = 1), because the database may have"
+            + " gone back in time; nothing changes until it is lowered");
   }
 
-  static Optional<LockedRun> run(Handle h, String runId) {
-    return h.createQuery(
-            "SELECT "
-                + Rows.RUN_COLUMNS
-                + ", UTC_TIMESTAMP(6) AS db_now FROM run r WHERE r.run_id = :id FOR UPDATE")
-        .bind("id", runId)
-        .map((rs, ctx) -> new LockedRun(Rows.run(rs), Rows.time(rs, "db_now").orElseThrow()))
-        .findOne();
+  static Mutex mutex(ResultSet row) throws SQLException {
+    return new Mutex(
+        new AdmitKey(row.getString("admit_key")),
+        Optional.ofNullable(row.getString("holder_run")),
+        row.getLong("fence"));
   }
 
-  /** The fence is part of the guard: an attempt of that number and another fence is another one. */
-  static Optional<LockedAttempt> attempt(Handle h, AttemptRef ref) {
-    return h.createQuery(
-            // no join: it would lock the run's row as well, and out of order
-            "SELECT :namespace AS namespace, :name AS name, "
-                + Rows.ATTEMPT_COLUMNS
-                + ", UTC_TIMESTAMP(6) AS db_now"
-                + " FROM attempt a WHERE a.run_id = :id AND a.number = :number FOR UPDATE")
-        .bind("namespace", ref.run().namespace())
-        .bind("name", ref.run().name())
-        .bind("id", ref.run().id())
-        .bind("number", ref.number())
-        .map(
-            (rs, ctx) -> new LockedAttempt(Rows.attempt(rs), Rows.time(rs, "db_now").orElseThrow()))
-        .findOne()
+  static Instant time(ResultSet row) throws SQLException {
+    return Rows.time(row, "db_now").orElseThrow();
+  }
+
+  /**
+   * Of {@link #ATTEMPT}. The fence is part of the guard: an attempt with the same number and
+   * another fence is another attempt.
+   */
+  static Optional<LockedAttempt> attempt(Results found, AttemptRef ref) {
+    return found
+        .first(row -> new LockedAttempt(Rows.attempt(row, ref.run()), time(row)))
         .filter(locked -> locked.attempt().ref().equals(ref));
+  }
+
+  static Optional<Mutex> mutex(Handle h, AdmitKey key) {
+    return ONLY_MUTEX.run(h, q -> q.bind("key", key.value()), found -> found.first(Locks::mutex));
+  }
+
+  static Optional<Run> run(Handle h, RunKey key) {
+    return ONLY_RUN.run(h, q -> q.bind("id", key.id()), found -> found.first(Rows::run));
+  }
+
+  static Optional<Attempt> attempt(Handle h, AttemptRef ref) {
+    return ONLY_ATTEMPT
+        .run(
+            h,
+            q -> q.bind("id", ref.run().id()).bind("number", ref.number()),
+            found -> attempt(found, ref))
+        .map(LockedAttempt::attempt);
   }
 }

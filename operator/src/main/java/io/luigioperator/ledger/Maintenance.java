@@ -6,8 +6,7 @@ package io.luigioperator.ledger;
 
 import static io.luigioperator.ledger.SqlStates.expand;
 
-import io.luigioperator.ledger.Locks.LockedRun;
-import io.luigioperator.ledger.Locks.Mutex;
+import io.luigioperator.ledger.Transactions.Opening;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
@@ -21,15 +20,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.BiConsumer;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.BiFunction;
-import java.util.function.BiPredicate;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
 
 /**
- * The sweeps' transactions over many rows. Candidates are found by a plain read and judged again
- * under lock; a batch locks all of its keys first, in their order, so that two batches cannot wait
- * for each other.
+ * Transactions over many rows. Candidates are found by a plain read and checked again under lock; a
+ * batch locks all of its keys first, in ascending order, so that two batches cannot deadlock.
  */
 final class Maintenance implements LedgerMaintenance {
 
@@ -81,6 +82,54 @@ final class Maintenance implements LedgerMaintenance {
   private static final Comparator<Candidate> ORDER =
       Comparator.comparing(Candidate::key).thenComparing(Candidate::runId);
 
+  /** All keys before all runs, each in ascending order, so that two batches cannot deadlock. */
+  private static final Opening CHANGE = Opening.of(Locks.MUTEXES, Locks.RUNS, Locks.TIME);
+
+  /** Terminal runs never change, so only their own rows need a lock. */
+  private static final Opening PURGE =
+      Opening.of(
+          """
+          SELECT run_id FROM run FORCE INDEX (PRIMARY)
+          WHERE run_id IN (<ids>) AND request IS NOT NULL ORDER BY run_id FOR UPDATE
+          """);
+
+  private static final Statements HAS_REQUEST =
+      Statements.of(
+          "SELECT 1 FROM run WHERE run_id = :id AND request IS NOT NULL LOCK IN SHARE MODE");
+
+  private static final Statements REFRESH = Statements.of(RunTransactions.REFRESH_KEYS);
+
+  /** A row: the holder has no live attempt, or there is a live attempt and no holder. */
+  private static final String IS_STALE =
+      """
+      SELECT 1 FROM client_mutex m WHERE m.admit_key = :key
+        AND NOT m.holder_run <=> (SELECT a.run_id FROM attempt a WHERE a.live_key = :key)
+      """;
+
+  private static final String IS_WRONG =
+      """
+      SELECT 1 FROM client_mutex m WHERE m.admit_key = :key AND NOT m.next_admit_at <=>
+        (SELECT MIN(r.admit_at) FROM run r WHERE r.admit_key = :key AND r.state = {READY})
+      """;
+
+  /** Something that must not be, and its repair. */
+  private record Defect(String name, Opening opening, Statements check, Statements repair) {
+
+    static Defect of(String name, String check, String repair) {
+      return new Defect(
+          name,
+          Opening.of(Locks.MUTEX, check),
+          Statements.of(Locks.MUTEX, check),
+          Statements.of(repair));
+    }
+  }
+
+  private static final Defect STALE_HOLDER =
+      Defect.of("stale holder", IS_STALE, RunTransactions.FREE_KEY);
+
+  private static final Defect WRONG_HEAD =
+      Defect.of("wrong next_admit_at", IS_WRONG, RunTransactions.REFRESH_KEY);
+
   private final Transactions transactions;
   private final Invariants invariants;
 
@@ -89,24 +138,26 @@ final class Maintenance implements LedgerMaintenance {
     this.invariants = invariants;
   }
 
+  // ---- runs whose time has come
+
   @Override
   public List<Run> due(int limit) {
-    return updateAll("due", DUE, limit, WaitingTransitions::due);
+    return changeAll("due", DUE, limit, WaitingTransitions::due);
   }
 
   @Override
   public List<Run> expire(int limit) {
-    return updateAll("expire", EXPIRED, limit, WaitingTransitions::expire);
+    return changeAll("expire", EXPIRED, limit, WaitingTransitions::expire);
   }
 
-  private List<Run> updateAll(
+  private List<Run> changeAll(
       String what,
       String candidates,
       int limit,
       BiFunction<Run, Instant, Optional<Run>> transition) {
     List<Candidate> found =
         transactions.read(
-            "what is " + what,
+            "search for " + what,
             h ->
                 h.createQuery(candidates)
                     .bind("limit", limit)
@@ -115,37 +166,68 @@ final class Maintenance implements LedgerMaintenance {
                             new Candidate(
                                 rs.getString("run_id"), new AdmitKey(rs.getString("admit_key"))))
                     .list());
-    List<Run> moved = new ArrayList<>();
+    List<Run> changed = new ArrayList<>();
     for (List<Candidate> batch : batches(found.stream().sorted(ORDER).toList())) {
-      moved.addAll(transactions.write(what, h -> updateBatch(h, batch, transition)));
+      Set<AdmitKey> keys =
+          batch.stream().map(Candidate::key).collect(Collectors.toCollection(TreeSet::new));
+      changed.addAll(
+          transactions.write(
+              what,
+              CHANGE,
+              q ->
+                  q.bindList("keys", keys.stream().map(AdmitKey::value).toList())
+                      .bindList("ids", batch.stream().map(Candidate::runId).toList()),
+              (h, locked) -> change(h, locked, keys, transition)));
     }
-    return moved;
+    return changed;
   }
 
-  private static Outcome<List<Run>> updateBatch(
-      Handle h, List<Candidate> batch, BiFunction<Run, Instant, Optional<Run>> transition) {
-    Locks.barrier(h);
-    batch.stream().map(Candidate::key).distinct().forEach(key -> Locks.mutex(h, key));
-    List<Run> moved = new ArrayList<>();
-    for (Candidate c : batch) {
-      Locks.run(h, c.runId())
-          .filter(l -> l.run().admitKey().equals(c.key())) // else: not locked, later
-          .flatMap(l -> transition.apply(l.run(), l.now()))
-          .ifPresent(moved::add);
+  private static Outcome<List<Run>> change(
+      Handle h,
+      Results locked,
+      Set<AdmitKey> keys,
+      BiFunction<Run, Instant, Optional<Run>> transition) {
+    locked.all(Locks::mutex);
+    List<Run> runs = locked.all(Rows::run);
+    Instant now = locked.first(Locks::time).orElseThrow();
+    List<Run> changed =
+        runs.stream()
+            .filter(run -> keys.contains(run.admitKey())) // else it moved to a key without a lock
+            .flatMap(run -> transition.apply(run, now).stream())
+            .toList();
+    if (changed.isEmpty()) {
+      return Outcome.unchanged(List.of());
     }
-    moved.forEach(run -> RunTransactions.store(h, run));
-    return moved.isEmpty()
-        ? Outcome.unchanged(List.of())
-        : Outcome.changed(
-            List.copyOf(moved),
-            fresh -> moved.stream().anyMatch(r -> RunTransactions.wrote(r).sees(fresh)));
+    store(h, changed);
+    return Outcome.changed(
+        changed, fresh -> changed.stream().anyMatch(r -> RunTransactions.wrote(r).sees(fresh)));
   }
+
+  private static void store(Handle h, List<Run> runs) {
+    List<String> prefixes = IntStream.range(0, runs.size()).mapToObj(i -> "r" + i + "_").toList();
+    Statements.of(prefixes.stream().map(Rows::updateRun).toArray(String[]::new))
+        .run(
+            h,
+            q -> {
+              for (int i = 0; i < runs.size(); i++) {
+                Rows.bind(q, prefixes.get(i), runs.get(i));
+              }
+            });
+    REFRESH.run(
+        h,
+        q -> q.bindList("keys", runs.stream().map(r -> r.admitKey().value()).distinct().toList()));
+    for (Run run : runs) {
+      RunTransactions.deleteOwnKey(h, run);
+    }
+  }
+
+  // ---- history
 
   @Override
   public int purge(Instant finishedBefore, int limit) {
     List<String> found =
         transactions.read(
-            "what can be purged",
+            "search for purge",
             h ->
                 h.createQuery(PURGEABLE)
                     .bind("before", finishedBefore)
@@ -154,68 +236,62 @@ final class Maintenance implements LedgerMaintenance {
                     .list());
     int purged = 0;
     for (List<String> batch : batches(found.stream().sorted().toList())) {
-      purged += transactions.write("purge", h -> purgeBatch(h, batch));
+      purged +=
+          transactions.write(
+              "purge", PURGE, q -> q.bindList("ids", batch), Maintenance::purgeBatch);
     }
     return purged;
   }
 
-  /** Terminal runs never change, so their own rows are all that needs a lock. */
-  private static Outcome<Integer> purgeBatch(Handle h, List<String> batch) {
-    Locks.barrier(h);
-    List<String> purged = new ArrayList<>();
-    for (String id : batch) {
-      Optional<LockedRun> locked = Locks.run(h, id);
-      if (locked.filter(Maintenance::hasRequest).isPresent()) {
-        h.createUpdate("DELETE FROM attempt WHERE run_id = :id").bind("id", id).execute();
-        h.createUpdate("UPDATE run SET request = NULL WHERE run_id = :id").bind("id", id).execute();
-        purged.add(id);
-      }
+  private static Outcome<Integer> purgeBatch(Handle h, Results locked) {
+    List<String> ids = locked.all(row -> row.getString("run_id"));
+    if (ids.isEmpty()) {
+      return Outcome.unchanged(0);
     }
-    return purged.isEmpty()
-        ? Outcome.unchanged(0)
-        : Outcome.changed(
-            purged.size(),
-            fresh -> Locks.run(fresh, purged.getFirst()).filter(Maintenance::hasRequest).isEmpty());
+    Statements.of(
+            IntStream.range(0, ids.size())
+                .boxed()
+                .flatMap(
+                    i ->
+                        Stream.of(
+                            "DELETE FROM attempt WHERE run_id = :id" + i,
+                            "UPDATE run SET request = NULL WHERE run_id = :id" + i))
+                .toArray(String[]::new))
+        .run(
+            h,
+            q -> {
+              for (int i = 0; i < ids.size(); i++) {
+                q.bind("id" + i, ids.get(i));
+              }
+            });
+    return Outcome.changed(
+        ids.size(),
+        fresh ->
+            HAS_REQUEST
+                .run(fresh, q -> q.bind("id", ids.getFirst()), found -> found.first(row -> true))
+                .isEmpty());
   }
 
-  private static boolean hasRequest(LockedRun l) {
-    return !l.run().origin().request().isEmpty();
-  }
+  // ---- repairs
 
   @Override
   public List<AdmitKey> freeStaleHolders(int limit) {
     return repairAll(
-        "stale holder",
+        STALE_HOLDER,
         transactions.read(
-            "which holders are stale",
+            "search for stale holders",
             h ->
                 h.createQuery(STALE_HOLDERS)
                     .bind("limit", limit)
                     .map((rs, ctx) -> new AdmitKey(rs.getString(1)))
-                    .list()),
-        Maintenance::isStale,
-        (h, key) -> {
-          h.createUpdate("UPDATE client_mutex SET holder_run = NULL WHERE admit_key = :key")
-              .bind("key", key.value())
-              .execute();
-          RunTransactions.refresh(h, key);
-        });
-  }
-
-  /** Neither holder nor attempt is as it should be, too. */
-  private static boolean isStale(Handle h, Mutex mutex) {
-    return !h.createQuery("SELECT run_id FROM attempt WHERE live_key = :key")
-        .bind("key", mutex.key().value())
-        .mapTo(String.class)
-        .findOne()
-        .equals(mutex.holder());
+                    .list()));
   }
 
   @Override
   public Audit auditHeads(Optional<AdmitKey> after, int limit) {
     Map<AdmitKey, Boolean> page =
         transactions.read(
-            "which heads are wrong",
+            "audit of heads",
             h ->
                 h.createQuery(HEADS)
                     .bind("after", after.map(AdmitKey::value).orElse(""))
@@ -229,53 +305,44 @@ final class Maintenance implements LedgerMaintenance {
     List<AdmitKey> wrong = page.keySet().stream().filter(page::get).toList();
     Optional<AdmitKey> last =
         page.size() < limit ? Optional.empty() : page.keySet().stream().reduce((a, b) -> b);
-    return new Audit(
-        repairAll("wrong next_admit_at", wrong, Maintenance::isWrong, RunTransactions::refresh),
-        last);
+    return new Audit(repairAll(WRONG_HEAD, wrong), last);
   }
 
-  private static boolean isWrong(Handle h, Mutex mutex) {
-    return h.createQuery(
-            expand(
-                """
-            SELECT NOT m.next_admit_at <=> (SELECT MIN(admit_at) FROM run
-              WHERE admit_key = :key AND state = {READY})
-            FROM client_mutex m WHERE m.admit_key = :key
-            """))
-        .bind("key", mutex.key().value())
-        .mapTo(Boolean.class)
-        .one();
-  }
-
-  /** What is told as repaired is an alarm, which a broken commit must not swallow. */
-  private List<AdmitKey> repairAll(
-      String defect,
-      List<AdmitKey> candidates,
-      BiPredicate<Handle, Mutex> isDefect,
-      BiConsumer<Handle, AdmitKey> repair) {
+  /** A repair is reported as a broken invariant, which a broken commit must not hide. */
+  private List<AdmitKey> repairAll(Defect defect, List<AdmitKey> candidates) {
     List<AdmitKey> repaired = new ArrayList<>();
     for (AdmitKey key : candidates) {
       boolean done =
           transactions.write(
-              "mending key " + key,
-              h -> {
-                Locks.barrier(h);
-                if (Locks.mutex(h, key).filter(m -> isDefect.test(h, m)).isEmpty()) {
-                  return Outcome.unchanged(false);
-                }
-                repair.accept(h, key);
-                return Outcome.changed(
-                    true,
-                    fresh ->
-                        Locks.mutex(fresh, key).filter(m -> isDefect.test(fresh, m)).isEmpty());
-              });
+              "repair of key " + key,
+              defect.opening(),
+              q -> q.bind("key", key.value()),
+              (h, found) -> repair(h, found, defect, key));
       if (done) {
-        invariants.broken("I4", key, defect + ", repaired");
+        invariants.broken("I4", key, defect.name() + ", repaired");
         repaired.add(key);
       }
     }
     return repaired;
   }
+
+  private static Outcome<Boolean> repair(Handle h, Results found, Defect defect, AdmitKey key) {
+    if (!isThere(found)) {
+      return Outcome.unchanged(false);
+    }
+    defect.repair().run(h, q -> q.bind("key", key.value()));
+    return Outcome.changed(
+        true,
+        fresh -> !defect.check().run(fresh, q -> q.bind("key", key.value()), Maintenance::isThere));
+  }
+
+  /** Of a locked key and the check of a defect. */
+  private static boolean isThere(Results found) {
+    found.first(Locks::mutex);
+    return found.first(row -> true).isPresent();
+  }
+
+  // ---- claims of other clusters
 
   static final String ABANDONED_CLAIMS =
       Queries.ATTEMPTS
@@ -292,7 +359,7 @@ final class Maintenance implements LedgerMaintenance {
   @Override
   public List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
     return transactions.read(
-        "which claims are abandoned",
+        "read of claims of silent clusters",
         h ->
             h.createQuery(ABANDONED_CLAIMS)
                 .bind("silence", silence.toNanos() / 1000)

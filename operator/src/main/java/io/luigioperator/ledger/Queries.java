@@ -23,11 +23,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Gatherers;
-import org.jdbi.v3.core.Handle;
 
 /**
- * What only looks; each is one statement, so that what it shows was true together, but for a list
- * of tokens that is too long for one.
+ * Reads without locks. Each is one statement, so that its rows were true at one moment; only a list
+ * of tokens that is too long for one statement is split.
  */
 final class Queries implements LedgerQueries {
 
@@ -42,64 +41,19 @@ final class Queries implements LedgerQueries {
 
   @Override
   public Instant now() {
-    return transactions.read("what time it is", Queries::now);
-  }
-
-  static Instant now(Handle h) {
-    return h.createQuery("SELECT UTC_TIMESTAMP(6)").mapTo(Instant.class).one();
+    return transactions.read(
+        "read of the time",
+        h -> h.createQuery("SELECT UTC_TIMESTAMP(6)").mapTo(Instant.class).one());
   }
 
   Optional<Run> run(RunKey key) {
-    return transactions.read("what run %s is".formatted(key), h -> run(h, key));
-  }
-
-  static Optional<Run> run(Handle h, RunKey key) {
-    return h.createQuery("SELECT " + Rows.RUN_COLUMNS + " FROM run r WHERE r.run_id = :id")
-        .bind("id", key.id())
-        .map((rs, ctx) -> Rows.run(rs))
-        .findOne();
-  }
-
-  static Optional<ObjectRecord> object(Handle h, RunKey key, String clusterId) {
-    return h.createQuery(
-            """
-            SELECT uid, applied_generation FROM run_object
-            WHERE run_id = :id AND cluster_id = :cluster
-            """)
-        .bind("id", key.id())
-        .bind("cluster", clusterId)
-        .map(
-            (rs, ctx) ->
-                new ObjectRecord(clusterId, rs.getString("uid"), rs.getLong("applied_generation")))
-        .findOne();
-  }
-
-  /** Id of the READY run of a key that is next. */
-  static Optional<String> headOf(Handle h, AdmitKey key) {
-    return h.createQuery(
-            expand(
-                """
-            SELECT run_id FROM run WHERE admit_key = :key AND state = {READY}
-            ORDER BY admit_at, run_id LIMIT 1
-            """))
-        .bind("key", key.value())
-        .mapTo(String.class)
-        .findOne();
-  }
-
-  /** How many other attempts of the run have ended with this reason. */
-  static int endedWith(Handle h, Attempt attempt, String reason) {
-    return h.createQuery(
-            expand(
-                """
-            SELECT COUNT(*) FROM attempt
-            WHERE run_id = :id AND number <> :number AND state = {ENDED} AND reason = :reason
-            """))
-        .bind("id", attempt.run().id())
-        .bind("number", attempt.number())
-        .bind("reason", reason)
-        .mapTo(Integer.class)
-        .one();
+    return transactions.read(
+        "read of run " + key,
+        h ->
+            h.createQuery("SELECT " + Rows.RUN_COLUMNS + " FROM run r WHERE r.run_id = :id")
+                .bind("id", key.id())
+                .map((rs, ctx) -> Rows.run(rs))
+                .findOne());
   }
 
   @Override
@@ -108,25 +62,27 @@ final class Queries implements LedgerQueries {
       return new Loaded(now(), Map.of());
     }
     return transactions.read(
-        "load",
+        "read of " + (keys.size() == 1 ? "run " + keys.iterator().next() : keys.size() + " runs"),
         h ->
             h.createQuery(LOAD)
                 .bindList("ids", keys.stream().map(RunKey::id).distinct().toList())
                 .bind("cluster", clusterId)
                 .bind("shown", ATTEMPTS_SHOWN)
-                .reduceResultSet(
-                    new Loaded(Instant.EPOCH, Map.of()),
-                    (loaded, rs, ctx) -> withRow(loaded, rs, clusterId)));
+                .scanResultSet((rows, ctx) -> loaded(rows.get(), clusterId)));
   }
 
-  private static Loaded withRow(Loaded loaded, ResultSet rs, String clusterId) throws SQLException {
-    Instant now = Rows.time(rs, "db_now").orElseThrow();
-    if (rs.getString("name") == null) {
-      return new Loaded(now, loaded.runs());
+  /** The rows of one run come together, its newest attempt first. */
+  private static Loaded loaded(ResultSet rs, String clusterId) throws SQLException {
+    Instant now = Instant.EPOCH;
+    Map<RunKey, RunRecord> runs = new HashMap<>();
+    while (rs.next()) {
+      now = Rows.time(rs, "db_now").orElseThrow();
+      if (rs.getString("name") != null) {
+        RunKey key = key(rs);
+        RunRecord known = runs.get(key);
+        runs.put(key, withAttempt(known != null ? known : record(rs, clusterId), rs));
+      }
     }
-    Map<RunKey, RunRecord> runs = new HashMap<>(loaded.runs());
-    RunRecord known = runs.get(key(rs));
-    runs.put(key(rs), withAttempt(known != null ? known : record(rs, clusterId), rs));
     return new Loaded(now, runs);
   }
 
@@ -176,7 +132,7 @@ final class Queries implements LedgerQueries {
   @Override
   public List<Head> openHeads(String clusterId, Optional<Head> after, int limit) {
     return transactions.read(
-        "which heads are open",
+        "read of open heads",
         h ->
             h.createQuery(OPEN_HEADS)
                 .bind("openAt", after.map(Head::openAt).orElse(Instant.EPOCH))
@@ -211,7 +167,7 @@ final class Queries implements LedgerQueries {
   @Override
   public Map<AdmitKey, RunKey> holders(int limit) {
     return transactions.read(
-        "holders",
+        "read of holders",
         h ->
             h.createQuery(HOLDERS)
                 .bind("limit", limit)
@@ -234,7 +190,7 @@ final class Queries implements LedgerQueries {
   @Override
   public Optional<Instant> nextDue() {
     return transactions.read(
-        "when a run becomes due",
+        "read of the next due time",
         h -> h.createQuery(NEXT_DUE).map((rs, ctx) -> Rows.time(rs, "next_due")).one());
   }
 
@@ -244,7 +200,7 @@ final class Queries implements LedgerQueries {
   @Override
   public List<Attempt> liveAttempts(String clusterId) {
     return transactions.read(
-        "which attempts are live",
+        "read of live attempts",
         h ->
             h.createQuery(LIVE_ATTEMPTS)
                 .bind("cluster", clusterId)
@@ -267,7 +223,7 @@ final class Queries implements LedgerQueries {
   @Override
   public Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
     return transactions.read(
-        "what became of claims",
+        "read of attempts by token",
         h -> {
           Map<String, Attempt> found = new HashMap<>();
           tokens.stream()
@@ -290,7 +246,7 @@ final class Queries implements LedgerQueries {
   @Override
   public List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
     return transactions.read(
-        "which objects are recorded",
+        "read of recorded objects",
         h ->
             h.createQuery(RECORDED_OBJECTS)
                 .bind("cluster", clusterId)
@@ -319,7 +275,7 @@ final class Queries implements LedgerQueries {
   @Override
   public List<Run> heldFor(String reason, int limit) {
     return transactions.read(
-        "which runs are held",
+        "read of held runs",
         h ->
             h.createQuery(HELD_FOR)
                 .bind("reason", reason)
@@ -340,7 +296,7 @@ final class Queries implements LedgerQueries {
   @Override
   public Map<RunState, Long> countByState() {
     return transactions.read(
-        "how many runs there are",
+        "count of runs",
         h -> {
           Map<RunState, Long> counts = new EnumMap<>(RunState.class);
           for (RunState state : RunState.values()) {

@@ -19,13 +19,13 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.jdbi.v3.core.Handle;
-import org.jdbi.v3.core.statement.Update;
+import org.jdbi.v3.core.statement.Query;
 
 /** Rows of {@code run} and {@code attempt} as the core's records, and back. */
 final class Rows {
@@ -103,74 +103,120 @@ final class Rows {
             time(rs, "finished_at")));
   }
 
-  static void insert(Handle h, Run run) {
-    Update u =
-        h.createUpdate(
-                """
-                INSERT INTO run (run_id, namespace, name, client, business_date, schedule, mutex_key,
-                  admit_key, next_kind, state, reason, message, cancel, desired, priority,
-                  claims, counted, infra, uncounted, max_attempts, max_infra,
-                  accepted_at, admit_at, not_before, start_deadline, started_at, finished_at,
-                  request, request_sha, hash_version)
-                VALUES (:run_id, :namespace, :name, :client, :business_date, :schedule, :mutex_key,
-                  :admit_key, :next_kind, :state, :reason, :message, :cancel, :desired, :priority,
-                  :claims, :counted, :infra, :uncounted, :max_attempts, :max_infra,
-                  :accepted_at, :admit_at, :not_before, :start_deadline, :started_at, :finished_at,
-                  :request, :request_sha, :hash_version)
-                """)
-            .bind("namespace", run.key().namespace())
-            .bind("name", run.key().name())
-            .bind("client", run.origin().client())
-            .bind("business_date", run.origin().businessDate())
-            .bind("schedule", run.origin().schedule())
-            .bind("mutex_key", run.mutexKey().value())
-            .bind("max_infra", run.budget().maxInfra())
-            .bind("accepted_at", run.times().acceptedAt())
-            .bind("request", run.origin().request())
-            .bind("request_sha", run.origin().requestSha())
-            .bind("hash_version", run.origin().hashVersion());
-    bindChanging(u, run).execute();
+  /** Columns that never change. */
+  private static final List<String> RUN_FIXED =
+      List.of(
+          "run_id",
+          "namespace",
+          "name",
+          "client",
+          "business_date",
+          "schedule",
+          "mutex_key",
+          "max_infra",
+          "accepted_at",
+          "request",
+          "request_sha",
+          "hash_version");
+
+  private static final List<String> RUN_CHANGING =
+      List.of(
+          "admit_key",
+          "next_kind",
+          "state",
+          "reason",
+          "message",
+          "cancel",
+          "desired",
+          "priority",
+          "claims",
+          "counted",
+          "infra",
+          "uncounted",
+          "max_attempts",
+          "admit_at",
+          "not_before",
+          "start_deadline",
+          "started_at",
+          "finished_at");
+
+  /** Writes what may change of the run that is bound with the prefix {@code r_}. */
+  static final String UPDATE_RUN = updateRun("r_");
+
+  /**
+   * @param prefix of the names in {@link #bind(Query, String, Run)}
+   */
+  static String updateRun(String prefix) {
+    return "UPDATE run SET %s WHERE run_id = :%srun_id"
+        .formatted(assignments(RUN_CHANGING, prefix), prefix);
   }
 
-  /** Writes what may change of a run. */
-  static void update(Handle h, Run run) {
-    bindChanging(
-            h.createUpdate(
-                """
-                UPDATE run SET admit_key = :admit_key, next_kind = :next_kind, state = :state, reason = :reason, message = :message, cancel = :cancel,
-                  desired = :desired, priority = :priority, claims = :claims, counted = :counted,
-                  infra = :infra, uncounted = :uncounted, max_attempts = :max_attempts,
-                  admit_at = :admit_at, not_before = :not_before, start_deadline = :start_deadline,
-                  started_at = :started_at, finished_at = :finished_at
-                WHERE run_id = :run_id
-                """),
-            run)
-        .execute();
+  /**
+   * @param prefixes of the names in {@link #bind(Query, String, Run)}, one for each run
+   */
+  static String insertRuns(List<String> prefixes) {
+    List<String> columns = Stream.of(RUN_FIXED, RUN_CHANGING).flatMap(List::stream).toList();
+    return insert("run", columns, prefixes);
   }
 
-  private static Update bindChanging(Update u, Run run) {
-    return u.bind("run_id", run.key().id())
-        .bind("admit_key", run.admitKey().value())
-        .bind("next_kind", run.nextKind().name())
-        .bind("state", run.state().name())
-        .bind("reason", run.standing().reason())
-        .bind("message", run.standing().message())
-        .bind("cancel", run.cancel())
-        .bind("desired", run.desired().name())
-        .bind("priority", run.priority().name())
-        .bind("claims", run.budget().claims())
-        .bind("counted", run.budget().counted())
-        .bind("infra", run.budget().infra())
-        .bind("uncounted", run.budget().uncounted())
-        .bind("max_attempts", run.budget().maxAttempts())
-        .bind("admit_at", run.times().admitAt())
-        .bind("not_before", run.times().notBefore())
-        .bind("start_deadline", run.times().startDeadline())
-        .bind("started_at", run.times().startedAt())
-        .bind("finished_at", run.times().finishedAt());
+  static Query bind(Query q, String prefix, Run run) {
+    return q.bind(prefix + "run_id", run.key().id())
+        .bind(prefix + "namespace", run.key().namespace())
+        .bind(prefix + "name", run.key().name())
+        .bind(prefix + "client", run.origin().client())
+        .bind(prefix + "business_date", run.origin().businessDate())
+        .bind(prefix + "schedule", run.origin().schedule())
+        .bind(prefix + "mutex_key", run.mutexKey().value())
+        .bind(prefix + "max_infra", run.budget().maxInfra())
+        .bind(prefix + "accepted_at", run.times().acceptedAt())
+        .bind(prefix + "request", run.origin().request())
+        .bind(prefix + "request_sha", run.origin().requestSha())
+        .bind(prefix + "hash_version", run.origin().hashVersion())
+        .bind(prefix + "admit_key", run.admitKey().value())
+        .bind(prefix + "next_kind", run.nextKind().name())
+        .bind(prefix + "state", run.state().name())
+        .bind(prefix + "reason", run.standing().reason())
+        .bind(prefix + "message", run.standing().message())
+        .bind(prefix + "cancel", run.cancel())
+        .bind(prefix + "desired", run.desired().name())
+        .bind(prefix + "priority", run.priority().name())
+        .bind(prefix + "claims", run.budget().claims())
+        .bind(prefix + "counted", run.budget().counted())
+        .bind(prefix + "infra", run.budget().infra())
+        .bind(prefix + "uncounted", run.budget().uncounted())
+        .bind(prefix + "max_attempts", run.budget().maxAttempts())
+        .bind(prefix + "admit_at", run.times().admitAt())
+        .bind(prefix + "not_before", run.times().notBefore())
+        .bind(prefix + "start_deadline", run.times().startDeadline())
+        .bind(prefix + "started_at", run.times().startedAt())
+        .bind(prefix + "finished_at", run.times().finishedAt());
   }
 
+  private static String assignments(List<String> columns, String prefix) {
+    return columns.stream().map(c -> c + " = :" + prefix + c).collect(Collectors.joining(", "));
+  }
+
+  /**
+   * @param prefixes one for each row
+   */
+  static String insert(String table, List<String> columns, List<String> prefixes) {
+    String rows =
+        prefixes.stream()
+            .map(
+                prefix ->
+                    columns.stream()
+                        .map(c -> ":" + prefix + c)
+                        .collect(Collectors.joining(", ", "(", ")")))
+            .collect(Collectors.joining(", "));
+    return "INSERT INTO %s (%s) VALUES %s".formatted(table, String.join(", ", columns), rows);
+  }
+
+  /** Of a row with {@code namespace} and {@code name} of the run. */
   static Attempt attempt(ResultSet rs) throws SQLException {
+    return attempt(rs, new RunKey(rs.getString("namespace"), rs.getString("name")));
+  }
+
+  static Attempt attempt(ResultSet rs, RunKey run) throws SQLException {
     Optional<Instant> boundAt = time(rs, "a_bound_at");
     Optional<Instant> endedAt = time(rs, "a_ended_at");
     Optional<String> stopCause = Optional.ofNullable(rs.getString("a_stop_cause"));
@@ -188,10 +234,7 @@ final class Rows {
     Optional<Instant> missingSince = time(rs, "a_missing_since");
     return new Attempt(
         new Attempt.Claim(
-            new AttemptRef(
-                new RunKey(rs.getString("namespace"), rs.getString("name")),
-                rs.getInt("a_number"),
-                rs.getLong("a_fence")),
+            new AttemptRef(run, rs.getInt("a_number"), rs.getLong("a_fence")),
             AttemptKind.valueOf(rs.getString("a_kind")),
             new AdmitKey(rs.getString("a_admit_key")),
             rs.getString("a_cluster_id"),
@@ -202,53 +245,65 @@ final class Rows {
         endedAt.map(t -> new Attempt.End(t, reason, message, exit, report)));
   }
 
-  /** A claim: what comes later is written by {@link #update(Handle, Attempt)}. */
-  static void insert(Handle h, Attempt attempt) {
-    h.createUpdate(
-            """
-            INSERT INTO attempt (run_id, number, kind, admit_key, fence, cluster_id, state, token,
-              job_name, claimed_at)
-            VALUES (:run_id, :number, :kind, :admit_key, :fence, :cluster_id, :state, :token,
-              :job_name, :claimed_at)
-            """)
-        .bind("run_id", attempt.run().id())
-        .bind("number", attempt.number())
-        .bind("kind", attempt.kind().name())
-        .bind("admit_key", attempt.admitKey().value())
-        .bind("fence", attempt.ref().fence())
-        .bind("cluster_id", attempt.clusterId())
-        .bind("state", attempt.state().name())
-        .bind("token", attempt.token())
-        .bind("job_name", attempt.jobName())
-        .bind("claimed_at", attempt.claimedAt())
-        .execute();
-  }
+  private static final List<String> ATTEMPT_CLAIM =
+      List.of(
+          "run_id",
+          "number",
+          "kind",
+          "admit_key",
+          "fence",
+          "cluster_id",
+          "state",
+          "token",
+          "job_name",
+          "claimed_at");
 
-  static void update(Handle h, Attempt attempt) {
-    h.createUpdate(
-            """
-            UPDATE attempt SET state = :state, job_uid = :job_uid, pod_uid = :pod_uid,
-              bound_at = :bound_at, node = :node, stop_cause = :stop_cause,
-              stop_message = :stop_message, missing_since = :missing_since, ended_at = :ended_at,
-              reason = :reason, message = :message, exit_code = :exit_code, report = :report
-            WHERE run_id = :run_id AND number = :number
-            """)
-        .bind("run_id", attempt.run().id())
-        .bind("number", attempt.number())
-        .bind("state", attempt.state().name())
-        .bind("job_uid", attempt.binding().map(Attempt.Binding::jobUid))
-        .bind("pod_uid", attempt.binding().map(Attempt.Binding::podUid))
-        .bind("bound_at", attempt.binding().map(Attempt.Binding::boundAt))
-        .bind("node", attempt.node())
-        .bind("stop_cause", attempt.stopReason().map(d -> d.cause().name()))
-        .bind("stop_message", attempt.stopReason().map(Attempt.StopReason::message))
-        .bind("missing_since", attempt.missingSince())
-        .bind("ended_at", attempt.end().map(Attempt.End::endedAt))
-        .bind("reason", attempt.end().map(Attempt.End::reason))
-        .bind("message", attempt.end().map(Attempt.End::message))
-        .bind("exit_code", attempt.end().map(Attempt.End::exitCode).orElse(OptionalInt.empty()))
-        .bind("report", attempt.end().map(Attempt.End::report))
-        .execute();
+  private static final List<String> ATTEMPT_CHANGING =
+      List.of(
+          "state",
+          "job_uid",
+          "pod_uid",
+          "bound_at",
+          "node",
+          "stop_cause",
+          "stop_message",
+          "missing_since",
+          "ended_at",
+          "reason",
+          "message",
+          "exit_code",
+          "report");
+
+  /** A claim: what comes later is written by {@link #UPDATE_ATTEMPT}. */
+  static final String INSERT_ATTEMPT = insert("attempt", ATTEMPT_CLAIM, List.of("a_"));
+
+  static final String UPDATE_ATTEMPT =
+      "UPDATE attempt SET %s WHERE run_id = :a_run_id AND number = :a_number"
+          .formatted(assignments(ATTEMPT_CHANGING, "a_"));
+
+  static Query bind(Query q, Attempt attempt) {
+    return q.bind("a_run_id", attempt.run().id())
+        .bind("a_number", attempt.number())
+        .bind("a_kind", attempt.kind().name())
+        .bind("a_admit_key", attempt.admitKey().value())
+        .bind("a_fence", attempt.ref().fence())
+        .bind("a_cluster_id", attempt.clusterId())
+        .bind("a_state", attempt.state().name())
+        .bind("a_token", attempt.token())
+        .bind("a_job_name", attempt.jobName())
+        .bind("a_claimed_at", attempt.claimedAt())
+        .bind("a_job_uid", attempt.binding().map(Attempt.Binding::jobUid))
+        .bind("a_pod_uid", attempt.binding().map(Attempt.Binding::podUid))
+        .bind("a_bound_at", attempt.binding().map(Attempt.Binding::boundAt))
+        .bind("a_node", attempt.node())
+        .bind("a_stop_cause", attempt.stopReason().map(s -> s.cause().name()))
+        .bind("a_stop_message", attempt.stopReason().map(Attempt.StopReason::message))
+        .bind("a_missing_since", attempt.missingSince())
+        .bind("a_ended_at", attempt.end().map(Attempt.End::endedAt))
+        .bind("a_reason", attempt.end().map(Attempt.End::reason))
+        .bind("a_message", attempt.end().map(Attempt.End::message))
+        .bind("a_exit_code", attempt.end().map(Attempt.End::exitCode).orElse(OptionalInt.empty()))
+        .bind("a_report", attempt.end().map(Attempt.End::report));
   }
 
   static Optional<Instant> time(ResultSet rs, String column) throws SQLException {

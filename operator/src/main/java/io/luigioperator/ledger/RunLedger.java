@@ -17,7 +17,8 @@ public interface RunLedger {
 
   /**
    * Inserts new runs with their object records, and compares the request hash of those that exist.
-   * Each request is answered on its own: one that is refused does not affect the others.
+   * Up to 50 runs are one commit. Each request is answered on its own: one that is refused does not
+   * affect the others.
    *
    * @return one answer for each request, in the same order
    */

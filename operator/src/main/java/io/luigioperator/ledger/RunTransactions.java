@@ -4,14 +4,16 @@
  */
 package io.luigioperator.ledger;
 
-import static io.luigioperator.ledger.SqlStates.expand;
-
-import io.luigioperator.ledger.Locks.LockedRun;
+import io.luigioperator.ledger.Locks.LockedAttempt;
+import io.luigioperator.ledger.Locks.Mutex;
 import io.luigioperator.ledger.Transactions.CommitCheck;
+import io.luigioperator.ledger.Transactions.Opening;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import java.time.Instant;
 import java.util.Optional;
@@ -19,17 +21,64 @@ import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 
 /**
- * The one shape of every change of a run: meta, the key and the run under lock, the change, and at
- * last the key's cached virtual start. Whoever holds the key's row sees its READY runs stand still.
+ * The shape of every change of a run: the barrier, the key and the run are locked in one packet,
+ * the change and the key's cached virtual start are written in the next one. While the row of a key
+ * is locked, the set of its READY runs does not change.
  */
 final class RunTransactions {
 
   /**
-   * What a move works on.
+   * A run whose key is locked, too.
    *
    * @param now database time, taken with all locks held
    */
   record Locked(Handle h, Run run, Instant now) {}
+
+  /** What the end of an attempt works on. */
+  record LockedEnd(Handle h, Run run, Attempt attempt, Instant now) {}
+
+  private static final Opening RUN = Opening.of(Locks.MUTEX_OF_RUN, Locks.RUN, Locks.TIME);
+
+  private static final Opening END = Opening.of(Locks.MUTEX_OF_ATTEMPT, Locks.RUN, Locks.ATTEMPT);
+
+  /** The cached virtual start of one key. */
+  static final String REFRESH_KEY =
+      """
+      UPDATE client_mutex SET next_admit_at =
+        (SELECT MIN(admit_at) FROM run WHERE admit_key = :key AND state = {READY})
+      WHERE admit_key = :key
+      """;
+
+  /** The same of several keys, whose rows are locked already. */
+  static final String REFRESH_KEYS =
+      """
+      UPDATE client_mutex m FORCE INDEX (PRIMARY) SET m.next_admit_at =
+        (SELECT MIN(r.admit_at) FROM run r WHERE r.admit_key = m.admit_key AND r.state = {READY})
+      WHERE m.admit_key IN (<keys>)
+      """;
+
+  static final String FREE_KEY =
+      """
+      UPDATE client_mutex SET holder_run = NULL, next_admit_at =
+        (SELECT MIN(admit_at) FROM run WHERE admit_key = :key AND state = {READY})
+      WHERE admit_key = :key
+      """;
+
+  static final String DELETE_KEY = "DELETE FROM client_mutex WHERE admit_key = :key";
+
+  private static final Statements REFRESH = Statements.of(REFRESH_KEY);
+  private static final Statements DELETE = Statements.of(DELETE_KEY);
+  private static final Statements STORE = Statements.of(Rows.UPDATE_RUN, REFRESH_KEY);
+  private static final Statements STORE_LAST = Statements.of(Rows.UPDATE_RUN, DELETE_KEY);
+
+  private static final Statements STORE_END =
+      Statements.of(Rows.UPDATE_ATTEMPT, Rows.UPDATE_RUN, FREE_KEY);
+
+  private static final Statements STORE_END_NOT_HELD =
+      Statements.of(Rows.UPDATE_ATTEMPT, Rows.UPDATE_RUN, REFRESH_KEY);
+
+  private static final Statements STORE_LAST_END =
+      Statements.of(Rows.UPDATE_ATTEMPT, Rows.UPDATE_RUN, DELETE_KEY);
 
   private final Transactions transactions;
   private final Invariants invariants;
@@ -45,23 +94,31 @@ final class RunTransactions {
   <T> T update(String what, RunKey key, T absent, Function<Locked, Outcome<T>> change) {
     return transactions.write(
         what + " of run " + key,
-        h -> {
-          Optional<AdmitKey> admitKey = admitKey(h, key);
-          if (admitKey.isEmpty()) {
+        RUN,
+        q -> q.bind("id", key.id()),
+        (h, found) -> {
+          Optional<Mutex> mutex = found.first(Locks::mutex);
+          Optional<Run> run = found.first(Rows::run);
+          if (run.isEmpty()) {
             return Outcome.unchanged(absent);
           }
-          Locks.barrier(h);
-          Locks.mutex(h, admitKey.get()); // none: the key has gone with its run
-          LockedRun locked = Locks.run(h, key).orElseThrow();
-          if (!locked.run().admitKey().equals(admitKey.get())) {
-            // changed by the end of a PLAN or CHECK; out of order, so that a deadlock repeats this
-            Locks.mutex(h, locked.run().admitKey());
-          }
-          return change.apply(new Locked(h, locked.run(), locked.now()));
+          requireKey(h, mutex, run.get());
+          return change.apply(new Locked(h, run.get(), found.first(Locks::time).orElseThrow()));
         });
   }
 
-  /** A move that touches the run alone. */
+  /**
+   * The key is found before the run is locked. The end of a PLAN or CHECK attempt changes it; then
+   * the new one is locked out of order, and a deadlock repeats the transaction.
+   */
+  static void requireKey(Handle h, Optional<Mutex> locked, Run run) {
+    boolean isLocked = locked.filter(m -> m.key().equals(run.admitKey())).isPresent();
+    if (!isLocked && !run.state().isTerminal()) {
+      Locks.mutex(h, run.admitKey());
+    }
+  }
+
+  /** A change of the run alone. */
   Optional<Run> updateRun(String what, RunKey run, Function<Locked, Optional<Run>> transition) {
     return update(
         what,
@@ -77,83 +134,83 @@ final class RunTransactions {
         });
   }
 
-  /** Read before anything is locked, and compared once the run is. */
-  private static Optional<AdmitKey> admitKey(Handle h, RunKey key) {
-    return h.createQuery("SELECT admit_key FROM run WHERE run_id = :id")
-        .bind("id", key.id())
-        .map((rs, ctx) -> new AdmitKey(rs.getString(1)))
-        .findOne();
+  /**
+   * The end of an attempt: the only key that it locks and frees is the one that the attempt holds.
+   */
+  Optional<RunAndAttempt> end(
+      String what, AttemptRef ref, Function<LockedEnd, Optional<RunAndAttempt>> transition) {
+    return transactions.write(
+        what + " of run " + ref.run(),
+        END,
+        q -> q.bind("id", ref.run().id()).bind("number", ref.number()),
+        (h, found) -> {
+          Optional<Mutex> mutex = found.first(Locks::mutex);
+          Optional<Run> run = found.first(Rows::run);
+          Optional<LockedAttempt> attempt = Locks.attempt(found, ref);
+          if (run.isEmpty() || attempt.isEmpty()) {
+            return Outcome.unchanged(Optional.empty());
+          }
+          Optional<RunAndAttempt> ended =
+              transition.apply(
+                  new LockedEnd(h, run.get(), attempt.get().attempt(), attempt.get().now()));
+          if (ended.isEmpty()) {
+            return Outcome.unchanged(Optional.empty());
+          }
+          storeEnd(h, mutex, ended.get());
+          return Outcome.changed(ended, wrote(ended.get().attempt()));
+        });
   }
 
-  /** Writes a run that has no part in an attempt's end. */
+  /** Writes a run that takes no part in the end of an attempt. */
   static void store(Handle h, Run next) {
-    Rows.update(h, next);
-    settleKey(h, next);
-  }
-
-  /** Writes an attempt's end and its run, and frees the mutex if it is this attempt's. */
-  void storeEnd(Handle h, Run next, Attempt ended) {
-    Rows.update(h, ended);
-    Rows.update(h, next);
-    int freed =
-        h.createUpdate(
-                """
-                UPDATE client_mutex SET holder_run = NULL
-                WHERE admit_key = :key AND holder_run = :id AND fence = :fence
-                """)
-            .bind("key", ended.admitKey().value())
-            .bind("id", next.key().id())
-            .bind("fence", ended.ref().fence())
-            .execute();
-    if (freed == 0) {
-      invariants.broken(
-          "I4",
-          ended.admitKey(),
-          "held by somebody else while attempt %s ended".formatted(ended.jobName()));
+    boolean last = next.state().isTerminal() && next.admitKey().isOwn();
+    (last ? STORE_LAST : STORE)
+        .run(h, q -> Rows.bind(q, "r_", next).bind("key", next.admitKey().value()));
+    if (!last) {
+      deleteOwnKey(h, next);
     }
-    settleKey(h, next, ended.admitKey());
   }
 
-  static void settleKey(Handle h, Run run) {
-    settleKey(h, run, run.admitKey());
+  /** Writes the end of an attempt and its run, and frees the key if this attempt holds it. */
+  private void storeEnd(Handle h, Optional<Mutex> mutex, RunAndAttempt ended) {
+    Run next = ended.run();
+    Attempt attempt = ended.attempt();
+    AdmitKey key = attempt.admitKey();
+    boolean held = mutex.filter(m -> m.isHeldBy(attempt.ref())).isPresent();
+    if (!held) {
+      invariants.broken(
+          "I4", key, "attempt %s ended without holding the key".formatted(attempt.jobName()));
+    }
+    boolean last = next.state().isTerminal() && key.isOwn();
+    (last ? STORE_LAST_END : held ? STORE_END : STORE_END_NOT_HELD)
+        .run(h, q -> Rows.bind(Rows.bind(q, "r_", next), attempt).bind("key", key.value()));
+    if (!last) {
+      deleteOwnKey(h, next);
+    }
   }
 
   /**
-   * Refreshes what the key's row caches. The own key of a run is deleted with the run's last
-   * commit; a run that waits for its client has one only if it had a PLAN or CHECK attempt.
+   * The own key of a run is deleted with the run's last commit. A run that waits for its client has
+   * one only if it had a PLAN or CHECK attempt, which does not count.
    */
-  private static void settleKey(Handle h, Run run, AdmitKey key) {
-    boolean terminal = run.state().isTerminal();
-    if (!terminal || !key.isOwn()) {
-      refresh(h, key);
-    }
-    if (terminal && (key.isOwn() || run.budget().claims() != run.budget().counted())) {
-      h.createUpdate("DELETE FROM client_mutex WHERE admit_key = :key")
-          .bind("key", AdmitKey.own(run.key()).value())
-          .execute();
+  static void deleteOwnKey(Handle h, Run run) {
+    boolean mayHaveOne = run.admitKey().isOwn() || run.budget().claims() != run.budget().counted();
+    if (run.state().isTerminal() && mayHaveOne) {
+      DELETE.run(h, q -> q.bind("key", AdmitKey.own(run.key()).value()));
     }
   }
 
   static void refresh(Handle h, AdmitKey key) {
-    h.createUpdate(
-            expand(
-                """
-            UPDATE client_mutex SET next_admit_at =
-              (SELECT MIN(admit_at) FROM run WHERE admit_key = :key AND state = {READY})
-            WHERE admit_key = :key
-            """))
-        .bind("key", key.value())
-        .execute();
+    REFRESH.run(h, q -> q.bind("key", key.value()));
   }
 
-  /** A commit that wrote this row happened, if the row stands there still. */
+  /** A commit that wrote this row happened, if the row is still the same. */
   static CommitCheck wrote(Run run) {
-    return h -> Locks.run(h, run.key()).filter(l -> l.run().equals(run)).isPresent();
+    return h -> Locks.run(h, run.key()).filter(run::equals).isPresent();
   }
 
-  /** Attempts change in one direction only, so that an equal row is this commit's or as good. */
+  /** Attempts change in one direction only: an equal row is this commit's, or as good. */
   static CommitCheck wrote(Attempt attempt) {
-    return h ->
-        Locks.attempt(h, attempt.ref()).filter(l -> l.attempt().equals(attempt)).isPresent();
+    return h -> Locks.attempt(h, attempt.ref()).filter(attempt::equals).isPresent();
   }
 }

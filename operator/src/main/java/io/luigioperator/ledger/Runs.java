@@ -4,7 +4,12 @@
  */
 package io.luigioperator.ledger;
 
+import io.luigioperator.ledger.Locks.Mutex;
+import io.luigioperator.ledger.RunTransactions.Locked;
+import io.luigioperator.ledger.Transactions.CommitCheck;
+import io.luigioperator.ledger.Transactions.Opening;
 import io.luigioperator.ledger.Transactions.Outcome;
+import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Amendment;
@@ -15,12 +20,111 @@ import io.luigioperator.run.RunKey;
 import io.luigioperator.run.WaitingTransitions;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.statement.Query;
 
 /** Transactions that change a run and none of its attempts. */
 final class Runs implements RunLedger {
+
+  /** Runs accepted in one commit. */
+  static final int BATCH = 50;
+
+  /** Characters of requests accepted in one commit, so that no packet is larger than allowed. */
+  private static final int BATCH_CHARACTERS = 2_000_000;
+
+  /**
+   * The rows of all keys are inserted or locked in ascending order, before the runs are read. With
+   * no lock of their keys in common, two transactions may still insert the same run: the primary
+   * key lets one of them fail.
+   */
+  private static final Opening ACCEPT =
+      Opening.of(
+          """
+          INSERT INTO client_mutex (admit_key) VALUES <keys>
+          ON DUPLICATE KEY UPDATE admit_key = admit_key
+          """,
+          "SELECT UTC_TIMESTAMP(6) AS db_now, "
+              + Rows.RUN_COLUMNS
+              + " FROM (SELECT 1) AS one LEFT JOIN run r ON r.run_id IN (<ids>)");
+
+  private static final List<String> OBJECT_COLUMNS =
+      List.of("run_id", "cluster_id", "uid", "applied_generation");
+
+  private static final Statements STORE_ONE = storeNew(1);
+
+  private static Statements storeNew(int runs) {
+    return Statements.of(
+        Rows.insertRuns(prefixes("r", runs)),
+        Rows.insert("run_object", OBJECT_COLUMNS, prefixes("o", runs)),
+        RunTransactions.REFRESH_KEYS);
+  }
+
+  private static List<String> prefixes(String letter, int count) {
+    return IntStream.range(0, count).mapToObj(i -> prefix(letter, i)).toList();
+  }
+
+  private static String prefix(String letter, int i) {
+    return letter + i + "_";
+  }
+
+  /** A key that was inserted for a request without a new, waiting run. */
+  private static final Statements DELETE_UNUSED =
+      Statements.of(
+          """
+          DELETE FROM client_mutex
+          WHERE admit_key = :key AND fence = 0 AND holder_run IS NULL
+            AND NOT EXISTS (SELECT 1 FROM run r
+              WHERE r.admit_key = client_mutex.admit_key AND r.state IN ({NOT_TERMINAL}))
+          """);
+
+  private static final Statements ACCEPTED =
+      Statements.of(
+          """
+          SELECT 1 FROM run WHERE run_id = :id AND request_sha = :sha AND accepted_at = :accepted
+          LOCK IN SHARE MODE
+          """);
+
+  private static final Statements RECORD_OBJECT =
+      Statements.of(
+          """
+          INSERT INTO run_object (run_id, cluster_id, uid, applied_generation)
+          VALUES (:run_id, :cluster_id, :uid, :applied_generation)
+          ON DUPLICATE KEY UPDATE uid = :uid, applied_generation = :applied_generation
+          """);
+
+  private static final Opening AMEND =
+      Opening.of(
+          Locks.MUTEX_OF_RUN,
+          Locks.RUN,
+          Locks.TIME,
+          """
+          SELECT applied_generation FROM run_object
+          WHERE run_id = :id AND cluster_id = :cluster FOR UPDATE
+          """);
+
+  private static final Statements APPLY_GENERATION =
+      Statements.of(
+          """
+          UPDATE run_object SET applied_generation = :generation
+          WHERE run_id = :id AND cluster_id = :cluster
+          """);
+
+  private static final Statements APPLIED_GENERATION =
+      Statements.of(
+          """
+          SELECT applied_generation FROM run_object
+          WHERE run_id = :id AND cluster_id = :cluster LOCK IN SHARE MODE
+          """);
 
   private final Transactions transactions;
   private final RunTransactions runTransactions;
@@ -34,40 +138,126 @@ final class Runs implements RunLedger {
     this.ageing = ageing;
   }
 
+  // ---- accept
+
+  private record NewRow(Run run, ObjectRecord object) {}
+
   @Override
   public List<Acceptance> accept(List<AcceptRequest> requests) {
-    return requests.stream().map(r -> accept(r.run(), r.object())).toList();
+    List<Acceptance> answers = new ArrayList<>();
+    for (List<AcceptRequest> batch : batches(requests)) {
+      answers.addAll(acceptBatch(batch));
+    }
+    return answers;
   }
 
-  private Acceptance accept(NewRun run, ObjectRecord object) {
-    NewRun rounded = withMicros(run);
+  private static List<List<AcceptRequest>> batches(List<AcceptRequest> requests) {
+    List<List<AcceptRequest>> batches = new ArrayList<>();
+    List<AcceptRequest> batch = new ArrayList<>();
+    int characters = 0;
+    for (AcceptRequest request : requests) {
+      int more = request.run().request().length();
+      if (batch.size() == BATCH || !batch.isEmpty() && characters + more > BATCH_CHARACTERS) {
+        batches.add(batch);
+        batch = new ArrayList<>();
+        characters = 0;
+      }
+      batch.add(request);
+      characters += more;
+    }
+    if (!batch.isEmpty()) {
+      batches.add(batch);
+    }
+    return batches;
+  }
+
+  /** Data that MySQL refuses make the batch fail; then each of its requests is tried alone. */
+  private List<Acceptance> acceptBatch(List<AcceptRequest> batch) {
+    boolean single = batch.size() == 1;
     try {
-      return transactions.write("accept of run " + run.key(), h -> accept(h, rounded, object));
+      return transactions.write(
+          "accept of run " + batch.getFirst().run().key() + (single ? "" : " and others"),
+          ACCEPT,
+          q ->
+              q.bindMethodsList("keys", keysOf(batch), List.of("value"))
+                  .bindList("ids", batch.stream().map(r -> r.run().key().id()).distinct().toList()),
+          (h, found) -> accept(h, found, batch));
     } catch (StatementRefused e) {
-      // accepted a moment ago under another key: two keys' locks do not exclude each other
-      Optional<Run> winner = e.isDuplicate() ? queries.run(run.key()) : Optional.empty();
-      return winner
-          .map(w -> compared(w, run))
-          .orElseGet(() -> new Acceptance.Refused(run.key(), String.valueOf(e.getMessage())));
+      return single
+          ? List.of(refused(batch.getFirst().run(), e))
+          : batch.stream().map(request -> acceptBatch(List.of(request)).getFirst()).toList();
     }
   }
 
-  private Outcome<Acceptance> accept(Handle h, NewRun run, ObjectRecord object) {
-    Optional<Run> known = Queries.run(h, run.key());
-    if (known.isPresent()) {
-      return Outcome.unchanged(compared(known.get(), run));
+  private static List<AdmitKey> keysOf(List<AcceptRequest> batch) {
+    return List.copyOf(
+        batch.stream()
+            .flatMap(r -> r.run().admitKeys().stream())
+            .collect(Collectors.toCollection(TreeSet::new)));
+  }
+
+  private Outcome<List<Acceptance>> accept(Handle h, Results found, List<AcceptRequest> batch) {
+    Map<RunKey, Run> known = new HashMap<>();
+    List<Instant> times =
+        found.all(
+            row -> {
+              if (row.getString("name") != null) {
+                Run run = Rows.run(row);
+                known.put(run.key(), run);
+              }
+              return Locks.time(row);
+            });
+    List<Acceptance> answers = new ArrayList<>();
+    // inserted in the order of their keys, so that two batches do not wait for each other
+    SequencedMap<String, NewRow> accepted = new TreeMap<>();
+    for (AcceptRequest request : batch) {
+      NewRun asked = withMicros(request.run());
+      Run before = known.get(asked.key());
+      if (before != null) {
+        answers.add(compared(before, asked));
+        continue;
+      }
+      Run run = WaitingTransitions.accept(asked, ageing, times.getFirst());
+      known.put(run.key(), run);
+      accepted.put(run.key().id(), new NewRow(run, request.object()));
+      answers.add(new Acceptance.Accepted(run));
     }
-    Locks.barrier(h);
-    run.admitKeys().forEach(key -> Locks.newMutex(h, key));
-    Optional<Run> meanwhile = Queries.run(h, run.key());
-    if (meanwhile.isPresent()) {
-      return Outcome.unchanged(compared(meanwhile.get(), run));
+    if (accepted.isEmpty()) {
+      return Outcome.unchanged(answers);
     }
-    Run accepted = WaitingTransitions.accept(run, ageing, Queries.now(h));
-    Rows.insert(h, accepted);
-    record(h, run.key(), object);
-    RunTransactions.settleKey(h, accepted);
-    return Outcome.changed(new Acceptance.Accepted(accepted), RunTransactions.wrote(accepted));
+    List<NewRow> rows = List.copyOf(accepted.values());
+    store(h, rows, batch);
+    return Outcome.changed(answers, accepted(rows.getFirst().run()));
+  }
+
+  private static void store(Handle h, List<NewRow> rows, List<AcceptRequest> batch) {
+    List<Run> runs = rows.stream().map(NewRow::run).toList();
+    (runs.size() == 1 ? STORE_ONE : storeNew(runs.size()))
+        .run(
+            h,
+            q -> {
+              for (int i = 0; i < rows.size(); i++) {
+                NewRow row = rows.get(i);
+                Rows.bind(q, prefix("r", i), row.run());
+                bind(q, prefix("o", i), row.run().key(), row.object());
+              }
+              q.bindList("keys", runs.stream().map(r -> r.admitKey().value()).distinct().toList());
+            });
+    TreeSet<AdmitKey> unused = new TreeSet<>(keysOf(batch));
+    for (Run run : runs) {
+      if (!run.state().isTerminal()) {
+        unused.remove(run.admitKey());
+        unused.remove(run.mutexKey());
+      }
+    }
+    unused.forEach(key -> DELETE_UNUSED.run(h, q -> q.bind("key", key.value())));
+  }
+
+  private static Query bind(Query q, String prefix, RunKey run, ObjectRecord object) {
+    return q.bind(prefix + "run_id", run.id())
+        .bind(prefix + "cluster_id", object.clusterId())
+        .bind(prefix + "uid", object.uid())
+        .bind(prefix + "applied_generation", object.appliedGeneration());
   }
 
   private static Acceptance compared(Run known, NewRun asked) {
@@ -76,6 +266,30 @@ final class Runs implements RunLedger {
         : new Acceptance.NameTaken(known);
   }
 
+  private Acceptance refused(NewRun asked, StatementRefused refusal) {
+    // another transaction inserted it meanwhile, under another key
+    Optional<Run> winner = refusal.isDuplicate() ? queries.run(asked.key()) : Optional.empty();
+    return winner
+        .map(run -> compared(run, asked))
+        .orElseGet(() -> new Acceptance.Refused(asked.key(), String.valueOf(refusal.getMessage())));
+  }
+
+  /** What accept writes and nothing changes later; a batch is committed as a whole or not. */
+  private static CommitCheck accepted(Run run) {
+    return h ->
+        ACCEPTED
+            .run(
+                h,
+                q ->
+                    q.bind("id", run.key().id())
+                        .bind("sha", run.origin().requestSha())
+                        .bind("accepted", run.times().acceptedAt()),
+                found -> found.first(row -> true))
+            .isPresent();
+  }
+
+  // ---- objects
+
   @Override
   public void recordObject(RunKey run, ObjectRecord object) {
     runTransactions.update(
@@ -83,68 +297,54 @@ final class Runs implements RunLedger {
         run,
         false,
         l -> {
-          record(l.h(), run, object);
+          RECORD_OBJECT.run(l.h(), q -> bind(q, "", run, object));
           return Outcome.repeatable(true);
         });
-  }
-
-  private static void record(Handle h, RunKey run, ObjectRecord object) {
-    h.createUpdate(
-            """
-            INSERT INTO run_object (run_id, cluster_id, uid, applied_generation)
-            VALUES (:run, :cluster, :uid, :generation)
-            ON DUPLICATE KEY UPDATE uid = :uid, applied_generation = :generation
-            """)
-        .bind("run", run.id())
-        .bind("cluster", object.clusterId())
-        .bind("uid", object.uid())
-        .bind("generation", object.appliedGeneration())
-        .execute();
   }
 
   @Override
   public Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment) {
     Amendment rounded = withMicros(amendment);
-    return runTransactions.update(
-        "amendment",
-        run,
-        Optional.empty(),
-        l -> {
-          int applied =
-              l.h()
-                  .createUpdate(
-                      """
-                      UPDATE run_object SET applied_generation = :generation
-                      WHERE run_id = :run AND cluster_id = :cluster
-                        AND applied_generation < :generation
-                      """)
-                  .bind("run", run.id())
-                  .bind("cluster", clusterId)
-                  .bind("generation", generation)
-                  .execute();
-          if (applied == 0) {
+    return transactions.write(
+        "amendment of run " + run,
+        AMEND,
+        q -> q.bind("id", run.id()).bind("cluster", clusterId),
+        (h, found) -> {
+          Optional<Mutex> mutex = found.first(Locks::mutex);
+          Optional<Run> known = found.first(Rows::run);
+          Instant now = found.first(Locks::time).orElseThrow();
+          Optional<Long> applied = found.first(row -> row.getLong("applied_generation"));
+          if (known.isEmpty() || applied.filter(g -> g < generation).isEmpty()) {
             return Outcome.unchanged(Optional.empty());
           }
-          // also of a run that it does not change: the generation is applied all the same
-          Run next = AmendTransition.amend(l.run(), rounded, ageing, l.now()).orElse(l.run());
-          RunTransactions.store(l.h(), next);
-          return Outcome.changed(Optional.of(next), h -> hasApplied(h, run, clusterId, generation));
+          RunTransactions.requireKey(h, mutex, known.get());
+          Locked locked = new Locked(h, known.get(), now);
+          return amend(locked, clusterId, generation, rounded);
         });
   }
 
-  private static boolean hasApplied(Handle h, RunKey run, String clusterId, long generation) {
-    return h.createQuery(
-            """
-            SELECT 1 FROM run_object WHERE run_id = :run AND cluster_id = :cluster
-              AND applied_generation = :generation LOCK IN SHARE MODE
-            """)
-        .bind("run", run.id())
-        .bind("cluster", clusterId)
-        .bind("generation", generation)
-        .mapTo(Integer.class)
-        .findOne()
-        .isPresent();
+  private Outcome<Optional<Run>> amend(
+      Locked l, String clusterId, long generation, Amendment amendment) {
+    RunKey run = l.run().key();
+    APPLY_GENERATION.run(
+        l.h(),
+        q -> q.bind("id", run.id()).bind("cluster", clusterId).bind("generation", generation));
+    // the generation is applied, also if it does not change the run
+    Run next = AmendTransition.amend(l.run(), amendment, ageing, l.now()).orElse(l.run());
+    RunTransactions.store(l.h(), next);
+    return Outcome.changed(
+        Optional.of(next),
+        h ->
+            APPLIED_GENERATION
+                .run(
+                    h,
+                    q -> q.bind("id", run.id()).bind("cluster", clusterId),
+                    found -> found.first(row -> row.getLong("applied_generation")))
+                .filter(g -> g == generation)
+                .isPresent());
   }
+
+  // ---- waiting runs
 
   @Override
   public Optional<Run> cancel(RunKey run, String reason, String message) {
@@ -164,7 +364,7 @@ final class Runs implements RunLedger {
         "release", run, l -> WaitingTransitions.release(l.run(), reason, ageing, l.now()));
   }
 
-  // ---- the database keeps microseconds, so a row equals what was written
+  // ---- the database keeps microseconds; rounded first, a row equals what was written
 
   private static NewRun withMicros(NewRun n) {
     return new NewRun(

@@ -7,9 +7,12 @@ package io.luigioperator.ledger;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.statement.Query;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,6 +20,10 @@ import org.slf4j.LoggerFactory;
  * Runs a transaction until it is known to have happened once or not at all: conflicts are repeated,
  * and a broken COMMIT, which is not a failed COMMIT, is looked up with a lock on a fresh
  * connection.
+ *
+ * <p>Connections stay in autocommit mode; a transaction begins with START TRANSACTION in the same
+ * packet as its first locks, and COMMIT is a packet of its own. So no statement is spent on
+ * switching the mode, and a broken COMMIT can be told from a broken change.
  */
 final class Transactions {
 
@@ -24,10 +31,56 @@ final class Transactions {
   private static final int ROUNDS = 5;
   private static final Duration LONGEST_PAUSE = Duration.ofMillis(50);
 
+  private static final Statements COMMIT = Statements.of("COMMIT");
+  private static final Statements ROLLBACK = Statements.of("ROLLBACK");
+
+  /**
+   * For the look-up of a broken commit: the lock of the lost session ends soon, or the server is
+   * stuck.
+   */
+  private static final Statements LOOK_UP =
+      Statements.of("SET innodb_lock_wait_timeout = 2", "START TRANSACTION");
+
+  /**
+   * The first packet of a transaction: its begin, the barrier, and the locks that it works under.
+   */
+  static final class Opening {
+    private final Statements statements;
+    private final boolean guarded;
+
+    private Opening(Statements statements, boolean guarded) {
+      this.statements = statements;
+      this.guarded = guarded;
+    }
+
+    static Opening of(String... locks) {
+      return new Opening(
+          Statements.of(
+              Stream.concat(Stream.of("START TRANSACTION", Locks.BARRIER), Stream.of(locks))
+                  .toArray(String[]::new)),
+          true);
+    }
+
+    /** For a change that a raised barrier lets through. */
+    static Opening withoutBarrier(String... locks) {
+      return new Opening(
+          Statements.of(
+              Stream.concat(Stream.of("START TRANSACTION"), Stream.of(locks))
+                  .toArray(String[]::new)),
+          false);
+    }
+  }
+
+  /** The body of a transaction, with what its opening has found. */
+  @FunctionalInterface
+  interface Work<T> {
+    Outcome<T> run(Handle h, Results found);
+  }
+
   /** What a transaction found or wrote. */
   record Outcome<T>(T value, Optional<CommitCheck> commitCheck) {
 
-    /** Nothing was written; there is nothing to commit. */
+    /** Nothing is to be committed; what the opening wrote is rolled back. */
     static <T> Outcome<T> unchanged(T value) {
       return new Outcome<>(value, Optional.empty());
     }
@@ -42,7 +95,7 @@ final class Transactions {
     }
   }
 
-  /** Tells by locking reads whether the commit of exactly this transaction happened. */
+  /** Finds out by locking reads whether the commit of exactly this transaction happened. */
   @FunctionalInterface
   interface CommitCheck {
     boolean sees(Handle h);
@@ -69,40 +122,73 @@ final class Transactions {
   }
 
   /**
-   * @throws StatementRefused if MySQL refuses the data for good
-   * @throws LedgerUnavailable if MySQL does not answer, too many conflicts came, or the fate of the
-   *     commit cannot be learnt
+   * @param what for messages: the name of the change and what it is about
+   * @throws StatementRefused if MySQL refuses the data permanently
+   * @throws LedgerUnavailable if MySQL does not answer, too many conflicts came, or it cannot be
+   *     found out whether the commit happened
    */
-  <T> T write(String what, Function<Handle, Outcome<T>> work) {
-    for (int round = 1; ; round++) {
-      Optional<Done<T>> done = attempt(what, work, round);
-      if (done.isPresent()) {
-        return done.get().value();
-      }
-      metrics.counter("luigi.operator.ledger.repeated").increment();
-      rest(round);
-    }
+  <T> T write(String what, Opening opening, Consumer<Query> values, Work<T> work) {
+    return untilKnown(what, round -> attempt(what, opening, values, work, round));
+  }
+
+  /**
+   * One statement that is a transaction of its own, so that it takes one round trip.
+   *
+   * @param statement empty: its guard does not hold
+   * @param lookUp finds by a locking read what the statement has written, if it was executed
+   * @throws StatementRefused if MySQL refuses the data permanently
+   * @throws LedgerUnavailable as {@link #write}
+   */
+  <T> Optional<T> writeOnce(
+      String what, Function<Handle, Optional<T>> statement, Function<Handle, Optional<T>> lookUp) {
+    return untilKnown(what, round -> attemptOnce(what, statement, lookUp, round));
   }
 
   /** A wrapper, because a value may be an empty Optional of its own. */
   private record Done<T>(T value) {}
 
-  /** Empty: once more from the start. */
-  private <T> Optional<Done<T>> attempt(String what, Function<Handle, Outcome<T>> work, int round) {
+  /** One round; empty: once more from the start. */
+  @FunctionalInterface
+  private interface Round<T> {
+    Optional<Done<T>> run(int number);
+  }
+
+  private <T> T untilKnown(String what, Round<T> round) {
+    for (int number = 1; ; number++) {
+      Optional<Done<T>> done = round.run(number);
+      if (done.isPresent()) {
+        return done.get().value();
+      }
+      metrics.counter("luigi.operator.ledger.repeated").increment();
+      rest(what, number);
+    }
+  }
+
+  private <T> Optional<Done<T>> attempt(
+      String what, Opening opening, Consumer<Query> values, Work<T> work, int round) {
     Handle h = open(what);
     boolean reusable = false;
     try {
-      Outcome<T> outcome = body(h, work);
+      Outcome<T> outcome =
+          opening.statements.run(
+              h,
+              values,
+              found -> {
+                if (opening.guarded) {
+                  Locks.requireNoBarrier(found);
+                }
+                return work.run(h, found);
+              });
       if (outcome.commitCheck().isEmpty()) {
-        h.rollback();
+        ROLLBACK.run(h, q -> {});
         reusable = true;
         return Optional.of(new Done<>(outcome.value()));
       }
       try {
-        h.commit();
+        COMMIT.run(h, q -> {});
         reusable = true;
       } catch (RuntimeException e) {
-        if (!happened(what, outcome.commitCheck().get(), e)) {
+        if (!lookedUp(what, e, fresh -> committed(outcome, fresh)).isPresent()) {
           return again(what, round, e);
         }
       }
@@ -110,55 +196,77 @@ final class Transactions {
     } catch (LedgerUnavailable e) {
       throw e;
     } catch (RuntimeException e) {
-      return switch (SqlFault.of(e)) {
-        case CONFLICT -> again(what, round, e);
-        case DUPLICATE, REFUSED -> throw new StatementRefused(what, SqlFault.of(e), e);
-        case UNAVAILABLE -> throw unfinished(what, e);
-      };
+      return failed(what, round, e);
     } finally {
       giveBack(h, reusable);
     }
   }
 
-  /** Errors before COMMIT was sent: whatever the server thinks, it will roll back. */
-  private <T> Outcome<T> body(Handle h, Function<Handle, Outcome<T>> work) {
-    h.begin();
-    return work.apply(h);
+  private static Optional<Boolean> committed(Outcome<?> outcome, Handle fresh) {
+    return Optional.of(outcome.commitCheck().orElseThrow().sees(fresh)).filter(seen -> seen);
+  }
+
+  private <T> Optional<Done<Optional<T>>> attemptOnce(
+      String what,
+      Function<Handle, Optional<T>> statement,
+      Function<Handle, Optional<T>> lookUp,
+      int round) {
+    Handle h = open(what);
+    try {
+      return Optional.of(new Done<>(statement.apply(h)));
+    } catch (LedgerUnavailable e) {
+      throw e;
+    } catch (RuntimeException e) {
+      if (!SqlFault.isSql(e) || SqlFault.of(e) != SqlFault.UNAVAILABLE) {
+        return failed(what, round, e);
+      }
+      Optional<T> written = lookedUp(what, e, lookUp);
+      return written.isPresent() ? Optional.of(new Done<>(written)) : again(what, round, e);
+    } finally {
+      giveBack(h, true); // a transaction is never left open
+    }
+  }
+
+  private <T> Optional<Done<T>> failed(String what, int round, RuntimeException e) {
+    return switch (SqlFault.of(e)) {
+      case CONFLICT -> again(what, round, e);
+      case DUPLICATE, REFUSED -> throw new StatementRefused(what, SqlFault.of(e), e);
+      case UNAVAILABLE -> throw unfinished(what, e);
+    };
   }
 
   private <T> Optional<Done<T>> again(String what, int round, RuntimeException e) {
     if (round >= ROUNDS) {
-      throw database.unavailable(
-          "the ledger could not do %s in %d rounds".formatted(what, ROUNDS), e);
+      throw database.unavailable("%s gave up after %d rounds".formatted(what, ROUNDS), e);
     }
     return Optional.empty();
   }
 
   private RuntimeException unfinished(String what, RuntimeException e) {
-    // an error that is not MySQL's is a defect of ours and must not look like an outage
-    return SqlFault.isSql(e) ? database.unavailable("the ledger did not do " + what, e) : e;
+    // an error that does not come from MySQL is a defect of ours and must not look like an outage
+    return SqlFault.isSql(e) ? database.unavailable(what + " was not carried out", e) : e;
   }
 
   /**
    * A plain read would miss a commit that is still under way; a locking one waits for it, because
-   * the old session keeps its row locks until it has committed or rolled back.
+   * the lost session keeps its row locks until it has committed or rolled back.
    */
-  private boolean happened(String what, CommitCheck commitCheck, RuntimeException broken) {
+  private <T> Optional<T> lookedUp(
+      String what, RuntimeException broken, Function<Handle, Optional<T>> lookUp) {
     try (Handle h = database.openFresh()) {
-      h.begin();
-      h.execute("SET innodb_lock_wait_timeout = 2");
-      boolean seen = commitCheck.sees(h);
-      h.rollback();
-      count(seen ? "committed" : "not_committed");
+      LOOK_UP.run(h, q -> {});
+      Optional<T> seen = lookUp.apply(h);
+      ROLLBACK.run(h, q -> {});
+      count(seen.isPresent() ? "committed" : "not_committed");
       LOG.atInfo()
           .addKeyValue("transaction", what)
-          .addKeyValue("committed", seen)
-          .log("looked up a broken commit");
+          .addKeyValue("committed", seen.isPresent())
+          .log("connection lost during a commit; its outcome was looked up");
       return seen;
     } catch (RuntimeException e) {
       count("unknown");
       e.addSuppressed(broken);
-      throw database.unavailable("it is not known whether the ledger did " + what, e);
+      throw database.unavailable("it is not known whether %s was committed".formatted(what), e);
     }
   }
 
@@ -170,32 +278,37 @@ final class Transactions {
     try {
       return database.open();
     } catch (RuntimeException e) {
-      throw database.unavailable("the ledger did not do " + what, e);
+      throw database.unavailable(what + " was not carried out", e);
     }
   }
 
+  /**
+   * After an error the transaction is still open, also when the error came from the last statement
+   * of a packet: without the rollback the next user of the connection would commit it.
+   */
   private void giveBack(Handle h, boolean reusable) {
     try {
       if (!reusable) {
-        h.rollback();
+        ROLLBACK.run(h, q -> {});
       }
     } catch (RuntimeException e) {
-      database.discard(h.getConnection()); // the server rolls back when the connection goes
+      database.discard(h.getConnection()); // the server rolls back when the connection ends
     }
     try {
       h.close();
     } catch (RuntimeException e) {
-      LOG.atDebug().setCause(e).log("a broken connection did not close in order");
+      LOG.atDebug().setCause(e).log("a broken connection was not closed in order");
     }
   }
 
-  private void rest(int round) {
+  private void rest(String what, int round) {
     try {
       long bound = LONGEST_PAUSE.toNanos() * round / ROUNDS;
       pause.sleep(Duration.ofNanos(random.nextLong(1, bound)));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new LedgerUnavailable("interrupted between two rounds of a transaction", e);
+      throw new LedgerUnavailable(
+          "ledger unavailable: interrupted before %s was repeated".formatted(what), e);
     }
   }
 }

@@ -46,7 +46,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Takes a run as far as it goes now: read what is known, decide, carry out one effect, and again,
- * until there is nothing to do; then write its status once. Several runs are read together.
+ * until there is nothing to do; then write its status once. Several runs are read together, and the
+ * new ones among them accepted in one commit.
  *
  * <p>What it keeps between two reconciliations is only there to save queries (see {@link LiveRows}
  * and {@link WaitingRuns}): a crash anywhere costs time and nothing else.
@@ -232,7 +233,7 @@ public final class RunReconciler {
     return new LedgerRow(loaded.run(run), loaded.now(), nanoTime.getAsLong());
   }
 
-  /** Each is answered on its own. */
+  /** One commit for all of them; each is answered on its own. */
   private void accept(List<Pass> accepting) {
     List<AcceptRequest> requests = new ArrayList<>();
     for (Pass pass : accepting) {

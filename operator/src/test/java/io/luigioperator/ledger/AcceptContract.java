@@ -80,6 +80,57 @@ interface AcceptContract extends LedgerFixture {
   }
 
   @Test
+  default void eachOfManyRequestsIsAnsweredOnItsOwnAndInOrder() {
+    RunBuilder known = RunBuilder.named("known");
+    Run before = accepted(known);
+    RunBuilder held = RunBuilder.named("held").desired(DesiredState.Held);
+    RunBuilder own = RunBuilder.named("own").withoutMutex();
+    List<Acceptance> answers =
+        ledger()
+            .runs()
+            .accept(
+                List.of(
+                    request(held),
+                    request(known.another().client("zeta")),
+                    request(own),
+                    request(known),
+                    request(held),
+                    request(held.another())));
+    Run heldRun = load(held.key());
+    assertThat(answers)
+        .containsExactly(
+            new Acceptance.Accepted(heldRun),
+            new Acceptance.NameTaken(before),
+            new Acceptance.Accepted(load(own.key())),
+            new Acceptance.Same(before),
+            new Acceptance.Same(heldRun),
+            new Acceptance.NameTaken(heldRun));
+    assertThat(heldRun.state()).isEqualTo(RunState.HELD);
+    assertThat(load(before)).isEqualTo(before);
+    assertThat(heads()).containsExactlyInAnyOrder(known.key(), own.key());
+    for (RunBuilder asking : List.of(held, own)) {
+      assertThat(record(asking.key()).orElseThrow().object()).contains(object(asking.key()));
+    }
+    assertThat(ledger().maintenance().auditHeads(Optional.empty(), 10).corrected()).isEmpty();
+  }
+
+  @Test
+  default void aListOfRequestsMayBeLongOrEmpty() {
+    List<RunBuilder> askings = new ArrayList<>();
+    for (int i = 0; i < 120; i++) {
+      askings.add(RunBuilder.named("r" + i).client("c" + i % 9));
+    }
+    List<Acceptance> answers = ledger().runs().accept(askings.stream().map(this::request).toList());
+    assertThat(answers).hasSize(120).hasOnlyElementsOfType(Acceptance.Accepted.class);
+    assertThat(answers)
+        .extracting(Acceptance::key)
+        .containsExactlyElementsOf(askings.stream().map(RunBuilder::key).toList());
+    assertThat(ledger().queries().countByState()).containsEntry(RunState.READY, 120L);
+    assertThat(heads()).hasSize(9);
+    assertThat(ledger().runs().accept(List.of())).isEmpty();
+  }
+
+  @Test
   default void namespaceAndNameTogetherIdentifyARun() {
     Run run = accepted(RunBuilder.named("r"));
     assertThat(record(new RunKey("team-b", "r"))).isEmpty();

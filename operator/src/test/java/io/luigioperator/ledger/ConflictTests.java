@@ -6,6 +6,8 @@ package io.luigioperator.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
 
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Run;
@@ -20,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
+import org.hamcrest.Matcher;
 import org.jdbi.v3.core.Handle;
 import org.junit.jupiter.api.Test;
 
@@ -36,22 +39,20 @@ interface ConflictTests extends SqlFixture {
         .one();
   }
 
-  /**
-   * MySQL renews what it shows about transactions only after 100 ms without a query about them: with
-   * shorter pauses a first answer would be repeated for ever.
-   */
-  default void untilSomebodyWaits(Sql watcher) {
+  /** MySQL renews what it shows about transactions only if nobody has asked for 100 ms. */
+  Duration TRANSACTIONS_ARE_SHOWN_EVERY = Duration.ofMillis(150);
+
+  default void untilTransactions(Sql watcher, String where, Matcher<Integer> count) {
     Awaitility.await()
         .atMost(Duration.ofSeconds(10))
-        .pollInterval(Duration.ofMillis(150))
+        .pollInterval(TRANSACTIONS_ARE_SHOWN_EVERY)
         .until(
-            () ->
-                watcher.count(
-                        """
-                        SELECT COUNT(*) FROM information_schema.innodb_trx
-                        WHERE trx_state = 'LOCK WAIT'
-                        """)
-                    > 0);
+            () -> watcher.count("SELECT COUNT(*) FROM information_schema.innodb_trx" + where),
+            count);
+  }
+
+  default void untilOneWaits(Sql watcher) {
+    untilTransactions(watcher, " WHERE trx_state = 'LOCK WAIT'", greaterThan(0));
   }
 
   @Test
@@ -65,7 +66,7 @@ interface ConflictTests extends SqlFixture {
         CompletableFuture.supplyAsync(
             () -> ledger().runs().cancel(run.key(), Reasons.CANCELED, "enough"));
     try (Sql person = new Sql(sql().config())) {
-      untilSomebodyWaits(person);
+      untilOneWaits(person);
       assertThatThrownBy(() -> person.count(raise))
           .hasRootCauseInstanceOf(SQLException.class)
           .rootCause()
@@ -97,7 +98,7 @@ interface ConflictTests extends SqlFixture {
         CompletableFuture.supplyAsync(
             () -> ledger().runs().cancel(run.key(), Reasons.CANCELED, "enough"));
     try (Sql watcher = new Sql(sql().config())) {
-      untilSomebodyWaits(watcher);
+      untilOneWaits(watcher);
     }
     lockMutexOf(run, stranger);
     stranger.commit();
@@ -119,7 +120,7 @@ interface ConflictTests extends SqlFixture {
       lockMutexOf(run, stranger);
       assertThatThrownBy(() -> patient.runs().cancel(run.key(), Reasons.CANCELED, "enough"))
           .isInstanceOf(LedgerUnavailable.class)
-          .hasMessageContaining("cancel of run team-a/r in 5 rounds");
+          .hasMessageContaining("cancel of run team-a/r gave up after 5 rounds");
     } finally {
       stranger.rollback();
     }
@@ -128,5 +129,7 @@ interface ConflictTests extends SqlFixture {
         .doesNotHaveDuplicates()
         .allSatisfy(p -> assertThat(p).isBetween(Duration.ofNanos(1), Duration.ofMillis(50)));
     assertThat(load(run)).isEqualTo(run);
+    // the error came from a statement in the middle of a packet, after the barrier was locked
+    untilTransactions(sql(), "", is(0));
   }
 }

@@ -6,6 +6,8 @@ package io.luigioperator.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Run;
@@ -13,6 +15,7 @@ import io.luigioperator.run.RunKey;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.TimeZone;
 import org.junit.jupiter.api.Test;
@@ -113,6 +116,58 @@ interface ConstraintTests extends SqlFixture {
                     .doesNotContain("\n"));
     assertThat(record(new RunKey("team-a", "r"))).isEmpty();
     assertThat(sql().count("SELECT COUNT(*) FROM client_mutex")).isZero();
+  }
+
+  @Test
+  default void aRefusedRequestDoesNotAffectTheOthers() {
+    RunBuilder wrong = RunBuilder.named("wrong").client("ä");
+    List<Acceptance> answers =
+        ledger()
+            .runs()
+            .accept(
+                List.of(
+                    request(RunBuilder.named("a").client("a")),
+                    request(wrong),
+                    request(RunBuilder.named("b").client("b"))));
+    assertThat(answers)
+        .hasExactlyElementsOfTypes(
+            Acceptance.Accepted.class, Acceptance.Refused.class, Acceptance.Accepted.class);
+    assertThat(record(wrong.key())).isEmpty();
+    assertThat(heads()).hasSize(2);
+    assertThat(sql().count("SELECT COUNT(*) FROM client_mutex")).isEqualTo(2);
+  }
+
+  @Test
+  default void aRequestThatIsNotAcceptedLeavesNoKey() {
+    RunBuilder used = RunBuilder.named("used");
+    accepted(used);
+    ledger()
+        .runs()
+        .accept(
+            List.of(
+                request(RunBuilder.named("new").client("new")),
+                request(used.another().client("zeta")),
+                request(used.another().withoutMutex()),
+                request(
+                    RunBuilder.named("canceled").withoutMutex().desired(DesiredState.Canceled))));
+    assertThat(
+            sql()
+                .handle()
+                .createQuery("SELECT admit_key FROM client_mutex ORDER BY admit_key")
+                .mapTo(String.class)
+                .list())
+        .containsExactly("team-a/acme/default", "team-a/new/default");
+  }
+
+  @Test
+  default void largeRequestsAreAcceptedInSeveralPackets() {
+    List<AcceptRequest> large = new ArrayList<>();
+    for (int i = 0; i < 40; i++) {
+      large.add(request(RunBuilder.named("r" + i).request("x".repeat(900_000))));
+    }
+    assertThat(ledger().runs().accept(large))
+        .hasSize(40)
+        .hasOnlyElementsOfType(Acceptance.Accepted.class);
   }
 
   @Test

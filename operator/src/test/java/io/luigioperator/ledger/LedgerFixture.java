@@ -138,7 +138,11 @@ public interface LedgerFixture {
   }
 
   default Run load(Run run) {
-    return record(run).run();
+    return load(run.key());
+  }
+
+  default Run load(RunKey run) {
+    return record(run).orElseThrow().run();
   }
 
   default RunRecord record(Run run) {

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.ledger.AttemptLedger.Claimed;
 import io.luigioperator.ledger.LedgerQueries.Head;
+import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
@@ -302,6 +303,33 @@ interface RaceTests extends SqlFixture {
         endOne(ledger(), random, heard);
       }
     }
+  }
+
+  /** Two operators accept the same runs in opposite orders. */
+  @Test
+  default void eachOfManyRunsIsAcceptedOnce() {
+    int deadlocks = deadlocks();
+    try (MySqlLedger other = open(sql().config(), new SimpleMeterRegistry())) {
+      for (int round = 0; round < 10; round++) {
+        List<AcceptRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+          requests.add(request(RunBuilder.named("r" + round + "-" + i).client("c" + i % 8)));
+        }
+        List<List<Acceptance>> answers =
+            together(
+                2,
+                i ->
+                    i == 0
+                        ? ledger().runs().accept(requests)
+                        : other.runs().accept(requests.reversed()).reversed());
+        for (int i = 0; i < 20; i++) {
+          Run run = load(requests.get(i).run().key());
+          assertThat(List.of(answers.get(0).get(i), answers.get(1).get(i)))
+              .containsExactlyInAnyOrder(new Acceptance.Accepted(run), new Acceptance.Same(run));
+        }
+      }
+    }
+    assertThat(deadlocks()).as("deadlocks").isEqualTo(deadlocks);
   }
 
   /** Each finds the same runs in the opposite order. */

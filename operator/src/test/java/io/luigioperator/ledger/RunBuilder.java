@@ -139,6 +139,26 @@ record RunBuilder(NewRun run) {
     return rebuilt(amendment(), run.maxInfra(), sha(run.key().name() + " another"));
   }
 
+  RunBuilder request(String request) {
+    return new RunBuilder(
+        new NewRun(
+            run.key(),
+            run.client(),
+            run.businessDate(),
+            run.schedule(),
+            run.mutexKey(),
+            run.firstKind(),
+            run.desired(),
+            run.priority(),
+            run.notBefore(),
+            run.startDeadlineSeconds(),
+            run.maxAttempts(),
+            run.maxInfra(),
+            request,
+            run.requestSha(),
+            run.hashVersion()));
+  }
+
   private RunBuilder rebuilt(Amendment a, int maxInfra, String requestSha) {
     return new RunBuilder(
         new NewRun(

@@ -23,6 +23,7 @@ abstract class SqlContract extends LedgerContract
         RaceTests,
         ConflictTests,
         BrokenCommitTests,
+        StatementTests,
         DocumentationTests,
         TlsTests {
 

@@ -15,10 +15,11 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Locale;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -27,12 +28,16 @@ import java.util.concurrent.locks.LockSupport;
 import javax.net.ssl.SSLSocket;
 
 /**
- * The wire between ledger and server, on loopback, to be cut at the worst moment. It understands
- * just enough of the protocol to see a COMMIT, and talks TLS with both ends.
+ * A proxy between ledger and server, on loopback, that records statements and cuts the connection
+ * at the worst moment. It understands just enough of the protocol to see the statements, and talks
+ * TLS with both ends.
  */
 final class TcpProxy implements AutoCloseable {
 
-  /** What happens to the next COMMIT, once. */
+  /**
+   * What happens to the next COMMIT, or to the next statement that is a transaction of its own,
+   * once.
+   */
   enum Cut {
     /** It never reaches the server. */
     BEFORE,
@@ -55,6 +60,10 @@ final class TcpProxy implements AutoCloseable {
   private final boolean hidesTls;
   private final AtomicReference<Cut> next = new AtomicReference<>();
   private final AtomicInteger cuts = new AtomicInteger();
+
+  /** Texts of the packets with statements so far. */
+  private final List<String> packets = new CopyOnWriteArrayList<>();
+
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
 
   /** Servers whose words go nowhere any more. */
@@ -93,6 +102,13 @@ final class TcpProxy implements AutoCloseable {
 
   int cuts() {
     return cuts.get();
+  }
+
+  /** The text of each packet of statements since the last call. */
+  List<String> takePackets() {
+    List<String> taken = List.copyOf(packets);
+    packets.clear();
+    return taken;
   }
 
   void mend() {
@@ -165,7 +181,11 @@ final class TcpProxy implements AutoCloseable {
     OutputStream out = server.getOutputStream();
     while (true) {
       byte[] packet = packet(in);
-      Cut cut = isCommit(packet) ? next.getAndSet(null) : null;
+      String statements = statements(packet);
+      if (!statements.isEmpty()) {
+        packets.add(statements);
+      }
+      Cut cut = isCommit(statements) ? next.getAndSet(null) : null;
       if (cut == null) {
         out.write(packet);
         continue;
@@ -233,13 +253,19 @@ final class TcpProxy implements AutoCloseable {
     return packet;
   }
 
-  /** The text stands behind a few bytes of attributes. */
-  private static boolean isCommit(byte[] packet) {
-    return packet.length > 5
-        && packet[4] == COM_QUERY
-        && new String(packet, 5, packet.length - 5, StandardCharsets.US_ASCII)
-            .toLowerCase(Locale.ROOT)
-            .endsWith("commit");
+  /** Empty for any other command. Query attributes, of which there are none, take two bytes. */
+  private static String statements(byte[] packet) {
+    if (packet.length < 7 || packet[4] != COM_QUERY) {
+      return "";
+    }
+    int text = packet[5] == 0 ? 7 : 5;
+    return new String(packet, text, packet.length - text, StandardCharsets.UTF_8);
+  }
+
+  /** Either by COMMIT, or by a statement that checks the barrier itself. */
+  private static boolean isCommit(String statements) {
+    return statements.equals("COMMIT")
+        || statements.startsWith("UPDATE attempt") && statements.contains("FROM meta");
   }
 
   /** Version, name of the server up to a zero, thread 4, salt 8, zero, then the low flags. */

@@ -1,0 +1,253 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.luigioperator.ledger.RunLedger.AcceptRequest;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.EndCause.Treatment;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.Presence;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.Verdict;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** How many statements and round trips each call costs, and that data never become SQL text. */
+interface StatementTests extends SqlFixture {
+
+  /** What a call cost. The server counts statements, the proxy round trips. */
+  record Cost(int statements, int roundTrips) {}
+
+  /** A ledger behind a proxy. */
+  final class Watched implements AutoCloseable {
+    private final TcpProxy proxy;
+    private final MySqlLedger ledger;
+    private final Sql sql;
+
+    Watched(SqlFixture fixture) {
+      this.proxy = TcpProxy.to(fixture.server());
+      this.sql = fixture.sql();
+      this.ledger = fixture.open(sql.through(proxy.port()), new SimpleMeterRegistry());
+      ledger.queries().now(); // connects
+    }
+
+    Cost cost(Runnable call) {
+      proxy.takePackets();
+      int before = questions();
+      call.run();
+      int statements = questions() - before - 1; // the question itself
+      List<String> packets = proxy.takePackets();
+      assertThat(packets.stream().flatMap(p -> SqlText.statements(p).stream()).toList())
+          .as("what the server has counted")
+          .hasSize(statements);
+      return new Cost(statements, packets.size());
+    }
+
+    private int questions() {
+      return sql.handle()
+          .createQuery("SHOW GLOBAL STATUS LIKE 'Questions'")
+          .map((rs, ctx) -> rs.getInt("Value"))
+          .one();
+    }
+
+    @Override
+    public void close() {
+      ledger.close();
+      proxy.close();
+    }
+  }
+
+  private Cost finishCost(Watched watched, Attempt bound, Verdict verdict) {
+    return watched.cost(
+        () ->
+            watched
+                .ledger
+                .attempts()
+                .finish(bound.ref(), podOf(bound), ending(verdict), AT_ONCE, Presence.PRESENT)
+                .orElseThrow());
+  }
+
+  @Test
+  default void theWayOfARunCostsFewRoundTrips() {
+    try (Watched watched = new Watched(this)) {
+      Ledger ledger = watched.ledger;
+      for (RunBuilder asking :
+          List.of(RunBuilder.named("client"), RunBuilder.named("own").withoutMutex())) {
+        RunKey key = asking.key();
+        assertThat(watched.cost(() -> accept(ledger, asking))).isEqualTo(new Cost(8, 3));
+        Run run = load(accepted(key));
+        assertThat(
+                watched.cost(
+                    () ->
+                        ledger
+                            .attempts()
+                            .claim(run.admitKey(), key, token(), CLUSTER)
+                            .orElseThrow()))
+            .isEqualTo(new Cost(9, 3));
+        Attempt claimed = record(run).attempts().getFirst();
+        assertThat(
+                watched.cost(
+                    () ->
+                        ledger.attempts().bind(claimed.ref(), "job", podOf(claimed)).orElseThrow()))
+            .isEqualTo(new Cost(7, 3));
+        Attempt bound = reload(claimed);
+        assertThat(watched.cost(() -> ledger.attempts().recordNode(bound, "node-1").orElseThrow()))
+            .isEqualTo(new Cost(1, 1));
+        assertThat(watched.cost(() -> ledger.queries().load(key, CLUSTER)))
+            .isEqualTo(new Cost(1, 1));
+        assertThat(finishCost(watched, bound, Verdict.SUCCEEDED)).isEqualTo(new Cost(9, 3));
+      }
+    }
+  }
+
+  private Run accepted(RunKey key) {
+    return record(key).orElseThrow().run();
+  }
+
+  @Test
+  default void aRetryCountsEarlierEndingsOnlyIfTheRuleAsksForThem() {
+    try (Watched watched = new Watched(this)) {
+      Run run = accepted(RunBuilder.named("r"));
+      assertThat(finishCost(watched, bound(run), Verdict.TASK_FAILED)).isEqualTo(new Cost(9, 3));
+      ledger().maintenance().due(1);
+      assertThat(Verdict.INTERNAL_ERROR.treatment()).isEqualTo(Treatment.RETRY_ONCE);
+      assertThat(finishCost(watched, bound(run), Verdict.INTERNAL_ERROR))
+          .isEqualTo(new Cost(10, 4));
+    }
+  }
+
+  @Test
+  default void whatIsRareCostsLittleToo() {
+    try (Watched watched = new Watched(this)) {
+      Ledger ledger = watched.ledger;
+      Run run = accepted(RunBuilder.named("r"));
+      Attempt claimed = claimed(run);
+      assertThat(
+              watched.cost(
+                  () ->
+                      ledger
+                          .attempts()
+                          .abandon(claimed.ref(), AbandonContract.REFUSED, AT_ONCE)
+                          .orElseThrow()))
+          .isEqualTo(new Cost(9, 3));
+      assertThat(watched.cost(() -> assertThat(ledger.maintenance().due(10)).hasSize(1)))
+          .as("one to find them, four for all of them")
+          .isEqualTo(new Cost(9, 5));
+      Attempt bound = bound(run);
+      assertThat(watched.cost(() -> ledger.attempts().markPodMissing(bound).orElseThrow()))
+          .isEqualTo(new Cost(2, 1));
+      Attempt missing = reload(bound);
+      assertThat(watched.cost(() -> ledger.attempts().clearPodMissing(missing).orElseThrow()))
+          .isEqualTo(new Cost(1, 1));
+      assertThat(
+              watched.cost(
+                  () ->
+                      ledger.attempts().markForStop(bound, FailureCause.KILLED, "").orElseThrow()))
+          .isEqualTo(new Cost(1, 1));
+      assertThat(
+              watched.cost(
+                  () -> ledger.runs().cancel(run.key(), Reasons.CANCELED, "").orElseThrow()))
+          .isEqualTo(new Cost(8, 3));
+      assertThat(watched.cost(() -> ledger.clusters().heartbeat(CLUSTER, "first")))
+          .isEqualTo(new Cost(4, 2));
+    }
+  }
+
+  @Test
+  default void manyRunsAreAcceptedInThreeRoundTrips() {
+    List<AcceptRequest> requests =
+        IntStream.range(0, Runs.BATCH)
+            .mapToObj(i -> request(RunBuilder.named("r" + i).client("c" + i % 7)))
+            .toList();
+    try (Watched watched = new Watched(this)) {
+      assertThat(watched.cost(() -> watched.ledger.runs().accept(requests)))
+          .isEqualTo(new Cost(8, 3));
+      assertThat(watched.cost(() -> watched.ledger.runs().accept(requests)))
+          .as("they are known")
+          .isEqualTo(new Cost(5, 2));
+      List<RunKey> keys = requests.stream().map(r -> r.run().key()).toList();
+      assertThat(
+              watched.cost(
+                  () ->
+                      assertThat(watched.ledger.queries().load(keys, CLUSTER).runs()).hasSize(50)))
+          .isEqualTo(new Cost(1, 1));
+    }
+  }
+
+  /** The same calls with other data send the same SQL, apart from the literals. */
+  @Test
+  default void dataNeverBecomeSqlText() {
+    List<String> plain = textsOf("plain");
+    sql().empty();
+    assertThat(textsOf("x'\"`\\ ; DELETE FROM run; -- /* ? :id <ids> {READY}")).isEqualTo(plain);
+    assertThat(plain).hasSizeGreaterThan(60).noneMatch(text -> text.contains("plain"));
+  }
+
+  private List<String> textsOf(String data) {
+    try (Watched watched = new Watched(this)) {
+      Ledger ledger = watched.ledger;
+      watched.proxy.takePackets();
+      RunBuilder asking = RunBuilder.named(data).client(data);
+      RunKey key = asking.key();
+      ledger.clusters().heartbeat(data, data);
+      ledger.clusters().takeOver(data, data + "2", Duration.ZERO);
+      Run run = ((RunLedger.Acceptance.Accepted) accept(ledger, asking)).run();
+      ledger
+          .runs()
+          .accept(
+              List.of(
+                  request(asking.another()),
+                  request(RunBuilder.named(data + "1").client(data + "1")),
+                  request(RunBuilder.named(data + "2").withoutMutex())));
+      ledger.runs().recordObject(key, object(key));
+      ledger.runs().amend(key, CLUSTER, 7, asking.maxAttempts(9).amendment());
+      ledger.runs().hold(key, data, data);
+      ledger.queries().heldFor(data, 10);
+      ledger.runs().release(key, data);
+      Attempt claimed =
+          ledger.attempts().claim(run.admitKey(), key, data, CLUSTER).orElseThrow().attempt();
+      Attempt bound = ledger.attempts().bind(claimed.ref(), data, data).orElseThrow().attempt();
+      Attempt placed = ledger.attempts().recordNode(bound, data).orElseThrow();
+      Attempt missing = ledger.attempts().markPodMissing(placed).orElseThrow();
+      Attempt back = ledger.attempts().clearPodMissing(missing).orElseThrow();
+      ledger.attempts().markForStop(back, FailureCause.KILLED, data).orElseThrow();
+      ledger.queries().load(List.of(key, object(key, data)), data);
+      ledger.queries().attemptsByToken(List.of(data, data + "1"));
+      ledger.queries().liveAttempts(data);
+      ledger.queries().recordedObjects(data, Optional.of(key), 10);
+      ledger.queries().openHeads(data, Optional.empty(), 10);
+      ledger
+          .attempts()
+          .finish(bound.ref(), data, ending(Verdict.INTERNAL_ERROR), AT_ONCE, Presence.PRESENT)
+          .orElseThrow();
+      ledger.maintenance().due(10);
+      ledger.maintenance().expire(10);
+      ledger.runs().cancel(key, data, data);
+      ledger.maintenance().purge(ledger.queries().now().plusSeconds(60), 10);
+      ledger.maintenance().claimsOfSilentClusters(Duration.ZERO, 10);
+      ledger.maintenance().auditHeads(Optional.of(run.admitKey()), 10);
+      List<String> texts = new ArrayList<>();
+      for (String packet : watched.proxy.takePackets()) {
+        SqlText.statements(packet).forEach(texts::add);
+      }
+      assertThat(sql().count("SELECT COUNT(*) FROM run")).isEqualTo(3);
+      assertThat(brokenInvariants(metrics())).isZero();
+      return texts;
+    }
+  }
+
+  private RunKey object(RunKey key, String data) {
+    return new RunKey(key.namespace(), data + "2");
+  }
+}
