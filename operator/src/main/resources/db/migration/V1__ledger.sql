@@ -10,12 +10,13 @@
 
 -- One row. Every change takes it in share mode; a raised barrier stops them all.
 CREATE TABLE meta (
-  id      TINYINT NOT NULL PRIMARY KEY,
-  barrier TINYINT NOT NULL DEFAULT 0,
+  id             TINYINT NOT NULL PRIMARY KEY,
+  schema_version INT     NOT NULL COMMENT 'number of the last migration; an operator that knows only lower ones does not start',
+  barrier        TINYINT NOT NULL DEFAULT 0,
   CONSTRAINT meta_one_row CHECK (id = 1)
 ) ENGINE = InnoDB;
 
-INSERT INTO meta (id, barrier) VALUES (1, 0);
+INSERT INTO meta (id, schema_version, barrier) VALUES (1, 1, 0);
 
 CREATE TABLE cluster (
   cluster_id VARCHAR(63) NOT NULL PRIMARY KEY,

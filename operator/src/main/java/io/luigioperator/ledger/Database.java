@@ -36,6 +36,9 @@ import org.jdbi.v3.core.statement.SqlStatements;
 /** Connections to MySQL: a small pool, and single fresh ones when a commit is in doubt. */
 final class Database implements AutoCloseable {
 
+  /** What the migrations of this operator lead to; the last one writes it into the tables. */
+  static final int SCHEMA_VERSION = 1;
+
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
   /** Longest wait for the answer to one packet; longer than the lock waits of its statements. */
@@ -85,7 +88,12 @@ final class Database implements AutoCloseable {
     this.fresh = configured(Jdbi.create(config.url(), properties));
   }
 
-  /** Brings the tables to the newest version; concurrent callers wait for each other. */
+  /**
+   * Brings the tables to the version that this operator knows; concurrent callers wait for each
+   * other.
+   *
+   * @throws LedgerTooNew if they have a later version
+   */
   void migrate() {
     Properties patient = new Properties();
     patient.putAll(properties);
@@ -100,7 +108,21 @@ final class Database implements AutoCloseable {
           .load()
           .migrate();
     } catch (FlywayException e) {
-      throw unavailable("the tables of the ledger could not be brought up to date", e);
+      throw unavailable("its tables could not be created or updated", e);
+    }
+    int version = schemaVersion();
+    if (version > SCHEMA_VERSION) {
+      throw new LedgerTooNew(version, SCHEMA_VERSION);
+    }
+  }
+
+  private int schemaVersion() {
+    try (Handle h = openFresh()) {
+      return h.createQuery("SELECT schema_version FROM meta WHERE id = 1")
+          .mapTo(Integer.class)
+          .one();
+    } catch (RuntimeException e) {
+      throw unavailable("the version of its tables could not be read", e);
     }
   }
 

@@ -15,8 +15,13 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
-/** Reads without locks; each is one statement, so that what it returns was true at one moment. */
+/**
+ * Reads without locks; each is one statement, so that what it returns was true at one moment. Rows
+ * with a value that only a newer version of the operator knows are reported and left out, where it
+ * is not said otherwise.
+ */
 public interface LedgerQueries {
 
   /** Database time, UTC, microseconds: the only clock that decides anything. */
@@ -45,11 +50,10 @@ public interface LedgerQueries {
   List<Attempt> liveAttempts(String clusterId);
 
   /**
-   * The attempts of these claims, by their tokens, in statements of bounded length. A token that is
-   * missing was never claimed, or its attempt is purged. Attempts change in one direction only: the
-   * answer may be old, but nothing in it is ever undone.
+   * The attempts of these claims, in statements of bounded length. Attempts change in one direction
+   * only: the answer may be old, but nothing in it is ever undone.
    */
-  Map<String, Attempt> attemptsByToken(Collection<String> tokens);
+  TokenLookup attemptsByToken(Collection<String> tokens);
 
   /** Objects recorded for a cluster whose runs are not terminal, by key, after {@code after}. */
   List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit);
@@ -81,11 +85,32 @@ public interface LedgerQueries {
    *
    * @param now database time of that moment
    * @param runs without those that the ledger does not know
+   * @param unreadable runs with a value that only a newer version of the operator knows, and which
    */
-  record Loaded(Instant now, Map<RunKey, RunRecord> runs) {
+  record Loaded(Instant now, Map<RunKey, RunRecord> runs, Map<RunKey, String> unreadable) {
 
+    /**
+     * @return empty: the ledger does not know this run
+     * @throws IllegalStateException if the run is unreadable; it must not be taken for unknown
+     */
     public Optional<RunRecord> run(RunKey key) {
+      String problem = unreadable.get(key);
+      if (problem != null) {
+        throw new IllegalStateException(problem);
+      }
       return Optional.ofNullable(runs.get(key));
+    }
+  }
+
+  /**
+   * Attempts by their tokens. A token in neither part was never claimed, or its attempt is purged.
+   *
+   * @param unreadable tokens of attempts with a value that only a newer version knows
+   */
+  record TokenLookup(Map<String, Attempt> attempts, Set<String> unreadable) {
+
+    public Optional<Attempt> attempt(String token) {
+      return Optional.ofNullable(attempts.get(token));
     }
   }
 

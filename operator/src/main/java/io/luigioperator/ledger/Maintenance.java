@@ -132,10 +132,12 @@ final class Maintenance implements LedgerMaintenance {
 
   private final Transactions transactions;
   private final Invariants invariants;
+  private final RowFilter rows;
 
-  Maintenance(Transactions transactions, Invariants invariants) {
+  Maintenance(Transactions transactions, Invariants invariants, RowFilter rows) {
     this.transactions = transactions;
     this.invariants = invariants;
+    this.rows = rows;
   }
 
   // ---- runs whose time has come
@@ -182,13 +184,13 @@ final class Maintenance implements LedgerMaintenance {
     return changed;
   }
 
-  private static Outcome<List<Run>> change(
+  private Outcome<List<Run>> change(
       Handle h,
       Results locked,
       Set<AdmitKey> keys,
       BiFunction<Run, Instant, Optional<Run>> transition) {
     locked.all(Locks::mutex);
-    List<Run> runs = locked.all(Rows::run);
+    List<Run> runs = locked.all(rows, Rows::run);
     Instant now = locked.first(Locks::time).orElseThrow();
     List<Run> changed =
         runs.stream()
@@ -364,8 +366,7 @@ final class Maintenance implements LedgerMaintenance {
             h.createQuery(ABANDONED_CLAIMS)
                 .bind("silence", silence.toNanos() / 1000)
                 .bind("limit", limit)
-                .map((rs, ctx) -> Rows.attempt(rs))
-                .list());
+                .scanResultSet((found, ctx) -> rows.all(found.get(), Rows::attempt)));
   }
 
   private static <T> List<List<T>> batches(List<T> all) {

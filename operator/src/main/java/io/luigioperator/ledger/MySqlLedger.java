@@ -28,11 +28,12 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
     Invariants invariants = new Invariants(metrics);
     Transactions transactions = new Transactions(database, random, pause, metrics);
     RunTransactions runTransactions = new RunTransactions(transactions, invariants);
-    this.queries = new Queries(transactions);
+    RowFilter rows = new RowFilter(metrics);
+    this.queries = new Queries(transactions, rows);
     this.clusters = new Clusters(transactions);
-    this.runs = new Runs(transactions, runTransactions, queries, ageing);
+    this.runs = new Runs(transactions, runTransactions, queries, rows, ageing);
     this.attempts = new Attempts(transactions, runTransactions, invariants);
-    this.maintenance = new Maintenance(transactions, invariants);
+    this.maintenance = new Maintenance(transactions, invariants, rows);
   }
 
   /**
@@ -40,6 +41,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
    *
    * @param random for the pauses between two rounds of a transaction
    * @throws LedgerUnavailable if MySQL does not answer, or not over TLS
+   * @throws LedgerTooNew if a newer version of the operator has updated the tables
    */
   public static MySqlLedger open(
       LedgerConfig config,

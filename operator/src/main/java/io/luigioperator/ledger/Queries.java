@@ -19,9 +19,11 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Gatherers;
 
 /**
@@ -34,9 +36,11 @@ final class Queries implements LedgerQueries {
   private static final int TOKENS_AT_ONCE = 500;
 
   private final Transactions transactions;
+  private final RowFilter rows;
 
-  Queries(Transactions transactions) {
+  Queries(Transactions transactions, RowFilter rows) {
     this.transactions = transactions;
+    this.rows = rows;
   }
 
   @Override
@@ -59,7 +63,7 @@ final class Queries implements LedgerQueries {
   @Override
   public Loaded load(Collection<RunKey> keys, String clusterId) {
     if (keys.isEmpty()) {
-      return new Loaded(now(), Map.of());
+      return new Loaded(now(), Map.of(), Map.of());
     }
     return transactions.read(
         "read of " + (keys.size() == 1 ? "run " + keys.iterator().next() : keys.size() + " runs"),
@@ -72,18 +76,25 @@ final class Queries implements LedgerQueries {
   }
 
   /** The rows of one run come together, its newest attempt first. */
-  private static Loaded loaded(ResultSet rs, String clusterId) throws SQLException {
+  private Loaded loaded(ResultSet rs, String clusterId) throws SQLException {
     Instant now = Instant.EPOCH;
     Map<RunKey, RunRecord> runs = new HashMap<>();
+    Map<RunKey, String> unreadable = new HashMap<>();
     while (rs.next()) {
       now = Rows.time(rs, "db_now").orElseThrow();
-      if (rs.getString("name") != null) {
-        RunKey key = key(rs);
-        RunRecord known = runs.get(key);
-        runs.put(key, withAttempt(known != null ? known : record(rs, clusterId), rs));
+      if (rs.getString("name") == null) {
+        continue; // none of the runs is there
       }
+      RunKey key = key(rs);
+      Optional<RunRecord> known = Optional.ofNullable(runs.get(key));
+      rows.read(
+              rs,
+              row -> withAttempt(known.isPresent() ? known.get() : record(row, clusterId), row),
+              problem -> unreadable.put(key, problem))
+          .ifPresent(record -> runs.put(key, record));
     }
-    return new Loaded(now, runs);
+    runs.keySet().removeAll(unreadable.keySet());
+    return new Loaded(now, runs, unreadable);
   }
 
   /**
@@ -204,8 +215,7 @@ final class Queries implements LedgerQueries {
         h ->
             h.createQuery(LIVE_ATTEMPTS)
                 .bind("cluster", clusterId)
-                .map((rs, ctx) -> Rows.attempt(rs))
-                .list());
+                .scanResultSet((found, ctx) -> rows.all(found.get(), Rows::attempt)));
   }
 
   static final String ATTEMPTS =
@@ -221,11 +231,12 @@ final class Queries implements LedgerQueries {
   static final String ATTEMPTS_BY_TOKEN = ATTEMPTS + "WHERE a.token IN (<tokens>)";
 
   @Override
-  public Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
+  public TokenLookup attemptsByToken(Collection<String> tokens) {
     return transactions.read(
         "read of attempts by token",
         h -> {
-          Map<String, Attempt> found = new HashMap<>();
+          Map<String, Attempt> attempts = new HashMap<>();
+          Set<String> unreadable = new HashSet<>();
           tokens.stream()
               .distinct()
               .gather(Gatherers.windowFixed(TOKENS_AT_ONCE))
@@ -233,10 +244,15 @@ final class Queries implements LedgerQueries {
                   some ->
                       h.createQuery(ATTEMPTS_BY_TOKEN)
                           .bindList("tokens", some)
-                          .map((rs, ctx) -> Rows.attempt(rs))
-                          .forEach(a -> found.put(a.token(), a)));
-          return found;
+                          .map((rs, ctx) -> byToken(rs, unreadable))
+                          .forEach(found -> found.ifPresent(a -> attempts.put(a.token(), a))));
+          return new TokenLookup(attempts, unreadable);
         });
+  }
+
+  private Optional<Attempt> byToken(ResultSet rs, Set<String> unreadable) throws SQLException {
+    String token = rs.getString("a_token");
+    return rows.read(rs, Rows::attempt, problem -> unreadable.add(token));
   }
 
   /**
@@ -280,8 +296,7 @@ final class Queries implements LedgerQueries {
             h.createQuery(HELD_FOR)
                 .bind("reason", reason)
                 .bind("limit", limit)
-                .map((rs, ctx) -> Rows.run(rs))
-                .list());
+                .scanResultSet((found, ctx) -> rows.all(found.get(), Rows::run)));
   }
 
   static final String HELD_FOR =

@@ -59,9 +59,22 @@ final class Results {
         read.add(reader.read(set));
       }
     } catch (SQLException e) {
-      throw new IllegalStateException("a result of the ledger cannot be read", e);
+      throw unreadable(e);
     }
     return read;
+  }
+
+  /** The rows of the next statement that returns rows, without those that the filter skips. */
+  <T> List<T> all(RowFilter filter, RowReader<T> reader) {
+    try {
+      return filter.all(rows.get(next++), reader);
+    } catch (SQLException e) {
+      throw unreadable(e);
+    }
+  }
+
+  private static IllegalStateException unreadable(SQLException e) {
+    return new IllegalStateException("a result of the ledger cannot be read", e);
   }
 
   /**

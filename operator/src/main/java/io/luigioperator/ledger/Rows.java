@@ -80,13 +80,13 @@ final class Rows {
             rs.getString("request_sha"),
             rs.getInt("hash_version")),
         new Run.Standing(
-            RunState.valueOf(rs.getString("state")),
+            known(RunState.class, "run.state", rs.getString("state")),
             rs.getString("reason"),
             rs.getString("message"),
             rs.getBoolean("cancel")),
-        AttemptKind.valueOf(rs.getString("next_kind")),
-        DesiredState.valueOf(rs.getString("desired")),
-        Priority.valueOf(rs.getString("priority")),
+        known(AttemptKind.class, "run.next_kind", rs.getString("next_kind")),
+        known(DesiredState.class, "run.desired", rs.getString("desired")),
+        known(Priority.class, "run.priority", rs.getString("priority")),
         new Run.Budget(
             rs.getInt("claims"),
             rs.getInt("counted"),
@@ -230,12 +230,15 @@ final class Rows {
     String report = rs.getString("a_report");
     Optional<String> node = Optional.ofNullable(rs.getString("a_node"));
     Optional<Attempt.StopReason> stopReason =
-        stopCause.map(cause -> new Attempt.StopReason(FailureCause.valueOf(cause), stopMessage));
+        stopCause.map(
+            cause ->
+                new Attempt.StopReason(
+                    known(FailureCause.class, "attempt.stop_cause", cause), stopMessage));
     Optional<Instant> missingSince = time(rs, "a_missing_since");
     return new Attempt(
         new Attempt.Claim(
             new AttemptRef(run, rs.getInt("a_number"), rs.getLong("a_fence")),
-            AttemptKind.valueOf(rs.getString("a_kind")),
+            known(AttemptKind.class, "attempt.kind", rs.getString("a_kind")),
             new AdmitKey(rs.getString("a_admit_key")),
             rs.getString("a_cluster_id"),
             rs.getString("a_token"),
@@ -304,6 +307,18 @@ final class Rows {
         .bind("a_message", attempt.end().map(Attempt.End::message))
         .bind("a_exit_code", attempt.end().map(Attempt.End::exitCode).orElse(OptionalInt.empty()))
         .bind("a_report", attempt.end().map(Attempt.End::report));
+  }
+
+  /**
+   * @throws UnknownValue if a newer version wrote the value
+   */
+  private static <E extends Enum<E>> E known(Class<E> type, String column, String value) {
+    for (E constant : type.getEnumConstants()) {
+      if (constant.name().equals(value)) {
+        return constant;
+      }
+    }
+    throw new UnknownValue(column, value);
   }
 
   static Optional<Instant> time(ResultSet rs, String column) throws SQLException {

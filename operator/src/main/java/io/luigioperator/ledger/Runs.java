@@ -84,7 +84,7 @@ final class Runs implements RunLedger {
           DELETE FROM client_mutex
           WHERE admit_key = :key AND fence = 0 AND holder_run IS NULL
             AND NOT EXISTS (SELECT 1 FROM run r
-              WHERE r.admit_key = client_mutex.admit_key AND r.state IN ({NOT_TERMINAL}))
+              WHERE r.admit_key = client_mutex.admit_key AND r.state NOT IN ({TERMINAL}))
           """);
 
   private static final Statements ACCEPTED =
@@ -129,12 +129,19 @@ final class Runs implements RunLedger {
   private final Transactions transactions;
   private final RunTransactions runTransactions;
   private final Queries queries;
+  private final RowFilter rows;
   private final Ageing ageing;
 
-  Runs(Transactions transactions, RunTransactions runTransactions, Queries queries, Ageing ageing) {
+  Runs(
+      Transactions transactions,
+      RunTransactions runTransactions,
+      Queries queries,
+      RowFilter rows,
+      Ageing ageing) {
     this.transactions = transactions;
     this.runTransactions = runTransactions;
     this.queries = queries;
+    this.rows = rows;
     this.ageing = ageing;
   }
 
@@ -198,12 +205,14 @@ final class Runs implements RunLedger {
 
   private Outcome<List<Acceptance>> accept(Handle h, Results found, List<AcceptRequest> batch) {
     Map<RunKey, Run> known = new HashMap<>();
+    Map<RunKey, String> unreadable = new HashMap<>();
     List<Instant> times =
         found.all(
             row -> {
               if (row.getString("name") != null) {
-                Run run = Rows.run(row);
-                known.put(run.key(), run);
+                RunKey key = new RunKey(row.getString("namespace"), row.getString("name"));
+                rows.read(row, Rows::run, problem -> unreadable.put(key, problem))
+                    .ifPresent(run -> known.put(key, run));
               }
               return Locks.time(row);
             });
@@ -213,8 +222,13 @@ final class Runs implements RunLedger {
     for (AcceptRequest request : batch) {
       NewRun asked = withMicros(request.run());
       Run before = known.get(asked.key());
+      String problem = unreadable.get(asked.key());
       if (before != null) {
         answers.add(compared(before, asked));
+        continue;
+      }
+      if (problem != null) {
+        answers.add(new Acceptance.Refused(asked.key(), problem));
         continue;
       }
       Run run = WaitingTransitions.accept(asked, ageing, times.getFirst());
@@ -225,9 +239,9 @@ final class Runs implements RunLedger {
     if (accepted.isEmpty()) {
       return Outcome.unchanged(answers);
     }
-    List<NewRow> rows = List.copyOf(accepted.values());
-    store(h, rows, batch);
-    return Outcome.changed(answers, accepted(rows.getFirst().run()));
+    List<NewRow> added = List.copyOf(accepted.values());
+    store(h, added, batch);
+    return Outcome.changed(answers, accepted(added.getFirst().run()));
   }
 
   private static void store(Handle h, List<NewRow> rows, List<AcceptRequest> batch) {

@@ -29,7 +29,8 @@ final class SqlStates {
 
   /**
    * Puts literals in the place of names: of one state, or for {@code IN (...)} of the {@code
-   * WAITING} runs (no live attempt, not ended) and of those that are {@code NOT_TERMINAL}.
+   * WAITING} runs (no live attempt, not ended), of those that are {@code TERMINAL} and of those
+   * that are {@code NOT_TERMINAL}.
    */
   static String expand(String statement) {
     return NAME.matcher(statement)
@@ -53,6 +54,7 @@ final class SqlStates {
     }
     literals.put("WAITING", list(RunState::isWaiting));
     literals.put("NOT_TERMINAL", list(state -> !state.isTerminal()));
+    literals.put("TERMINAL", list(RunState::isTerminal));
     return literals;
   }
 

@@ -248,7 +248,7 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
+    public TokenLookup attemptsByToken(Collection<String> tokens) {
       return calls.time("attemptsByToken", () -> ledger.queries().attemptsByToken(tokens));
     }
 

@@ -8,6 +8,7 @@ import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerQueries.TokenLookup;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptState;
@@ -81,7 +82,7 @@ final class ClusterSweep {
   Found pass(Instant now) {
     List<ObservedPod> pods = kube.activePods();
     List<ObservedJob> jobs = jobsToCheck(now);
-    Map<String, Attempt> attempts =
+    TokenLookup attempts =
         ledger
             .queries()
             .attemptsByToken(
@@ -92,13 +93,19 @@ final class ClusterSweep {
                     .toList());
     int orphanedJobs = 0;
     for (ObservedJob job : jobs) {
-      orphanedJobs += sweepJob(job, Optional.ofNullable(attempts.get(job.token())), now);
+      if (attempts.unreadable().contains(job.token())) {
+        continue; // of an attempt that a newer operator in this cluster made: not orphaned
+      }
+      orphanedJobs += sweepJob(job, attempts.attempt(job.token()), now);
     }
     int orphanedPods = 0;
     int unboundOpen = 0;
     Set<AdmitKey> blocked = new HashSet<>();
     for (ObservedPod pod : pods) {
-      Optional<Attempt> attempt = Optional.ofNullable(attempts.get(pod.token()));
+      if (attempts.unreadable().contains(pod.token())) {
+        continue;
+      }
+      Optional<Attempt> attempt = attempts.attempt(pod.token());
       if (attempt.filter(a -> isBoundAndLive(a, pod)).isPresent()) {
         continue;
       }

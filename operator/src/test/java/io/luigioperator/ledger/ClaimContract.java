@@ -263,10 +263,10 @@ interface ClaimContract extends LedgerFixture {
       tokens.add("nobody's " + i);
     }
     tokens.add(live.token());
-    assertThat(ledger().queries().attemptsByToken(tokens))
+    assertThat(ledger().queries().attemptsByToken(tokens).attempts())
         .containsOnly(
             Map.entry(ended.token(), reload(ended)), Map.entry(live.token(), reload(live)));
     assertThat(reload(ended).end()).isPresent();
-    assertThat(ledger().queries().attemptsByToken(List.of())).isEmpty();
+    assertThat(ledger().queries().attemptsByToken(List.of()).attempts()).isEmpty();
   }
 }

@@ -77,8 +77,8 @@ interface ConstraintTests extends SqlFixture {
 
   @Test
   default void thereIsOneMetaRow() {
-    assertThat(errorOf("INSERT INTO meta (id) VALUES (2)")).isIn(CHECK_VIOLATED);
-    assertThat(errorOf("INSERT INTO meta (id) VALUES (1)")).isEqualTo(DUPLICATE);
+    assertThat(errorOf("INSERT INTO meta (id, schema_version) VALUES (2, 1)")).isIn(CHECK_VIOLATED);
+    assertThat(errorOf("INSERT INTO meta (id, schema_version) VALUES (1, 1)")).isEqualTo(DUPLICATE);
   }
 
   @Test

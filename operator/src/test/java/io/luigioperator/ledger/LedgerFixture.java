@@ -154,9 +154,8 @@ public interface LedgerFixture {
   }
 
   default Attempt reload(Attempt attempt) {
-    return Optional.ofNullable(
-            ledger().queries().attemptsByToken(List.of(attempt.token())).get(attempt.token()))
-        .orElseThrow();
+    String token = attempt.token();
+    return ledger().queries().attemptsByToken(List.of(token)).attempt(token).orElseThrow();
   }
 
   default List<RunKey> heads() {

@@ -59,7 +59,7 @@ final class Sql implements AutoCloseable {
 
   void empty() {
     TABLES.forEach(table -> handle.execute("DELETE FROM " + table));
-    handle.execute("UPDATE meta SET barrier = 0");
+    handle.execute("UPDATE meta SET barrier = 0, schema_version = 1");
   }
 
   int count(String query) {

@@ -24,6 +24,7 @@ abstract class SqlContract extends LedgerContract
         ConflictTests,
         BrokenCommitTests,
         StatementTests,
+        NewerVersionTests,
         DocumentationTests,
         TlsTests {
 

@@ -41,6 +41,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -436,7 +437,7 @@ public final class SimLedger
         found.put(key, record(runs.get(key), clusterId));
       }
     }
-    return new Loaded(now(), found);
+    return new Loaded(now(), found, Map.of());
   }
 
   private RunRecord record(Run run, String clusterId) {
@@ -517,10 +518,12 @@ public final class SimLedger
   }
 
   @Override
-  public Map<String, Attempt> attemptsByToken(Collection<String> tokens) {
-    return allAttempts().stream()
-        .filter(a -> tokens.contains(a.token()))
-        .collect(Collectors.toMap(Attempt::token, Function.identity()));
+  public TokenLookup attemptsByToken(Collection<String> tokens) {
+    return new TokenLookup(
+        allAttempts().stream()
+            .filter(a -> tokens.contains(a.token()))
+            .collect(Collectors.toMap(Attempt::token, Function.identity())),
+        Set.of());
   }
 
   @Override
