@@ -33,7 +33,7 @@ import org.jdbi.v3.core.argument.Argument;
 import org.jdbi.v3.core.config.ConfigRegistry;
 import org.jdbi.v3.core.statement.SqlStatements;
 
-/** Connections to MySQL: a small pool, and single fresh ones when a commit is in doubt. */
+/** Connections to MySQL: a small pool, and fresh ones when the outcome of a commit is in doubt. */
 final class Database implements AutoCloseable {
 
   /** What the migrations of this operator lead to; the last one writes it into the tables. */
@@ -47,9 +47,9 @@ final class Database implements AutoCloseable {
   private static final Duration MIGRATION_TIMEOUT = Duration.ofMinutes(10);
 
   /**
-   * READ COMMITTED, because next-key locks of the default level would make unrelated keys wait for
-   * each other. The server drops a session that has been silent for two minutes, and with it the
-   * locks of an operator that the network has cut off in the middle of a transaction; the pool's
+   * READ COMMITTED, because the next-key locks of the default level would make unrelated keys wait
+   * for each other. The server closes a session after two minutes without a request, and with it
+   * the locks of an operator that lost its network in the middle of a transaction; the pool's
    * keepalive comes sooner.
    */
   private static final String SESSION =
@@ -82,7 +82,7 @@ final class Database implements AutoCloseable {
     hikari.setKeepaliveTime(KEEPALIVE.toMillis());
     hikari.setIdleTimeout(IDLE.toMillis());
     hikari.setMaxLifetime(LIFETIME.toMillis());
-    hikari.setInitializationFailTimeout(-1); // a store that is down at start comes back later
+    hikari.setInitializationFailTimeout(-1); // the caller retries
     this.pool = new HikariDataSource(hikari);
     this.pooled = configured(Jdbi.create(pool));
     this.fresh = configured(Jdbi.create(config.url(), properties));
@@ -137,34 +137,34 @@ final class Database implements AutoCloseable {
     return pooled.open();
   }
 
-  /** A connection that nobody has used before, to whoever is the server now. */
+  /** A new connection, which after a failover leads to the server that is the primary now. */
   Handle openFresh() {
     return fresh.open();
   }
 
-  /** Gives a connection back that may not be used again. */
+  /** Removes a connection from the pool that must not be used again. */
   void discard(Connection connection) {
     pool.evictConnection(connection);
   }
 
-  /** Says where and how, and what to do when it is TLS that fails. */
+  /** With the address of the server, the cause, and what to do if TLS fails. */
   LedgerUnavailable unavailable(String what, Throwable cause) {
-    String words = SqlFault.message(cause);
-    String cure =
+    String message = SqlFault.message(cause);
+    String advice =
         aboutTls(cause)
-            ? "; the ledger is never used in plain text, and sslMode is %s: switch TLS on in the server, with a certificate that fits"
+            ? "; TLS is always required, and sslMode is %s: enable TLS on the server, with a certificate that matches"
                 .formatted(config.ssl())
             : "";
     return new LedgerUnavailable(
         "ledger unavailable: %s (MySQL at %s:%d): %s%s"
-            .formatted(what, config.host(), config.port(), words, cure),
+            .formatted(what, config.host(), config.port(), message, advice),
         cause);
   }
 
   private static boolean aboutTls(Throwable failure) {
     for (Throwable t = failure; t != null; t = t.getCause()) {
-      boolean ofTheServer = String.valueOf(t.getMessage()).contains("SSL Connection required");
-      if (ofTheServer || t instanceof SSLException || t instanceof GeneralSecurityException) {
+      boolean byServer = String.valueOf(t.getMessage()).contains("SSL Connection required");
+      if (byServer || t instanceof SSLException || t instanceof GeneralSecurityException) {
         return true;
       }
     }
@@ -184,8 +184,8 @@ final class Database implements AutoCloseable {
     p.setProperty("socketTimeout", Long.toString(PACKET_TIMEOUT.toMillis()));
     p.setProperty("sessionVariables", SESSION);
     p.setProperty("connectionAttributes", "program_name:luigi-operator");
-    // An UPDATE reports the rows its WHERE found, changed or not: a count answers "did the guard
-    // hold". An upsert reports 1 for "already there", too: its count is never looked at.
+    // An UPDATE counts the rows that its WHERE found, changed or not: the count shows whether the
+    // guard holds. An upsert counts 1 also for a row that exists: its count is never used.
     p.setProperty("useAffectedRows", "false");
     // Several statements travel in one packet. No SQL text is ever built from data, which a test
     // checks, so that this opens no way for an injection.
@@ -205,10 +205,10 @@ final class Database implements AutoCloseable {
     return p;
   }
 
-  /** The format wants one; certificates are no secret. */
+  /** The format needs one; certificates are not secret. */
   private static final String TRUST_STORE_PASSWORD = "certificates";
 
-  /** The runReconciler reads key stores only, people have PEM files. */
+  /** The driver reads key stores only, and users have PEM files. */
   private static Path trustStore(Path pem) {
     try (InputStream in = Files.newInputStream(pem)) {
       KeyStore store = KeyStore.getInstance("PKCS12");
@@ -233,7 +233,9 @@ final class Database implements AutoCloseable {
     }
   }
 
-  /** Instants travel as UTC wall time; java.sql.Timestamp would pass through the JVM's zone. */
+  /**
+   * Instants are sent as UTC local time; java.sql.Timestamp would convert to the zone of the JVM.
+   */
   private static Jdbi configured(Jdbi jdbi) {
     // all values of a row are bound, whichever of them a statement writes
     jdbi.getConfig(SqlStatements.class).setUnusedBindingAllowed(true);

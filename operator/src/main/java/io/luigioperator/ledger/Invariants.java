@@ -8,7 +8,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Says that something has been seen that must never happen. */
+/** Reports by log and metric that an invariant of the ledger does not hold. */
 final class Invariants {
 
   private static final Logger LOG = LoggerFactory.getLogger(Invariants.class);
@@ -24,12 +24,12 @@ final class Invariants {
    *     a key is held exactly while it has a live attempt
    * @param about the key or run it is about
    */
-  void broken(String invariant, Object about, String words) {
+  void broken(String invariant, Object about, String problem) {
     metrics.counter("luigi.operator.ledger.invariants.broken", "invariant", invariant).increment();
     LOG.atError()
         .addKeyValue("invariant", invariant)
         .addKeyValue("about", about)
-        .addKeyValue("words", words)
+        .addKeyValue("error", problem)
         .log("an invariant of the ledger does not hold");
   }
 }

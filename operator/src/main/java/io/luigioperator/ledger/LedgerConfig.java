@@ -8,11 +8,11 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Where the ledger is and how to get in.
+ * How to connect to the database of the ledger.
  *
- * @param ssl how much TLS proves; there is no way to do without TLS
- * @param caFile PEM certificates to trust instead of the JVM's, for the two verifying modes
- * @param poolSize connections at most, from 2
+ * @param ssl what is verified; TLS is always required
+ * @param caFile PEM certificates to trust instead of those of the JVM; not with REQUIRED
+ * @param poolSize most connections at a time, at least 2
  */
 public record LedgerConfig(
     String host,
@@ -24,23 +24,23 @@ public record LedgerConfig(
     Optional<Path> caFile,
     int poolSize) {
 
-  /** A transaction holds one connection for some milliseconds: a few serve many clients. */
+  /** A transaction holds a connection for a few milliseconds only. */
   public static final int DEFAULT_POOL_SIZE = 8;
 
-  /** Named as in MySQL's own clients. */
+  /** The names are those of MySQL's own clients. */
   public enum Ssl {
-    /** Encrypted, but the server's certificate is not looked at. */
+    /** Encrypted; the certificate of the server is not verified. */
     REQUIRED,
-    /** The certificate must come from a trusted authority. */
+    /** The certificate must be issued by a trusted authority. */
     VERIFY_CA,
-    /** And must name the host. */
+    /** As VERIFY_CA, and the certificate must name the host. */
     VERIFY_IDENTITY
   }
 
   public LedgerConfig {
     if (caFile.isPresent() && ssl == Ssl.REQUIRED) {
       throw new IllegalArgumentException(
-          "a CA file is given, but sslMode REQUIRED does not look at certificates: set it to VERIFY_CA or VERIFY_IDENTITY");
+          "a CA file is given, but sslMode REQUIRED does not verify certificates: set it to VERIFY_CA or VERIFY_IDENTITY");
     }
     if (poolSize < 2) {
       throw new IllegalArgumentException("poolSize is " + poolSize + ", but at least 2 are needed");

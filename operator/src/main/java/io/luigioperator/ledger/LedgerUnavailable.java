@@ -5,8 +5,8 @@
 package io.luigioperator.ledger;
 
 /**
- * MySQL did not answer, or answered in a way that leaves the outcome unknown even after a re-read.
- * Nothing may be concluded; do nothing and come back, the sweep will.
+ * MySQL did not answer, or it is not known whether a change was committed, even after the row was
+ * read again. The caller concludes nothing and retries later; the sweep does so, too.
  */
 public final class LedgerUnavailable extends RuntimeException {
   private static final long serialVersionUID = 1L;

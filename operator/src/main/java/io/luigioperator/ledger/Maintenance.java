@@ -39,19 +39,19 @@ final class Maintenance implements LedgerMaintenance {
   static final String DUE =
       expand(
           """
-      SELECT run_id, admit_key FROM run
-      WHERE state = {DELAYED} AND not_before <= UTC_TIMESTAMP(6)
-      ORDER BY not_before LIMIT :limit
-      """);
+          SELECT run_id, admit_key FROM run
+          WHERE state = {DELAYED} AND not_before <= UTC_TIMESTAMP(6)
+          ORDER BY not_before LIMIT :limit
+          """);
 
   static final String EXPIRED =
       expand(
           """
-      SELECT run_id, admit_key FROM run
-      WHERE state IN ({WAITING}) AND start_deadline <= UTC_TIMESTAMP(6)
-        AND started_at IS NULL
-      ORDER BY start_deadline LIMIT :limit
-      """);
+          SELECT run_id, admit_key FROM run
+          WHERE state IN ({WAITING}) AND start_deadline <= UTC_TIMESTAMP(6)
+            AND started_at IS NULL
+          ORDER BY start_deadline LIMIT :limit
+          """);
 
   static final String PURGEABLE =
       """
@@ -70,12 +70,12 @@ final class Maintenance implements LedgerMaintenance {
   static final String HEADS =
       expand(
           """
-      SELECT m.admit_key, NOT m.next_admit_at <=>
-        (SELECT MIN(r.admit_at) FROM run r
-         WHERE r.admit_key = m.admit_key AND r.state = {READY}) AS wrong
-      FROM client_mutex m WHERE m.admit_key > :after
-      ORDER BY m.admit_key LIMIT :limit
-      """);
+          SELECT m.admit_key, NOT m.next_admit_at <=>
+            (SELECT MIN(r.admit_at) FROM run r
+             WHERE r.admit_key = m.admit_key AND r.state = {READY}) AS wrong
+          FROM client_mutex m WHERE m.admit_key > :after
+          ORDER BY m.admit_key LIMIT :limit
+          """);
 
   private record Candidate(String runId, AdmitKey key) {}
 
@@ -99,7 +99,7 @@ final class Maintenance implements LedgerMaintenance {
 
   private static final Statements REFRESH = Statements.of(RunTransactions.REFRESH_KEYS);
 
-  /** A row: the holder has no live attempt, or there is a live attempt and no holder. */
+  /** Returns a row if the holder has no live attempt, or a live attempt is not the holder. */
   private static final String IS_STALE =
       """
       SELECT 1 FROM client_mutex m WHERE m.admit_key = :key
@@ -112,7 +112,7 @@ final class Maintenance implements LedgerMaintenance {
         (SELECT MIN(r.admit_at) FROM run r WHERE r.admit_key = :key AND r.state = {READY})
       """;
 
-  /** Something that must not be, and its repair. */
+  /** A state of a key that violates an invariant, how to find it, and its repair. */
   private record Defect(String name, Opening opening, Statements check, Statements repair) {
 
     static Defect of(String name, String check, String repair) {
@@ -350,14 +350,14 @@ final class Maintenance implements LedgerMaintenance {
       Queries.ATTEMPTS
           + expand(
               """
-          LEFT JOIN cluster c ON c.cluster_id = a.cluster_id
-          WHERE a.live_key IS NOT NULL AND a.state = {CLAIMED}
-            AND COALESCE(c.seen_at, a.claimed_at)
-              <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
-          ORDER BY a.claimed_at, a.token LIMIT :limit
-          """);
+              LEFT JOIN cluster c ON c.cluster_id = a.cluster_id
+              WHERE a.live_key IS NOT NULL AND a.state = {CLAIMED}
+                AND COALESCE(c.seen_at, a.claimed_at)
+                  <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
+              ORDER BY a.claimed_at, a.token LIMIT :limit
+              """);
 
-  /** A cluster that has never said a word is silent since its claim. */
+  /** A cluster without a heartbeat counts as silent since its claim. */
   @Override
   public List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
     return transactions.read(

@@ -6,7 +6,7 @@ package io.luigioperator.ledger;
 
 import java.time.Duration;
 
-/** How a transaction waits before it is tried again. Production gives {@code Thread::sleep}. */
+/** How a transaction waits before it is repeated. In production {@code Thread::sleep}. */
 @FunctionalInterface
 public interface Pause {
   void sleep(Duration duration) throws InterruptedException;

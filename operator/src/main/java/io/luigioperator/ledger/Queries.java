@@ -98,7 +98,8 @@ final class Queries implements LedgerQueries {
   }
 
   /**
-   * Time comes also when no run is found. The request comes with the first row of each run only.
+   * The one row of {@code one} brings the time, also if no run is found. Of each run only the first
+   * row has the request, which may be large.
    */
   static final String LOAD =
       "SELECT UTC_TIMESTAMP(6) AS db_now, "
@@ -164,16 +165,16 @@ final class Queries implements LedgerQueries {
   static final String OPEN_HEADS =
       expand(
           """
-      SELECT STRAIGHT_JOIN m.admit_key, m.open_at, r.namespace, r.name, o.uid AS object_uid, r.claims
-      FROM client_mutex m FORCE INDEX (client_mutex_open_at)
-      JOIN run r ON r.run_id =
-        (SELECT head.run_id FROM run head
-         WHERE head.admit_key = m.admit_key AND head.state = {READY}
-         ORDER BY head.admit_at, head.run_id LIMIT 1)
-      LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
-      WHERE m.open_at >= :openAt AND (m.open_at > :openAt OR m.admit_key > :key)
-      ORDER BY m.open_at, m.admit_key LIMIT :limit
-      """);
+          SELECT STRAIGHT_JOIN m.admit_key, m.open_at, r.namespace, r.name, o.uid AS object_uid, r.claims
+          FROM client_mutex m FORCE INDEX (client_mutex_open_at)
+          JOIN run r ON r.run_id =
+            (SELECT head.run_id FROM run head
+             WHERE head.admit_key = m.admit_key AND head.state = {READY}
+             ORDER BY head.admit_at, head.run_id LIMIT 1)
+          LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
+          WHERE m.open_at >= :openAt AND (m.open_at > :openAt OR m.admit_key > :key)
+          ORDER BY m.open_at, m.admit_key LIMIT :limit
+          """);
 
   @Override
   public Map<AdmitKey, RunKey> holders(int limit) {
@@ -223,7 +224,7 @@ final class Queries implements LedgerQueries {
           + Rows.ATTEMPT_COLUMNS
           + " FROM attempt a JOIN run r ON r.run_id = a.run_id ";
 
-  /** As many rows as attempts are live, in all clusters. */
+  /** Reads the live attempts of all clusters. */
   static final String LIVE_ATTEMPTS =
       ATTEMPTS
           + "WHERE a.live_key IS NOT NULL AND a.cluster_id = :cluster ORDER BY a.claimed_at, a.token";
@@ -256,8 +257,8 @@ final class Queries implements LedgerQueries {
   }
 
   /**
-   * By way of the runs that have not ended, which are few; objects stay as long as runs. The order,
-   * by id, means nothing to anybody.
+   * Starts from the runs that have not ended, which are few: objects stay as long as their runs.
+   * The order, by id, has no meaning; it only makes pages.
    */
   @Override
   public List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
@@ -281,12 +282,12 @@ final class Queries implements LedgerQueries {
   static final String RECORDED_OBJECTS =
       expand(
           """
-      SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, o.uid, o.applied_generation
-      FROM run r FORCE INDEX (run_due)
-      JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
-      WHERE r.state IN ({NOT_TERMINAL}) AND r.run_id > :after
-      ORDER BY r.run_id LIMIT :limit
-      """);
+          SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, o.uid, o.applied_generation
+          FROM run r FORCE INDEX (run_due)
+          JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
+          WHERE r.state IN ({NOT_TERMINAL}) AND r.run_id > :after
+          ORDER BY r.run_id LIMIT :limit
+          """);
 
   @Override
   public List<Run> heldFor(String reason, int limit) {
@@ -304,9 +305,9 @@ final class Queries implements LedgerQueries {
           + Rows.RUN_COLUMNS
           + expand(
               """
-             FROM run r WHERE r.state = {HELD} AND r.reason = :reason
-            ORDER BY r.accepted_at, r.run_id LIMIT :limit
-            """);
+               FROM run r WHERE r.state = {HELD} AND r.reason = :reason
+              ORDER BY r.accepted_at, r.run_id LIMIT :limit
+              """);
 
   @Override
   public Map<RunState, Long> countByState() {
@@ -319,12 +320,7 @@ final class Queries implements LedgerQueries {
               counts.put(state, 0L);
             }
           }
-          h.createQuery(
-                  expand(
-                      """
-                  SELECT state, COUNT(*) AS runs FROM run
-                  WHERE state IN ({NOT_TERMINAL}) GROUP BY state
-                  """))
+          h.createQuery(COUNT_BY_STATE)
               .map(
                   (rs, ctx) ->
                       Map.entry(RunState.valueOf(rs.getString("state")), rs.getLong("runs")))
@@ -332,6 +328,13 @@ final class Queries implements LedgerQueries {
           return counts;
         });
   }
+
+  private static final String COUNT_BY_STATE =
+      expand(
+          """
+          SELECT state, COUNT(*) AS runs FROM run
+          WHERE state IN ({NOT_TERMINAL}) GROUP BY state
+          """);
 
   private static RunKey key(ResultSet rs) throws SQLException {
     return new RunKey(rs.getString("namespace"), rs.getString("name"));

@@ -11,13 +11,13 @@ import java.util.Set;
 
 /** What a failed statement means for the transaction it was part of. */
 enum SqlFault {
-  /** Another transaction was in the way: the same again, from the start. */
+  /** A conflict with another transaction: repeat this one from its start. */
   CONFLICT,
-  /** A row with this unique key exists. */
+  /** A row with the same unique key exists. */
   DUPLICATE,
-  /** The data itself is refused; no repetition helps. */
+  /** MySQL refuses the data; a repetition would fail as well. */
   REFUSED,
-  /** No answer, or one that says nothing about the data. */
+  /** No answer, or an error that is not about the data. */
   UNAVAILABLE;
 
   private static final int DUPLICATE_KEY = 1062;
@@ -25,7 +25,7 @@ enum SqlFault {
   /** Deadlock, lock wait timeout, changed since last read (MariaDB). */
   private static final Set<Integer> CONFLICTS = Set.of(1213, 1205, 1020);
 
-  /** Wrong text for the character set, and a violated CHECK in MySQL: both under HY000. */
+  /** Text outside of the character set, and a violated CHECK in MySQL: both with HY000. */
   private static final Set<Integer> REFUSALS = Set.of(1366, 3819);
 
   static SqlFault of(Throwable failure) {
@@ -45,12 +45,12 @@ enum SqlFault {
     return refused || REFUSALS.contains(e.getErrorCode()) ? REFUSED : UNAVAILABLE;
   }
 
-  /** Whether the database has failed, and not our own code. */
+  /** Whether the database or its driver has failed, and not the code of the operator. */
   static boolean isSql(Throwable failure) {
     return sql(failure).isPresent();
   }
 
-  /** The words of server or runReconciler in one line, with the reason below them. */
+  /** The message of the server or the driver in one line, with that of its root cause. */
   static String message(Throwable failure) {
     Throwable top = sql(failure).map(Throwable.class::cast).orElse(failure);
     Throwable root = top;
@@ -66,7 +66,7 @@ enum SqlFault {
     return Objects.requireNonNullElse(t.getMessage(), t.toString()).lines().findFirst().orElse("");
   }
 
-  /** The deepest SQLException: the pool and JDBI wrap that of the runReconciler. */
+  /** The deepest SQLException: the pool and JDBI wrap that of the driver. */
   private static Optional<SQLException> sql(Throwable failure) {
     Optional<SQLException> found = Optional.empty();
     for (Throwable t = failure; t != null; t = t.getCause()) {

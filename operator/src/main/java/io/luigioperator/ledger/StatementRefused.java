@@ -6,14 +6,14 @@ package io.luigioperator.ledger;
 
 import java.util.Objects;
 
-/** MySQL refuses the data of a transaction for good; nothing of it was written. */
+/** MySQL refuses the data of a transaction permanently; nothing was written. */
 final class StatementRefused extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final SqlFault fault;
 
   StatementRefused(String transaction, SqlFault fault, Throwable cause) {
-    super("the ledger refuses " + transaction + ": " + SqlFault.message(cause), cause);
+    super("the database refuses the " + transaction + ": " + SqlFault.message(cause), cause);
     this.fault = fault;
   }
 

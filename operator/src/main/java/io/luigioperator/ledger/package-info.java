@@ -3,9 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * The authority on what may run: the transactions of the launch protocol over MySQL, and nothing
- * finer. Two operators acting at once, in one cluster or in two, are harmless, because each change
- * is guarded under lock. A commit in doubt is re-read with a lock before anybody hears of it.
+ * Decides what may run: the transactions of the launch protocol over MySQL, and nothing finer. Two
+ * operators that act at the same time, in one cluster or in two, are harmless, because each change
+ * checks its guard under lock. A commit whose outcome is in doubt is read again with a lock before
+ * the caller gets an answer.
  */
 @NullMarked
 package io.luigioperator.ledger;

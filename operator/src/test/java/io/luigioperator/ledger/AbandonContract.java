@@ -20,12 +20,13 @@ import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** Giving up what was never bound, and therefore cannot run. */
+/** The end of attempts that were never bound, and therefore cannot run. */
 interface AbandonContract extends LedgerFixture {
 
   Abandonment REFUSED =
       new Abandonment(Reasons.LAUNCH_REFUSED, "quota exceeded", BudgetCharge.INFRASTRUCTURE);
-  Abandonment NOBODYS = new Abandonment(Reasons.CLUSTER_SILENT, "no word", BudgetCharge.NONE);
+  Abandonment WITHOUT_CHARGE =
+      new Abandonment(Reasons.CLUSTER_SILENT, "no word", BudgetCharge.NONE);
   RetryPolicy A_SECOND = new RetryPolicy(Duration.ofSeconds(1), Duration.ofSeconds(2));
 
   default Optional<Run> abandon(Attempt attempt, Abandonment why) {
@@ -56,9 +57,9 @@ interface AbandonContract extends LedgerFixture {
   }
 
   @Test
-  default void nobodysFaultCostsNothingButTime() {
+  default void anAbandonmentWithoutChargeOnlyDelays() {
     Run run = accepted(RunBuilder.named("r"));
-    Run after = abandon(claimed(run), NOBODYS, A_SECOND).orElseThrow();
+    Run after = abandon(claimed(run), WITHOUT_CHARGE, A_SECOND).orElseThrow();
     assertThat(after.state()).isEqualTo(RunState.DELAYED);
     assertThat(after.budget()).isEqualTo(new Run.Budget(1, 0, 0, 0, 3, 3));
     assertThat(after.times().notBefore().orElseThrow()).isAfter(ledger().queries().now());
@@ -66,7 +67,7 @@ interface AbandonContract extends LedgerFixture {
   }
 
   @Test
-  default void refusalsRunOut() {
+  default void refusedLaunchesAreBounded() {
     Run run = accepted(RunBuilder.named("r").maxInfra(1));
     abandon(claimed(run), REFUSED);
     ledger().maintenance().due(10);
@@ -81,7 +82,7 @@ interface AbandonContract extends LedgerFixture {
   default void aBoundAttemptIsNeverAbandoned() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
-    assertThat(abandon(bound, NOBODYS)).isEmpty();
+    assertThat(abandon(bound, WITHOUT_CHARGE)).isEmpty();
     assertThat(reload(bound)).isEqualTo(bound);
     assertThat(record(run).holder()).contains(run.key());
   }
@@ -91,13 +92,13 @@ interface AbandonContract extends LedgerFixture {
     Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     AttemptRef wrong = new AttemptRef(run.key(), 1, claimed.ref().fence() + 1);
-    assertThat(ledger().attempts().abandon(wrong, NOBODYS, AT_ONCE)).isEmpty();
-    Run after = abandon(claimed, NOBODYS).orElseThrow();
-    assertThat(abandon(claimed, NOBODYS)).isEmpty();
+    assertThat(ledger().attempts().abandon(wrong, WITHOUT_CHARGE, AT_ONCE)).isEmpty();
+    Run after = abandon(claimed, WITHOUT_CHARGE).orElseThrow();
+    assertThat(abandon(claimed, WITHOUT_CHARGE)).isEmpty();
     assertThat(load(run)).isEqualTo(after);
     ledger().maintenance().due(10);
     Attempt second = claimed(run);
-    assertThat(abandon(claimed, NOBODYS)).isEmpty();
+    assertThat(abandon(claimed, WITHOUT_CHARGE)).isEmpty();
     assertThat(reload(second)).isEqualTo(second);
   }
 
@@ -106,7 +107,7 @@ interface AbandonContract extends LedgerFixture {
     Run run = accepted(RunBuilder.named("r").withoutMutex());
     Attempt claimed = claimed(run);
     ledger().runs().cancel(run.key(), Reasons.CANCELED, "enough");
-    Run after = abandon(claimed, NOBODYS).orElseThrow();
+    Run after = abandon(claimed, WITHOUT_CHARGE).orElseThrow();
     assertThat(after.state()).isEqualTo(RunState.CANCELED);
     assertThat(after.standing().message()).isEqualTo("enough");
     assertThat(after.budget().counted()).isZero();
@@ -117,7 +118,7 @@ interface AbandonContract extends LedgerFixture {
   default void anAbandonedPodIsNotBoundLater() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
-    abandon(claimed, NOBODYS);
+    abandon(claimed, WITHOUT_CHARGE);
     assertThat(ledger().attempts().bind(claimed.ref(), "job", "pod")).isEmpty();
     ledger().maintenance().due(10);
     claimed(run);

@@ -24,11 +24,11 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** A run's way in, and its objects. */
+/** Accepting runs, and the records of their objects. */
 interface AcceptContract extends LedgerFixture {
 
   @Test
-  default void aNewRunIsReadyAndComesBackAsItWas() {
+  default void aNewRunIsReadyAndReadAsWritten() {
     Instant before = ledger().queries().now();
     RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
@@ -171,7 +171,7 @@ interface AcceptContract extends LedgerFixture {
   }
 
   @Test
-  default void aTimeThatHasPassedDelaysNobody() {
+  default void aTimeThatHasPassedDoesNotDelay() {
     Run run =
         accepted(RunBuilder.named("r").notBefore(Instant.EPOCH.plusSeconds(1)).startDeadline(60));
     assertThat(run.state()).isEqualTo(RunState.READY);
@@ -189,7 +189,7 @@ interface AcceptContract extends LedgerFixture {
   }
 
   @Test
-  default void nobodyRecordsAnObjectOfAnUnknownRun() {
+  default void noObjectOfAnUnknownRunIsRecorded() {
     RunKey unknown = new RunKey("team-a", "unknown");
     ledger().runs().recordObject(unknown, object(unknown));
     assertThat(ledger().queries().recordedObjects(CLUSTER, Optional.empty(), 10)).isEmpty();
@@ -226,7 +226,7 @@ interface AcceptContract extends LedgerFixture {
   }
 
   @Test
-  default void theCensusCountsWhatHasNotEnded() {
+  default void runsThatHaveNotEndedAreCountedByState() {
     accepted(RunBuilder.named("ready").client("a"));
     accepted(RunBuilder.named("held").client("b").desired(DesiredState.Held));
     accepted(
@@ -245,7 +245,7 @@ interface AcceptContract extends LedgerFixture {
   }
 
   @Test
-  default void anEmptyLedgerSaysSo() {
+  default void anEmptyLedgerReturnsNothing() {
     assertThat(ledger().queries().countByState().values()).hasSize(4).containsOnly(0L);
     assertThat(heads()).isEmpty();
     assertThat(ledger().queries().nextDue()).isEmpty();

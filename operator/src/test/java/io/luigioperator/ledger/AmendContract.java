@@ -76,7 +76,7 @@ interface AmendContract extends LedgerFixture {
   }
 
   @Test
-  default void anotherPriorityIsAnotherPlace() {
+  default void anotherPriorityChangesTheOrder() {
     Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
     Run second = accepted(RunBuilder.named("r2"));
@@ -90,7 +90,7 @@ interface AmendContract extends LedgerFixture {
   }
 
   @Test
-  default void heldAndReleasedByWish() {
+  default void desiredHeldHoldsAndDesiredRunningReleases() {
     RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     amend(run, 2, asking.desired(DesiredState.Held));
@@ -103,7 +103,7 @@ interface AmendContract extends LedgerFixture {
   }
 
   @Test
-  default void heldForAFactIsNotReleasedByAWish() {
+  default void desiredRunningDoesNotReleaseWhatIsHeldForAnotherReason() {
     RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
@@ -113,7 +113,7 @@ interface AmendContract extends LedgerFixture {
   }
 
   @Test
-  default void aWishToHoldMeetsAFactThatIsOver() {
+  default void aReleasedRunWithDesiredHeldStaysHeld() {
     RunBuilder asking = RunBuilder.named("r");
     Run run = accepted(asking);
     ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
@@ -124,7 +124,7 @@ interface AmendContract extends LedgerFixture {
   }
 
   @Test
-  default void canceledByWish() {
+  default void desiredCanceledCancels() {
     RunBuilder waiting = RunBuilder.named("r1").client("a");
     Run run = accepted(waiting);
     Run canceled = amend(run, 2, waiting.desired(DesiredState.Canceled)).orElseThrow();
@@ -142,7 +142,7 @@ interface AmendContract extends LedgerFixture {
   }
 
   @Test
-  default void fewerAttemptsThanMadeEndTheRun() {
+  default void loweringMaxAttemptsToTheAttemptsMadeEndsTheRun() {
     RunBuilder asking = RunBuilder.named("r").maxAttempts(5);
     Run run = accepted(asking);
     tried(run, Verdict.TASK_FAILED);
@@ -155,7 +155,7 @@ interface AmendContract extends LedgerFixture {
   }
 
   @Test
-  default void fewerAttemptsLetTheLiveOneBeTheLast() {
+  default void afterLoweringMaxAttemptsTheLiveAttemptIsTheLast() {
     RunBuilder asking = RunBuilder.named("r").maxAttempts(5);
     Run run = accepted(asking);
     tried(run, Verdict.TASK_FAILED);
@@ -197,7 +197,7 @@ interface AmendContract extends LedgerFixture {
     Run delayed =
         ledger()
             .attempts()
-            .abandon(claimed(run).ref(), AbandonContract.NOBODYS, AbandonContract.A_SECOND)
+            .abandon(claimed(run).ref(), AbandonContract.WITHOUT_CHARGE, AbandonContract.A_SECOND)
             .orElseThrow()
             .run();
     Run amended = amend(run, 2, asking.priority(Priority.High)).orElseThrow();

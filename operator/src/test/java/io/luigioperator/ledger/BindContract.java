@@ -19,7 +19,7 @@ import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The one pod that may start, and what is noted about it while it runs. */
+/** The only pod that may start, and what is recorded about it while it runs. */
 interface BindContract extends LedgerFixture {
 
   @Test
@@ -109,7 +109,7 @@ interface BindContract extends LedgerFixture {
     assertThat(reload(claimed)).isEqualTo(claimed);
   }
 
-  /** The same attempt as a caller would know it who believes that another pod was bound. */
+  /** The attempt as known to a caller that takes another pod for the bound one. */
   default Attempt boundToAnother(Attempt a) {
     Attempt.Binding b = a.binding().orElseThrow();
     return a.with(
@@ -206,7 +206,7 @@ interface BindContract extends LedgerFixture {
   }
 
   @Test
-  default void nothingIsNotedAboutAnEndedAttempt() {
+  default void nothingIsRecordedAboutAnEndedAttempt() {
     Attempt bound = bound(accepted(RunBuilder.named("r")));
     finish(bound, Verdict.TASK_FAILED);
     Attempt ended = reload(bound);
@@ -221,7 +221,7 @@ interface BindContract extends LedgerFixture {
   }
 
   @Test
-  default void bindingTellsTheRunThatItStarted() {
+  default void bindingMarksTheRunAsStarted() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt claimed = claimed(run);
     isLateFromNowOn(run);

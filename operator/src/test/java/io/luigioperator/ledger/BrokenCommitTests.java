@@ -28,8 +28,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * A COMMIT whose answer is lost: each change must have happened once, and its caller must hear the
- * same as without the loss, or that nobody knows.
+ * A COMMIT whose answer is lost: each change must have happened once, and its caller must get the
+ * same answer as without the loss, or the error that the outcome is not known.
  */
 interface BrokenCommitTests extends SqlFixture {
 
@@ -39,7 +39,7 @@ interface BrokenCommitTests extends SqlFixture {
     Object by(Ledger ledger);
   }
 
-  /** Each makes its own rows first, and gives the change to make. */
+  /** Each prepares its rows and returns the change. */
   default Map<String, Function<String, Change>> changes() {
     Map<String, Function<String, Change>> all = new LinkedHashMap<>();
     all.put("heartbeat", n -> l -> l.clusters().heartbeat(n, "first"));
@@ -169,7 +169,7 @@ interface BrokenCommitTests extends SqlFixture {
     return l -> change.apply(l, bound);
   }
 
-  /** A change that answers nothing. */
+  /** A change without a result. */
   default Change then(java.util.function.Consumer<Ledger> change) {
     return l -> {
       change.accept(l);
@@ -177,7 +177,7 @@ interface BrokenCommitTests extends SqlFixture {
     };
   }
 
-  /** What a caller can tell an answer by, without times. */
+  /** An answer without its times. */
   default String told(Object answer) {
     return switch (answer) {
       case Optional<?> o -> o.map(v -> "an answer").orElse("empty");
@@ -187,7 +187,7 @@ interface BrokenCommitTests extends SqlFixture {
     };
   }
 
-  /** All tables without times, words that hold times, and tokens, which are new each time. */
+  /** All tables without times, messages that hold times, and tokens, which are always new. */
   default List<Map<String, Object>> state() {
     List<Map<String, Object>> rows = new ArrayList<>();
     for (String query :
@@ -238,23 +238,23 @@ interface BrokenCommitTests extends SqlFixture {
     sql().empty();
     Change prepared = change.apply("r");
     SimpleMeterRegistry metrics = new SimpleMeterRegistry();
-    try (TcpProxy cable = TcpProxy.to(server());
-        MySqlLedger ledger = open(sql().through(cable.port()), metrics)) {
-      cable.cutNextCommit(cut);
+    try (TcpProxy proxy = TcpProxy.to(server());
+        MySqlLedger ledger = open(sql().through(proxy.port()), metrics)) {
+      proxy.cutNextCommit(cut);
       if (cut == TcpProxy.Cut.FOR_LONG) {
         assertThatThrownBy(() -> prepared.by(ledger))
             .isInstanceOf(LedgerUnavailable.class)
             .hasMessageContaining("not known");
         assertThat(state()).isEqualTo(expectedState);
         assertThat(brokenInvariants(metrics)).isZero();
-        cable.mend();
+        proxy.reconnect();
         ledger.queries().now();
       } else {
         assertThat(told(prepared.by(ledger))).isEqualTo(expected);
         assertThat(state()).isEqualTo(expectedState);
         assertThat(brokenInvariants(metrics)).isEqualTo(expectedAlarms);
       }
-      assertThat(cable.cuts()).as("a commit was cut").isEqualTo(1);
+      assertThat(proxy.cuts()).as("a commit was cut").isEqualTo(1);
     }
   }
 }

@@ -28,7 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** Who is next, and that only one of a key runs. */
+/** Which run is next, and that a key has one live attempt. */
 interface ClaimContract extends LedgerFixture {
 
   @Test
@@ -81,7 +81,7 @@ interface ClaimContract extends LedgerFixture {
   }
 
   @Test
-  default void nobodyClaimsWhatIsNotThere() {
+  default void unknownKeysAndRunsAreNotClaimed() {
     Run run = accepted(RunBuilder.named("r"));
     AdmitKey unknown = AdmitKey.ofClient("team-a", "unknown", "default");
     assertThat(ledger().attempts().claim(unknown, run.key(), token(), CLUSTER)).isEmpty();
@@ -170,7 +170,7 @@ interface ClaimContract extends LedgerFixture {
   default void higherPriorityGoesFirstAndAgeingBoundsIt() {
     Run low = accepted(RunBuilder.named("low").client("a").priority(Priority.Low));
     pass(Duration.ofMillis(300));
-    // came later than the head start of Normal over Low
+    // accepted later than the head start of Normal over Low
     Run normal = accepted(RunBuilder.named("normal").client("b").priority(Priority.Normal));
     Run high = accepted(RunBuilder.named("high").client("c").priority(Priority.High));
     Run critical = accepted(RunBuilder.named("critical").client("d").priority(Priority.Critical));
@@ -189,7 +189,7 @@ interface ClaimContract extends LedgerFixture {
   }
 
   @Test
-  default void retriesKeepTheirPlace() {
+  default void retriesKeepTheirVirtualStart() {
     Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
     accepted(RunBuilder.named("r2"));
@@ -222,7 +222,7 @@ interface ClaimContract extends LedgerFixture {
   }
 
   @Test
-  default void aHealthyLedgerHasNothingToMend() {
+  default void aHealthyLedgerNeedsNoRepair() {
     Run run = accepted(RunBuilder.named("r1").client("a"));
     accepted(RunBuilder.named("r2").client("b"));
     accepted(RunBuilder.named("r3").client("c"));
@@ -253,7 +253,7 @@ interface ClaimContract extends LedgerFixture {
   }
 
   @Test
-  default void whatBecameOfManyClaimsIsAskedAtOnce() {
+  default void manyAttemptsAreLookedUpByTokenTogether() {
     Attempt ended = bound(accepted(RunBuilder.named("r1").client("a")));
     finish(ended, Verdict.SUCCEEDED);
     Attempt live = bound(accepted(RunBuilder.named("r2").client("b")));

@@ -13,11 +13,11 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import org.junit.jupiter.api.Test;
 
-/** Database time, and what a cluster says about itself. */
+/** Database time, heartbeats, and the names of clusters. */
 interface ClusterContract extends LedgerFixture {
 
   @Test
-  default void timeGoesOnInMicroseconds() {
+  default void timeHasMicroseconds() {
     Instant before = ledger().queries().now();
     pass(Duration.ofMillis(2));
     Instant after = ledger().queries().now();
@@ -33,7 +33,7 @@ interface ClusterContract extends LedgerFixture {
   }
 
   @Test
-  default void aNameIsTakenOnlyFromAClusterThatIsSilent() {
+  default void aNameIsTakenOverOnlyAfterMissedHeartbeats() {
     ledger().clusters().heartbeat(CLUSTER, "first");
     assertThat(ledger().clusters().takeOver(CLUSTER, "second", Duration.ofHours(1))).isFalse();
     assertThat(ledger().clusters().takeOver(CLUSTER, "first", Duration.ofHours(1))).isTrue();
@@ -42,17 +42,17 @@ interface ClusterContract extends LedgerFixture {
     assertThat(ledger().clusters().takeOver(CLUSTER, "second", Duration.ofMillis(500))).isFalse();
     pass(Duration.ofMillis(500));
     assertThat(ledger().clusters().heartbeat(CLUSTER, "second"))
-        .as("another one's word does not end the silence")
+        .as("a heartbeat of another identity does not count")
         .isEqualTo("first");
     assertThat(ledger().clusters().takeOver(CLUSTER, "second", Duration.ofMillis(500))).isTrue();
     assertThat(ledger().clusters().takeOver(CLUSTER, "first", Duration.ofMillis(500)))
-        .as("who takes a name is heard of")
+        .as("a takeover counts as a heartbeat")
         .isFalse();
     assertThat(ledger().clusters().heartbeat(CLUSTER, "first")).isEqualTo("second");
   }
 
   @Test
-  default void aRebuiltClusterIsAdoptedWithoutItsOldObjects() {
+  default void aRebuiltClusterTakesItsNameWithoutItsOldObjects() {
     ledger().clusters().heartbeat(CLUSTER, "first");
     ledger().clusters().heartbeat(OTHER_CLUSTER, "second");
     Run run = accepted(RunBuilder.named("r"));
@@ -66,7 +66,7 @@ interface ClusterContract extends LedgerFixture {
   }
 
   @Test
-  default void aRepeatedAdoptionLeavesTheNewObjectsAlone() {
+  default void aRepeatedTakeOverKeepsTheNewObjects() {
     ledger().clusters().heartbeat(CLUSTER, "first");
     Run run = accepted(RunBuilder.named("r"));
     ledger().clusters().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
@@ -77,7 +77,7 @@ interface ClusterContract extends LedgerFixture {
   }
 
   @Test
-  default void anUnknownClusterIsNotAdopted() {
+  default void anUnknownNameIsNotTakenOver() {
     assertThat(ledger().clusters().takeOver(CLUSTER, "nobody", Duration.ZERO)).isFalse();
     assertThat(ledger().clusters().heartbeat(CLUSTER, "first")).isEqualTo("first");
   }
@@ -98,7 +98,7 @@ interface ClusterContract extends LedgerFixture {
   }
 
   @Test
-  default void aHeartbeatEndsTheSilence() {
+  default void afterAHeartbeatAClusterIsNotSilent() {
     ledger().clusters().heartbeat(CLUSTER, "first");
     claimed(accepted(RunBuilder.named("r")));
     pass(Duration.ofMillis(500));

@@ -26,10 +26,10 @@ import org.hamcrest.Matcher;
 import org.jdbi.v3.core.Handle;
 import org.junit.jupiter.api.Test;
 
-/** Somebody else's locks are in the way of a transaction. */
+/** Conflicts of transactions with locks of other sessions. */
 interface ConflictTests extends SqlFixture {
 
-  /** Somebody else has the lock, in MySQL and in MariaDB. */
+  /** NOWAIT found a lock, in MySQL and in MariaDB. */
   List<Integer> LOCKED = List.of(3572, 1205);
 
   default void lockMutexOf(Run run, Handle h) {
@@ -81,10 +81,11 @@ interface ConflictTests extends SqlFixture {
   }
 
   /**
-   * The stranger takes the rows in the wrong order and has changed more: the ledger is the victim.
+   * The other session locks the rows in the opposite order and has changed more, so that the server
+   * chooses the transaction of the ledger as the victim.
    */
   @Test
-  default void aDeadlockIsTriedAgain() throws Exception {
+  default void aDeadlockIsRepeated() throws Exception {
     Run run = accepted(RunBuilder.named("r"));
     for (int i = 0; i < 20; i++) {
       accepted(RunBuilder.named("other" + i).client("c" + i));
@@ -105,11 +106,11 @@ interface ConflictTests extends SqlFixture {
     assertThat(canceled.get(20, TimeUnit.SECONDS).orElseThrow().state())
         .isEqualTo(RunState.CANCELED);
     assertThat(metrics().counter("luigi.operator.ledger.repeated").count()).isEqualTo(1);
-    assertThat(deadlocks()).as("what other tests rely on to see one").isEqualTo(deadlocks + 1);
+    assertThat(deadlocks()).as("the counter on which other tests rely").isEqualTo(deadlocks + 1);
   }
 
   @Test
-  default void aLockThatIsNeverGivenBackIsAnOutage() {
+  default void aLockThatIsNeverReleasedMakesTheLedgerUnavailable() {
     Run run = accepted(RunBuilder.named("r"));
     List<Duration> pauses = new CopyOnWriteArrayList<>();
     Handle stranger = sql().handle();

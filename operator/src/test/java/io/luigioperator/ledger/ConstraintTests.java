@@ -20,7 +20,7 @@ import java.util.List;
 import java.util.TimeZone;
 import org.junit.jupiter.api.Test;
 
-/** What the database itself refuses, also to a ledger with a defect. */
+/** What the constraints of the tables refuse, even if the code had a defect. */
 interface ConstraintTests extends SqlFixture {
 
   List<Integer> CHECK_VIOLATED = List.of(3819, 4025);
@@ -105,7 +105,7 @@ interface ConstraintTests extends SqlFixture {
   }
 
   @Test
-  default void aRequestThatDoesNotFitIsRefusedInWords() {
+  default void aRequestThatTheTablesRefuseIsRefusedWithTheReason() {
     RunBuilder wrong = RunBuilder.named("r").client("ä");
     assertThat(accept(wrong))
         .isInstanceOfSatisfying(
@@ -172,7 +172,7 @@ interface ConstraintTests extends SqlFixture {
 
   @Test
   default void theZoneOfTheJvmChangesNoTime() {
-    // a wall time that New York skips
+    // a local time that New York skips
     Instant gap = Instant.parse("2030-03-10T02:30:00.123456Z");
     RunBuilder asking = RunBuilder.named("r").notBefore(gap);
     TimeZone before = TimeZone.getDefault();
@@ -200,7 +200,7 @@ interface ConstraintTests extends SqlFixture {
   }
 
   @Test
-  default void theKeyOfARunGoesWithItAndThatOfAClientStays() {
+  default void theOwnKeyOfARunIsDeletedWithItAndThatOfAClientStays() {
     Run own = accepted(RunBuilder.named("own").withoutMutex());
     Run client = accepted(RunBuilder.named("r"));
     for (Run run : List.of(own, client)) {

@@ -22,7 +22,7 @@ import java.util.Set;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
-/** A ledger that somebody has damaged, or that is not to be changed. */
+/** A ledger with damaged rows, and one whose barrier is up. */
 interface DamageTests extends SqlFixture {
 
   @Test
@@ -42,7 +42,7 @@ interface DamageTests extends SqlFixture {
     accepted(RunBuilder.named("late").client("g").startDeadline(0));
     ledger().clusters().heartbeat(CLUSTER, "first");
     damageHolderOf(accepted(RunBuilder.named("stale").client("h")));
-    damagePlaceOf(accepted(RunBuilder.named("wrong").client("i")), "NULL");
+    damageCachedStartOf(accepted(RunBuilder.named("wrong").client("i")), "NULL");
     pass(Duration.ofMillis(1));
     sql().handle().execute("UPDATE meta SET barrier = 1");
     String pod = podOf(bound);
@@ -68,7 +68,10 @@ interface DamageTests extends SqlFixture {
             Map.entry("finish", () -> finish(bound, Verdict.SUCCEEDED)),
             Map.entry(
                 "abandon",
-                () -> ledger().attempts().abandon(claimed.ref(), AbandonContract.NOBODYS, AT_ONCE)),
+                () ->
+                    ledger()
+                        .attempts()
+                        .abandon(claimed.ref(), AbandonContract.WITHOUT_CHARGE, AT_ONCE)),
             Map.entry("cancel", () -> ledger().runs().cancel(ready.key(), Reasons.CANCELED, "")),
             Map.entry(
                 "hold", () -> ledger().runs().hold(ready.key(), Reasons.NAMESPACE_MISSING, "")),
@@ -110,7 +113,7 @@ interface DamageTests extends SqlFixture {
   /**
    * @param next as SQL
    */
-  default void damagePlaceOf(Run run, String next) {
+  default void damageCachedStartOf(Run run, String next) {
     sql()
         .handle()
         .execute(
@@ -119,7 +122,7 @@ interface DamageTests extends SqlFixture {
   }
 
   @Test
-  default void aHeldKeyIsNotTried() {
+  default void aHeldKeyIsNotClaimed() {
     Run first = accepted(RunBuilder.named("r1"));
     Run second = accepted(RunBuilder.named("r2"));
     claimed(first);
@@ -128,7 +131,7 @@ interface DamageTests extends SqlFixture {
   }
 
   @Test
-  default void aHiddenLiveAttemptStopsTheClaimAndIsTold() {
+  default void aLiveAttemptWithoutHolderPreventsTheClaimAndIsReported() {
     Run first = accepted(RunBuilder.named("r1"));
     Attempt live = bound(first);
     Run second = accepted(RunBuilder.named("r2"));
@@ -138,7 +141,7 @@ interface DamageTests extends SqlFixture {
     assertThat(claim(second)).isEmpty();
     assertThat(brokenInvariants(metrics())).isEqualTo(1);
     assertThat(reload(live)).isEqualTo(live);
-    // the end of the attempt finds the mutex gone, says so, and goes on
+    // the end of the attempt finds that it does not hold the key, reports that, and is written
     assertThat(finish(live, Verdict.SUCCEEDED)).isPresent();
     assertThat(brokenInvariants(metrics())).isEqualTo(2);
     assertThat(claim(second)).isPresent();
@@ -155,7 +158,7 @@ interface DamageTests extends SqlFixture {
   }
 
   @Test
-  default void aPoisonedHeadIsSetAsideWithWords() {
+  default void aRunWhoseClaimIsRefusedIsHeldWithTheReason() {
     Run poison = accepted(RunBuilder.named("poison"));
     pass(Duration.ofMillis(1));
     Run next = accepted(RunBuilder.named("next"));
@@ -179,7 +182,7 @@ interface DamageTests extends SqlFixture {
   }
 
   @Test
-  default void aReadyRunWithoutAttemptsLeftIsSetAside() {
+  default void aReadyRunWithoutAttemptsLeftIsHeld() {
     Run run = accepted(RunBuilder.named("r"));
     sql().handle().execute("UPDATE run SET counted = max_attempts");
     assertThat(claim(run)).isEmpty();
@@ -203,11 +206,11 @@ interface DamageTests extends SqlFixture {
   }
 
   @Test
-  default void aWrongPlaceInTheLineIsMended() {
+  default void aWrongCachedStartIsCorrected() {
     Run run = accepted(RunBuilder.named("r").client("a"));
     accepted(RunBuilder.named("right").client("b"));
     for (String wrong : List.of("NULL", "'2001-01-01'")) {
-      damagePlaceOf(run, wrong);
+      damageCachedStartOf(run, wrong);
       LedgerMaintenance.Audit audit = ledger().maintenance().auditHeads(Optional.empty(), 10);
       assertThat(audit.corrected()).containsExactly(run.admitKey());
       assertThat(ledger().maintenance().auditHeads(Optional.empty(), 10).corrected()).isEmpty();
@@ -216,7 +219,7 @@ interface DamageTests extends SqlFixture {
   }
 
   @Test
-  default void aClaimMendsAKeyThatOnlySeemsOpen() {
+  default void aClaimCorrectsAKeyThatIsOpenByMistake() {
     Run run = accepted(RunBuilder.named("r"));
     ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "");
     sql().handle().execute("UPDATE client_mutex SET next_admit_at = UTC_TIMESTAMP(6)");

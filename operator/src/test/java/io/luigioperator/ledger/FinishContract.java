@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The evidence, the freed mutex and the decision about a retry: one commit. */
+/** The evidence, the freed key and the decision about a retry: one commit. */
 interface FinishContract extends LedgerFixture {
 
   static Stream<EndCause> causes() {
@@ -37,7 +37,7 @@ interface FinishContract extends LedgerFixture {
 
   @ParameterizedTest
   @MethodSource("io.luigioperator.ledger.FinishContract#causes")
-  default void everyCauseIsTreatedAsItSays(EndCause cause) {
+  default void eachCauseHasItsTreatment(EndCause cause) {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     Run after = finish(bound, cause).orElseThrow();
@@ -215,7 +215,7 @@ interface FinishContract extends LedgerFixture {
   }
 
   @Test
-  default void withoutItsObjectNothingIsRetriedUnasked() {
+  default void withoutItsObjectARunIsHeldInsteadOfRetried() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     Run held =
@@ -238,7 +238,7 @@ interface FinishContract extends LedgerFixture {
   }
 
   @Test
-  default void anEndIsAnEndWithoutItsObjectToo() {
+  default void aFailureIsFinalWithoutTheObjectToo() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     assertThat(
@@ -257,7 +257,7 @@ interface FinishContract extends LedgerFixture {
   }
 
   @Test
-  default void aWishToHoldOutlivesTheAttempt() {
+  default void desiredHeldAppliesAfterTheAttempt() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     ledger()
@@ -271,7 +271,7 @@ interface FinishContract extends LedgerFixture {
   }
 
   @Test
-  default void longWordsAreCut() {
+  default void longMessagesAreTruncated() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     ledger()

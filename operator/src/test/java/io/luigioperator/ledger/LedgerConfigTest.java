@@ -26,13 +26,13 @@ class LedgerConfigTest {
   }
 
   @Test
-  void anIpv6AddressStandsInBrackets() {
+  void anIpv6AddressIsPutInBrackets() {
     assertThat(with("fd00::1", Ssl.REQUIRED, Optional.empty(), 8).url())
         .isEqualTo("jdbc:mysql://[fd00::1]:3306/luigi");
   }
 
   @Test
-  void aCaFileNobodyLooksAtIsAMistake() {
+  void aCaFileIsRefusedWhereCertificatesAreNotVerified() {
     assertThatThrownBy(() -> with("db", Ssl.REQUIRED, Optional.of(Path.of("ca.pem")), 8))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("VERIFY_CA");

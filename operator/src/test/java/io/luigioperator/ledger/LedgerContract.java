@@ -5,8 +5,8 @@
 package io.luigioperator.ledger;
 
 /**
- * What every ledger must do, through its interface alone: the simulated one is held to the same
- * promises as the real ones, so that the model is tested, too.
+ * What every ledger must do, tested through its interface only. The simulated ledger passes the
+ * same tests as the real ones, so that the simulation can be trusted.
  */
 public abstract class LedgerContract
     implements ClusterContract,

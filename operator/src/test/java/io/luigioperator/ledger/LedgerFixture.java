@@ -36,7 +36,7 @@ public interface LedgerFixture {
 
   String OTHER_CLUSTER = "two";
 
-  /** The ledger under test must be made with these head starts. */
+  /** The head starts with which the ledger under test must be created. */
   Ageing AGEING =
       new Ageing(
           Map.of(
@@ -45,7 +45,7 @@ public interface LedgerFixture {
               Priority.High, Duration.ofHours(4),
               Priority.Critical, Duration.ofHours(24)));
 
-  /** Retries at once, as far as {@code due} is asked. */
+  /** Retries without backoff. */
   RetryPolicy AT_ONCE = new RetryPolicy(Duration.ZERO, Duration.ZERO);
 
   AtomicLong TOKENS = new AtomicLong();
@@ -130,7 +130,7 @@ public interface LedgerFixture {
     return load(run);
   }
 
-  /** Its start deadline is over; of a run that was accepted without one and never amended. */
+  /** Lets the start deadline of a run pass that was accepted without one and never amended. */
   default void isLateFromNowOn(Run run) {
     RunBuilder late = RunBuilder.named(run.key().name()).startDeadline(0);
     Run amended = ledger().runs().amend(run.key(), CLUSTER, 2, late.amendment()).orElseThrow();

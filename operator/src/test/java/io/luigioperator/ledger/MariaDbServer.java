@@ -17,7 +17,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Objects;
 
-/** One MariaDB for all tests of this JVM, on a free port of loopback, gone with the JVM. */
+/** One MariaDB for all tests of this JVM, on a free port of loopback, stopped with the JVM. */
 final class MariaDbServer {
 
   private static final String VERSION = "11.4.5";
@@ -76,7 +76,7 @@ final class MariaDbServer {
         .addArg("--innodb-flush-log-at-trx-commit=2"); // nobody kills this one
   }
 
-  /** Where everything that can be made again is kept, as in dev/. */
+  /** The same cache folder as that of dev/. */
   private static Path cache() {
     String ours = System.getenv("LUIGI_OPERATOR_CACHE");
     if (ours != null) {

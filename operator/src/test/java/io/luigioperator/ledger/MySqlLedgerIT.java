@@ -23,12 +23,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.RepeatedTest;
 
-/** The contract on MySQL 9, which may be killed as well. */
+/** The contract on MySQL 9, and what remains after the server was killed. */
 class MySqlLedgerIT extends SqlContract {
 
   private static final int OPERATORS = 4;
 
-  /** How far a run has come, by what its caller heard. */
+  /** The last step of a run that was acknowledged. */
   private enum Step {
     NOTHING,
     ACCEPTED,
@@ -66,7 +66,7 @@ class MySqlLedgerIT extends SqlContract {
         .pollInterval(Duration.ofMillis(5))
         .until(() -> answers.get() >= 150);
     MySqlServer.shared().kill();
-    assertThat(ended.await(60, TimeUnit.SECONDS)).as("all callers heard of it").isTrue();
+    assertThat(ended.await(60, TimeUnit.SECONDS)).as("all callers got an error").isTrue();
 
     MySqlServer.shared().start();
     sql().reconnect();

@@ -18,12 +18,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** One MySQL 9 for all tests of this JVM, a process on loopback by dev/mysql, gone with the JVM. */
+/**
+ * One MySQL 9 for all tests of this JVM, started by dev/mysql on loopback, stopped with the JVM.
+ */
 final class MySqlServer {
 
   private static final Pattern READY = Pattern.compile("ready 127\\.0\\.0\\.1:\\d+ pid (\\d+) .*");
 
-  /** The first start of all unpacks the server from Debian packages. */
+  /** The very first start unpacks the server from Debian packages. */
   private static final Duration LIMIT = Duration.ofMinutes(15);
 
   private static final MySqlServer SHARED = new MySqlServer();
@@ -62,8 +64,8 @@ final class MySqlServer {
   }
 
   /**
-   * Ends the process on the spot; returns when it is gone. The kernel keeps what the process has
-   * written, so this says nothing about a power cut.
+   * Kills the process and waits for its end. The kernel keeps what the process has written, so this
+   * does not test a power failure.
    */
   void kill() {
     ProcessHandle process = ProcessHandle.of(pid).orElseThrow();

@@ -16,10 +16,10 @@ import java.util.stream.IntStream;
 import org.jdbi.v3.core.statement.Query;
 import org.junit.jupiter.api.Test;
 
-/** The sweeps and the admission scan stay on their indexes when the tables have grown. */
+/** Sweeps and admission use their indexes when the tables have grown. */
 interface PlanTests extends SqlFixture {
 
-  /** Queries as many rows of an index as it has to, and never the whole table or index. */
+  /** Access types that read a part of an index, and never a whole table or index. */
   Set<String> BOUNDED = Set.of("const", "eq_ref", "ref", "range");
 
   /** Index used for each table of a query, by the name the query gives it. */
@@ -113,7 +113,7 @@ interface PlanTests extends SqlFixture {
   }
 
   @Test
-  default void everySweepReadsARangeOfItsIndex() {
+  default void everySweepReadsARangeOfAnIndex() {
     fill();
     Map<String, String> heads =
         indexes(
@@ -153,7 +153,7 @@ interface PlanTests extends SqlFixture {
     assertThat(indexes(Queries.HELD_FOR, Map.of("reason", Reasons.HELD, "limit", 50)))
         .containsEntry("r", "run_due");
     assertThat(sql().handle().createQuery("EXPLAIN " + Queries.NEXT_DUE).mapToMap().one())
-        .as("answered by one look at one end of the index")
+        .as("answered by one end of the index")
         .containsEntry("extra", "Select tables optimized away");
     assertThat(indexes(Queries.HOLDERS, Map.of("limit", 50)))
         .containsEntry("m", "client_mutex_holder_run")

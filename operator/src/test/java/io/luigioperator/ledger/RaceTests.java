@@ -40,7 +40,7 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** Two operators over the same keys at the same time. */
+/** Two operators that work on the same keys at the same time. */
 interface RaceTests extends SqlFixture {
 
   int THREADS = 6;
@@ -48,7 +48,7 @@ interface RaceTests extends SqlFixture {
   int CLIENTS = 4;
   int RUNS = 40;
 
-  /** All callers begin at the same moment; each answer is wanted. */
+  /** All calls begin at the same moment. */
   default <T> List<T> together(int n, Function<Integer, T> call) {
     CyclicBarrier start = new CyclicBarrier(n);
     return inParallel(
@@ -59,7 +59,7 @@ interface RaceTests extends SqlFixture {
         });
   }
 
-  /** A call that may also wait. */
+  /** A call that may block. */
   @FunctionalInterface
   interface Task<T> {
     T run(int i) throws Exception;
@@ -140,14 +140,14 @@ interface RaceTests extends SqlFixture {
     }
   }
 
-  /** What the callers of one storm have heard, together. */
+  /** What all callers of one test have got as answers. */
   final class Heard {
     final List<Run> runs = new ArrayList<>();
 
-    /** Taken out by whoever ends it. */
+    /** Removed by the thread that ends it. */
     final Map<AdmitKey, Attempt> live = new ConcurrentHashMap<>();
 
-    /** Stays when it has ended, so that somebody may still have a word about it. */
+    /** Kept after its end, so that other threads still try to record something about it. */
     final Map<AdmitKey, Attempt> newest = new ConcurrentHashMap<>();
 
     final Map<AdmitKey, Long> fences = new ConcurrentHashMap<>();
@@ -190,8 +190,8 @@ interface RaceTests extends SqlFixture {
             return thread;
           });
       assertThat(deadlocks()).as("deadlocks").isEqualTo(deadlocks);
-      nothingHadToBeMended();
-      assertThat(heard.notes.get()).as("suspicions of a bound pod").isPositive();
+      nothingNeedsRepair();
+      assertThat(heard.notes.get()).as("missing pods recorded").isPositive();
       assertThat(heard.terminal).isNotEmpty();
       drain(heard);
       assertThat(ledger().queries().countByState().values()).containsOnly(0L);
@@ -204,13 +204,13 @@ interface RaceTests extends SqlFixture {
       assertThat(sql().count("SELECT COUNT(DISTINCT admit_key, fence) FROM attempt"))
           .isEqualTo(attempts);
       assertThat(sql().count("SELECT COUNT(*) FROM attempt WHERE live_key IS NOT NULL")).isZero();
-      nothingHadToBeMended();
+      nothingNeedsRepair();
       assertThat(brokenInvariants(metrics) + brokenInvariants(metrics())).isZero();
     }
   }
 
-  /** Asked before anything else moves the keys, because every move sets its key right. */
-  private void nothingHadToBeMended() {
+  /** Checked before any other transaction, because each of them refreshes its key. */
+  private void nothingNeedsRepair() {
     assertThat(ledger().maintenance().freeStaleHolders(100)).isEmpty();
     assertThat(ledger().maintenance().auditHeads(Optional.empty(), 100))
         .isEqualTo(new LedgerMaintenance.Audit(List.of(), Optional.empty()));
@@ -245,7 +245,7 @@ interface RaceTests extends SqlFixture {
     }
   }
 
-  /** Notes everything that can be noted, most likely while somebody else ends the attempt. */
+  /** Records all that can be recorded, often while another thread ends the attempt. */
   private void note(Ledger mine, Random random, Heard heard) {
     for (Attempt a : heard.newest.values()) {
       mine.attempts().recordNode(reload(a), "node-" + random.nextInt(100));
@@ -269,7 +269,7 @@ interface RaceTests extends SqlFixture {
       Optional<RunAndAttempt> end;
       if (random.nextInt(5) == 0
           || mine.attempts().bind(attempt.ref(), "job", podOf(attempt)).isEmpty()) { // canceled
-        end = mine.attempts().abandon(attempt.ref(), AbandonContract.NOBODYS, AT_ONCE);
+        end = mine.attempts().abandon(attempt.ref(), AbandonContract.WITHOUT_CHARGE, AT_ONCE);
       } else {
         EndCause cause =
             List.of(Verdict.SUCCEEDED, Verdict.TASK_FAILED, FailureCause.EVICTED)

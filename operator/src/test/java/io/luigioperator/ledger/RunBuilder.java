@@ -15,7 +15,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** What a test asks for, one thing at a time; an asking never changes. */
+/** Builds the request of a test; immutable. */
 record RunBuilder(NewRun run) {
 
   /** A run of client acme, three attempts, three infrastructure faults, now. */
@@ -134,7 +134,7 @@ record RunBuilder(NewRun run) {
     return rebuilt(amendment(), max, run.requestSha());
   }
 
-  /** The same name, and yet another request. */
+  /** Another request with the same name. */
   RunBuilder another() {
     return rebuilt(amendment(), run.maxInfra(), sha(run.key().name() + " another"));
   }

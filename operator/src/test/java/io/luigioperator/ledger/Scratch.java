@@ -17,7 +17,7 @@ final class Scratch {
   private Scratch() {}
 
   /**
-   * @param stop ends whoever writes into the folder
+   * @param stop stops the process that writes into the folder
    */
   static void removeAtExit(Path dir, Runnable stop) {
     Runtime.getRuntime()

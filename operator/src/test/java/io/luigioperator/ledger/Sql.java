@@ -8,7 +8,7 @@ import java.util.List;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 
-/** A database of a test, and a way around the ledger to look into it or to damage it. */
+/** A database of a test, to inspect or damage its rows without the ledger. */
 final class Sql implements AutoCloseable {
 
   private static final List<String> TABLES =
@@ -40,7 +40,7 @@ final class Sql implements AutoCloseable {
     return config;
   }
 
-  /** The same database by way of another port. */
+  /** The same database through another port. */
   LedgerConfig through(int port) {
     return new LedgerConfig(
         config.host(),

@@ -14,7 +14,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.TestInstance;
 
-/** The contract on a real server, and what only a real one can show; emptied before each test. */
+/**
+ * The contract on a real server, and the tests that need one. The tables are emptied before each.
+ */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class SqlContract extends LedgerContract
     implements ConstraintTests,

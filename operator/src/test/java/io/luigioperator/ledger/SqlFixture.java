@@ -15,7 +15,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What the tests of the real ledger may use beyond its interface. */
+/** What tests of the real ledger use besides its interface. */
 interface SqlFixture extends LedgerFixture {
 
   Sql sql();
@@ -25,7 +25,7 @@ interface SqlFixture extends LedgerFixture {
   /** Counts of the ledger under test since the test began. */
   MeterRegistry metrics();
 
-  /** Another operator's ledger on the same tables, or the same one by another way. */
+  /** Another connection pool to the same tables, as of another operator. */
   default MySqlLedger open(LedgerConfig config, MeterRegistry metrics) {
     return MySqlLedger.open(config, AGEING, new Random(1), Thread::sleep, metrics);
   }
@@ -48,7 +48,7 @@ interface SqlFixture extends LedgerFixture {
     return names;
   }
 
-  /** How often the server has chosen a victim since it started. */
+  /** Deadlocks since the server started. */
   default int deadlocks() {
     return sql()
         .count("SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'");

@@ -13,13 +13,13 @@ import org.jdbi.v3.core.Jdbi;
  * A database server on loopback.
  *
  * @param user has every right
- * @param ca PEM file of whoever signed its certificate
+ * @param ca PEM file of the authority that issued its certificate
  */
 record SqlServer(int port, String user, String password, Path ca) {
 
   private static final AtomicInteger DATABASES = new AtomicInteger();
 
-  /** An empty database of its own for whoever asks. */
+  /** Creates an empty database. */
   Sql freshDatabase(String hint) {
     String name = hint.toLowerCase(java.util.Locale.ROOT) + "_" + DATABASES.incrementAndGet();
     Jdbi.create("jdbc:mysql://127.0.0.1:%d/?sslMode=REQUIRED".formatted(port), user, password)

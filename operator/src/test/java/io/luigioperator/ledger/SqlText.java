@@ -7,7 +7,7 @@ package io.luigioperator.ledger;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Takes SQL text apart as the server does, as far as literals and statements go. */
+/** Splits SQL text into statements and replaces literals, by the lexical rules of the server. */
 final class SqlText {
 
   private SqlText() {}

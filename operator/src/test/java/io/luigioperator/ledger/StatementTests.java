@@ -128,7 +128,7 @@ interface StatementTests extends SqlFixture {
   }
 
   @Test
-  default void whatIsRareCostsLittleToo() {
+  default void rareCallsCostFewRoundTrips() {
     try (Watched watched = new Watched(this)) {
       Ledger ledger = watched.ledger;
       Run run = accepted(RunBuilder.named("r"));

@@ -41,21 +41,21 @@ final class TcpProxy implements AutoCloseable {
   enum Cut {
     /** It never reaches the server. */
     BEFORE,
-    /** It reaches the server, its answer reaches nobody. */
+    /** It reaches the server, but the answer is lost. */
     AFTER,
-    /** It reaches the server a while after the client has heard that the wire is cut. */
+    /** It reaches the server some time after the client has lost the connection. */
     LATE,
-    /** As AFTER, and nobody gets through until {@link #mend}. */
+    /** As AFTER, and all connections fail until {@link #reconnect}. */
     FOR_LONG
   }
 
-  /** Long enough for a hasty plain read to look in between. */
+  /** Long enough for a plain read to come before the commit. */
   private static final Duration LATENESS = Duration.ofMillis(300);
 
   private static final int COM_QUERY = 3;
   private static final int CLIENT_SSL = 0x0800;
 
-  private final ServerSocket door;
+  private final ServerSocket listener;
   private final int serverPort;
   private final boolean hidesTls;
   private final AtomicReference<Cut> next = new AtomicReference<>();
@@ -66,17 +66,17 @@ final class TcpProxy implements AutoCloseable {
 
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
 
-  /** Servers whose words go nowhere any more. */
+  /** Connections to the server whose answers are dropped. */
   private final Map<Socket, CountDownLatch> muted = new ConcurrentHashMap<>();
 
   private volatile boolean blocked;
 
-  /** Passes everything on. */
+  /** Forwards everything. */
   static TcpProxy to(SqlServer server) {
     return new TcpProxy(server, false);
   }
 
-  /** Makes the server look as if it knew nothing of TLS, as an attacker would. */
+  /** Hides that the server supports TLS, as an attacker would. */
   static TcpProxy hidingTls(SqlServer server) {
     return new TcpProxy(server, true);
   }
@@ -85,7 +85,7 @@ final class TcpProxy implements AutoCloseable {
     this.serverPort = server.port();
     this.hidesTls = hidesTls;
     try {
-      this.door = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+      this.listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -93,7 +93,7 @@ final class TcpProxy implements AutoCloseable {
   }
 
   int port() {
-    return door.getLocalPort();
+    return listener.getLocalPort();
   }
 
   void cutNextCommit(Cut cut) {
@@ -111,14 +111,14 @@ final class TcpProxy implements AutoCloseable {
     return taken;
   }
 
-  void mend() {
+  void reconnect() {
     blocked = false;
   }
 
   private void acceptAll() {
-    while (!door.isClosed()) {
+    while (!listener.isClosed()) {
       try {
-        Socket client = door.accept();
+        Socket client = listener.accept();
         if (blocked) {
           client.close();
           continue;
@@ -130,12 +130,12 @@ final class TcpProxy implements AutoCloseable {
         sockets.add(server);
         Thread.ofVirtual().start(() -> connect(client, server));
       } catch (IOException e) {
-        // the door was closed, or one caller went away
+        // the listener or the connection was closed
       }
     }
   }
 
-  /** The server greets, the client asks for TLS, and then both talk TLS with the cable. */
+  /** The server sends a greeting, the client asks for TLS, then the proxy terminates both sides. */
   private void connect(Socket client, Socket server) {
     try {
       byte[] greeting = packet(server.getInputStream());
@@ -162,7 +162,7 @@ final class TcpProxy implements AutoCloseable {
     return tls;
   }
 
-  /** One for all cables. */
+  /** One for all proxies. */
   private static final class Identity {
     static final Certificate CERTIFICATE = make();
 
@@ -207,11 +207,11 @@ final class TcpProxy implements AutoCloseable {
 
   /** Returns when the server has answered; the answer and all later ones are dropped. */
   private void sendUnanswered(byte[] packet, OutputStream out, Socket server) throws IOException {
-    CountDownLatch spoken = new CountDownLatch(1);
-    muted.put(server, spoken); // before the server can answer
+    CountDownLatch answered = new CountDownLatch(1);
+    muted.put(server, answered); // before the server can answer
     out.write(packet);
     try {
-      if (!spoken.await(10, TimeUnit.SECONDS)) {
+      if (!answered.await(10, TimeUnit.SECONDS)) {
         throw new IOException("the server did not answer a COMMIT");
       }
     } catch (InterruptedException e) {
@@ -233,7 +233,7 @@ final class TcpProxy implements AutoCloseable {
         }
       }
     } catch (IOException e) {
-      // the other direction ends, too
+      // the other direction ends as well
     }
     closeQuietly(client);
   }
@@ -283,14 +283,14 @@ final class TcpProxy implements AutoCloseable {
     try {
       socket.close();
     } catch (IOException e) {
-      // it is gone already
+      // already closed
     }
   }
 
   @Override
   public void close() {
     try {
-      door.close();
+      listener.close();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -8,7 +8,7 @@ package io.luigioperator.ledger;
 public final class TestDatabase {
   private TestDatabase() {}
 
-  /** An empty schema on the MariaDB of this JVM, which lets everybody in. */
+  /** An empty schema on the MariaDB of this JVM, which needs no password. */
   public static LedgerConfig fresh(String hint) {
     try (Sql sql = MariaDbServer.shared().freshDatabase(hint)) {
       return sql.config();

@@ -19,7 +19,7 @@ import org.jdbi.v3.core.Handle;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The way to the server is encrypted unless somebody says otherwise. */
+/** Connections to the server are always encrypted. */
 interface TlsTests extends SqlFixture {
 
   @Test
@@ -44,30 +44,30 @@ interface TlsTests extends SqlFixture {
   }
 
   @Test
-  default void aServerWithoutTlsIsRefusedInWords() {
-    try (TcpProxy cable = TcpProxy.hidingTls(server())) {
-      assertThatThrownBy(() -> open(sql().through(cable.port())))
+  default void aServerWithoutTlsIsRefusedWithAdvice() {
+    try (TcpProxy proxy = TcpProxy.hidingTls(server())) {
+      assertThatThrownBy(() -> open(sql().through(proxy.port())))
           .isInstanceOf(LedgerUnavailable.class)
-          .hasMessageContaining("MySQL at 127.0.0.1:" + cable.port())
+          .hasMessageContaining("MySQL at 127.0.0.1:" + proxy.port())
           .hasMessageContaining(
-              "never used in plain text, and sslMode is REQUIRED: switch TLS on in the server");
+              "TLS is always required, and sslMode is REQUIRED: enable TLS on the server");
     }
-    try (TcpProxy cable = TcpProxy.to(server())) {
-      open(sql().through(cable.port()));
+    try (TcpProxy proxy = TcpProxy.to(server())) {
+      open(sql().through(proxy.port()));
     }
   }
 
   @Test
-  default void theServersAuthorityIsTrustedAndNoOther() throws IOException {
+  default void onlyTheConfiguredAuthorityIsTrusted() throws IOException {
     open(trusting(server().ca()));
     Path stranger = Certificate.make().cert();
     assertThatThrownBy(() -> open(trusting(stranger)))
         .isInstanceOf(LedgerUnavailable.class)
-        .hasMessageContaining("sslMode is VERIFY_CA: switch TLS on in the server");
+        .hasMessageContaining("sslMode is VERIFY_CA: enable TLS on the server");
   }
 
   @Test
-  default void aCaFileWithoutCertificatesIsRefusedInWords(@TempDir Path dir) throws IOException {
+  default void aCaFileWithoutCertificatesIsRefused(@TempDir Path dir) throws IOException {
     Path empty = Files.createFile(dir.resolve("empty.pem"));
     assertThatThrownBy(() -> open(trusting(empty)))
         .isInstanceOf(IllegalArgumentException.class)

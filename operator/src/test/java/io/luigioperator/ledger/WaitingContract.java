@@ -75,7 +75,7 @@ interface WaitingContract extends LedgerFixture {
   }
 
   @Test
-  default void aHeldRunLeavesTheLineAndComesBackAtItsEnd() {
+  default void aReleasedRunQueuesAgainFromItsRelease() {
     Run first = accepted(RunBuilder.named("r1"));
     pass(Duration.ofMillis(1));
     Run second = accepted(RunBuilder.named("r2"));
@@ -163,7 +163,7 @@ interface WaitingContract extends LedgerFixture {
   }
 
   @Test
-  default void aWishToHoldIsKeptWhenTimeComes() {
+  default void aDelayedRunWithDesiredHeldIsHeldWhenItIsDue() {
     Run run = accepted(RunBuilder.named("r"));
     Attempt bound = bound(run);
     finish(bound, Verdict.TASK_FAILED);
@@ -190,7 +190,7 @@ interface WaitingContract extends LedgerFixture {
     isLateFromNowOn(retried);
     finish(bound(once), Verdict.DEADLINE);
     assertThat(ledger().maintenance().due(10)).hasSize(1);
-    // whoever comes too late at the head of its key ends there, and blocks nobody
+    // a head that is too late fails at its claim, so that it does not block its key
     assertThat(claim(ready)).isEmpty();
     List<Run> expired = new ArrayList<>(List.of(load(ready)));
     assertThat(ledger().maintenance().expire(1)).hasSize(1).allSatisfy(expired::add);
