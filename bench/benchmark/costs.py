@@ -44,7 +44,7 @@ def costs(measurement: Measurement, installation: Installation) -> dict[str, obj
         if calls.get(name)
     }
     own_writes = [request for request in own if request.writes]
-    # Only what is read about these runs: a sweep lists all objects now and then.
+    # Only what is read about these runs, not the lists that a sweep sends.
     run_of = run_finder(measurement.prefix)
     allocated = installation.operator.allocated_mebibytes(
         before.operator.heap_bytes, after.operator.heap_bytes, before.garbage_log, after.garbage_log

@@ -66,7 +66,7 @@ def makespan(times: RunTimes) -> float:
 
 
 def efficiency(times: RunTimes, slots: int, pod_seconds: float) -> float:
-    """How long the pods alone would take in so many slots, as a share of how long it took."""
+    """How long the pods alone would take in the slots, as a share of how long it took."""
     return len(times.submitted) * pod_seconds / slots / makespan(times)
 
 
@@ -101,7 +101,7 @@ def most_at_once(times: RunTimes) -> int:
 
 
 def busy_slots(times: RunTimes, step: float) -> list[int]:
-    """How many pods run, from the first submission on, once each so many seconds."""
+    """How many pods run, from the first submission on, at intervals of step seconds."""
     began = min(times.submitted.values())
     moments = [began + step * number for number in range(int(makespan(times) / step) + 2)]
     started = sorted(times.running.values())

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of the table: what is measured, its goal, and for counts the limit that the tests enforce.
 
-A goal is what the operator has to reach. A limit prevents that it becomes more expensive again: bench/test fails above
-it. It is a little above the last measurement; a change that makes the operator cheaper lowers it, down to the goal.
+A goal is what the operator has to reach. A limit keeps it from becoming more expensive: bench/test fails above it. It
+is a little above the last measurement; a change that makes the operator cheaper lowers it, down to the goal.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def cost_rows(lane: str, statements: float) -> tuple[Row, ...]:
         Row(lane, "api_server_cpu_ms", "API server CPU per run", "ms"),
         Row(lane, "cpu_ratio", "operator CPU / API server CPU", "", at_most(0.25)),
         Row(lane, "statements", "SQL statements per run", "", at_most(statements)),
-        Row(lane, "loads", "loads per run", "", at_most(6)),
+        Row(lane, "loads", "reads of the run's rows per run", "", at_most(6)),
         Row(lane, "own_writes", "own API writes per run"),
         Row(lane, "own_writes_short", "own API writes, less one for a wait over 2 s", "", at_most(4)),
         Row(lane, "reads", "own API reads per run", "", at_most(1)),
@@ -103,13 +103,13 @@ def cost_rows(lane: str, statements: float) -> tuple[Row, ...]:
 COUNTS = (
     Row("counts-single", "statements", "SQL statements per run", "", at_most(45), limit=95),
     Row("counts-single", "round_trips", "SQL round trips per run", "", at_most(30), limit=95),
-    Row("counts-single", "loads", "loads per run", "", at_most(6), limit=6),
+    Row("counts-single", "loads", "reads of the run's rows per run", "", at_most(6), limit=6),
     Row("counts-single", "own_writes_short", "own API writes, less one for a wait over 2 s", "", at_most(4), limit=5),
     Row("counts-single", "reads", "own API reads per run", "", at_most(1), limit=1),
     Row("counts-single", "allocated_mib", "allocated per run", "MiB", at_most(3), limit=8),
     Row("counts-burst", "statements", "SQL statements per run", "", at_most(55), limit=95),
     Row("counts-burst", "round_trips", "SQL round trips per run", "", at_most(30), limit=95),
-    Row("counts-burst", "loads", "loads per run", "", at_most(6), limit=6),
+    Row("counts-burst", "loads", "reads of the run's rows per run", "", at_most(6), limit=6),
     Row("counts-burst", "own_writes_short", "own API writes, less one for a wait over 2 s", "", at_most(4), limit=5),
     Row("counts-burst", "reads", "own API reads per run", "", at_most(1), limit=1),
     Row("counts-burst", "allocated_mib", "allocated per run", "MiB", at_most(3), limit=8),

@@ -28,7 +28,7 @@ FINAL_PHASES = frozenset({"Succeeded", "Failed"})
 
 
 class JobLimiter:
-    """Creates groups of Jobs, of each group at most so many that have not ended."""
+    """Creates groups of Jobs; of each group, at most as many as there are slots have not ended."""
 
     def __init__(self, load: Load, prefix: str, groups: Sequence[Jobs], slots: int, connections: int) -> None:
         """

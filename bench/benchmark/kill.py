@@ -26,7 +26,7 @@ def kill(installation: Installation, count: int = 200, starts_before: int = 60) 
     Args:
         installation: with two operators.
         count: how many runs are submitted at once.
-        starts_before: the leader is killed when so many have started.
+        starts_before: the leader is killed when this many have started.
     """
     killed_at: list[float] = []
 

@@ -20,8 +20,8 @@ WARM_UP = Schedule("warm-up", 1)
 BURST = Schedule("burst", 5)
 MUTEX = Schedule("mutex", 2, "Client")
 SINGLE = Schedule("single", 1)
-# Of the waiting lane. Its slots are taken by pods that do not end by themselves; the pods that follow occupy a slot so
-# shortly that it is the filling of slots that limits.
+# Of the waiting lane. Its slots are taken by pods that do not end by themselves. The pods that follow end so soon that
+# the rate at which the operator fills free slots is what limits.
 ENDLESS = Schedule("endless", 86_400)
 FAST = Schedule("fast", 0.1)
 SCHEDULES = (WARM_UP, BURST, MUTEX, SINGLE, ENDLESS, FAST)

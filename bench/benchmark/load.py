@@ -59,7 +59,7 @@ class Load:
         in_parallel(connections, lambda body: self.client().must("POST", path, body), bodies)
 
     def create_one_by_one(self, path: str, objects: Sequence[dict[str, Any]], interval: float) -> None:
-        """Creates one each so many seconds, whatever becomes of those before it."""
+        """Creates one at each interval (in seconds), whatever becomes of those before it."""
         began = time.monotonic()
         for position, document in enumerate(objects):
             time.sleep(max(0.0, began + position * interval - time.monotonic()))

@@ -27,10 +27,10 @@ def waiting(
 
     Args:
         installation: whose capacity is slots, none of which is taken.
-        slots: so many pods are started first that do not end.
+        slots: how many pods that do not end are started first.
         count: runs that wait.
         rest_seconds: how long they wait while nothing happens, which is when the cost of waiting is measured.
-        starts: the slots are freed, and the measurement ends when so many of the waiting runs have started.
+        starts: the slots are freed, and the measurement ends when this many of the waiting runs have started.
         limit_seconds: or after this time.
     """
     return {
@@ -72,7 +72,7 @@ def _wait_for_pods(installation: Installation, slots: int) -> None:
 
 
 def _wait_until_accepted(installation: Installation, count: int) -> int:
-    """Returns how many runs the ledger holds that have not ended: so many as were submitted, or fewer in the end."""
+    """Returns how many runs in the ledger are not final: as many as were submitted, or fewer if the time is over."""
     end = time.time() + SETTLE_SECONDS
     while True:
         installation.check()
@@ -83,7 +83,7 @@ def _wait_until_accepted(installation: Installation, count: int) -> int:
 
 
 def _wait_until_quiet(installation: Installation) -> None:
-    """Returns when the operator has written nothing for some seconds, or when it does not come to an end."""
+    """Returns when the operator has written nothing for QUIET_SECONDS, at the latest after SETTLE_SECONDS."""
     end = time.time() + SETTLE_SECONDS
     last = time.time()
     while time.time() - last < QUIET_SECONDS and time.time() < end:
@@ -94,13 +94,13 @@ def _wait_until_quiet(installation: Installation) -> None:
 
 
 def rest(installation: Installation, seconds: float) -> dict[str, Any]:
-    """What it costs while nothing changes."""
+    """What the waiting runs cost while nothing changes."""
     before = installation.counters()
     time.sleep(seconds)
     after = installation.counters()
     passed = after.at - before.at
     own = [request for request in installation.audit.since(before.at) if request.user == places.OPERATOR_USER]
-    # A sweep lists all objects now and then, however many runs wait.
+    # Lists are left out: a sweep sends a few, however many runs wait.
     about_runs = [one for one in own if one.resource.startswith("pipelineruns") and one.verb != "list"]
     return {
         "idle_cpu": (after.cpu["operator-0"] - before.cpu["operator-0"]) / passed,

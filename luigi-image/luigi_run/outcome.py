@@ -25,7 +25,7 @@ class PhaseEnd:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdict of an attempt, whether another attempt may succeed, and the fail block with the reason."""
+    """The verdict of an attempt, whether another attempt may succeed, and the `fail` object of the message."""
 
     verdict: Verdict
     retry: bool

@@ -119,7 +119,7 @@ class PhaseProcess:
         self._tasks.pop(task_id, None)
 
     def start_no_new_tasks(self) -> None:
-        """Luigi finishes running tasks and starts no new ones. Before Luigi handles SIGUSR1, the process ends."""
+        """Luigi finishes running tasks and starts no new ones. Until Luigi handles SIGUSR1, it ends the process."""
         if self.name == "run" and self.alive():
             self._process.send_signal(signal.SIGUSR1)
 
