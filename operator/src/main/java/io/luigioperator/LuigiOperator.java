@@ -73,7 +73,7 @@ final class LuigiOperator {
   /** A claim waits for the database most of its time. */
   private static final int CLAIM_THREADS = 4;
 
-  private static final Duration NAME_RETRY = Duration.ofSeconds(10);
+  private static final Duration ID_RETRY = Duration.ofSeconds(10);
 
   private static final Duration CACHE_TIMEOUT = Duration.ofSeconds(60);
 
@@ -132,8 +132,9 @@ final class LuigiOperator {
         new Fabric8Kube(client, new JobBlueprint(build.version()), config.namespaces(), clock);
     step("caches", fabric8);
     Kube kube = new InstrumentedKube(fabric8, metrics, runMetrics);
-    ClusterRegistration name = new ClusterRegistration(ledger, config.clusterId(), kube.identity());
-    take(name);
+    ClusterRegistration registration =
+        new ClusterRegistration(ledger, config.clusterId(), kube.identity());
+    awaitClusterId(registration);
 
     LeaderGate leaderGate = new LeaderGate();
     Loops.Signals signals = Loops.Signals.create();
@@ -184,8 +185,8 @@ final class LuigiOperator {
             sweep,
             admission,
             signals,
-            name,
-            () -> fail(name.advice()),
+            registration,
+            () -> fail(registration.conflict()),
             controllers::wakeUnobserved,
             metrics,
             RandomGenerator.getDefault());
@@ -261,11 +262,11 @@ final class LuigiOperator {
   }
 
   /** Nothing starts under the id of another cluster: each would undo the work of the other. */
-  private void take(ClusterRegistration name) throws InterruptedException {
-    while (!name.keep()) {
-      checks.put("start", () -> Optional.of(name.advice()));
-      LOG.atError().addKeyValue("error", name.advice()).log("waiting for the cluster id");
-      if (stopRequested.await(NAME_RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
+  private void awaitClusterId(ClusterRegistration registration) throws InterruptedException {
+    while (!registration.renew()) {
+      checks.put("start", () -> Optional.of(registration.conflict()));
+      LOG.atError().addKeyValue("error", registration.conflict()).log("waiting for the cluster id");
+      if (stopRequested.await(ID_RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
         throw new InterruptedException("a stop was requested during the start");
       }
     }

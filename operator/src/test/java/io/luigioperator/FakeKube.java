@@ -43,7 +43,7 @@ public final class FakeKube implements Kube {
   public String identity = IDENTITY;
   public NamespaceState namespace = NamespaceState.ACTIVE;
   public boolean crdEstablished = true;
-  public boolean crowded;
+  public boolean full;
 
   /** The time at which a person confirmed deletions, by namespace. */
   public final Map<String, Instant> deletionsConfirmed = new HashMap<>();
@@ -99,8 +99,8 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public boolean crowded(Instant now) {
-    return crowded;
+  public boolean isFull(Instant now) {
+    return full;
   }
 
   @Override

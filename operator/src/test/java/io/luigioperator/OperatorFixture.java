@@ -56,13 +56,13 @@ public final class OperatorFixture {
       new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400));
 
   /** Nobody waits for a signal. */
-  public static final Wakeups NO_LOOPS =
+  public static final Wakeups NO_WAKEUPS =
       new Wakeups() {
         @Override
-        public void admission() {}
+        public void wakeAdmission() {}
 
         @Override
-        public void timer() {}
+        public void wakeTimer() {}
       };
 
   private static final String DATA = "data";
@@ -95,7 +95,7 @@ public final class OperatorFixture {
 
   public RunReconciler runReconciler() {
     return new RunReconciler(
-        ledger, kube, HERE, Limits.DEFAULT, this::now, this::nanoTime, NO_LOOPS);
+        ledger, kube, HERE, Limits.DEFAULT, this::now, this::nanoTime, NO_WAKEUPS);
   }
 
   public Sweep sweep(Consumer<RunKey> woken) {
@@ -122,7 +122,7 @@ public final class OperatorFixture {
 
   /** Accepted from an object of this cluster. */
   public OperatorFixture accepted(String name) {
-    return accepted(name, HERE, spec(name)).present(name, "uid-" + name);
+    return accepted(name, HERE, spec(name)).objectExists(name, "uid-" + name);
   }
 
   /** Accepted by another cluster, without an object in this one. */
@@ -131,15 +131,15 @@ public final class OperatorFixture {
   }
 
   /** Accepted with a start deadline. */
-  public OperatorFixture acceptedUrgently(String name, int startDeadlineSeconds) {
+  public OperatorFixture acceptedWithStartDeadline(String name, int startDeadlineSeconds) {
     return accepted(name, HERE, spec(name, DATE, DesiredState.Running, startDeadlineSeconds))
-        .present(name, "uid-" + name);
+        .objectExists(name, "uid-" + name);
   }
 
   /** Accepted with desiredState Held. */
   public OperatorFixture acceptedHeld(String name) {
     return accepted(name, HERE, spec(name, DATE, DesiredState.Held, null))
-        .present(name, "uid-" + name);
+        .objectExists(name, "uid-" + name);
   }
 
   private OperatorFixture accepted(String name, String cluster, PipelineRunSpec spec) {
@@ -185,18 +185,18 @@ public final class OperatorFixture {
   }
 
   /** An object of this name exists, also in the cache. */
-  public OperatorFixture present(String name, String uid) {
+  public OperatorFixture objectExists(String name, String uid) {
     return stored(object(name, uid, spec(name), Going.STAYS));
   }
 
   /** An object of this name exists with another spec than the run. */
-  public OperatorFixture presentForSomethingElse(String name, String uid) {
+  public OperatorFixture objectExistsWithAnotherSpec(String name, String uid) {
     PipelineRunSpec spec = spec(name, "2026-02-27", DesiredState.Running, null);
     return stored(object(name, uid, spec, Going.STAYS));
   }
 
   /** Its object carries a deletionTimestamp. */
-  public OperatorFixture deleting(String name) {
+  public OperatorFixture objectDeleting(String name) {
     return stored(object(name, "uid-" + name, spec(name), Going.DELETING));
   }
 
@@ -207,19 +207,19 @@ public final class OperatorFixture {
   }
 
   /** Its object is deleted, also from the cache. */
-  public OperatorFixture gone(String name) {
+  public OperatorFixture objectDeleted(String name) {
     kube.cachedRuns.remove(key(name));
-    return goneUnnoticed(name);
+    return objectDeletedButCached(name);
   }
 
   /** Its object is deleted, but not from the cache. */
-  public OperatorFixture goneUnnoticed(String name) {
+  public OperatorFixture objectDeletedButCached(String name) {
     kube.runs.remove(key(name));
     return this;
   }
 
   /** Its object exists, but not in the cache. */
-  public OperatorFixture uncached(String name) {
+  public OperatorFixture objectNotCached(String name) {
     kube.cachedRuns.remove(key(name));
     return this;
   }
@@ -286,21 +286,21 @@ public final class OperatorFixture {
   }
 
   /** The gate of its pod is open. */
-  public OperatorFixture opened(String name) {
+  public OperatorFixture gateOpened(String name) {
     return podBecomes(name, Pods::opened);
   }
 
-  public OperatorFixture terminating(String name) {
+  public OperatorFixture podTerminating(String name) {
     return podBecomes(name, Pods::terminating);
   }
 
   /** Its pod is terminal. */
-  public OperatorFixture terminal(String name, EndCause cause) {
+  public OperatorFixture podTerminal(String name, EndCause cause) {
     return podBecomes(name, p -> Pods.terminal(Pods.ended(Pods.opened(p), ending(cause))));
   }
 
   /** A watch has reported the deletion of its pod. */
-  public OperatorFixture vanished(String name) {
+  public OperatorFixture podDeleted(String name) {
     return podBecomes(name, ObservedPod::asGone);
   }
 
@@ -327,8 +327,8 @@ public final class OperatorFixture {
   }
 
   /** State and reason of a run, as text. */
-  public String standing(String name) {
+  public String stateAndReason(String name) {
     Run run = run(name);
-    return (run.state() + " " + run.standing().reason()).strip();
+    return (run.state() + " " + run.stateDetails().reason()).strip();
   }
 }

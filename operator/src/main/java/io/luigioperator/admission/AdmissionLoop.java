@@ -99,7 +99,7 @@ public final class AdmissionLoop {
     if (heads.isEmpty()) {
       return free;
     }
-    if (kube.crowded(ledger.queries().now())) {
+    if (kube.isFull(ledger.queries().now())) {
       return 0; // the scheduler cannot place what is there already
     }
     UnansweredCalls unanswered = new UnansweredCalls();
@@ -281,9 +281,9 @@ public final class AdmissionLoop {
   }
 
   private boolean createHere(RunKey key, Run run) {
-    return switch (kube.createRun(key, RequestJson.read(run.origin().request()).asked())) {
+    return switch (kube.createRun(key, RequestJson.read(run.definition().request()).asked())) {
       case RunCreation.Present(RunObject o) -> {
-        if (!RequestJson.hash(o.spec()).equals(run.origin().requestSha())) {
+        if (!RequestJson.hash(o.spec()).equals(run.definition().requestSha())) {
           hold(
               key,
               Reasons.INTERNAL_ERROR,

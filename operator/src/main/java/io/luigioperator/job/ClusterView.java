@@ -51,9 +51,9 @@ final class ClusterView implements PipelineResourceCache {
   static final int TOMBSTONES = 2_000;
 
   /** For less time the scheduler may still find room; for longer, the cause is the pod itself. */
-  private static final Duration CROWDED_FROM = Duration.ofSeconds(30);
+  private static final Duration FULL_FROM = Duration.ofSeconds(30);
 
-  private static final Duration CROWDED_UNTIL = Duration.ofMinutes(5);
+  private static final Duration FULL_UNTIL = Duration.ofMinutes(5);
 
   /** Version of an object whose resourceVersion is not a number; counts as the newest. */
   private static final long UNKNOWN_VERSION = Long.MAX_VALUE;
@@ -195,7 +195,7 @@ final class ClusterView implements PipelineResourceCache {
             : object.getMetadata().getLabels().getOrDefault(Labels.RUN, ""));
   }
 
-  synchronized boolean crowded(Instant now) {
+  synchronized boolean isFull(Instant now) {
     return pods.values().stream()
         .map(PodEntry::observed)
         .filter(p -> !p.gated() && !p.terminating())
@@ -203,8 +203,7 @@ final class ClusterView implements PipelineResourceCache {
         .filter(t -> t.cause() == FailureCause.UNSCHEDULABLE)
         .anyMatch(
             t ->
-                now.isAfter(t.since().plus(CROWDED_FROM))
-                    && now.isBefore(t.since().plus(CROWDED_UNTIL)));
+                now.isAfter(t.since().plus(FULL_FROM)) && now.isBefore(t.since().plus(FULL_UNTIL)));
   }
 
   // ---- attempts

@@ -204,8 +204,8 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   @Override
-  public boolean crowded(Instant now) {
-    return view.crowded(now);
+  public boolean isFull(Instant now) {
+    return view.isFull(now);
   }
 
   // ---- PipelineRuns and PipelineSchedules
@@ -392,7 +392,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
     String action = "creating Job %s/%s".formatted(run.key().namespace(), attempt.jobName());
     try {
-      Job job = blueprint.job(run, RequestJson.read(run.origin().request()), attempt, owner);
+      Job job = blueprint.job(run, RequestJson.read(run.definition().request()), attempt, owner);
       Job created = client.resource(job).create();
       view.update(created);
       return new JobCreation.Created(Observation.job(created));

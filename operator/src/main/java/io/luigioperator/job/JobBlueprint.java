@@ -89,9 +89,9 @@ public final class JobBlueprint {
     Identity id =
         new Identity(
             run.key(),
-            run.origin().client(),
-            run.origin().businessDate(),
-            run.origin().schedule(),
+            run.definition().client(),
+            run.definition().businessDate(),
+            run.definition().schedule(),
             owner.uid(),
             attempt.number(),
             attempt.ref().fence(),

@@ -58,7 +58,7 @@ public interface Kube {
    * Whether the cluster has no room: a pod of the operator has been unschedulable for more than 30
    * seconds and less than 5 minutes. From the cache.
    */
-  boolean crowded(Instant now);
+  boolean isFull(Instant now);
 
   enum NamespaceState {
     ACTIVE,
@@ -120,7 +120,7 @@ public interface Kube {
   /**
    * Checks by a server-side dry run whether the API server accepts the pod of this run.
    *
-   * @param request {@link Run.Origin#request()}
+   * @param request {@link Run.Definition#request()}
    */
   DryRunResult dryRun(RunKey run, String request);
 

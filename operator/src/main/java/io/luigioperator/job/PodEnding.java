@@ -125,13 +125,13 @@ final class PodEnding {
     FailureCause cause;
     String message;
     if ("OOMKilled".equals(end.getReason())) {
-      cause = FailureCause.OUT_OF_MEMORY;
+      cause = FailureCause.OOM_KILLED;
       message = container.name() + " was killed because it ran out of memory" + memoryLimit(pod);
     } else if (hasReason(pod, "Evicted")) {
       cause = FailureCause.EVICTED;
       message = "evicted: " + podMessage(pod);
     } else if (hasReason(pod, "DeadlineExceeded")) {
-      cause = FailureCause.DEADLINE_BACKSTOP;
+      cause = FailureCause.DEADLINE;
       message = "the runner did not stop at its deadline, so the kubelet stopped the pod";
     } else if (disruption(pod).isPresent()) {
       cause = FailureCause.DISRUPTED;

@@ -106,7 +106,7 @@ final class PodStartFailure {
     }
     return Optional.of(
         imageUser(status.getImage(), message)
-            .map(hint -> new StartFailure(FailureCause.IMAGE_USER, hint, since))
+            .map(hint -> new StartFailure(FailureCause.IMAGE_USER_NOT_NUMERIC, hint, since))
             .orElseGet(
                 () ->
                     new StartFailure(

@@ -173,7 +173,8 @@ final class Attempts implements AttemptLedger {
     Optional<RunAndAttempt> claimed =
         AttemptTransitions.claim(run.get(), mutex.get().fence() + 1, token, clusterId, now);
     if (claimed.isEmpty()) {
-      WaitingTransitions.park(run.get(), now).ifPresent(parked -> RunTransactions.store(h, parked));
+      WaitingTransitions.expireOrHold(run.get(), now)
+          .ifPresent(parked -> RunTransactions.store(h, parked));
       return Outcome.repeatable(Optional.empty());
     }
     Run active = claimed.get().run();

@@ -346,7 +346,7 @@ final class Maintenance implements LedgerMaintenance {
 
   // ---- claims of other clusters
 
-  static final String ABANDONED_CLAIMS =
+  static final String CLAIMS_OF_SILENT_CLUSTERS =
       Queries.ATTEMPTS
           + expand(
               """
@@ -363,7 +363,7 @@ final class Maintenance implements LedgerMaintenance {
     return transactions.read(
         "read of claims of silent clusters",
         h ->
-            h.createQuery(ABANDONED_CLAIMS)
+            h.createQuery(CLAIMS_OF_SILENT_CLUSTERS)
                 .bind("silence", silence.toNanos() / 1000)
                 .bind("limit", limit)
                 .scanResultSet((found, ctx) -> rows.all(found.get(), Rows::attempt)));

@@ -285,7 +285,7 @@ final class Queries implements LedgerQueries {
           SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, o.uid, o.applied_generation
           FROM run r FORCE INDEX (run_due)
           JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
-          WHERE r.state IN ({NOT_TERMINAL}) AND r.run_id > :after
+          WHERE r.state IN ({NOT_FINAL}) AND r.run_id > :after
           ORDER BY r.run_id LIMIT :limit
           """);
 
@@ -316,7 +316,7 @@ final class Queries implements LedgerQueries {
         h -> {
           Map<RunState, Long> counts = new EnumMap<>(RunState.class);
           for (RunState state : RunState.values()) {
-            if (!state.isTerminal()) {
+            if (!state.isFinal()) {
               counts.put(state, 0L);
             }
           }
@@ -333,7 +333,7 @@ final class Queries implements LedgerQueries {
       expand(
           """
           SELECT state, COUNT(*) AS runs FROM run
-          WHERE state IN ({NOT_TERMINAL}) GROUP BY state
+          WHERE state IN ({NOT_FINAL}) GROUP BY state
           """);
 
   private static RunKey key(ResultSet rs) throws SQLException {

@@ -70,7 +70,7 @@ final class Rows {
 
   static Run run(ResultSet rs) throws SQLException {
     return new Run(
-        new Run.Origin(
+        new Run.Definition(
             new RunKey(rs.getString("namespace"), rs.getString("name")),
             rs.getString("client"),
             rs.getString("business_date"),
@@ -79,7 +79,7 @@ final class Rows {
             Objects.requireNonNullElse(rs.getString("request"), ""),
             rs.getString("request_sha"),
             rs.getInt("hash_version")),
-        new Run.Standing(
+        new Run.StateDetails(
             known(RunState.class, "run.state", rs.getString("state")),
             rs.getString("reason"),
             rs.getString("message"),
@@ -163,20 +163,20 @@ final class Rows {
     return q.bind(prefix + "run_id", run.key().id())
         .bind(prefix + "namespace", run.key().namespace())
         .bind(prefix + "name", run.key().name())
-        .bind(prefix + "client", run.origin().client())
-        .bind(prefix + "business_date", run.origin().businessDate())
-        .bind(prefix + "schedule", run.origin().schedule())
+        .bind(prefix + "client", run.definition().client())
+        .bind(prefix + "business_date", run.definition().businessDate())
+        .bind(prefix + "schedule", run.definition().schedule())
         .bind(prefix + "mutex_key", run.mutexKey().value())
         .bind(prefix + "max_infra", run.budget().maxInfra())
         .bind(prefix + "accepted_at", run.times().acceptedAt())
-        .bind(prefix + "request", run.origin().request())
-        .bind(prefix + "request_sha", run.origin().requestSha())
-        .bind(prefix + "hash_version", run.origin().hashVersion())
+        .bind(prefix + "request", run.definition().request())
+        .bind(prefix + "request_sha", run.definition().requestSha())
+        .bind(prefix + "hash_version", run.definition().hashVersion())
         .bind(prefix + "admit_key", run.admitKey().value())
         .bind(prefix + "next_kind", run.nextKind().name())
         .bind(prefix + "state", run.state().name())
-        .bind(prefix + "reason", run.standing().reason())
-        .bind(prefix + "message", run.standing().message())
+        .bind(prefix + "reason", run.stateDetails().reason())
+        .bind(prefix + "message", run.stateDetails().message())
         .bind(prefix + "cancel", run.cancel())
         .bind(prefix + "desired", run.desired().name())
         .bind(prefix + "priority", run.priority().name())

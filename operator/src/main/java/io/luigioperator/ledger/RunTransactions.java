@@ -113,7 +113,7 @@ final class RunTransactions {
    */
   static void requireKey(Handle h, Optional<Mutex> locked, Run run) {
     boolean isLocked = locked.filter(m -> m.key().equals(run.admitKey())).isPresent();
-    if (!isLocked && !run.state().isTerminal()) {
+    if (!isLocked && !run.state().isFinal()) {
       Locks.mutex(h, run.admitKey());
     }
   }
@@ -163,7 +163,7 @@ final class RunTransactions {
 
   /** Writes a run that takes no part in the end of an attempt. */
   static void store(Handle h, Run next) {
-    boolean last = next.state().isTerminal() && next.admitKey().isOwn();
+    boolean last = next.state().isFinal() && next.admitKey().isOwn();
     (last ? STORE_LAST : STORE)
         .run(h, q -> Rows.bind(q, "r_", next).bind("key", next.admitKey().value()));
     if (!last) {
@@ -181,7 +181,7 @@ final class RunTransactions {
       invariants.broken(
           "I4", key, "attempt %s ended without holding the key".formatted(attempt.jobName()));
     }
-    boolean last = next.state().isTerminal() && key.isOwn();
+    boolean last = next.state().isFinal() && key.isOwn();
     (last ? STORE_LAST_END : held ? STORE_END : STORE_END_NOT_HELD)
         .run(h, q -> Rows.bind(Rows.bind(q, "r_", next), attempt).bind("key", key.value()));
     if (!last) {
@@ -195,7 +195,7 @@ final class RunTransactions {
    */
   static void deleteOwnKey(Handle h, Run run) {
     boolean mayHaveOne = run.admitKey().isOwn() || run.budget().claims() != run.budget().counted();
-    if (run.state().isTerminal() && mayHaveOne) {
+    if (run.state().isFinal() && mayHaveOne) {
       DELETE.run(h, q -> q.bind("key", AdmitKey.own(run.key()).value()));
     }
   }

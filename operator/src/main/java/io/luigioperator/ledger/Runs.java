@@ -84,7 +84,7 @@ final class Runs implements RunLedger {
           DELETE FROM client_mutex
           WHERE admit_key = :key AND fence = 0 AND holder_run IS NULL
             AND NOT EXISTS (SELECT 1 FROM run r
-              WHERE r.admit_key = client_mutex.admit_key AND r.state NOT IN ({TERMINAL}))
+              WHERE r.admit_key = client_mutex.admit_key AND r.state NOT IN ({FINAL}))
           """);
 
   private static final Statements ACCEPTED =
@@ -259,7 +259,7 @@ final class Runs implements RunLedger {
             });
     TreeSet<AdmitKey> unused = new TreeSet<>(keysOf(batch));
     for (Run run : runs) {
-      if (!run.state().isTerminal()) {
+      if (!run.state().isFinal()) {
         unused.remove(run.admitKey());
         unused.remove(run.mutexKey());
       }
@@ -275,7 +275,7 @@ final class Runs implements RunLedger {
   }
 
   private static Acceptance compared(Run known, NewRun asked) {
-    return known.origin().requestSha().equals(asked.requestSha())
+    return known.definition().requestSha().equals(asked.requestSha())
         ? new Acceptance.Same(known)
         : new Acceptance.NameTaken(known);
   }
@@ -296,7 +296,7 @@ final class Runs implements RunLedger {
                 h,
                 q ->
                     q.bind("id", run.key().id())
-                        .bind("sha", run.origin().requestSha())
+                        .bind("sha", run.definition().requestSha())
                         .bind("accepted", run.times().acceptedAt()),
                 found -> found.first(row -> true))
             .isPresent();

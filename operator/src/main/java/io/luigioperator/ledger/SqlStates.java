@@ -16,7 +16,7 @@ import java.util.stream.Collectors;
 
 /**
  * States of runs and attempts in SQL text. Statements name them as {@code {READY}} or {@code
- * {NOT_TERMINAL}}; the lists follow from the enums, so that a new state cannot be forgotten in a
+ * {NOT_FINAL}}; the lists follow from the enums, so that a new state cannot be forgotten in a
  * query.
  */
 final class SqlStates {
@@ -29,8 +29,8 @@ final class SqlStates {
 
   /**
    * Puts literals in the place of names: of one state, or for {@code IN (...)} of the {@code
-   * WAITING} runs (no live attempt, not ended), of those that are {@code TERMINAL} and of those
-   * that are {@code NOT_TERMINAL}.
+   * WAITING} runs (no live attempt, not ended), of those that are {@code FINAL} and of those that
+   * are {@code NOT_FINAL}.
    */
   static String expand(String statement) {
     return NAME.matcher(statement)
@@ -53,8 +53,8 @@ final class SqlStates {
       literals.put(state.name(), literal(state));
     }
     literals.put("WAITING", list(RunState::isWaiting));
-    literals.put("NOT_TERMINAL", list(state -> !state.isTerminal()));
-    literals.put("TERMINAL", list(RunState::isTerminal));
+    literals.put("NOT_FINAL", list(state -> !state.isFinal()));
+    literals.put("FINAL", list(RunState::isFinal));
     return literals;
   }
 

@@ -59,8 +59,8 @@ public final class InstrumentedKube implements Kube {
   }
 
   @Override
-  public boolean crowded(Instant now) {
-    return calls.time("crowded", () -> kube.crowded(now));
+  public boolean isFull(Instant now) {
+    return calls.time("isFull", () -> kube.isFull(now));
   }
 
   @Override

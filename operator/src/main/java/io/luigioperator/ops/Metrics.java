@@ -77,7 +77,7 @@ public final class Metrics implements AutoCloseable {
             "deletions.unconfirmed",
             "Runs held because many PipelineRuns disappeared at once; NaN: not leading");
     for (RunState state : RunState.values()) {
-      if (!state.isTerminal()) {
+      if (!state.isFinal()) {
         runs.put(
             state,
             new LeaderGauge(

@@ -136,7 +136,7 @@ public final class RunMetrics {
   }
 
   private void freed(Run run) {
-    if (!run.state().isTerminal()) {
+    if (!run.state().isFinal()) {
       retries.increment();
     }
     if (freed.size() >= REMEMBERED) {
@@ -146,7 +146,7 @@ public final class RunMetrics {
   }
 
   private void ended(Run run) {
-    if (run.state().isTerminal()) {
+    if (run.state().isFinal()) {
       acceptedAt.remove(run.key());
       metrics.counter("runs.finished", "Runs that ended", "state", lower(run.state())).increment();
     }

@@ -25,7 +25,7 @@ public record ClusterRegistration(Ledger ledger, String clusterId, String identi
   static final Duration SILENCE = Limits.DEFAULT.claimTtl();
 
   /** Says that this cluster is alive; false when the name is another's, who is alive. */
-  public boolean keep() {
+  public boolean renew() {
     if (ledger.clusters().heartbeat(clusterId, identity).equals(identity)) {
       return true;
     }
@@ -39,7 +39,7 @@ public record ClusterRegistration(Ledger ledger, String clusterId, String identi
   }
 
   /** What to do about a name that is another's. */
-  public String advice() {
+  public String conflict() {
     return "another Kubernetes cluster uses the name \"%s\" in this database and was heard of within the last %d s: give each cluster a clusterId of its own"
         .formatted(clusterId, SILENCE.toSeconds());
   }

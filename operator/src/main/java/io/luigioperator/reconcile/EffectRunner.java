@@ -69,14 +69,14 @@ final class EffectRunner {
       }
       case Effect.Expire() -> {
         ledger.maintenance().expire(EXPIRED_AT_ONCE);
-        wakeups.admission(); // an expired head hid the next run of its key
+        wakeups.wakeAdmission(); // an expired head hid the next run of its key
         yield STALE;
       }
       case Effect.Finish e -> finish(e, s, record);
       case Effect.Abandon e -> abandon(e.attempt(), e.why(), s, record);
       case Effect.CreateJob e -> createJob(e.attempt(), s, record);
       case Effect.DiagnoseMissingPod e ->
-          kube.dryRun(s.key(), run(s).origin().request()) instanceof DryRunResult.Refused r
+          kube.dryRun(s.key(), run(s).definition().request()) instanceof DryRunResult.Refused r
               ? abandon(e.attempt(), refused(r.message()), s, record)
               : new EffectResult.StillWaiting();
       case Effect.RecordObject e -> {

@@ -14,9 +14,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One thread that goes round: it waits for its signal or its time, lets things settle, and does its
- * pass. Whatever a pass throws is logged and the pass made again, with growing pauses: nothing but
- * {@link #stop} ends a loop. It can tell when it should have come round and has not.
+ * Runs passes on one thread: it waits for its signal or for the time that the last pass returned,
+ * debounces, and runs the next pass. A pass that throws is logged and repeated with growing pauses,
+ * so that only {@link #stop} ends a loop. {@link #lateBy} reports a pass that takes too long.
+ *
+ * <p>All methods may be called by several threads at once.
  */
 public final class Loop {
   private static final Logger LOG = LoggerFactory.getLogger(Loop.class);
@@ -25,23 +27,28 @@ public final class Loop {
 
   private final String name;
   private final Signal signal;
-  private final Duration settle;
-  private final Duration patience;
+  private final Duration debounce;
+  private final Duration passTimeout;
   private final Supplier<Duration> pass;
   private final ReentrantLock onePassAtATime = new ReentrantLock();
-  private volatile Optional<Turn> turn = Optional.empty();
+  private volatile Optional<Worker> worker = Optional.empty();
 
   /**
-   * @param settle how long to wait after the signal, so that what comes in a burst is one pass
-   * @param patience how long a pass may take before the loop counts as stuck
-   * @param pass returns the time until the next one at the latest
+   * @param debounce pause between the signal and the pass, so that a burst of signals leads to one
+   *     pass
+   * @param passTimeout a pass that takes longer counts as stuck; it is not interrupted
+   * @param pass returns the longest time until the next pass
    */
   public Loop(
-      String name, Signal signal, Duration settle, Duration patience, Supplier<Duration> pass) {
+      String name,
+      Signal signal,
+      Duration debounce,
+      Duration passTimeout,
+      Supplier<Duration> pass) {
     this.name = name;
     this.signal = signal;
-    this.settle = settle;
-    this.patience = patience;
+    this.debounce = debounce;
+    this.passTimeout = passTimeout;
     this.pass = pass;
   }
 
@@ -49,96 +56,101 @@ public final class Loop {
     return name;
   }
 
-  /** Begins with a pass. Does nothing when it goes round already. */
+  /** Starts with a pass. Does nothing if the loop runs already. */
   public synchronized void start() {
-    if (turn.filter(t -> !t.stopping).isEmpty()) {
-      Turn next = new Turn();
-      turn = Optional.of(next);
+    if (worker.filter(w -> !w.stopping).isEmpty()) {
+      Worker next = new Worker();
+      worker = Optional.of(next);
       next.thread.start();
     }
   }
 
-  /** No further pass begins; one under way is finished, and {@link #awaitStopped} waits for it. */
+  /** No further pass starts. {@link #awaitStopped} waits for one in progress. */
   public synchronized void stop() {
-    turn.ifPresent(
-        t -> {
-          t.stopping = true;
+    worker.ifPresent(
+        w -> {
+          w.stopping = true;
           signal.raise();
         });
   }
 
-  /** Whether the last pass is done within this time. */
+  /** Waits for the last pass; returns false if it did not finish in time. */
   public boolean awaitStopped(Duration atMost) throws InterruptedException {
-    Optional<Turn> current = turn;
+    Optional<Worker> current = worker;
     return current.isEmpty() || current.get().thread.join(atMost);
   }
 
-  /** By how much it is late; empty when it is not, or does not go round. */
+  /** How long a pass has been overdue; empty if none is, or if the loop is stopped. */
   public Optional<Duration> lateBy() {
-    return turn.filter(t -> !t.stopping)
-        .map(t -> Duration.ofNanos(System.nanoTime() - t.expected))
+    return worker
+        .filter(w -> !w.stopping)
+        .map(w -> Duration.ofNanos(System.nanoTime() - w.deadline))
         .filter(Duration::isPositive);
   }
 
-  /** Time since the last pass was done; empty before the first one. */
-  public Optional<Duration> sinceLastRound() {
-    return turn.filter(t -> !t.stopping && t.completedOne)
-        .map(t -> Duration.ofNanos(System.nanoTime() - t.lastRound));
+  /** Time since the last pass finished; empty before the first one, or if the loop is stopped. */
+  public Optional<Duration> sinceLastPass() {
+    return worker
+        .filter(w -> !w.stopping && w.finishedOne)
+        .map(w -> Duration.ofNanos(System.nanoTime() - w.lastPass));
   }
 
-  /** From one start to the next stop. */
-  private final class Turn {
-    private final Thread thread = Thread.ofPlatform().name(name).daemon().unstarted(this::goRound);
+  /** The thread between one start and the next stop. */
+  private final class Worker {
+    private final Thread thread = Thread.ofPlatform().name(name).daemon().unstarted(this::run);
     private volatile boolean stopping;
-    private volatile long expected = System.nanoTime() + patience.toNanos();
-    private volatile long lastRound;
-    private volatile boolean completedOne;
+    private volatile long deadline = System.nanoTime() + passTimeout.toNanos();
+    private volatile long lastPass;
+    private volatile boolean finishedOne;
     private int failures;
 
-    private void goRound() {
+    private void run() {
       try {
         while (!stopping) {
-          rest(onePass());
+          waitForNext(runPass());
         }
       } catch (InterruptedException e) {
-        LOG.atWarn().addKeyValue("loop", name).log("interrupted: the loop ends");
+        LOG.atWarn().addKeyValue("loop", name).log("interrupted; the loop ends");
         Thread.currentThread().interrupt();
       }
     }
 
-    private Duration onePass() {
-      expect(Duration.ZERO);
-      // a turn before this one may still be in its last pass
+    private Duration runPass() {
+      setDeadline(Duration.ZERO);
+      // the thread of an earlier start may still run its last pass
       onePassAtATime.lock();
       try {
         Duration next = pass.get();
         if (failures > 0) {
-          LOG.atInfo().addKeyValue("loop", name).addKeyValue("failures", failures).log("recovered");
+          LOG.atInfo()
+              .addKeyValue("loop", name)
+              .addKeyValue("failures", failures)
+              .log("pass succeeded again");
         }
         failures = 0;
         return next;
-      } catch (Throwable e) { // an Error of one pass must not silently end all others
+      } catch (Throwable e) { // an Error in one pass must not end the loop
         failures++;
-        complain(e);
+        logFailure(e);
         return pauseAfterFailure();
       } finally {
         onePassAtATime.unlock();
-        lastRound = System.nanoTime();
-        completedOne = true;
+        lastPass = System.nanoTime();
+        finishedOne = true;
       }
     }
 
-    private void rest(Duration pause) throws InterruptedException {
-      expect(pause.plus(settle));
+    private void waitForNext(Duration pause) throws InterruptedException {
+      setDeadline(pause.plus(debounce));
       if (failures > 0) {
         pause(pause);
         return;
       }
       signal.await(pause);
-      pause(settle);
+      pause(debounce);
     }
 
-    /** Only a stop cuts it short; other signals have their answer in the pass that follows. */
+    /** Only a stop ends it early; the next pass handles all other signals. */
     private void pause(Duration pause) throws InterruptedException {
       long end = System.nanoTime() + pause.toNanos();
       for (long left = pause.toNanos(); left > 0 && !stopping; left = end - System.nanoTime()) {
@@ -146,8 +158,8 @@ public final class Loop {
       }
     }
 
-    private void expect(Duration rest) {
-      expected = System.nanoTime() + rest.plus(patience).toNanos();
+    private void setDeadline(Duration pause) {
+      deadline = System.nanoTime() + pause.plus(passTimeout).toNanos();
     }
 
     private Duration pauseAfterFailure() {
@@ -155,13 +167,13 @@ public final class Loop {
       return pause.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause;
     }
 
-    private void complain(Throwable e) {
+    private void logFailure(Throwable e) {
       var event = LOG.atWarn().addKeyValue("loop", name).addKeyValue("failures", failures);
       switch (e) {
-        // a store that is away explains itself; where it was asked from does not matter
+        // the message names the store; a stack trace would add nothing
         case LedgerUnavailable _, KubeUnavailable _ ->
-            event.addKeyValue("error", e.getMessage()).log("a store is away");
-        default -> event.setCause(e).log("a pass failed");
+            event.addKeyValue("error", e.getMessage()).log("pass failed: a store is unavailable");
+        default -> event.setCause(e).log("pass failed");
       }
     }
   }

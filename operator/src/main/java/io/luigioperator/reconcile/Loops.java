@@ -19,19 +19,19 @@ import java.util.random.RandomGenerator;
  */
 public final class Loops {
   /** What wakes which loop. */
-  public record Signals(Signal room, Signal time, Signal deletion) implements Wakeups {
+  public record Signals(Signal admission, Signal timer, Signal deletion) implements Wakeups {
     public static Signals create() {
       return new Signals(new Signal(), new Signal(), new Signal());
     }
 
     @Override
-    public void admission() {
-      room.raise();
+    public void wakeAdmission() {
+      admission.raise();
     }
 
     @Override
-    public void timer() {
-      time.raise();
+    public void wakeTimer() {
+      timer.raise();
     }
   }
 
@@ -64,7 +64,7 @@ public final class Loops {
   private final List<Loop> loops;
 
   /**
-   * @param nameLost called when another cluster has taken the name of this one
+   * @param idTaken called when another cluster has taken the name of this one
    * @param wakeUnobserved has the runs reconciled whose newest spec has not been seen
    */
   public Loops(
@@ -72,8 +72,8 @@ public final class Loops {
       Sweep sweep,
       AdmissionLoop admission,
       Signals signals,
-      ClusterRegistration name,
-      Runnable nameLost,
+      ClusterRegistration registration,
+      Runnable idTaken,
       Runnable wakeUnobserved,
       Metrics metrics,
       RandomGenerator random) {
@@ -86,8 +86,8 @@ public final class Loops {
     this.random = random;
     loops =
         List.of(
-            new Loop("admission", signals.room(), Duration.ZERO, PASS_TIMEOUT, this::admit),
-            new Loop("time", signals.time(), Duration.ZERO, PASS_TIMEOUT, this::due),
+            new Loop("admission", signals.admission(), Duration.ZERO, PASS_TIMEOUT, this::admit),
+            new Loop("time", signals.timer(), Duration.ZERO, PASS_TIMEOUT, this::due),
             new Loop(
                 "deletions",
                 signals.deletion(),
@@ -100,8 +100,8 @@ public final class Loops {
                 Duration.ZERO,
                 PASS_TIMEOUT,
                 () -> {
-                  if (!name.keep()) {
-                    nameLost.run();
+                  if (!registration.renew()) {
+                    idTaken.run();
                   }
                   return HEARTBEAT;
                 }),
@@ -112,7 +112,7 @@ public final class Loops {
           "Seconds since the loop last came round; NaN while it does not run here",
           "loop",
           loop.name(),
-          () -> loop.sinceLastRound().map(d -> d.toMillis() / 1000.0).orElse(Double.NaN));
+          () -> loop.sinceLastPass().map(d -> d.toMillis() / 1000.0).orElse(Double.NaN));
     }
   }
 
@@ -155,7 +155,7 @@ public final class Loops {
     Optional<Instant> next = ledger.queries().nextDue();
     if (next.filter(t -> !t.isAfter(now)).isPresent()) {
       sweep.due();
-      signals.room().raise();
+      signals.wakeAdmission();
       next = ledger.queries().nextDue();
     }
     Duration pause = next.map(t -> Duration.between(now, t)).orElse(MAX_TIMER);
@@ -167,7 +167,7 @@ public final class Loops {
 
   private Duration deletions() {
     sweep.concludeDeletions();
-    signals.admission(); // a canceled run may have been the head of a free key
+    signals.wakeAdmission(); // a canceled run may have been the head of a free key
     return DELETIONS;
   }
 
@@ -182,7 +182,7 @@ public final class Loops {
     admission.block(report.blocked());
     wakeUnobserved.run();
     metrics.countByState(ledger.queries().countByState());
-    signals.room().raise();
+    signals.wakeAdmission();
     // so that two clusters that started together do not go on sweeping together
     return SWEEP.plusMillis(random.nextLong(-SWEEP.toMillis() / 10, SWEEP.toMillis() / 10));
   }

@@ -31,7 +31,7 @@ final class ParsedRequests {
 
   /** Empty once the history of the run was purged. */
   synchronized Optional<Request> of(Run run) {
-    String json = run.origin().request();
+    String json = run.definition().request();
     if (json.isEmpty()) {
       return Optional.empty();
     }

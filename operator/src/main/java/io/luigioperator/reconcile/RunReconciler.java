@@ -141,8 +141,8 @@ public final class RunReconciler {
   public Map<RunKey, Requeue> reconcile(List<RunKey> runs) {
     Map<RunKey, Requeue> again = new HashMap<>();
     try {
-      for (Pass pass : passes(runs, Rows.REMEMBERED)) {
-        pass.requeue.ifPresent(requeue -> again.put(pass.key, requeue));
+      for (Reconciliation r : reconcileAll(runs, RowSource.MEMORY)) {
+        r.requeue.ifPresent(requeue -> again.put(r.key, requeue));
       }
     } catch (LedgerUnavailable e) {
       LOG.atWarn()
@@ -169,28 +169,28 @@ public final class RunReconciler {
    * @throws LedgerUnavailable if the ledger does not answer at all
    */
   List<Optional<RuntimeException>> reconcileNow(List<RunKey> runs) {
-    return passes(runs, Rows.READ_AGAIN).stream().map(pass -> pass.unanswered).toList();
+    return reconcileAll(runs, RowSource.LEDGER).stream().map(r -> r.unanswered).toList();
   }
 
   /** Where the rows of live attempts may come from. */
-  private enum Rows {
-    REMEMBERED,
-    READ_AGAIN
+  private enum RowSource {
+    MEMORY,
+    LEDGER
   }
 
-  private List<Pass> passes(List<RunKey> runs, Rows rows) {
-    List<Pass> passes = begin(runs, rows);
-    passes.forEach(pass -> pass.guarded(pass::goOn));
-    List<Pass> accepting = passes.stream().filter(pass -> pass.accepting.isPresent()).toList();
+  private List<Reconciliation> reconcileAll(List<RunKey> runs, RowSource source) {
+    List<Reconciliation> all = begin(runs, source);
+    all.forEach(r -> r.guarded(r::proceed));
+    List<Reconciliation> accepting = all.stream().filter(r -> r.accepting.isPresent()).toList();
     if (!accepting.isEmpty()) {
       accept(accepting);
     }
-    return passes;
+    return all;
   }
 
-  private List<Pass> begin(List<RunKey> runs, Rows rows) {
+  private List<Reconciliation> begin(List<RunKey> runs, RowSource source) {
     Map<RunKey, LedgerRow> known = new HashMap<>();
-    if (rows == Rows.REMEMBERED) {
+    if (source == RowSource.MEMORY) {
       for (RunKey run : runs) {
         remembered(run).ifPresent(row -> known.put(run, row));
       }
@@ -199,7 +199,9 @@ public final class RunReconciler {
     if (!unknown.isEmpty()) {
       known.putAll(loadTogether(unknown));
     }
-    return runs.stream().map(run -> new Pass(run, Optional.ofNullable(known.get(run)))).toList();
+    return runs.stream()
+        .map(run -> new Reconciliation(run, Optional.ofNullable(known.get(run))))
+        .toList();
   }
 
   /** Not of a run whose object is gone or being deleted: it may have been canceled for that. */
@@ -234,10 +236,10 @@ public final class RunReconciler {
   }
 
   /** One commit for all of them; each is answered on its own. */
-  private void accept(List<Pass> accepting) {
+  private void accept(List<Reconciliation> accepting) {
     List<AcceptRequest> requests = new ArrayList<>();
-    for (Pass pass : accepting) {
-      Effect.Accept e = pass.accepting.orElseThrow();
+    for (Reconciliation r : accepting) {
+      Effect.Accept e = r.accepting.orElseThrow();
       requests.add(
           new AcceptRequest(e.run(), new ObjectRecord(clusterId, e.uid(), e.generation())));
     }
@@ -248,19 +250,19 @@ public final class RunReconciler {
       }
     }
     for (int i = 0; i < answers.size(); i++) {
-      Pass pass = accepting.get(i);
+      Reconciliation r = accepting.get(i);
       Acceptance answer = answers.get(i);
       ObjectRecord object = requests.get(i).object();
-      pass.guarded(
+      r.guarded(
           () -> {
-            pass.accepted(answer, object);
-            pass.goOn();
+            r.accepted(answer, object);
+            r.proceed();
           });
     }
   }
 
   /** One reconciliation of one run. */
-  private final class Pass {
+  private final class Reconciliation {
     private final RunKey key;
     private final Set<Effect> done = new HashSet<>();
     private Optional<LedgerRow> row;
@@ -273,7 +275,7 @@ public final class RunReconciler {
     /**
      * @param row empty: to be read
      */
-    Pass(RunKey key, Optional<LedgerRow> row) {
+    Reconciliation(RunKey key, Optional<LedgerRow> row) {
       this.key = key;
       this.row = row;
     }
@@ -313,7 +315,7 @@ public final class RunReconciler {
     }
 
     /** Until there is nothing to do, or the run is to be accepted with others. */
-    void goOn() {
+    void proceed() {
       accepting = Optional.empty();
       for (int steps = 0; steps < MAX_STEPS; steps++) {
         RunSnapshot s = snapshots.read(key, record(), freshness, podCheck);

@@ -186,7 +186,7 @@ public final class Sweep {
                 Reasons.CLUSTER_SILENT,
                 "cluster %s has not been heard of".formatted(a.clusterId()),
                 BudgetCharge.NONE),
-            RequestJson.read(run.origin().request()).retryPolicy());
+            RequestJson.read(run.definition().request()).retryPolicy());
   }
 
   private void releaseHeld() {

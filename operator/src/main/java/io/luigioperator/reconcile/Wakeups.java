@@ -11,25 +11,25 @@ import io.luigioperator.run.RunState;
 public interface Wakeups {
 
   /** A key or a slot may have come free, or a run become READY. */
-  void admission();
+  void wakeAdmission();
 
   /** A run was delayed: it may be the next one that becomes due. */
-  void timer();
+  void wakeTimer();
 
   /** A run is now so, and no key or slot came free. */
   default void changed(Run run) {
     if (run.state() == RunState.READY) {
-      admission();
+      wakeAdmission();
     } else if (run.state() == RunState.DELAYED) {
-      timer();
+      wakeTimer();
     }
   }
 
   /** An attempt has ended, and with it a key and a slot came free. */
   default void ended(Run run) {
-    admission();
+    wakeAdmission();
     if (run.state() == RunState.DELAYED) {
-      timer();
+      wakeTimer();
     }
   }
 }

@@ -21,7 +21,7 @@ public record Abandonment(String reason, String message, BudgetCharge charge) {
   /** Another Job has the name of this attempt's Job. */
   public static Abandonment nameTaken(String job) {
     return new Abandonment(
-        Reasons.NAME_TAKEN,
+        Reasons.JOB_NAME_TAKEN,
         "Job %s exists and was not created for this attempt; delete that Job".formatted(job),
         BudgetCharge.INFRASTRUCTURE);
   }

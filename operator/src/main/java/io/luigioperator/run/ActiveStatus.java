@@ -84,7 +84,7 @@ final class ActiveStatus {
                   binding
                       .stopReason()
                       .map(Attempt.StopReason::message)
-                      .orElse(run.standing().message())));
+                      .orElse(run.stateDetails().message())));
     }
     return pod.filter(p -> p.startedAt().isEmpty() && !p.gated())
         .flatMap(ObservedPod::startFailure)

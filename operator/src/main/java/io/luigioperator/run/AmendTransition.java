@@ -17,7 +17,7 @@ public final class AmendTransition {
 
   /** Empty when nothing changes. */
   public static Optional<Run> amend(Run run, Amendment a, Ageing ageing, Instant now) {
-    if (run.state().isTerminal()) {
+    if (run.state().isFinal()) {
       return Optional.empty();
     }
     boolean started = run.times().startedAt().isPresent();
@@ -41,7 +41,7 @@ public final class AmendTransition {
 
   private static Run.Times times(Run before, Run next, Amendment a, Ageing ageing) {
     // notBeforeTime is the user's; it must not shorten a backoff of the operator
-    boolean backingOff = before.standing().reason().equals(Reasons.BACKING_OFF);
+    boolean backingOff = before.stateDetails().reason().equals(Reasons.BACKING_OFF);
     boolean moved = !backingOff && !a.notBefore().equals(before.times().notBefore());
     Instant earliest = later(a.notBefore(), before.times().acceptedAt());
     Instant since = moved ? earliest : ageing.since(before.priority(), before.times().admitAt());
@@ -64,10 +64,10 @@ public final class AmendTransition {
     // a user who sets Held and then Running confirms that the error has been looked into
     boolean confirmed =
         held
-            && before.standing().reason().equals(Reasons.INTERNAL_ERROR)
+            && before.stateDetails().reason().equals(Reasons.INTERNAL_ERROR)
             && before.desired() == DesiredState.Held
             && next.desired() == DesiredState.Running;
-    if (held && !confirmed && !before.standing().reason().equals(Reasons.HELD)) {
+    if (held && !confirmed && !before.stateDetails().reason().equals(Reasons.HELD)) {
       return next; // held for a fact that a new desired state does not change
     }
     return held && next.desired() == DesiredState.Running

@@ -25,7 +25,7 @@ public final class AttemptTransitions {
     AttemptKind kind = run.nextKind();
     boolean attemptsLeft =
         kind != AttemptKind.RUN || run.budget().counted() < run.budget().maxAttempts();
-    if (!run.isClaimable() || run.isLate(now) || !attemptsLeft) {
+    if (!run.isClaimable() || run.isPastStartDeadline(now) || !attemptsLeft) {
       return Optional.empty();
     }
     Run claimed = run.with(RunState.ACTIVE, "", "").with(run.budget().claimed(kind));

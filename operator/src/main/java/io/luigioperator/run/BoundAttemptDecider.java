@@ -58,7 +58,10 @@ final class BoundAttemptDecider {
   private static Decision notStarted(
       Row row, Attempt attempt, Attempt.Binding binding, ObservedPod pod, Instant now) {
     Optional<StartFailure> failure = pod.startFailure();
-    if (failure.map(StartFailure::cause).filter(c -> c == FailureCause.IMAGE_USER).isPresent()) {
+    if (failure
+        .map(StartFailure::cause)
+        .filter(c -> c == FailureCause.IMAGE_USER_NOT_NUMERIC)
+        .isPresent()) {
       return markForStop(attempt, pod, failure.get().cause(), failure.get().message());
     }
     int startSeconds = row.pipeline().timeouts().startSeconds();

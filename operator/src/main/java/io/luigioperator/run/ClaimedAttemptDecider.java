@@ -44,7 +44,11 @@ final class ClaimedAttemptDecider {
     // A Job needs an owner. The sweep decides whether the PipelineRun was deleted.
     return now.isBefore(overdue)
         ? Decision.waitingUntil(overdue)
-        : abandon(attempt, Reasons.POD_GONE, "its PipelineRun no longer exists", BudgetCharge.NONE);
+        : abandon(
+            attempt,
+            Reasons.POD_GONE_BEFORE_START,
+            "its PipelineRun no longer exists",
+            BudgetCharge.NONE);
   }
 
   private static Decision job(
@@ -68,14 +72,14 @@ final class ClaimedAttemptDecider {
     if (pods.stream().anyMatch(p -> !p.gated())) {
       return abandon(
           attempt,
-          Reasons.POD_GONE,
+          Reasons.POD_GONE_BEFORE_START,
           "another client removed the scheduling gate of its pod; the pod was stopped",
           BudgetCharge.INFRASTRUCTURE);
     }
     if (job.ended() || pods.stream().anyMatch(p -> p.terminating() || p.gone())) {
       return abandon(
           attempt,
-          Reasons.POD_GONE,
+          Reasons.POD_GONE_BEFORE_START,
           "its pod was deleted before it could start",
           BudgetCharge.NONE);
     }

@@ -22,8 +22,8 @@ final class EndedStatus {
 
   static PipelineRunStatus of(RunSnapshot s, RunObject object, Row row, Instant now) {
     Run run = row.run();
-    String reason = run.standing().reason();
-    String message = run.standing().message();
+    String reason = run.stateDetails().reason();
+    String message = run.stateDetails().message();
     if (!row.isRecordOf(object)) {
       message =
           ("a run of this name ended at %s (%s); to run again, create a PipelineRun with another"

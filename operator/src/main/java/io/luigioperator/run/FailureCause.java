@@ -7,7 +7,7 @@ package io.luigioperator.run;
 /** Why an attempt ended without a valid verdict of the runner. */
 public enum FailureCause implements EndCause {
   /** The kernel killed it for exceeding its memory limit; the pod reports OOMKilled. */
-  OUT_OF_MEMORY("OOMKilled", Treatment.INFRASTRUCTURE),
+  OOM_KILLED("OOMKilled", Treatment.INFRASTRUCTURE),
   /** Evicted by the kubelet or the API: memory, disk, drain. */
   EVICTED("Evicted", Treatment.INFRASTRUCTURE),
   /** The pod carries the condition DisruptionTarget: preemption, taint, drain. */
@@ -27,9 +27,9 @@ public enum FailureCause implements EndCause {
   /** Its gate is open, and no container started within startSeconds for another reason. */
   START_TIMEOUT("StartTimeout", Treatment.INFRASTRUCTURE),
   /** runAsNonRoot cannot be verified, because the image names its user instead of a UID. */
-  IMAGE_USER("ImageUserNotNumeric", Treatment.STOP),
+  IMAGE_USER_NOT_NUMERIC("ImageUserNotNumeric", Treatment.STOP),
   /** The pod exceeded its activeDeadlineSeconds: the runner did not enforce its own deadline. */
-  DEADLINE_BACKSTOP("Deadline", Treatment.RETRY);
+  DEADLINE("Deadline", Treatment.RETRY);
 
   private final String reason;
   private final Treatment treatment;

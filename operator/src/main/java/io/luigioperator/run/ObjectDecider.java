@@ -21,7 +21,7 @@ final class ObjectDecider {
     if (object.deleting() || !row.isRequestedBy(object)) {
       return Optional.empty();
     }
-    if (run.state().isTerminal()) {
+    if (run.state().isFinal()) {
       return expiry(object, row)
           .filter(t -> !now.isBefore(t))
           .map(t -> new Effect.DeleteObject(object.uid()));

@@ -52,7 +52,7 @@ final class QueuedStatus {
 
   private static String reason(Row row) {
     if (row.run().state() != RunState.READY) {
-      return row.run().standing().reason();
+      return row.run().stateDetails().reason();
     }
     return row.holder().isPresent() ? Reasons.WAITING_FOR_CLIENT : Reasons.WAITING_FOR_CAPACITY;
   }
@@ -63,12 +63,12 @@ final class QueuedStatus {
     return switch (reason) {
       case Reasons.WAITING_FOR_CLIENT ->
           "waiting until run %s of client %s has ended"
-              .formatted(row.holder().orElseThrow().name(), run.origin().client());
+              .formatted(row.holder().orElseThrow().name(), run.definition().client());
       case Reasons.WAITING_FOR_CAPACITY -> "waiting for a free slot in the cluster";
       case Reasons.WAITING_FOR_TIME -> "waiting until " + start;
       case Reasons.BACKING_OFF ->
-          "next attempt at %s, %s".formatted(start, run.standing().message());
-      default -> run.standing().message();
+          "next attempt at %s, %s".formatted(start, run.stateDetails().message());
+      default -> run.stateDetails().message();
     };
   }
 }

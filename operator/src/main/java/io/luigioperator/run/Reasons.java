@@ -27,8 +27,8 @@ public final class Reasons {
 
   // why a claimed attempt was abandoned
   public static final String LAUNCH_REFUSED = "LaunchRefused";
-  public static final String NAME_TAKEN = "JobNameTaken";
-  public static final String POD_GONE = "PodGoneBeforeStart";
+  public static final String JOB_NAME_TAKEN = "JobNameTaken";
+  public static final String POD_GONE_BEFORE_START = "PodGoneBeforeStart";
   public static final String CLUSTER_SILENT = "ClusterSilent";
 
   // whether a run was accepted

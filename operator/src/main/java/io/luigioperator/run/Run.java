@@ -15,8 +15,8 @@ import java.util.Optional;
  * @param nextKind the kind of the next attempt, or of the live one
  */
 public record Run(
-    Origin origin,
-    Standing standing,
+    Definition definition,
+    StateDetails stateDetails,
     AttemptKind nextKind,
     DesiredState desired,
     Priority priority,
@@ -32,7 +32,7 @@ public record Run(
    * @param request the resolved request as JSON (see {@link RequestJson})
    * @param requestSha SHA-256 of the canonical request, hex
    */
-  public record Origin(
+  public record Definition(
       RunKey key,
       String client,
       String businessDate,
@@ -49,7 +49,7 @@ public record Run(
    * @param message the same for people, at most 1024 characters
    * @param cancel set once and never cleared: no further pod of this run may start
    */
-  public record Standing(RunState state, String reason, String message, boolean cancel) {}
+  public record StateDetails(RunState state, String reason, String message, boolean cancel) {}
 
   /**
    * The retry budget.
@@ -137,11 +137,11 @@ public record Run(
   }
 
   public RunKey key() {
-    return origin.key();
+    return definition.key();
   }
 
   public AdmitKey mutexKey() {
-    return origin.mutexKey();
+    return definition.mutexKey();
   }
 
   /** The key under which it waits for its next attempt, or which its live attempt holds. */
@@ -150,11 +150,11 @@ public record Run(
   }
 
   public RunState state() {
-    return standing.state();
+    return stateDetails.state();
   }
 
   public boolean cancel() {
-    return standing.cancel();
+    return stateDetails.cancel();
   }
 
   /** Whether an admission pass may claim it. */
@@ -169,11 +169,11 @@ public record Run(
    */
   public boolean isRequestedBy(RunObject object, Optional<ObjectRecord> recorded) {
     return recorded.filter(r -> r.isOf(object)).isPresent()
-        || RequestJson.hash(object.spec()).equals(origin.requestSha());
+        || RequestJson.hash(object.spec()).equals(definition.requestSha());
   }
 
   /** Its start deadline, while it still waits for its first attempt. */
-  Optional<Instant> lateFrom() {
+  Optional<Instant> startDeadlineWhileWaiting() {
     boolean waits =
         switch (state()) {
           case READY, DELAYED, HELD -> true;
@@ -182,8 +182,8 @@ public record Run(
     return times.startDeadline().filter(t -> waits && times.startedAt().isEmpty());
   }
 
-  boolean isLate(Instant now) {
-    return lateFrom().filter(t -> !now.isBefore(t)).isPresent();
+  boolean isPastStartDeadline(Instant now) {
+    return startDeadlineWhileWaiting().filter(t -> !now.isBefore(t)).isPresent();
   }
 
   /** Its last state. */
@@ -193,30 +193,30 @@ public record Run(
 
   /** Canceled, for the reason it has been flagged with. */
   Run canceled(Instant now) {
-    return ended(RunState.CANCELED, standing.reason(), standing.message(), now);
+    return ended(RunState.CANCELED, stateDetails.reason(), stateDetails.message(), now);
   }
 
   Run with(RunState state, String reason, String message) {
-    return with(new Standing(state, reason, message, standing.cancel()));
+    return with(new StateDetails(state, reason, message, stateDetails.cancel()));
   }
 
-  Run with(Standing s) {
-    return new Run(origin, s, nextKind, desired, priority, budget, times);
+  Run with(StateDetails s) {
+    return new Run(definition, s, nextKind, desired, priority, budget, times);
   }
 
   Run with(Budget b) {
-    return new Run(origin, standing, nextKind, desired, priority, b, times);
+    return new Run(definition, stateDetails, nextKind, desired, priority, b, times);
   }
 
   Run with(Times t) {
-    return new Run(origin, standing, nextKind, desired, priority, budget, t);
+    return new Run(definition, stateDetails, nextKind, desired, priority, budget, t);
   }
 
   Run withDesired(DesiredState d, Priority p) {
-    return new Run(origin, standing, nextKind, d, p, budget, times);
+    return new Run(definition, stateDetails, nextKind, d, p, budget, times);
   }
 
   Run withNextKind(AttemptKind kind) {
-    return new Run(origin, standing, kind, desired, priority, budget, times);
+    return new Run(definition, stateDetails, kind, desired, priority, budget, times);
   }
 }

@@ -40,7 +40,7 @@ public final class RunDecider {
     if (upkeep.isPresent()) {
       return Decision.doing(upkeep.get());
     }
-    if (row.run().isLate(now)) {
+    if (row.run().isPastStartDeadline(now)) {
       return Decision.doing(new Effect.Expire());
     }
     Decision decision =
@@ -53,7 +53,7 @@ public final class RunDecider {
     }
     return Stream.of(
             s.object().flatMap(o -> ObjectDecider.expiry(o, row)),
-            row.run().lateFrom(),
+            row.run().startDeadlineWhileWaiting(),
             queuedStatusDue(row.run(), now))
         .flatMap(Optional::stream)
         .reduce(decision, Decision::requeueingAt, (a, b) -> a);

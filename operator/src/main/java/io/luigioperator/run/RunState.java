@@ -26,7 +26,7 @@ public enum RunState {
     };
   }
 
-  public boolean isTerminal() {
+  public boolean isFinal() {
     return this == SUCCEEDED || this == FAILED || this == CANCELED;
   }
 }

@@ -102,7 +102,7 @@ public final class StatusView {
   }
 
   private static PipelineRunStatus nameTaken(RunObject object, Run run, Instant now) {
-    String date = run.origin().businessDate();
+    String date = run.definition().businessDate();
     return rejected(
         object,
         new Resolution.Refused(
@@ -111,7 +111,7 @@ public final class StatusView {
                     + " %s); create this PipelineRun with another metadata.name")
                 .formatted(
                     run.key().name(),
-                    run.origin().client(),
+                    run.definition().client(),
                     date.isEmpty() ? "none" : date,
                     Instants.toSecond(run.times().acceptedAt()),
                     run.state()),

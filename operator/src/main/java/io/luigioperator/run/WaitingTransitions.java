@@ -25,8 +25,8 @@ public final class WaitingTransitions {
   /** The first row of a run: READY, DELAYED, HELD, or CANCELED at once, as the request asks. */
   public static Run accept(NewRun n, Ageing ageing, Instant now) {
     Instant since = later(n.notBefore(), now);
-    Run.Origin origin =
-        new Run.Origin(
+    Run.Definition definition =
+        new Run.Definition(
             n.key(),
             n.client(),
             n.businessDate(),
@@ -45,8 +45,8 @@ public final class WaitingTransitions {
             Optional.empty());
     Run run =
         new Run(
-            origin,
-            new Run.Standing(RunState.READY, "", "", false),
+            definition,
+            new Run.StateDetails(RunState.READY, "", "", false),
             n.firstKind(),
             n.desired(),
             n.priority(),
@@ -69,10 +69,11 @@ public final class WaitingTransitions {
    * on evidence.
    */
   public static Optional<Run> cancel(Run run, String reason, String message, Instant now) {
-    if (run.state().isTerminal() || run.cancel()) {
+    if (run.state().isFinal() || run.cancel()) {
       return Optional.empty();
     }
-    Run flagged = run.with(new Run.Standing(run.state(), reason, Message.bounded(message), true));
+    Run flagged =
+        run.with(new Run.StateDetails(run.state(), reason, Message.bounded(message), true));
     return Optional.of(run.state() == RunState.ACTIVE ? flagged : flagged.canceled(now));
   }
 
@@ -81,7 +82,7 @@ public final class WaitingTransitions {
     return switch (run.state()) {
       case READY, DELAYED -> Optional.of(run.with(RunState.HELD, reason, Message.bounded(message)));
       case HELD ->
-          reason.equals(Reasons.MASS_DELETION) && !run.standing().reason().equals(reason)
+          reason.equals(Reasons.MASS_DELETION) && !run.stateDetails().reason().equals(reason)
               ? Optional.of(run.with(RunState.HELD, reason, Message.bounded(message)))
               : Optional.empty();
       case ACTIVE, SUCCEEDED, FAILED, CANCELED -> Optional.empty();
@@ -92,7 +93,7 @@ public final class WaitingTransitions {
    * Expires or holds a READY run that cannot be claimed. At the head of its key it would block all
    * the runs behind it.
    */
-  public static Optional<Run> park(Run head, Instant now) {
+  public static Optional<Run> expireOrHold(Run head, Instant now) {
     return expire(head, now)
         .or(
             () ->
@@ -105,7 +106,7 @@ public final class WaitingTransitions {
 
   /** Releases a run that is held for {@code reason}; its place in the order counts from now. */
   public static Optional<Run> release(Run run, String reason, Ageing ageing, Instant now) {
-    if (run.state() != RunState.HELD || !run.standing().reason().equals(reason)) {
+    if (run.state() != RunState.HELD || !run.stateDetails().reason().equals(reason)) {
       return Optional.empty();
     }
     return Optional.of(released(run, ageing, now));
@@ -113,7 +114,7 @@ public final class WaitingTransitions {
 
   /** Fails a run whose first attempt was not bound before its start deadline. */
   public static Optional<Run> expire(Run run, Instant now) {
-    if (!run.isLate(now)) {
+    if (!run.isPastStartDeadline(now)) {
       return Optional.empty();
     }
     return Optional.of(
@@ -134,14 +135,14 @@ public final class WaitingTransitions {
   static Run waiting(Run run, Instant now) {
     return switch (run.desired()) {
       case Canceled ->
-          run.with(new Run.Standing(run.state(), Reasons.CANCELED, CANCELED_BY_USER, true))
+          run.with(new Run.StateDetails(run.state(), Reasons.CANCELED, CANCELED_BY_USER, true))
               .canceled(now);
       case Held -> run.with(RunState.HELD, Reasons.HELD, HELD_BY_USER);
       case Running ->
           run.times().notBefore().filter(now::isBefore).isEmpty()
               ? run.with(RunState.READY, "", "")
-              : run.standing().reason().equals(Reasons.BACKING_OFF)
-                  ? run.with(RunState.DELAYED, Reasons.BACKING_OFF, run.standing().message())
+              : run.stateDetails().reason().equals(Reasons.BACKING_OFF)
+                  ? run.with(RunState.DELAYED, Reasons.BACKING_OFF, run.stateDetails().message())
                   : run.with(RunState.DELAYED, Reasons.WAITING_FOR_TIME, "");
     };
   }

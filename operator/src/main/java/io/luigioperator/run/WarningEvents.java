@@ -23,7 +23,7 @@ public final class WarningEvents {
     RunObject object = s.object().orElseThrow();
     boolean replay =
         s.row()
-            .filter(r -> r.run().state().isTerminal())
+            .filter(r -> r.run().state().isFinal())
             .filter(r -> r.isRequestedBy(object) && !r.isRecordOf(object))
             .isPresent();
     return replay ? skipped(object.status(), after) : between(object.status(), after);

@@ -25,28 +25,28 @@ import org.junit.jupiter.api.Test;
 
 /** What is wrong with one head is that head's affair; each has its turn in the order of names. */
 class AdmissionLoopFaultsTest {
-  private final OperatorFixture scene = new OperatorFixture();
-  private final AdmissionLoop loop = scene.admission(10, run -> {});
+  private final OperatorFixture fixture = new OperatorFixture();
+  private final AdmissionLoop loop = fixture.admission(10, run -> {});
 
   private void fails(String run, RuntimeException fault) {
-    scene.kube.unreadable.put(OperatorFixture.key(run), fault);
+    fixture.kube.unreadable.put(OperatorFixture.key(run), fault);
   }
 
   private void assertHeld(String run, String reason, String words) {
-    assertThat(scene.standing(run)).isEqualTo("HELD " + reason);
-    assertThat(scene.run(run).standing().message()).contains(words);
+    assertThat(fixture.stateAndReason(run)).isEqualTo("HELD " + reason);
+    assertThat(fixture.run(run).stateDetails().message()).contains(words);
   }
 
   private void assertClaimed(String run) {
-    assertThat(scene.standing(run)).isEqualTo("ACTIVE");
+    assertThat(fixture.stateAndReason(run)).isEqualTo("ACTIVE");
   }
 
   private void assertWaits(String run) {
-    assertThat(scene.standing(run)).isEqualTo("READY");
+    assertThat(fixture.stateAndReason(run)).isEqualTo("READY");
   }
 
   private Optional<ObjectRecord> recorded(String run) {
-    return scene
+    return fixture
         .ledger
         .queries()
         .load(OperatorFixture.key(run), OperatorFixture.HERE)
@@ -57,7 +57,7 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void aHeadThatMayNotBeReadIsHeldAndTheNextOneClaimed() {
-    scene.accepted("first").uncached("first").accepted("second");
+    fixture.accepted("first").objectNotCached("first").accepted("second");
     fails("first", new KubeForbidden("403: no rights there", new IllegalStateException()));
 
     loop.pass();
@@ -68,7 +68,7 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void aRecordedHeadOfANamespaceThatIsGoneIsHeld() {
-    scene.accepted("head").gone("head").kube.namespace = NamespaceState.TERMINATING;
+    fixture.accepted("head").objectDeleted("head").kube.namespace = NamespaceState.TERMINATING;
 
     loop.pass();
 
@@ -77,7 +77,7 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void aHeadWhoseObjectIsGoneIsPassedOver() {
-    scene.accepted("head").gone("head");
+    fixture.accepted("head").objectDeleted("head");
 
     loop.pass();
 
@@ -86,7 +86,7 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void aPoisonedHeadIsHeldAndBlocksNobody() {
-    scene.accepted("poisoned").uncached("poisoned").accepted("waiting");
+    fixture.accepted("poisoned").objectNotCached("poisoned").accepted("waiting");
     fails("poisoned", new IllegalStateException("a fault of our own"));
 
     loop.pass();
@@ -98,21 +98,21 @@ class AdmissionLoopFaultsTest {
   @Test
   void oneLostAnswerPassesOneHeadOverAndTwoInARowEndThePass() {
     List<String> heads = List.of("a", "b", "c", "d", "e", "f", "g");
-    heads.forEach(head -> scene.accepted(head).uncached(head));
+    heads.forEach(head -> fixture.accepted(head).objectNotCached(head));
     RuntimeException silence = new KubeUnavailable("no answer");
     List.of("a", "c", "e", "f").forEach(head -> fails(head, silence));
 
     assertThatThrownBy(loop::pass).isSameAs(silence);
 
     assertThat(heads)
-        .extracting(scene::standing)
+        .extracting(fixture::stateAndReason)
         .describedAs("the heads of one page are claimed side by side")
         .containsExactly("READY", "ACTIVE", "READY", "ACTIVE", "READY", "READY", "ACTIVE");
   }
 
   @Test
   void anObjectOfTheSameNameThatAsksForSomethingElseIsNotTakenForTheRuns() {
-    scene.acceptedElsewhere("head").presentForSomethingElse("head", "uid-head");
+    fixture.acceptedElsewhere("head").objectExistsWithAnotherSpec("head", "uid-head");
 
     loop.pass();
 
@@ -122,7 +122,7 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void whatSomebodyWroteIntoAnAdoptedObjectIsStillToBeApplied() {
-    scene.acceptedElsewhere("head").present("head", "uid-head");
+    fixture.acceptedElsewhere("head").objectExists("head", "uid-head");
 
     loop.pass();
 
@@ -132,20 +132,20 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void aRefusalThatMayPassHoldsNobody() {
-    scene.acceptedElsewhere("head");
-    scene.kube.runCreation = Optional.of(new RunCreation.NotNow("exceeded quota: q"));
+    fixture.acceptedElsewhere("head");
+    fixture.kube.runCreation = Optional.of(new RunCreation.NotNow("exceeded quota: q"));
 
     loop.pass();
     assertWaits("head");
 
-    scene.kube.runCreation = Optional.of(new RunCreation.Refused("strict decoding error"));
+    fixture.kube.runCreation = Optional.of(new RunCreation.Refused("strict decoding error"));
     loop.pass();
     assertHeld("head", Reasons.INTERNAL_ERROR, "strict decoding error");
   }
 
   @Test
   void whoHoldsAndLetsGoAPoisonedRunHasLookedIntoIt() {
-    scene
+    fixture
         .accepted("head")
         .ledger
         .runs()
@@ -160,7 +160,7 @@ class AdmissionLoopFaultsTest {
   }
 
   private void amended(long generation, DesiredState desired) {
-    scene
+    fixture
         .ledger
         .runs()
         .amend(
@@ -172,20 +172,20 @@ class AdmissionLoopFaultsTest {
 
   @Test
   void aPodThatAWatchSawVanishUsesNoSlot() {
-    AdmissionLoop ofOneSlot = scene.admission(1, run -> {});
-    scene.accepted("first").bound("first").opened("first").accepted("second");
+    AdmissionLoop ofOneSlot = fixture.admission(1, run -> {});
+    fixture.accepted("first").bound("first").gateOpened("first").accepted("second");
 
     assertThat(ofOneSlot.pass()).isZero();
     assertWaits("second");
-    scene.vanished("first");
+    fixture.podDeleted("first");
     ofOneSlot.pass();
     assertClaimed("second");
   }
 
   @Test
   void aBarredKeyWaitsAndTheOthersDoNot() {
-    scene.accepted("first").accepted("second");
-    loop.block(Set.of(scene.run("first").admitKey()));
+    fixture.accepted("first").accepted("second");
+    loop.block(Set.of(fixture.run("first").admitKey()));
 
     loop.pass();
     assertWaits("first");

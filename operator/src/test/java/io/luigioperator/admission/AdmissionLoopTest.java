@@ -29,11 +29,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 class AdmissionLoopTest {
   private static final int SLOTS = 2;
 
-  private final OperatorFixture scene = new OperatorFixture();
+  private final OperatorFixture fixture = new OperatorFixture();
   private final List<RunKey> launched = new ArrayList<>();
 
   private int pass(int slots) {
-    return scene.admission(slots, launched::add).pass();
+    return fixture.admission(slots, launched::add).pass();
   }
 
   private static Arguments row(
@@ -48,14 +48,14 @@ class AdmissionLoopTest {
         row("its client is busy", s -> s.accepted("a-1").claimed("a-1").accepted("a-2")),
         row(
             "a slot is taken",
-            s -> s.accepted("a").bound("a").opened("a").accepted("b").accepted("c"),
+            s -> s.accepted("a").bound("a").gateOpened("a").accepted("b").accepted("c"),
             "b"),
         row(
             "a pod that has ended frees its slot, not its client",
             s ->
                 s.accepted("a-1")
                     .bound("a-1")
-                    .terminal("a-1", Verdict.SUCCEEDED)
+                    .podTerminal("a-1", Verdict.SUCCEEDED)
                     .accepted("a-2")
                     .accepted("b")
                     .accepted("c"),
@@ -64,7 +64,12 @@ class AdmissionLoopTest {
         row(
             "a pod that is on its way out keeps its slot",
             s ->
-                s.accepted("a").bound("a").opened("a").terminating("a").accepted("b").accepted("c"),
+                s.accepted("a")
+                    .bound("a")
+                    .gateOpened("a")
+                    .podTerminating("a")
+                    .accepted("b")
+                    .accepted("c"),
             "b"),
         row(
             "slots of another cluster",
@@ -75,13 +80,13 @@ class AdmissionLoopTest {
             "the scheduler finds no room",
             s -> {
               s.accepted("a").accepted("b");
-              s.kube.crowded = true;
+              s.kube.full = true;
             }),
 
         // the object before the claim
         row(
             "its object is gone, and the cache does not know: its Job is garbage-collected",
-            s -> s.accepted("a").goneUnnoticed("a").accepted("b"),
+            s -> s.accepted("a").objectDeletedButCached("a").accepted("b"),
             "a",
             "b"),
         row(
@@ -92,21 +97,24 @@ class AdmissionLoopTest {
                     .finished("a", Verdict.TASK_FAILED)
                     .at(Duration.ofHours(1))
                     .due("a")
-                    .goneUnnoticed("a")
+                    .objectDeletedButCached("a")
                     .accepted("b"),
             "b"),
-        row("the cache has lost sight of its object", s -> s.accepted("a").uncached("a"), "a"),
-        row("another object of its name", s -> s.accepted("a").present("a", "uid-2")),
-        row("its object is being deleted", s -> s.accepted("a").deleting("a")));
+        row(
+            "the cache has lost sight of its object",
+            s -> s.accepted("a").objectNotCached("a"),
+            "a"),
+        row("another object of its name", s -> s.accepted("a").objectExists("a", "uid-2")),
+        row("its object is being deleted", s -> s.accepted("a").objectDeleting("a")));
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("passes")
   void whoIsLaunched(String situation, Consumer<OperatorFixture> given, List<String> expected) {
-    given.accept(scene);
+    given.accept(fixture);
     pass(SLOTS);
     assertThat(launched).extracting(RunKey::name).isEqualTo(expected);
-    assertThat(scene.kube.changes).isEmpty();
+    assertThat(fixture.kube.changes).isEmpty();
   }
 
   // ---- runs that were accepted elsewhere
@@ -116,12 +124,12 @@ class AdmissionLoopTest {
         arguments("is made", (Consumer<OperatorFixture>) s -> {}, "ACTIVE", "made-a"),
         arguments(
             "is there already",
-            (Consumer<OperatorFixture>) s -> s.present("a", "uid-2"),
+            (Consumer<OperatorFixture>) s -> s.objectExists("a", "uid-2"),
             "ACTIVE",
             "uid-2"),
         arguments(
             "is there and going",
-            (Consumer<OperatorFixture>) s -> s.deleting("a"),
+            (Consumer<OperatorFixture>) s -> s.objectDeleting("a"),
             "READY",
             "uid-a"),
         arguments(
@@ -156,14 +164,14 @@ class AdmissionLoopTest {
   @ParameterizedTest(name = "its object {0}")
   @MethodSource("strangers")
   void aRunOfAnotherClusterNeedsAnObjectHere(
-      String what, Consumer<OperatorFixture> given, String standing, String recorded) {
-    scene.acceptedElsewhere("a");
-    given.accept(scene);
+      String what, Consumer<OperatorFixture> given, String expected, String recorded) {
+    fixture.acceptedElsewhere("a");
+    given.accept(fixture);
     pass(SLOTS);
-    assertThat(scene.standing("a")).isEqualTo(standing);
-    assertThat(launched).hasSize(standing.equals("ACTIVE") ? 1 : 0);
+    assertThat(fixture.stateAndReason("a")).isEqualTo(expected);
+    assertThat(launched).hasSize(expected.equals("ACTIVE") ? 1 : 0);
     assertThat(
-            scene
+            fixture
                 .ledger
                 .queries()
                 .load(OperatorFixture.key("a"), OperatorFixture.HERE)
@@ -179,8 +187,8 @@ class AdmissionLoopTest {
 
   @Test
   void headsThatCannotBeTakenHideNobodyBehindThem() {
-    IntStream.range(0, 120).forEach(i -> scene.accepted("c%03d".formatted(i)));
-    IntStream.range(0, 110).forEach(i -> scene.gone("c%03d".formatted(i)));
+    IntStream.range(0, 120).forEach(i -> fixture.accepted("c%03d".formatted(i)));
+    IntStream.range(0, 110).forEach(i -> fixture.objectDeleted("c%03d".formatted(i)));
     assertThat(pass(SLOTS)).isZero();
     assertThat(launched).extracting(RunKey::name).containsExactly("c110", "c111");
     assertThat(pass(20)).describedAs("slots left when nobody can take them").isEqualTo(10);

@@ -88,7 +88,7 @@ record AttemptFixture(Run run, Request request, Attempt attempt, RunObject objec
     int number = in.at("/attempt/number").asInt();
     Run run =
         new Run(
-            new Run.Origin(
+            new Run.Definition(
                 key,
                 spec.client(),
                 spec.date() == null ? "" : spec.date(),
@@ -97,7 +97,7 @@ record AttemptFixture(Run run, Request request, Attempt attempt, RunObject objec
                 RequestJson.write(request),
                 RequestJson.hash(spec),
                 RequestJson.HASH_VERSION),
-            new Run.Standing(RunState.ACTIVE, "", "", false),
+            new Run.StateDetails(RunState.ACTIVE, "", "", false),
             AttemptKind.RUN,
             DesiredState.Running,
             Priority.Normal,

@@ -145,26 +145,26 @@ class ClusterViewTest {
     "600, 31, true",
     "600, 300, false"
   })
-  void isCrowdedBetween30SecondsAnd5Minutes(long gatedSeconds, long openSeconds, boolean crowded) {
+  void isFullBetween30SecondsAnd5Minutes(long gatedSeconds, long openSeconds, boolean full) {
     view.update(pod("u", 1));
     now = CREATED.plusSeconds(gatedSeconds);
     view.update(unschedulable(open(pod("u", 2))));
     now = now.plusSeconds(openSeconds);
 
-    assertThat(view.crowded(now)).isEqualTo(crowded);
+    assertThat(view.isFull(now)).isEqualTo(full);
   }
 
   @Test
-  void isNotCrowdedByPodsThatNeedNoNode() {
+  void isNotFullBecauseOfPodsThatNeedNoNode() {
     view.update(unschedulable(pod("gated", 1)));
     view.update(terminating(unschedulable(open(pod("terminating", 1)))));
     view.update(open(pod("pending", 1)));
-    assertThat(view.crowded(CREATED.plusSeconds(60))).isFalse();
+    assertThat(view.isFull(CREATED.plusSeconds(60))).isFalse();
 
     view.update(unschedulable(open(pod("one", 1))));
-    assertThat(view.crowded(CREATED.plusSeconds(60))).isTrue();
+    assertThat(view.isFull(CREATED.plusSeconds(60))).isTrue();
     view.remove(terminating(unschedulable(open(pod("one", 2)))));
-    assertThat(view.crowded(CREATED.plusSeconds(60))).isFalse();
+    assertThat(view.isFull(CREATED.plusSeconds(60))).isFalse();
   }
 
   @Test

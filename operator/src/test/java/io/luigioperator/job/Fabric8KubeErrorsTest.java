@@ -238,7 +238,7 @@ class Fabric8KubeErrorsTest {
 
     assertThat(
             kube.kube.dryRun(
-                StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().origin().request()))
+                StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().definition().request()))
         .isEqualTo(new DryRunResult.Refused(message, permanent));
   }
 
@@ -249,7 +249,7 @@ class Fabric8KubeErrorsTest {
 
     assertThat(
             kube.kube.dryRun(
-                StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().origin().request()))
+                StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().definition().request()))
         .isEqualTo(new DryRunResult.Allowed());
   }
 

@@ -96,7 +96,7 @@ class Fabric8KubeJobsIT {
               r ->
                   assertThat(r.message())
                       .contains("User \"nobody\" cannot create resource \"jobs\""));
-      assertThat(without.dryRun(attempt.run().key(), attempt.run().origin().request()))
+      assertThat(without.dryRun(attempt.run().key(), attempt.run().definition().request()))
           .isInstanceOfSatisfying(
               DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
       assertThatThrownBy(without::activePods)
@@ -175,7 +175,7 @@ class Fabric8KubeJobsIT {
 
     assertThat(kube.dryRun("{}")).isEqualTo(new DryRunResult.Allowed());
     assertThat(kube.client.pods().inNamespace(kube.namespace).list().getItems()).isEmpty();
-    assertThat(kube.kube.dryRun(attempt.run().key(), attempt.run().origin().request()))
+    assertThat(kube.kube.dryRun(attempt.run().key(), attempt.run().definition().request()))
         .isEqualTo(new DryRunResult.Allowed());
   }
 
@@ -252,7 +252,7 @@ class Fabric8KubeJobsIT {
                         }));
     assertThat(
             kube.kube.dryRun(
-                new RunKey("nowhere", "x"), kube.attempt("x").run().origin().request()))
+                new RunKey("nowhere", "x"), kube.attempt("x").run().definition().request()))
         .isInstanceOfSatisfying(
             DryRunResult.Refused.class, r -> assertThat(r.permanent()).isFalse());
   }

@@ -40,7 +40,7 @@ class Fabric8KubeRequestsTest {
   void dryRunsAPodWithStrictFieldValidation() {
     kube.always(StubServerFixture.ok(StubServerFixture.pod("p", "u-1")));
 
-    kube.kube.dryRun(StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().origin().request());
+    kube.kube.dryRun(StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().definition().request());
 
     Request request = kube.server.requests().getFirst();
     assertThat(request.method()).isEqualTo("POST");

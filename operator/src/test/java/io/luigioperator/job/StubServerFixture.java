@@ -85,7 +85,7 @@ final class StubServerFixture implements AutoCloseable {
         "writeStatus", k -> k.writeStatus(ATTEMPT.object(), PipelineRunStatus.builder().build()));
     calls.put("attempt", k -> k.attempt(ATTEMPT.bound("j-1", "u-1"), Freshness.LIVE));
     calls.put("createJob", k -> k.createJob(ATTEMPT.run(), ATTEMPT.attempt(), ATTEMPT.object()));
-    calls.put("dryRun", k -> k.dryRun(KEY, ATTEMPT.run().origin().request()));
+    calls.put("dryRun", k -> k.dryRun(KEY, ATTEMPT.run().definition().request()));
     calls.put("openGate", k -> k.openGate(POD));
     calls.put("deletePod", k -> k.deletePod("flights", "p", "u-1"));
     calls.put("deleteJob", k -> k.deleteJob(JOB));

@@ -44,7 +44,7 @@ interface AbandonContract extends LedgerFixture {
     Run after = abandon(claimed, REFUSED, A_SECOND).orElseThrow();
     Attempt ended = reload(claimed);
     assertThat(after.state()).isEqualTo(RunState.DELAYED);
-    assertThat(after.standing().message()).contains("LaunchRefused").contains("quota exceeded");
+    assertThat(after.stateDetails().message()).contains("LaunchRefused").contains("quota exceeded");
     assertThat(after.budget()).isEqualTo(new Run.Budget(1, 0, 1, 0, 3, 3));
     assertThat(after.times().notBefore())
         .contains(ended.end().orElseThrow().endedAt().plusSeconds(1));
@@ -73,8 +73,8 @@ interface AbandonContract extends LedgerFixture {
     ledger().maintenance().due(10);
     Run failed = abandon(claimed(run), REFUSED).orElseThrow();
     assertThat(failed.state()).isEqualTo(RunState.FAILED);
-    assertThat(failed.standing().reason()).isEqualTo(Reasons.LAUNCH_REFUSED);
-    assertThat(failed.standing().message()).isEqualTo("quota exceeded");
+    assertThat(failed.stateDetails().reason()).isEqualTo(Reasons.LAUNCH_REFUSED);
+    assertThat(failed.stateDetails().message()).isEqualTo("quota exceeded");
     assertThat(record(run).holder()).isEmpty();
   }
 
@@ -109,7 +109,7 @@ interface AbandonContract extends LedgerFixture {
     ledger().runs().cancel(run.key(), Reasons.CANCELED, "enough");
     Run after = abandon(claimed, WITHOUT_CHARGE).orElseThrow();
     assertThat(after.state()).isEqualTo(RunState.CANCELED);
-    assertThat(after.standing().message()).isEqualTo("enough");
+    assertThat(after.stateDetails().message()).isEqualTo("enough");
     assertThat(after.budget().counted()).isZero();
     assertThat(heads()).isEmpty();
   }

@@ -36,7 +36,7 @@ interface AcceptContract extends LedgerFixture {
     assertThat(run.times().acceptedAt()).isBetween(before, ledger().queries().now());
     assertThat(run.times().admitAt())
         .isEqualTo(AGEING.admitAt(run.priority(), run.times().acceptedAt()));
-    assertThat(run.origin().request()).isEqualTo(asking.run().request());
+    assertThat(run.definition().request()).isEqualTo(asking.run().request());
     assertThat(record(run).run()).isEqualTo(run);
     assertThat(record(run).object()).contains(object(run.key()));
     assertThat(record(run).attempts()).isEmpty();
@@ -142,7 +142,7 @@ interface AcceptContract extends LedgerFixture {
   default void aRunThatIsToBeHeldIsHeld() {
     Run run = accepted(RunBuilder.named("r").desired(DesiredState.Held));
     assertThat(run.state()).isEqualTo(RunState.HELD);
-    assertThat(run.standing().reason()).isEqualTo(Reasons.HELD);
+    assertThat(run.stateDetails().reason()).isEqualTo(Reasons.HELD);
     assertThat(heads()).isEmpty();
   }
 
@@ -163,7 +163,7 @@ interface AcceptContract extends LedgerFixture {
     Instant later = ledger().queries().now().plusSeconds(3600);
     Run run = accepted(RunBuilder.named("r").notBefore(later).startDeadline(60));
     assertThat(run.state()).isEqualTo(RunState.DELAYED);
-    assertThat(run.standing().reason()).isEqualTo(Reasons.WAITING_FOR_TIME);
+    assertThat(run.stateDetails().reason()).isEqualTo(Reasons.WAITING_FOR_TIME);
     assertThat(run.times().admitAt()).isEqualTo(AGEING.admitAt(run.priority(), later));
     assertThat(run.times().startDeadline()).contains(later.plusSeconds(60));
     assertThat(ledger().queries().nextDue()).contains(later);

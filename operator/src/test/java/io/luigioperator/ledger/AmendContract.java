@@ -109,7 +109,7 @@ interface AmendContract extends LedgerFixture {
     ledger().runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
     assertThat(amend(run, 2, asking.priority(Priority.High)).orElseThrow().state())
         .isEqualTo(RunState.HELD);
-    assertThat(load(run).standing().reason()).isEqualTo(Reasons.NAMESPACE_MISSING);
+    assertThat(load(run).stateDetails().reason()).isEqualTo(Reasons.NAMESPACE_MISSING);
   }
 
   @Test
@@ -120,7 +120,7 @@ interface AmendContract extends LedgerFixture {
     amend(run, 2, asking.desired(DesiredState.Held));
     Run still = ledger().runs().release(run.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
     assertThat(still.state()).isEqualTo(RunState.HELD);
-    assertThat(still.standing().reason()).isEqualTo(Reasons.HELD);
+    assertThat(still.stateDetails().reason()).isEqualTo(Reasons.HELD);
   }
 
   @Test
@@ -149,7 +149,7 @@ interface AmendContract extends LedgerFixture {
     tried(run, Verdict.TASK_FAILED);
     Run failed = amend(run, 2, asking.maxAttempts(1)).orElseThrow();
     assertThat(failed.state()).isEqualTo(RunState.FAILED);
-    assertThat(failed.standing().reason()).isEqualTo(Reasons.ATTEMPTS_EXHAUSTED);
+    assertThat(failed.stateDetails().reason()).isEqualTo(Reasons.ATTEMPTS_EXHAUSTED);
     assertThat(failed.budget().maxAttempts()).isEqualTo(2);
     assertThat(heads()).isEmpty();
   }

@@ -61,7 +61,8 @@ interface AttemptKindContract extends LedgerFixture {
         .attempts()
         .abandon(
             claimed.ref(),
-            new Abandonment(Reasons.POD_GONE, "its pod was deleted", BudgetCharge.NONE),
+            new Abandonment(
+                Reasons.POD_GONE_BEFORE_START, "its pod was deleted", BudgetCharge.NONE),
             AT_ONCE)
         .orElseThrow();
 

@@ -249,7 +249,7 @@ interface ClaimContract extends LedgerFixture {
         .extracting(Attempt::number)
         .containsExactly(12, 11, 10, 9, 8, 7, 6, 5, 4, 3);
     assertThat(record(run).attempts()).noneMatch(Attempt::isLive);
-    assertThat(record(run).run().origin().request()).isEqualTo(run.origin().request());
+    assertThat(record(run).run().definition().request()).isEqualTo(run.definition().request());
   }
 
   @Test

@@ -172,8 +172,8 @@ interface DamageTests extends SqlFixture {
     }
     Run held = load(poison);
     assertThat(held.state()).isEqualTo(RunState.HELD);
-    assertThat(held.standing().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
-    assertThat(held.standing().message()).contains("no_poison");
+    assertThat(held.stateDetails().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
+    assertThat(held.stateDetails().message()).contains("no_poison");
     assertThat(held.budget().claims()).isZero();
     assertThat(record(poison).holder()).isEmpty();
     assertThat(heads()).containsExactly(next.key());
@@ -187,7 +187,7 @@ interface DamageTests extends SqlFixture {
     sql().handle().execute("UPDATE run SET counted = max_attempts");
     assertThat(claim(run)).isEmpty();
     assertThat(load(run).state()).isEqualTo(RunState.HELD);
-    assertThat(load(run).standing().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
+    assertThat(load(run).stateDetails().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
     assertThat(heads()).isEmpty();
   }
 

@@ -55,7 +55,7 @@ interface FinishContract extends LedgerFixture {
         };
     assertThat(after.state()).isEqualTo(expected);
     assertThat(after.budget()).isEqualTo(budget);
-    assertThat(after.times().finishedAt().isPresent()).isEqualTo(expected.isTerminal());
+    assertThat(after.times().finishedAt().isPresent()).isEqualTo(expected.isFinal());
     assertThat(load(run)).isEqualTo(after);
     assertThat(record(run).holder()).isEmpty();
     Attempt ended = reload(bound);
@@ -127,7 +127,7 @@ interface FinishContract extends LedgerFixture {
       Attempt bound = bound(run);
       Run delayed = finish(bound, Verdict.TASK_FAILED, policy).orElseThrow();
       assertThat(delayed.state()).isEqualTo(RunState.DELAYED);
-      assertThat(delayed.standing().reason()).isEqualTo(Reasons.BACKING_OFF);
+      assertThat(delayed.stateDetails().reason()).isEqualTo(Reasons.BACKING_OFF);
       Instant ended = reload(bound).end().orElseThrow().endedAt();
       assertThat(delayed.times().notBefore()).contains(ended.plus(expected));
       assertThat(ledger().queries().nextDue()).contains(ended.plus(expected));
@@ -142,7 +142,7 @@ interface FinishContract extends LedgerFixture {
     assertThat(tried(run, Verdict.TASK_FAILED).state()).isEqualTo(RunState.READY);
     Run failed = tried(run, Verdict.MISSING_DATA);
     assertThat(failed.state()).isEqualTo(RunState.FAILED);
-    assertThat(failed.standing().reason()).isEqualTo(Verdict.MISSING_DATA.reason());
+    assertThat(failed.stateDetails().reason()).isEqualTo(Verdict.MISSING_DATA.reason());
     assertThat(failed.budget().counted()).isEqualTo(2);
   }
 
@@ -153,7 +153,7 @@ interface FinishContract extends LedgerFixture {
     assertThat(tried(run, FailureCause.NODE_LOST).state()).isEqualTo(RunState.READY);
     Run failed = tried(run, FailureCause.DISRUPTED);
     assertThat(failed.state()).isEqualTo(RunState.FAILED);
-    assertThat(failed.standing().reason()).isEqualTo(FailureCause.DISRUPTED.reason());
+    assertThat(failed.stateDetails().reason()).isEqualTo(FailureCause.DISRUPTED.reason());
     assertThat(failed.budget()).isEqualTo(new Run.Budget(3, 1, 2, 0, 1, 2));
   }
 
@@ -183,7 +183,7 @@ interface FinishContract extends LedgerFixture {
     assertThat(tried(run, Verdict.TASK_FAILED).state()).isEqualTo(RunState.READY);
     Run failed = tried(run, Verdict.INTERNAL_ERROR);
     assertThat(failed.state()).isEqualTo(RunState.FAILED);
-    assertThat(failed.standing().reason()).isEqualTo(Verdict.INTERNAL_ERROR.reason());
+    assertThat(failed.stateDetails().reason()).isEqualTo(Verdict.INTERNAL_ERROR.reason());
   }
 
   @Test
@@ -200,8 +200,8 @@ interface FinishContract extends LedgerFixture {
     ledger().runs().cancel(run.key(), Reasons.DELETED, "the object was deleted");
     Run canceled = finish(bound, FailureCause.POD_DELETED).orElseThrow();
     assertThat(canceled.state()).isEqualTo(RunState.CANCELED);
-    assertThat(canceled.standing().reason()).isEqualTo(Reasons.DELETED);
-    assertThat(canceled.standing().message()).isEqualTo("the object was deleted");
+    assertThat(canceled.stateDetails().reason()).isEqualTo(Reasons.DELETED);
+    assertThat(canceled.stateDetails().message()).isEqualTo("the object was deleted");
   }
 
   @Test
@@ -211,7 +211,7 @@ interface FinishContract extends LedgerFixture {
     ledger().runs().cancel(run.key(), Reasons.CANCELED, "too late");
     Run done = finish(bound, Verdict.SUCCEEDED).orElseThrow();
     assertThat(done.state()).isEqualTo(RunState.SUCCEEDED);
-    assertThat(done.standing().reason()).isEqualTo(Reasons.COMPLETED);
+    assertThat(done.stateDetails().reason()).isEqualTo(Reasons.COMPLETED);
   }
 
   @Test
@@ -230,7 +230,7 @@ interface FinishContract extends LedgerFixture {
             .orElseThrow()
             .run();
     assertThat(held.state()).isEqualTo(RunState.HELD);
-    assertThat(held.standing().reason()).isEqualTo(Reasons.DELETION_UNCONFIRMED);
+    assertThat(held.stateDetails().reason()).isEqualTo(Reasons.DELETION_UNCONFIRMED);
     assertThat(ledger().queries().heldFor(Reasons.DELETION_UNCONFIRMED, 10)).containsExactly(held);
     Run released = ledger().runs().release(run.key(), Reasons.DELETION_UNCONFIRMED).orElseThrow();
     assertThat(released.state()).isEqualTo(RunState.READY);
@@ -266,7 +266,7 @@ interface FinishContract extends LedgerFixture {
     assertThat(load(run).state()).isEqualTo(RunState.ACTIVE);
     Run held = finish(bound, Verdict.TASK_FAILED).orElseThrow();
     assertThat(held.state()).isEqualTo(RunState.HELD);
-    assertThat(held.standing().reason()).isEqualTo(Reasons.HELD);
+    assertThat(held.stateDetails().reason()).isEqualTo(Reasons.HELD);
     assertThat(heads()).isEmpty();
   }
 
@@ -283,7 +283,7 @@ interface FinishContract extends LedgerFixture {
                 Verdict.UNVERIFIED, java.util.OptionalInt.empty(), "ä".repeat(5000), ""),
             AT_ONCE,
             Presence.PRESENT);
-    assertThat(load(run).standing().message()).hasSize(1024).startsWith("ää");
+    assertThat(load(run).stateDetails().message()).hasSize(1024).startsWith("ää");
     assertThat(reload(bound).end().orElseThrow().message()).hasSize(1024);
     assertThat(reload(bound).end().orElseThrow().exitCode()).isEmpty();
   }

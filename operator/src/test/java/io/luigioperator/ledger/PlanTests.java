@@ -138,7 +138,9 @@ interface PlanTests extends SqlFixture {
     assertThat(indexes(Maintenance.HEADS, Map.of("after", "", "limit", 50)))
         .containsEntry("m", "PRIMARY")
         .containsEntry("r", "run_heads");
-    assertThat(indexes(Maintenance.ABANDONED_CLAIMS, Map.of("silence", 60_000_000, "limit", 50)))
+    assertThat(
+            indexes(
+                Maintenance.CLAIMS_OF_SILENT_CLUSTERS, Map.of("silence", 60_000_000, "limit", 50)))
         .containsEntry("a", "attempt_live_key")
         .containsEntry("r", "PRIMARY")
         .containsEntry("c", "PRIMARY");

@@ -164,7 +164,7 @@ interface RaceTests extends SqlFixture {
     }
 
     void moved(Run run) {
-      if (run.state().isTerminal()) {
+      if (run.state().isFinal()) {
         assertThat(terminal.put(run.key(), run)).as("ended before").isNull();
       }
     }

@@ -47,8 +47,7 @@ class SqlStatesTest {
     assertThat(SqlStates.expand("state = {READY} OR state <> {ENDED}"))
         .isEqualTo("state = 'READY' OR state <> 'ENDED'");
     assertThat(SqlStates.expand("{WAITING}")).isEqualTo("'READY', 'DELAYED', 'HELD'");
-    assertThat(SqlStates.expand("{NOT_TERMINAL}"))
-        .isEqualTo("'READY', 'DELAYED', 'HELD', 'ACTIVE'");
+    assertThat(SqlStates.expand("{NOT_FINAL}")).isEqualTo("'READY', 'DELAYED', 'HELD', 'ACTIVE'");
     assertThatThrownBy(() -> SqlStates.expand("state = {LOST}")).hasMessageContaining("{LOST}");
   }
 
@@ -56,7 +55,7 @@ class SqlStatesTest {
   void everyStateIsEitherWaitingOrActiveOrTerminal() {
     for (RunState state : RunState.values()) {
       long classes =
-          Stream.of(state.isWaiting(), state.isTerminal(), state == RunState.ACTIVE)
+          Stream.of(state.isWaiting(), state.isFinal(), state == RunState.ACTIVE)
               .filter(is -> is)
               .count();
       assertThat(classes).as("%s", state).isEqualTo(1);

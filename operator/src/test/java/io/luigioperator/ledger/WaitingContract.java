@@ -37,8 +37,8 @@ interface WaitingContract extends LedgerFixture {
     for (Run run : List.of(ready, own, held, delayed)) {
       Run canceled = ledger().runs().cancel(run.key(), Reasons.DELETED, "gone").orElseThrow();
       assertThat(canceled.state()).isEqualTo(RunState.CANCELED);
-      assertThat(canceled.standing().reason()).isEqualTo(Reasons.DELETED);
-      assertThat(canceled.standing().message()).isEqualTo("gone");
+      assertThat(canceled.stateDetails().reason()).isEqualTo(Reasons.DELETED);
+      assertThat(canceled.stateDetails().message()).isEqualTo("gone");
       assertThat(canceled.times().finishedAt()).isPresent();
       assertThat(load(run)).isEqualTo(canceled);
       assertThat(ledger().runs().cancel(run.key(), Reasons.CANCELED, "again")).isEmpty();
@@ -81,7 +81,7 @@ interface WaitingContract extends LedgerFixture {
     Run second = accepted(RunBuilder.named("r2"));
     Run held = ledger().runs().hold(first.key(), Reasons.NAMESPACE_MISSING, "gone").orElseThrow();
     assertThat(held.state()).isEqualTo(RunState.HELD);
-    assertThat(held.standing().message()).isEqualTo("gone");
+    assertThat(held.stateDetails().message()).isEqualTo("gone");
     assertThat(ledger().runs().hold(first.key(), Reasons.INTERNAL_ERROR, "again")).isEmpty();
     assertThat(heads()).containsExactly(second.key());
     pass(Duration.ofMillis(1));
@@ -109,8 +109,8 @@ interface WaitingContract extends LedgerFixture {
     assertThat(ledger().queries().nextDue()).isEmpty();
     Run released = ledger().runs().release(run.key(), Reasons.NAMESPACE_MISSING).orElseThrow();
     assertThat(released.state()).isEqualTo(RunState.DELAYED);
-    assertThat(released.standing().reason()).isEqualTo(Reasons.WAITING_FOR_TIME);
-    assertThat(released.standing().message()).isEmpty();
+    assertThat(released.stateDetails().reason()).isEqualTo(Reasons.WAITING_FOR_TIME);
+    assertThat(released.stateDetails().message()).isEmpty();
     assertThat(ledger().queries().nextDue()).contains(later);
   }
 
@@ -202,7 +202,7 @@ interface WaitingContract extends LedgerFixture {
         .allSatisfy(
             run -> {
               assertThat(run.state()).isEqualTo(RunState.FAILED);
-              assertThat(run.standing().reason()).isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
+              assertThat(run.stateDetails().reason()).isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
               assertThat(load(run)).isEqualTo(run);
             });
     assertThat(ledger().maintenance().expire(10)).isEmpty();
@@ -220,8 +220,8 @@ interface WaitingContract extends LedgerFixture {
     assertThat(ledger().maintenance().purge(ledger().queries().now(), 10)).isZero();
     assertThat(record(done).attempts()).isEmpty();
     Run purged = load(done);
-    assertThat(purged.origin().request()).isEmpty();
-    assertThat(purged.standing()).isEqualTo(done.standing());
+    assertThat(purged.definition().request()).isEmpty();
+    assertThat(purged.stateDetails()).isEqualTo(done.stateDetails());
     assertThat(purged.times()).isEqualTo(done.times());
     assertThat(purged.budget()).isEqualTo(done.budget());
     assertThat(accept(asking)).isEqualTo(new Acceptance.Same(purged));
@@ -241,7 +241,7 @@ interface WaitingContract extends LedgerFixture {
     assertThat(ledger().maintenance().purge(ledger().queries().now(), 2)).isEqualTo(2);
     assertThat(ledger().maintenance().purge(ledger().queries().now(), 2)).isEqualTo(1);
     assertThat(reload(bound)).isEqualTo(bound);
-    assertThat(load(live).origin().request()).isNotEmpty();
+    assertThat(load(live).definition().request()).isNotEmpty();
     assertThat(load(ready)).isEqualTo(ready);
   }
 

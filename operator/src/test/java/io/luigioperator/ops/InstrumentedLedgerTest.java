@@ -123,7 +123,7 @@ class InstrumentedLedgerTest {
     for (String name : List.of("finished", "abandoned", "canceled")) {
       fixture.accepted(name);
     }
-    fixture.acceptedUrgently("expired", 60);
+    fixture.acceptedWithStartDeadline("expired", 60);
     ObjectRecord object = new ObjectRecord(OperatorFixture.HERE, "uid", 1);
 
     wrapped.runs().accept(List.of(new AcceptRequest(newRun("new"), object)));

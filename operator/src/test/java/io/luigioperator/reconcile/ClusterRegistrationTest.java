@@ -13,22 +13,22 @@ import org.junit.jupiter.api.Test;
 
 /** Who has the name of a cluster, and when somebody else gets it. */
 class ClusterRegistrationTest {
-  private final OperatorFixture scene = new OperatorFixture().accepted("a");
+  private final OperatorFixture fixture = new OperatorFixture().accepted("a");
   private final ClusterRegistration first =
-      new ClusterRegistration(scene.ledger, OperatorFixture.HERE, "first");
+      new ClusterRegistration(fixture.ledger, OperatorFixture.HERE, "first");
   private final ClusterRegistration second =
-      new ClusterRegistration(scene.ledger, OperatorFixture.HERE, "second");
+      new ClusterRegistration(fixture.ledger, OperatorFixture.HERE, "second");
 
   @Test
   void aClusterKeepsItsNameByItsHeartbeat() {
-    assertThat(first.keep()).isTrue();
+    assertThat(first.renew()).isTrue();
     for (int i = 1; i <= 20; i++) {
-      scene.at(Duration.ofSeconds(10 * i));
-      assertThat(second.keep()).isFalse();
-      assertThat(first.keep()).isTrue();
+      fixture.at(Duration.ofSeconds(10 * i));
+      assertThat(second.renew()).isFalse();
+      assertThat(first.renew()).isTrue();
     }
     assertThat(
-            scene
+            fixture
                 .ledger
                 .queries()
                 .load(OperatorFixture.key("a"), OperatorFixture.HERE)
@@ -36,24 +36,24 @@ class ClusterRegistrationTest {
                 .flatMap(RunRecord::object))
         .as("what it knew of its objects")
         .isPresent();
-    assertThat(second.advice()).contains("\"here\"", "clusterId of its own");
+    assertThat(second.conflict()).contains("\"here\"", "clusterId of its own");
   }
 
   @Test
   void aRebuiltClusterGetsTheNameOfASilentOneAndForgetsItsObjects() {
-    first.keep();
-    scene.at(ClusterRegistration.SILENCE.minusMillis(1));
-    assertThat(second.keep()).isFalse();
-    scene.at(ClusterRegistration.SILENCE);
-    assertThat(second.keep()).isTrue();
+    first.renew();
+    fixture.at(ClusterRegistration.SILENCE.minusMillis(1));
+    assertThat(second.renew()).isFalse();
+    fixture.at(ClusterRegistration.SILENCE);
+    assertThat(second.renew()).isTrue();
     assertThat(
-            scene
+            fixture
                 .ledger
                 .queries()
                 .load(OperatorFixture.key("a"), OperatorFixture.HERE)
                 .run(OperatorFixture.key("a"))
                 .flatMap(RunRecord::object))
         .isEmpty();
-    assertThat(first.keep()).as("the old one, back again").isFalse();
+    assertThat(first.renew()).as("the old one, back again").isFalse();
   }
 }

@@ -158,7 +158,7 @@ final class ControllersFixture implements AfterEachCallback {
             Limits.DEFAULT,
             ledgerClock,
             System::nanoTime,
-            OperatorFixture.NO_LOOPS);
+            OperatorFixture.NO_WAKEUPS);
     queue =
         new RunQueue(
             (lane, runs) ->

@@ -38,19 +38,20 @@ class EffectRunnerTest {
   private static final Class<?> CHANGED = EffectResult.Changed.class;
   private static final Class<?> STILL_WAITING = EffectResult.StillWaiting.class;
 
-  private final OperatorFixture scene = new OperatorFixture();
+  private final OperatorFixture fixture = new OperatorFixture();
 
   private EffectResult run(Effect effect) {
     RunKey key = OperatorFixture.key("a");
-    Optional<RunRecord> record = scene.ledger.queries().load(key, OperatorFixture.HERE).run(key);
+    Optional<RunRecord> record = fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key);
     RunSnapshot s =
-        new SnapshotReader(scene.kube, OperatorFixture.HERE)
+        new SnapshotReader(fixture.kube, OperatorFixture.HERE)
             .read(key, record, Freshness.CACHED, new PodCheck.Unasked());
     EffectResult result =
-        new EffectRunner(scene.ledger, scene.kube, OperatorFixture.HERE, OperatorFixture.NO_LOOPS)
+        new EffectRunner(
+                fixture.ledger, fixture.kube, OperatorFixture.HERE, OperatorFixture.NO_WAKEUPS)
             .run(effect, s, record);
     if (result instanceof EffectResult.Changed(RunRecord after)) {
-      assertThat(scene.ledger.queries().load(key, OperatorFixture.HERE).run(key))
+      assertThat(fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key))
           .map(r -> List.of(r.run(), r.attempts(), r.object()))
           .describedAs("what the rest of the reconciliation believes is what the ledger has")
           .contains(List.of(after.run(), after.attempts(), after.object()));
@@ -136,19 +137,19 @@ class EffectRunnerTest {
       String situation,
       Consumer<OperatorFixture> given,
       Function<OperatorFixture, Effect> effect,
-      String standing,
-      String words,
-      Class<?> expected) {
-    scene.accepted("a").claimed("a");
-    given.accept(scene);
-    EffectResult aftermath = run(effect.apply(scene));
-    assertThat(scene.standing("a")).isEqualTo(standing);
-    assertThat(scene.attempt("a").end().map(e -> e.reason() + ": " + e.message()).orElse(""))
-        .isEqualTo(words);
-    int infra = words.isEmpty() ? 0 : 1;
-    assertThat(scene.run("a").budget().infra()).isEqualTo(infra);
-    assertThat(scene.run("a").budget().counted()).isEqualTo(1 - infra);
-    assertThat(aftermath).isInstanceOf(expected);
+      String expectedState,
+      String expectedEnd,
+      Class<?> expectedResult) {
+    fixture.accepted("a").claimed("a");
+    given.accept(fixture);
+    EffectResult result = run(effect.apply(fixture));
+    assertThat(fixture.stateAndReason("a")).isEqualTo(expectedState);
+    assertThat(fixture.attempt("a").end().map(e -> e.reason() + ": " + e.message()).orElse(""))
+        .isEqualTo(expectedEnd);
+    int infra = expectedEnd.isEmpty() ? 0 : 1;
+    assertThat(fixture.run("a").budget().infra()).isEqualTo(infra);
+    assertThat(fixture.run("a").budget().counted()).isEqualTo(1 - infra);
+    assertThat(result).isInstanceOf(expectedResult);
   }
 
   // ---- the end: a retry must not undo a deletion
@@ -158,77 +159,81 @@ class EffectRunnerTest {
         end("its object is there", s -> {}, Verdict.TASK_FAILED, "DELAYED BackingOff"),
         end(
             "the cache alone misses it",
-            s -> s.uncached("a"),
+            s -> s.objectNotCached("a"),
             Verdict.TASK_FAILED,
             "DELAYED BackingOff"),
         end(
             "the cache alone still has it",
-            s -> s.goneUnnoticed("a"),
+            s -> s.objectDeletedButCached("a"),
             Verdict.TASK_FAILED,
             "HELD DeletionUnconfirmed"),
-        end("it is gone", s -> s.gone("a"), Verdict.DRAINED, "HELD DeletionUnconfirmed"),
+        end("it is gone", s -> s.objectDeleted("a"), Verdict.DRAINED, "HELD DeletionUnconfirmed"),
         end(
             "another has its name",
-            s -> s.present("a", "uid-2"),
+            s -> s.objectExists("a", "uid-2"),
             Verdict.TASK_FAILED,
             "HELD DeletionUnconfirmed"),
-        end("it is going", s -> s.deleting("a"), Verdict.TASK_FAILED, "HELD DeletionUnconfirmed"),
+        end(
+            "it is going",
+            s -> s.objectDeleting("a"),
+            Verdict.TASK_FAILED,
+            "HELD DeletionUnconfirmed"),
         end(
             "it is gone with the node",
-            s -> s.gone("a"),
+            s -> s.objectDeleted("a"),
             FailureCause.NODE_LOST,
             "HELD DeletionUnconfirmed"),
         end(
             "it is gone, the work is done",
-            s -> s.gone("a"),
+            s -> s.objectDeleted("a"),
             Verdict.SUCCEEDED,
             "SUCCEEDED Completed"),
         end(
             "it is gone, no retry is possible",
-            s -> s.gone("a"),
+            s -> s.objectDeleted("a"),
             Verdict.TASK_FAILED_PERMANENT,
             "FAILED TaskFailedPermanent"));
   }
 
   private static Arguments end(
-      String situation, Consumer<OperatorFixture> given, EndCause cause, String standing) {
-    return arguments(situation, given, cause, standing);
+      String situation, Consumer<OperatorFixture> given, EndCause cause, String expected) {
+    return arguments(situation, given, cause, expected);
   }
 
   @ParameterizedTest(name = "{0}: {2}")
   @MethodSource("ends")
   void theObjectIsLookedAtBeforeARetry(
-      String situation, Consumer<OperatorFixture> given, EndCause cause, String standing) {
-    scene.accepted("a").bound("a").opened("a");
-    given.accept(scene);
-    EffectResult aftermath =
-        run(new Effect.Finish(scene.attempt("a").ref(), "pod-a", OperatorFixture.ending(cause)));
-    assertThat(scene.standing("a")).isEqualTo(standing);
-    assertThat(aftermath).isInstanceOf(CHANGED);
+      String situation, Consumer<OperatorFixture> given, EndCause cause, String expected) {
+    fixture.accepted("a").bound("a").gateOpened("a");
+    given.accept(fixture);
+    EffectResult result =
+        run(new Effect.Finish(fixture.attempt("a").ref(), "pod-a", OperatorFixture.ending(cause)));
+    assertThat(fixture.stateAndReason("a")).isEqualTo(expected);
+    assertThat(result).isInstanceOf(CHANGED);
   }
 
   @Test
   void whoHasNoObjectHereIsTriedAgainWithoutALook() {
-    scene.acceptedElsewhere("a").bound("a").opened("a");
+    fixture.acceptedElsewhere("a").bound("a").gateOpened("a");
     run(
         new Effect.Finish(
-            scene.attempt("a").ref(), "pod-a", OperatorFixture.ending(Verdict.TASK_FAILED)));
-    assertThat(scene.standing("a")).isEqualTo("DELAYED BackingOff");
+            fixture.attempt("a").ref(), "pod-a", OperatorFixture.ending(Verdict.TASK_FAILED)));
+    assertThat(fixture.stateAndReason("a")).isEqualTo("DELAYED BackingOff");
   }
 
   @Test
   void whatCannotBeLookedAtEndsNothingButASuccess() {
-    scene.accepted("a").bound("a").opened("a");
-    scene.kube.unreadable.put(OperatorFixture.key("a"), new KubeUnavailable("no answer"));
+    fixture.accepted("a").bound("a").gateOpened("a");
+    fixture.kube.unreadable.put(OperatorFixture.key("a"), new KubeUnavailable("no answer"));
     Effect.Finish failed =
         new Effect.Finish(
-            scene.attempt("a").ref(), "pod-a", OperatorFixture.ending(Verdict.TASK_FAILED));
+            fixture.attempt("a").ref(), "pod-a", OperatorFixture.ending(Verdict.TASK_FAILED));
     assertThatThrownBy(() -> run(failed)).isInstanceOf(KubeUnavailable.class);
-    assertThat(scene.standing("a")).isEqualTo("ACTIVE");
+    assertThat(fixture.stateAndReason("a")).isEqualTo("ACTIVE");
     run(
         new Effect.Finish(
-            scene.attempt("a").ref(), "pod-a", OperatorFixture.ending(Verdict.SUCCEEDED)));
-    assertThat(scene.standing("a")).isEqualTo("SUCCEEDED Completed");
+            fixture.attempt("a").ref(), "pod-a", OperatorFixture.ending(Verdict.SUCCEEDED)));
+    assertThat(fixture.stateAndReason("a")).isEqualTo("SUCCEEDED Completed");
   }
 
   // ---- questions, and what is done by UID
@@ -244,9 +249,9 @@ class EffectRunnerTest {
   @ParameterizedTest
   @MethodSource("answers")
   void aPodIsRefusedOnlyPermanently(DryRunResult answer, PodCheck expected) {
-    scene.kube.dryRun = answer;
-    scene.accepted("a");
-    assertThat(run(new Effect.DryRunPod(scene.run("a").origin().request())))
+    fixture.kube.dryRun = answer;
+    fixture.accepted("a");
+    assertThat(run(new Effect.DryRunPod(fixture.run("a").definition().request())))
         .isEqualTo(new EffectResult.PodChecked(expected));
   }
 
@@ -266,31 +271,31 @@ class EffectRunnerTest {
   @ParameterizedTest(name = "{1}")
   @MethodSource("requests")
   void requestsNameTheUid(Function<OperatorFixture, Effect> effect, String expected) {
-    scene.accepted("a").bound("a");
-    assertThat(run(effect.apply(scene))).isInstanceOf(UNCHANGED);
-    assertThat(scene.kube.changes).containsExactly(expected);
+    fixture.accepted("a").bound("a");
+    assertThat(run(effect.apply(fixture))).isInstanceOf(UNCHANGED);
+    assertThat(fixture.kube.changes).containsExactly(expected);
   }
 
   // ---- notes about the attempt
 
   @Test
   void theLedgerIsToldWhatWasSeen() {
-    scene.accepted("a").claimed("a").job("a", "token-a").pod("pod-a", "a");
-    run(new Effect.Bind(scene.attempt("a").ref(), "job-a", "pod-a"));
-    assertThat(scene.attempt("a").isBoundTo("pod-a")).isTrue();
-    run(new Effect.RecordNode(scene.attempt("a").ref(), "pod-a", "n1"));
-    assertThat(scene.attempt("a").node()).contains("n1");
-    run(new Effect.MarkPodMissing(scene.attempt("a").ref(), "pod-a"));
-    assertThat(scene.attempt("a").missingSince()).contains(OperatorFixture.T0);
-    run(new Effect.ClearPodMissing(scene.attempt("a").ref(), "pod-a"));
-    assertThat(scene.attempt("a").missingSince()).isEmpty();
+    fixture.accepted("a").claimed("a").job("a", "token-a").pod("pod-a", "a");
+    run(new Effect.Bind(fixture.attempt("a").ref(), "job-a", "pod-a"));
+    assertThat(fixture.attempt("a").isBoundTo("pod-a")).isTrue();
+    run(new Effect.RecordNode(fixture.attempt("a").ref(), "pod-a", "n1"));
+    assertThat(fixture.attempt("a").node()).contains("n1");
+    run(new Effect.MarkPodMissing(fixture.attempt("a").ref(), "pod-a"));
+    assertThat(fixture.attempt("a").missingSince()).contains(OperatorFixture.T0);
+    run(new Effect.ClearPodMissing(fixture.attempt("a").ref(), "pod-a"));
+    assertThat(fixture.attempt("a").missingSince()).isEmpty();
     run(
         new Effect.MarkForStop(
-            scene.attempt("a").ref(),
+            fixture.attempt("a").ref(),
             "pod-a",
             FailureCause.UNSCHEDULABLE,
             "no node is large enough"));
-    assertThat(scene.attempt("a").stopReason().orElseThrow().cause())
+    assertThat(fixture.attempt("a").stopReason().orElseThrow().cause())
         .isEqualTo(FailureCause.UNSCHEDULABLE);
   }
 }

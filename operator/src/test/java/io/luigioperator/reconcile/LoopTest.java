@@ -25,12 +25,12 @@ class LoopTest {
   private Loop loop = loop(Duration.ZERO, LONG, () -> NEVER);
 
   /** Counts its passes as they begin. */
-  private Loop loop(Duration settle, Duration patience, Supplier<Duration> pass) {
+  private Loop loop(Duration debounce, Duration passTimeout, Supplier<Duration> pass) {
     return new Loop(
         "test",
         signal,
-        settle,
-        patience,
+        debounce,
+        passTimeout,
         () -> {
           passes.incrementAndGet();
           return pass.get();
@@ -64,7 +64,7 @@ class LoopTest {
     awaitPasses(2);
     signal.raise();
     awaitPasses(3);
-    assertThat(loop.sinceLastRound()).isPresent();
+    assertThat(loop.sinceLastPass()).isPresent();
     assertThat(loop.lateBy()).isEmpty();
   }
 
@@ -77,8 +77,8 @@ class LoopTest {
 
   @Test
   void whatComesWhileItSettlesIsOnePass() {
-    Duration settle = Duration.ofMillis(300);
-    loop = loop(settle, LONG, () -> NEVER);
+    Duration debounce = Duration.ofMillis(300);
+    loop = loop(debounce, LONG, () -> NEVER);
     loop.start();
     awaitPasses(1);
     long first = System.nanoTime();
@@ -86,7 +86,7 @@ class LoopTest {
       signal.raise();
     }
     awaitPasses(2);
-    assertThat(Duration.ofNanos(System.nanoTime() - first)).isGreaterThanOrEqualTo(settle);
+    assertThat(Duration.ofNanos(System.nanoTime() - first)).isGreaterThanOrEqualTo(debounce);
     signal.raise();
     awaitPasses(3);
     assertThat(passes).hasValue(3);
@@ -151,7 +151,7 @@ class LoopTest {
     assertThat(loop.awaitStopped(LONG)).isTrue();
     int before = passes.get();
     signal.raise();
-    assertThat(loop.sinceLastRound()).isEmpty();
+    assertThat(loop.sinceLastPass()).isEmpty();
     assertThat(passes).hasValue(before);
   }
 }

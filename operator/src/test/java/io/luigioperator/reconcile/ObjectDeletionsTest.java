@@ -20,13 +20,13 @@ class ObjectDeletionsTest {
   private static final RuntimeException FORBIDDEN =
       new KubeForbidden("no rights there", new IllegalStateException());
 
-  private final OperatorFixture scene = new OperatorFixture();
-  private Sweep sweep = scene.sweep(run -> {});
+  private final OperatorFixture fixture = new OperatorFixture();
+  private Sweep sweep = fixture.sweep(run -> {});
 
   /** Runs that wait, each with its object and of a client of its own. */
   private List<String> waiting(String namespace, int number) {
     List<String> runs = names(namespace + "/r", number);
-    runs.forEach(scene::accepted);
+    runs.forEach(fixture::accepted);
     return runs;
   }
 
@@ -35,11 +35,11 @@ class ObjectDeletionsTest {
   }
 
   private void delete(List<String> runs) {
-    runs.forEach(scene::gone);
+    runs.forEach(fixture::objectDeleted);
   }
 
-  private void assertAre(String standing, List<String> runs) {
-    assertThat(runs).allSatisfy(r -> assertThat(scene.standing(r)).isEqualTo(standing));
+  private void assertAre(String expected, List<String> runs) {
+    assertThat(runs).allSatisfy(r -> assertThat(fixture.stateAndReason(r)).isEqualTo(expected));
   }
 
   private void assertUnconfirmed(List<String> runs) {
@@ -64,19 +64,19 @@ class ObjectDeletionsTest {
   @Test
   void manyAtOnceAreHeldToTheLastOneAndNoneIsCanceled() {
     List<String> held = names("h", 4);
-    held.forEach(scene::acceptedHeld);
+    held.forEach(fixture::acceptedHeld);
     assertAre("HELD Held", held);
     List<String> runs = Stream.concat(waiting("data", 8).stream(), held.stream()).toList();
     delete(runs);
 
     sweep.concludeDeletions();
-    sweep = scene.sweep(run -> {}); // the next operator goes on where this one was killed
+    sweep = fixture.sweep(run -> {}); // the next operator goes on where this one was killed
     sweep.concludeDeletions();
 
     assertUnconfirmed(runs);
-    int looks = scene.kube.liveReads;
+    int looks = fixture.kube.liveReads;
     assertThat(sweep.pass().unconfirmedDeletions()).isEqualTo(12);
-    assertThat(scene.kube.liveReads).as("what is held costs no more requests").isEqualTo(looks);
+    assertThat(fixture.kube.liveReads).as("what is held costs no more requests").isEqualTo(looks);
   }
 
   @Test
@@ -99,7 +99,7 @@ class ObjectDeletionsTest {
 
     sweep.concludeDeletions();
 
-    assertThat(scene.kube.liveReads).isEqualTo(21);
+    assertThat(fixture.kube.liveReads).isEqualTo(21);
   }
 
   @Test
@@ -126,11 +126,11 @@ class ObjectDeletionsTest {
     delete(others);
     sweep.concludeDeletions();
     sweep.concludeDeletions();
-    scene.kube.deletionsConfirmed.put("data", scene.now().minusSeconds(3601));
+    fixture.kube.deletionsConfirmed.put("data", fixture.now().minusSeconds(3601));
     sweep.concludeDeletions();
     assertUnconfirmed(ours);
 
-    scene.kube.deletionsConfirmed.put("data", scene.now().minusSeconds(3600));
+    fixture.kube.deletionsConfirmed.put("data", fixture.now().minusSeconds(3600));
     sweep.concludeDeletions();
 
     assertCanceled(ours);
@@ -143,15 +143,15 @@ class ObjectDeletionsTest {
     delete(runs);
     sweep.concludeDeletions();
     sweep.concludeDeletions();
-    scene.present(runs.get(0), "uid-new");
-    scene.presentForSomethingElse(runs.get(1), "uid-new");
-    scene.present(runs.get(2), "uid-" + runs.get(2));
+    fixture.objectExists(runs.get(0), "uid-new");
+    fixture.objectExistsWithAnotherSpec(runs.get(1), "uid-new");
+    fixture.objectExists(runs.get(2), "uid-" + runs.get(2));
 
     sweep.concludeDeletions();
 
     assertAre("READY", List.of(runs.get(0), runs.get(2)));
     assertThat(
-            scene
+            fixture
                 .ledger
                 .queries()
                 .load(OperatorFixture.key(runs.get(0)), OperatorFixture.HERE)
@@ -170,7 +170,7 @@ class ObjectDeletionsTest {
     List<String> open = waiting("open", 1);
     delete(hidden);
     delete(open);
-    scene.kube.unreadable.put(OperatorFixture.key(hidden.getFirst()), FORBIDDEN);
+    fixture.kube.unreadable.put(OperatorFixture.key(hidden.getFirst()), FORBIDDEN);
 
     sweep.concludeDeletions();
 
@@ -180,13 +180,17 @@ class ObjectDeletionsTest {
 
   @Test
   void aRunHeldForItsNamespaceWaitsUntilThatMayBeRead() {
-    scene.accepted("a").ledger.runs().hold(OperatorFixture.key("a"), Reasons.NAMESPACE_MISSING, "");
-    scene.kube.unreadable.put(OperatorFixture.key("a"), FORBIDDEN);
+    fixture
+        .accepted("a")
+        .ledger
+        .runs()
+        .hold(OperatorFixture.key("a"), Reasons.NAMESPACE_MISSING, "");
+    fixture.kube.unreadable.put(OperatorFixture.key("a"), FORBIDDEN);
     sweep.pass();
-    assertThat(scene.standing("a")).isEqualTo("HELD NamespaceMissing");
+    assertThat(fixture.stateAndReason("a")).isEqualTo("HELD NamespaceMissing");
 
-    scene.kube.unreadable.clear();
+    fixture.kube.unreadable.clear();
     sweep.pass();
-    assertThat(scene.standing("a")).isEqualTo("READY");
+    assertThat(fixture.stateAndReason("a")).isEqualTo("READY");
   }
 }

@@ -17,42 +17,42 @@ import org.junit.jupiter.api.Test;
 class RunReconcilerStepsTest {
   private static final RunKey RUN = OperatorFixture.key("a");
 
-  private final OperatorFixture scene = new OperatorFixture();
-  private final RunReconciler runReconciler = scene.runReconciler();
+  private final OperatorFixture fixture = new OperatorFixture();
+  private final RunReconciler runReconciler = fixture.runReconciler();
 
   @BeforeEach
   void accept() {
-    scene.accepted("a");
+    fixture.accepted("a");
   }
 
   @Test
   void whoLosesTheRaceForAStatusLooksAgain() {
-    scene.at(Duration.ofSeconds(60)); // a run that waits for moments only says nothing
-    scene.kube.lateStatuses = 1;
+    fixture.at(Duration.ofSeconds(60)); // a run that waits for moments only says nothing
+    fixture.kube.lateStatuses = 1;
 
     runReconciler.reconcile(RUN);
 
-    assertThat(scene.kube.statusWrites).isEqualTo(2);
-    assertThat(scene.kube.cachedReads).as("decided anew").isEqualTo(2);
-    assertThat(scene.kube.liveReads).isZero();
+    assertThat(fixture.kube.statusWrites).isEqualTo(2);
+    assertThat(fixture.kube.cachedReads).as("decided anew").isEqualTo(2);
+    assertThat(fixture.kube.liveReads).isZero();
   }
 
   @Test
   void theRaceForAStatusIsNotRunForEver() {
-    scene.at(Duration.ofSeconds(60));
-    scene.kube.lateStatuses = Integer.MAX_VALUE;
+    fixture.at(Duration.ofSeconds(60));
+    fixture.kube.lateStatuses = Integer.MAX_VALUE;
 
     assertThat(runReconciler.reconcile(RUN)).isPresent();
-    assertThat(scene.kube.statusWrites).isBetween(2, 20);
+    assertThat(fixture.kube.statusWrites).isBetween(2, 20);
   }
 
   @Test
   void aSlowJobControllerIsNotAskedAboutAtEveryLook() {
-    scene.claimed("a").job("a", "token-a").at(Limits.DEFAULT.claimTtl());
+    fixture.claimed("a").job("a", "token-a").at(Limits.DEFAULT.claimTtl());
 
     assertThat(runReconciler.reconcile(RUN)).contains(Limits.DEFAULT.claimTtl());
-    assertThat(scene.kube.dryRuns).isEqualTo(1);
-    assertThat(scene.kube.statusWrites).as("that it waits for its pod is said").isEqualTo(1);
-    assertThat(scene.kube.changes).isEmpty();
+    assertThat(fixture.kube.dryRuns).isEqualTo(1);
+    assertThat(fixture.kube.statusWrites).as("that it waits for its pod is said").isEqualTo(1);
+    assertThat(fixture.kube.changes).isEmpty();
   }
 }

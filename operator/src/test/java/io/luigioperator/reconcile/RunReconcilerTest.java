@@ -86,7 +86,7 @@ class RunReconcilerTest {
             Limits.DEFAULT,
             Clock.systemUTC(),
             System::nanoTime,
-            OperatorFixture.NO_LOOPS);
+            OperatorFixture.NO_WAKEUPS);
 
     assertThat(runReconciler.reconcile(RUN)).contains(again);
   }

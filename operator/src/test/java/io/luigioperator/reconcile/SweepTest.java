@@ -38,12 +38,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** One pass as a table: what was left behind, and what becomes of it. */
 class SweepTest {
-  private final OperatorFixture scene = new OperatorFixture();
+  private final OperatorFixture fixture = new OperatorFixture();
   private final List<RunKey> woken = new ArrayList<>();
-  private final Sweep sweep = scene.sweep(woken::add);
+  private final Sweep sweep = fixture.sweep(woken::add);
 
   private Sweep.Report passAt(Duration age) {
-    scene.at(age);
+    fixture.at(age);
     return sweep.pass();
   }
 
@@ -61,30 +61,30 @@ class SweepTest {
     return Stream.of(
         // a deletion is concluded from a live read, and only while the cluster is the known one
         row("its object is there", s -> {}, "READY"),
-        row("its object is gone", s -> s.gone("a"), "CANCELED Deleted"),
-        row("only the cache misses its object", s -> s.uncached("a"), "READY"),
-        row("its object is being deleted", s -> s.deleting("a"), "CANCELED Deleted"),
-        row("another object of its name", s -> s.present("a", "uid-2"), "CANCELED Deleted"),
+        row("its object is gone", s -> s.objectDeleted("a"), "CANCELED Deleted"),
+        row("only the cache misses its object", s -> s.objectNotCached("a"), "READY"),
+        row("its object is being deleted", s -> s.objectDeleting("a"), "CANCELED Deleted"),
+        row("another object of its name", s -> s.objectExists("a", "uid-2"), "CANCELED Deleted"),
         row(
             "its object and its namespace are going",
-            s -> s.gone("a").kube.namespace = NamespaceState.TERMINATING,
+            s -> s.objectDeleted("a").kube.namespace = NamespaceState.TERMINATING,
             "READY"),
         row(
             "its object and its namespace are gone",
-            s -> s.gone("a").kube.namespace = NamespaceState.ABSENT,
+            s -> s.objectDeleted("a").kube.namespace = NamespaceState.ABSENT,
             "READY"),
         row(
             "its object is gone with the definition",
-            s -> s.gone("a").kube.crdEstablished = false,
+            s -> s.objectDeleted("a").kube.crdEstablished = false,
             "READY"),
-        row("its object is gone with the cluster", s -> rebuilt(s.gone("a")), "READY"),
+        row("its object is gone with the cluster", s -> rebuilt(s.objectDeleted("a")), "READY"),
         row(
             "its object is gone before it was bound",
-            s -> s.claimed("a").gone("a"),
+            s -> s.claimed("a").objectDeleted("a"),
             "CANCELED Deleted"),
         row(
             "its object is gone while it runs",
-            s -> s.bound("a").opened("a").gone("a"),
+            s -> s.bound("a").gateOpened("a").objectDeleted("a"),
             "ACTIVE Deleted"),
 
         // held for a fact
@@ -106,15 +106,15 @@ class SweepTest {
             "READY"),
         row(
             "held for a deletion, one of many",
-            s -> held(massacre(s).gone("a"), Reasons.DELETION_UNCONFIRMED),
+            s -> held(massDeletion(s).objectDeleted("a"), Reasons.DELETION_UNCONFIRMED),
             "HELD MassDeletion"),
         row(
             "held for a deletion, and an object of its name is back",
-            s -> held(massacre(s).present("a", "uid-2"), Reasons.DELETION_UNCONFIRMED),
+            s -> held(massDeletion(s).objectExists("a", "uid-2"), Reasons.DELETION_UNCONFIRMED),
             "READY"),
         row(
             "held for a deletion, one of many, and its object is going",
-            s -> held(massacre(s).deleting("a"), Reasons.DELETION_UNCONFIRMED),
+            s -> held(massDeletion(s).objectDeleting("a"), Reasons.DELETION_UNCONFIRMED),
             "HELD MassDeletion"),
         row("held by a person", s -> held(s, Reasons.HELD), "HELD Held"));
   }
@@ -130,18 +130,18 @@ class SweepTest {
   }
 
   /** So many objects are gone that nobody believes it. */
-  private static OperatorFixture massacre(OperatorFixture s) {
-    IntStream.range(0, 11).forEach(i -> s.accepted("b" + i).gone("b" + i));
+  private static OperatorFixture massDeletion(OperatorFixture s) {
+    IntStream.range(0, 11).forEach(i -> s.accepted("b" + i).objectDeleted("b" + i));
     return s;
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("runs")
   void whatBecomesOfARun(String situation, Consumer<OperatorFixture> given, String expected) {
-    scene.accepted("a");
-    given.accept(scene);
+    fixture.accepted("a");
+    given.accept(fixture);
     passAt(secs(30));
-    assertThat(scene.standing("a")).isEqualTo(expected);
+    assertThat(fixture.stateAndReason("a")).isEqualTo(expected);
   }
 
   @ParameterizedTest
@@ -156,20 +156,22 @@ class SweepTest {
     "250, 51, false"
   })
   void fewDeletionsAreBelievedAndManyAreNot(int recorded, int gone, boolean believed) {
-    IntStream.range(0, recorded).forEach(i -> scene.accepted("r" + i));
-    IntStream.range(0, gone).forEach(i -> scene.gone("r" + i));
+    IntStream.range(0, recorded).forEach(i -> fixture.accepted("r" + i));
+    IntStream.range(0, gone).forEach(i -> fixture.objectDeleted("r" + i));
     passAt(secs(30));
-    assertThat(IntStream.range(0, recorded).mapToObj(i -> scene.run("r" + i).state()))
+    assertThat(IntStream.range(0, recorded).mapToObj(i -> fixture.run("r" + i).state()))
         .filteredOn(RunState.CANCELED::equals)
         .hasSize(believed ? gone : 0);
   }
 
   @Test
   void theObjectThatCameBackIsTheOneOnRecord() {
-    held(massacre(scene.accepted("a")).present("a", "uid-2"), Reasons.DELETION_UNCONFIRMED);
+    held(
+        massDeletion(fixture.accepted("a")).objectExists("a", "uid-2"),
+        Reasons.DELETION_UNCONFIRMED);
     passAt(secs(30));
     assertThat(
-            scene
+            fixture
                 .ledger
                 .queries()
                 .load(OperatorFixture.key("a"), OperatorFixture.HERE)
@@ -204,13 +206,13 @@ class SweepTest {
   @MethodSource("claimsOfAnother")
   void claimsOfASilentClusterAreGivenUp(
       String situation, Consumer<OperatorFixture> given, long silence, String expected) {
-    scene.accepted("a");
-    scene.ledger.clusters().heartbeat("there", "uid-of-there");
-    given.accept(scene);
+    fixture.accepted("a");
+    fixture.ledger.clusters().heartbeat("there", "uid-of-there");
+    given.accept(fixture);
     passAt(secs(silence));
-    assertThat(scene.standing("a")).isEqualTo(expected);
-    assertThat(scene.run("a").budget().infra()).describedAs("nobody is to charge").isZero();
-    assertThat(scene.attempt("a").end().map(e -> e.reason()))
+    assertThat(fixture.stateAndReason("a")).isEqualTo(expected);
+    assertThat(fixture.run("a").budget().infra()).describedAs("nobody is to charge").isZero();
+    assertThat(fixture.attempt("a").end().map(e -> e.reason()))
         .isEqualTo(
             expected.startsWith("DELAYED") ? Optional.of("ClusterSilent") : Optional.empty());
   }
@@ -219,20 +221,20 @@ class SweepTest {
 
   @Test
   void runsWhoseTimeHasComeOrGoneAreMovedAndWoken() {
-    scene.accepted("due").ended("due", Verdict.TASK_FAILED).acceptedUrgently("late", 60);
+    fixture.accepted("due").ended("due", Verdict.TASK_FAILED).acceptedWithStartDeadline("late", 60);
     passAt(secs(59));
     assertThat(woken).isEmpty();
     passAt(secs(60));
-    assertThat(scene.standing("due")).isEqualTo("READY");
-    assertThat(scene.standing("late")).isEqualTo("FAILED StartDeadlineExceeded");
+    assertThat(fixture.stateAndReason("due")).isEqualTo("READY");
+    assertThat(fixture.stateAndReason("late")).isEqualTo("FAILED StartDeadlineExceeded");
     assertThat(woken).containsExactly(OperatorFixture.key("due"), OperatorFixture.key("late"));
   }
 
   @Test
   void liveAttemptsAreDriven() {
-    scene.accepted("a").claimed("a");
+    fixture.accepted("a").claimed("a");
     passAt(secs(1));
-    assertThat(scene.kube.changes).containsExactly("create Job a-a1");
+    assertThat(fixture.kube.changes).containsExactly("create Job a-a1");
   }
 
   // ---- Jobs and pods
@@ -258,7 +260,7 @@ class SweepTest {
             "a second Job of a bound attempt",
             (Consumer<OperatorFixture>)
                 s -> {
-                  s.accepted("a").bound("a").opened("a");
+                  s.accepted("a").bound("a").gateOpened("a");
                   ObservedJob job = s.kube.jobs.getFirst();
                   s.kube.jobs.add(
                       new ObservedJob(
@@ -290,24 +292,26 @@ class SweepTest {
             "delete pod pod-a, delete pod p"),
         arguments(
             "a second gated pod of a live attempt",
-            (Consumer<OperatorFixture>) s -> s.accepted("a").bound("a").opened("a").pod("p", "a"),
+            (Consumer<OperatorFixture>)
+                s -> s.accepted("a").bound("a").gateOpened("a").pod("p", "a"),
             0,
             ""),
         arguments(
             "an open pod of nobody",
-            (Consumer<OperatorFixture>) s -> s.job("x", "token-x").pod("pod-x", "x").opened("x"),
+            (Consumer<OperatorFixture>)
+                s -> s.job("x", "token-x").pod("pod-x", "x").gateOpened("x"),
             0,
             "delete pod pod-x"),
         arguments(
             "an open pod of nobody, on its way out",
             (Consumer<OperatorFixture>)
-                s -> s.job("x", "token-x").pod("pod-x", "x").opened("x").terminating("x"),
+                s -> s.job("x", "token-x").pod("pod-x", "x").gateOpened("x").podTerminating("x"),
             0,
             ""),
         arguments(
             "an open pod of nobody that has ended",
             (Consumer<OperatorFixture>)
-                s -> s.job("x", "token-x").pod("pod-x", "x").terminal("x", Verdict.SUCCEEDED),
+                s -> s.job("x", "token-x").pod("pod-x", "x").podTerminal("x", Verdict.SUCCEEDED),
             0,
             ""));
   }
@@ -316,37 +320,37 @@ class SweepTest {
   @MethodSource("leftovers")
   void whatBelongsToNobodyGoes(
       String what, Consumer<OperatorFixture> given, long age, String expected) {
-    given.accept(scene);
+    given.accept(fixture);
     passAt(secs(age));
-    assertThat(String.join(", ", scene.kube.changes)).isEqualTo(expected);
+    assertThat(String.join(", ", fixture.kube.changes)).isEqualTo(expected);
   }
 
   // ---- what stays as a record, and for how long
 
   @Test
   void jobsStayAsLongAsTheirOutcomeSays() {
-    scene.accepted("good").ended("good", Verdict.SUCCEEDED);
-    scene.accepted("bad").ended("bad", Verdict.TASK_FAILED_PERMANENT);
-    scene.kube.pods.clear();
+    fixture.accepted("good").ended("good", Verdict.SUCCEEDED);
+    fixture.accepted("bad").ended("bad", Verdict.TASK_FAILED_PERMANENT);
+    fixture.kube.pods.clear();
 
     passAt(RETENTION.jobs().minusSeconds(1));
-    assertThat(scene.kube.changes).isEmpty();
+    assertThat(fixture.kube.changes).isEmpty();
     passAt(RETENTION.jobs());
-    assertThat(scene.kube.changes).containsExactly("delete Job job-good");
+    assertThat(fixture.kube.changes).containsExactly("delete Job job-good");
     passAt(RETENTION.failedJobs().minusSeconds(1));
-    assertThat(scene.kube.changes).hasSize(1);
+    assertThat(fixture.kube.changes).hasSize(1);
     passAt(RETENTION.failedJobs());
-    assertThat(scene.kube.changes).containsExactly("delete Job job-good", "delete Job job-bad");
+    assertThat(fixture.kube.changes).containsExactly("delete Job job-good", "delete Job job-bad");
   }
 
   @Test
   void requestsStayAsLongAsTheHistoryAndTheOutcomeForEver() {
-    scene.accepted("good").ended("good", Verdict.SUCCEEDED);
+    fixture.accepted("good").ended("good", Verdict.SUCCEEDED);
     RunKey key = OperatorFixture.key("good");
 
     passAt(RETENTION.history().minusSeconds(1));
     assertThat(
-            scene
+            fixture
                 .ledger
                 .queries()
                 .load(key, OperatorFixture.HERE)
@@ -356,7 +360,7 @@ class SweepTest {
         .hasSize(1);
     passAt(RETENTION.history().plusSeconds(1));
     assertThat(
-            scene
+            fixture
                 .ledger
                 .queries()
                 .load(key, OperatorFixture.HERE)
@@ -364,7 +368,7 @@ class SweepTest {
                 .orElseThrow()
                 .attempts())
         .isEmpty();
-    assertThat(scene.standing("good")).isEqualTo("SUCCEEDED Completed");
+    assertThat(fixture.stateAndReason("good")).isEqualTo("SUCCEEDED Completed");
   }
 
   @Test
@@ -373,7 +377,7 @@ class SweepTest {
     Set<Object> tokens = new TreeSet<>();
     Ledger counted =
         LedgerProxy.of(
-            scene.ledger,
+            fixture.ledger,
             (role, method, args) -> {
               calls.incrementAndGet();
               if (method.getName().equals("attemptsByToken")) {
@@ -381,22 +385,22 @@ class SweepTest {
               }
               return LedgerProxy.invoke(role, method, args);
             });
-    Sweep sweep = scene.sweep(counted, woken::add);
-    scene.accepted("one").ended("one", Verdict.SUCCEEDED);
+    Sweep sweep = fixture.sweep(counted, woken::add);
+    fixture.accepted("one").ended("one", Verdict.SUCCEEDED);
     sweep.pass();
     int forOne = calls.getAndSet(0);
     for (int i = 0; i < 30; i++) {
-      scene.accepted("a" + i).ended("a" + i, Verdict.SUCCEEDED);
+      fixture.accepted("a" + i).ended("a" + i, Verdict.SUCCEEDED);
     }
-    scene.kube.pods.clear();
+    fixture.kube.pods.clear();
     sweep.pass();
     assertThat(tokens).as("each finished Job is looked up once").hasSize(31);
     assertThat(calls).hasValue(forOne);
 
     tokens.clear();
-    scene.accepted("new").claimed("new");
+    fixture.accepted("new").claimed("new");
     sweep.pass();
-    assertThat(scene.kube.jobs).hasSize(32);
+    assertThat(fixture.kube.jobs).hasSize(32);
     assertThat(tokens).hasSize(1);
   }
 }

@@ -15,76 +15,78 @@ import org.junit.jupiter.api.Test;
 
 /** What a sweep does about pods that no live attempt is bound to, and what it must not. */
 class SweepUnboundPodsTest {
-  private final OperatorFixture scene = new OperatorFixture();
-  private final Sweep sweep = scene.sweep(run -> {});
+  private final OperatorFixture fixture = new OperatorFixture();
+  private final Sweep sweep = fixture.sweep(run -> {});
 
   /** The attempts are another cluster's, so that nothing but the sweep acts on them. */
   @BeforeEach
   void accept() {
-    scene.ledger.clusters().heartbeat("there", "alive");
-    scene.accepted("a");
+    fixture.ledger.clusters().heartbeat("there", "alive");
+    fixture.accepted("a");
   }
 
   private OperatorFixture abandoned() {
-    scene.claimedBy("there", "a");
-    scene
+    fixture.claimedBy("there", "a");
+    fixture
         .ledger
         .attempts()
         .abandon(
-            scene.attempt("a").ref(),
+            fixture.attempt("a").ref(),
             new Abandonment("x", "", BudgetCharge.NONE),
             OperatorFixture.POLICY)
         .orElseThrow();
-    return scene;
+    return fixture;
   }
 
   @Test
   void aPodWhoseAttemptEndedAfterTheListWasMadeIsNoAlarm() {
-    scene.boundBy("there", "a").opened("a");
-    scene.kube.oncePodsAreListed =
-        () -> scene.terminal("a", Verdict.SUCCEEDED).finished("a", Verdict.SUCCEEDED);
+    fixture.boundBy("there", "a").gateOpened("a");
+    fixture.kube.oncePodsAreListed =
+        () -> fixture.podTerminal("a", Verdict.SUCCEEDED).finished("a", Verdict.SUCCEEDED);
 
     Sweep.Report report = sweep.pass();
 
-    assertThat(scene.standing("a")).isEqualTo("SUCCEEDED Completed");
-    assertThat(scene.kube.changes).isEmpty();
+    assertThat(fixture.stateAndReason("a")).isEqualTo("SUCCEEDED Completed");
+    assertThat(fixture.kube.changes).isEmpty();
     assertThat(report.unboundOpenPods()).isZero();
     assertThat(report.blocked()).isEmpty();
   }
 
   @Test
   void theGatedPodOfAJobThatTheCacheDoesNotShowStays() {
-    scene.claimedBy("there", "a").pod("pod-a", "a");
-    assertThat(scene.kube.cachedJobs()).isEmpty();
+    fixture.claimedBy("there", "a").pod("pod-a", "a");
+    assertThat(fixture.kube.cachedJobs()).isEmpty();
 
     assertThat(sweep.pass().orphanedPods()).isZero();
-    assertThat(scene.kube.changes).isEmpty();
+    assertThat(fixture.kube.changes).isEmpty();
   }
 
   @Test
   void aPodThatSomebodyOpenedIsStoppedAndItsKeyWaitsForItsEnd() {
-    abandoned().pod("pod-a", "a").opened("a");
+    abandoned().pod("pod-a", "a").gateOpened("a");
 
     Sweep.Report report = sweep.pass();
-    assertThat(scene.kube.changes).containsExactly("delete pod pod-a");
+    assertThat(fixture.kube.changes).containsExactly("delete pod pod-a");
     assertThat(report.unboundOpenPods()).isEqualTo(1);
-    assertThat(report.blocked()).containsExactly(scene.run("a").admitKey());
+    assertThat(report.blocked()).containsExactly(fixture.run("a").admitKey());
 
-    scene.terminating("a");
+    fixture.podTerminating("a");
     report = sweep.pass();
-    assertThat(scene.kube.changes).as("told and stopped once").containsExactly("delete pod pod-a");
-    assertThat(report.blocked()).containsExactly(scene.run("a").admitKey());
+    assertThat(fixture.kube.changes)
+        .as("told and stopped once")
+        .containsExactly("delete pod pod-a");
+    assertThat(report.blocked()).containsExactly(fixture.run("a").admitKey());
 
-    scene.kube.pods.clear();
+    fixture.kube.pods.clear();
     assertThat(sweep.pass().blocked()).isEmpty();
   }
 
   @Test
   void onePodThatMayNotBeDeletedKeepsNoOtherFromBeingSwept() {
     abandoned().pod("first", "a").pod("second", "a");
-    scene.kube.undeletable.add("first");
+    fixture.kube.undeletable.add("first");
 
     assertThat(sweep.pass().orphanedPods()).isEqualTo(1);
-    assertThat(scene.kube.changes).containsExactly("delete pod second");
+    assertThat(fixture.kube.changes).containsExactly("delete pod second");
   }
 }

@@ -54,9 +54,9 @@ class AmendTransitionTest {
     Amendment held = amendment(DesiredState.Held, Priority.Normal, 3);
 
     Run still = AmendTransition.amend(broken, running, Ageing.DEFAULT, T0).orElseThrow();
-    assertThat(still.standing().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
+    assertThat(still.stateDetails().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
     Run noticed = AmendTransition.amend(broken, held, Ageing.DEFAULT, T0).orElseThrow();
-    assertThat(noticed.standing().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
+    assertThat(noticed.stateDetails().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
     assertThat(AmendTransition.amend(noticed, running, Ageing.DEFAULT, T0).orElseThrow().state())
         .isEqualTo(RunState.READY);
   }
@@ -70,7 +70,7 @@ class AmendTransitionTest {
                 delayed, amendment(DesiredState.Running, Priority.Normal, 1), Ageing.DEFAULT, T0)
             .orElseThrow();
     assertThat(next.state()).isEqualTo(RunState.FAILED);
-    assertThat(next.standing().reason()).isEqualTo(Reasons.ATTEMPTS_EXHAUSTED);
+    assertThat(next.stateDetails().reason()).isEqualTo(Reasons.ATTEMPTS_EXHAUSTED);
   }
 
   @Test

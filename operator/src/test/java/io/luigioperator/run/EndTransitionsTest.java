@@ -115,21 +115,22 @@ class EndTransitionsTest {
             .run();
 
     assertThat(next.state()).isEqualTo(RunState.HELD);
-    assertThat(next.standing().reason()).isEqualTo(Reasons.DELETION_UNCONFIRMED);
+    assertThat(next.stateDetails().reason()).isEqualTo(Reasons.DELETION_UNCONFIRMED);
   }
 
   @Test
   void stopReasonIsTheCauseWhateverTheStoppedPodReports() {
     RunAndAttempt m = bound();
     Attempt stopping =
-        AttemptTransitions.markForStop(m.attempt(), "pod", FailureCause.IMAGE_USER, "a hint")
+        AttemptTransitions.markForStop(
+                m.attempt(), "pod", FailureCause.IMAGE_USER_NOT_NUMERIC, "a hint")
             .orElseThrow();
 
     Run next = finished(new RunAndAttempt(m.run(), stopping), FailureCause.KILLED);
 
     assertThat(next.state()).isEqualTo(RunState.FAILED);
-    assertThat(next.standing().reason()).isEqualTo("ImageUserNotNumeric");
-    assertThat(next.standing().message()).isEqualTo("a hint");
+    assertThat(next.stateDetails().reason()).isEqualTo("ImageUserNotNumeric");
+    assertThat(next.stateDetails().message()).isEqualTo("a hint");
   }
 
   @Test
@@ -153,12 +154,13 @@ class EndTransitionsTest {
   @CsvSource({"NONE, 0", "INFRASTRUCTURE, 1"})
   void abandonedAttemptGivesItsCountBack(BudgetCharge charge, int infra) {
     RunAndAttempt claimed = claimed();
-    Abandonment why = new Abandonment(Reasons.POD_GONE, "message", charge);
+    Abandonment why = new Abandonment(Reasons.POD_GONE_BEFORE_START, "message", charge);
 
     RunAndAttempt abandoned =
         EndTransitions.abandon(claimed.run(), claimed.attempt(), why, POLICY, T0).orElseThrow();
 
-    assertThat(abandoned.attempt().end().orElseThrow().reason()).isEqualTo(Reasons.POD_GONE);
+    assertThat(abandoned.attempt().end().orElseThrow().reason())
+        .isEqualTo(Reasons.POD_GONE_BEFORE_START);
     assertThat(abandoned.run().state()).isEqualTo(RunState.DELAYED);
     assertThat(abandoned.run().budget()).isEqualTo(new Run.Budget(1, 0, infra, 0, 3, 10));
     assertThat(abandoned.run().times().notBefore()).contains(T0.plusSeconds(60));
@@ -168,7 +170,7 @@ class EndTransitionsTest {
   @CsvSource({"NONE, 0", "INFRASTRUCTURE, 1"})
   void abandonedCheckHasNoCountToGiveBack(BudgetCharge charge, int infra) {
     RunAndAttempt claimed = claimed(ready().withNextKind(AttemptKind.CHECK), 1, T0);
-    Abandonment why = new Abandonment(Reasons.POD_GONE, "message", charge);
+    Abandonment why = new Abandonment(Reasons.POD_GONE_BEFORE_START, "message", charge);
 
     Run next =
         EndTransitions.abandon(claimed.run(), claimed.attempt(), why, POLICY, T0)
@@ -218,7 +220,7 @@ class EndTransitionsTest {
   @Test
   void boundAttemptIsNotAbandoned() {
     RunAndAttempt bound = bound();
-    Abandonment why = new Abandonment(Reasons.POD_GONE, "message", BudgetCharge.NONE);
+    Abandonment why = new Abandonment(Reasons.POD_GONE_BEFORE_START, "message", BudgetCharge.NONE);
 
     assertThat(EndTransitions.abandon(bound.run(), bound.attempt(), why, POLICY, T0)).isEmpty();
   }
@@ -230,7 +232,7 @@ class EndTransitionsTest {
   private static Run terminal(Run ready, EndCause cause) {
     Run run = ready;
     int attempts = 0;
-    while (!run.state().isTerminal()) {
+    while (!run.state().isFinal()) {
       Instant now = run.times().notBefore().orElse(T0);
       run = WaitingTransitions.due(run, now).orElse(run);
       run = finished(bound(claimed(run, attempts + 1, now), now), cause, attempts, now);

@@ -124,7 +124,7 @@ class RunDeciderTest {
             "MarkForStop pod-1 StartTimeout"),
         arguments(
             "an image whose user is not numeric",
-            bound().pod(startFailing(opened("pod-1"), FailureCause.IMAGE_USER)),
+            bound().pod(startFailing(opened("pod-1"), FailureCause.IMAGE_USER_NOT_NUMERIC)),
             "MarkForStop pod-1 ImageUserNotNumeric"),
         arguments(
             "an image that cannot be pulled, with time left",

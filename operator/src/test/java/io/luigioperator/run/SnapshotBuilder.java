@@ -203,7 +203,7 @@ final class SnapshotBuilder {
         Optional.of(
             new Row(
                 run,
-                Optional.of(RequestJson.read(run.origin().request())),
+                Optional.of(RequestJson.read(run.definition().request())),
                 attempt.stream().toList(),
                 recorded,
                 holder)),

@@ -164,7 +164,7 @@ class StatusViewTest {
         arguments(
             "is applied again after its failure",
             bound()
-                .finished(FailureCause.IMAGE_USER)
+                .finished(FailureCause.IMAGE_USER_NOT_NUMERIC)
                 .object(object(spec(DesiredState.Running), "uid-2", 1)),
             "Failed ImageUserNotNumeric",
             FAILED,

@@ -38,7 +38,8 @@ class WaitingTransitionsTest {
 
     Run released = WaitingTransitions.release(held, heldFor, Ageing.DEFAULT, T0).orElseThrow();
 
-    assertThat(released.standing()).isEqualTo(new Run.Standing(state, reason, message, false));
+    assertThat(released.stateDetails())
+        .isEqualTo(new Run.StateDetails(state, reason, message, false));
   }
 
   @Test
@@ -55,7 +56,7 @@ class WaitingTransitionsTest {
 
     assertThat(WaitingTransitions.hold(held, Reasons.NAMESPACE_MISSING, "")).isEmpty();
     Run again = WaitingTransitions.hold(held, Reasons.MASS_DELETION, "").orElseThrow();
-    assertThat(again.standing().reason()).isEqualTo(Reasons.MASS_DELETION);
+    assertThat(again.stateDetails().reason()).isEqualTo(Reasons.MASS_DELETION);
   }
 
   @Test
@@ -65,7 +66,7 @@ class WaitingTransitionsTest {
     assertThat(WaitingTransitions.expire(run, T0.plusSeconds(29))).isEmpty();
     Run expired = WaitingTransitions.expire(run, T0.plusSeconds(30)).orElseThrow();
     assertThat(expired.state()).isEqualTo(RunState.FAILED);
-    assertThat(expired.standing().reason()).isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
+    assertThat(expired.stateDetails().reason()).isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
   }
 
   @Test
@@ -73,12 +74,12 @@ class WaitingTransitionsTest {
     Run late = SnapshotBuilder.ready().startDeadline(30).run();
     Run spent = ready().with(new Run.Budget(3, 3, 0, 0, 3, 5));
 
-    Run expired = WaitingTransitions.park(late, T0.plusSeconds(30)).orElseThrow();
+    Run expired = WaitingTransitions.expireOrHold(late, T0.plusSeconds(30)).orElseThrow();
     assertThat(expired.state()).isEqualTo(RunState.FAILED);
-    assertThat(expired.standing().reason()).isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
-    Run held = WaitingTransitions.park(spent, T0).orElseThrow();
+    assertThat(expired.stateDetails().reason()).isEqualTo(Reasons.START_DEADLINE_EXCEEDED);
+    Run held = WaitingTransitions.expireOrHold(spent, T0).orElseThrow();
     assertThat(held.state()).isEqualTo(RunState.HELD);
-    assertThat(held.standing().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
+    assertThat(held.stateDetails().reason()).isEqualTo(Reasons.INTERNAL_ERROR);
   }
 
   @Test

@@ -144,7 +144,7 @@ final class Invariants {
     check();
     for (Run run : ledger.allRuns()) {
       require(
-          run.state().isTerminal(),
+          run.state().isFinal(),
           () -> "I11: not ended: " + run + " " + ledger.attemptsOf(run.key()));
     }
     ledger
@@ -176,7 +176,7 @@ final class Invariants {
   /** Whether every run has ended. */
   boolean allEnded() {
     for (Run run : ledger.allRuns()) {
-      if (!run.state().isTerminal()) {
+      if (!run.state().isFinal()) {
         return false;
       }
     }

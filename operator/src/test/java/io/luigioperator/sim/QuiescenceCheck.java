@@ -39,7 +39,7 @@ final class QuiescenceCheck {
           "schedule",
           "attempt",
           "node",
-          "crowded",
+          "isFull",
           "namespace",
           "crdEstablished",
           "dryRun");
@@ -84,7 +84,7 @@ final class QuiescenceCheck {
             Limits.DEFAULT,
             env::now,
             env::nanoTime,
-            OperatorFixture.NO_LOOPS);
+            OperatorFixture.NO_WAKEUPS);
     env.ledger.allRuns().forEach(run -> runReconciler.reconcile(run.key()));
     List.copyOf(operator.cluster.runs.keySet()).forEach(run -> runReconciler.reconcile(run));
   }

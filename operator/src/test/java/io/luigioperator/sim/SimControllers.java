@@ -161,7 +161,7 @@ final class SimControllers {
   private Ending randomEnding() {
     return switch (random.nextInt(12)) {
       case 0 -> ending(Verdict.TASK_FAILED, 30);
-      case 1 -> ending(FailureCause.OUT_OF_MEMORY, 137);
+      case 1 -> ending(FailureCause.OOM_KILLED, 137);
       case 2 -> ending(Verdict.DRAINED, 60);
       case 3 -> ending(Verdict.INTERNAL_ERROR, 40);
       default -> ending(Verdict.SUCCEEDED, 0);
@@ -179,7 +179,9 @@ final class SimControllers {
     FailureCause cause =
         pod.node().isEmpty()
             ? FailureCause.UNSCHEDULABLE
-            : random.nextInt(3) == 0 ? FailureCause.IMAGE_USER : FailureCause.IMAGE_PULL;
+            : random.nextInt(3) == 0
+                ? FailureCause.IMAGE_USER_NOT_NUMERIC
+                : FailureCause.IMAGE_PULL;
     cluster.put(pod.with(Optional.of(new StartFailure(cause, cause.reason(), clock.instant()))));
   }
 

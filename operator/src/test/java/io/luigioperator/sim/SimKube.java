@@ -172,7 +172,7 @@ final class SimKube implements Kube {
   }
 
   @Override
-  public boolean crowded(Instant now) {
+  public boolean isFull(Instant now) {
     return pods.values().stream()
         .filter(p -> !p.gated() && !p.terminating() && !p.gone())
         .flatMap(p -> p.startFailure().stream())

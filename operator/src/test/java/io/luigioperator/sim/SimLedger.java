@@ -133,7 +133,7 @@ public final class SimLedger
   /** For the message of a failure. */
   List<Object> unfinished() {
     return runs.values().stream()
-        .filter(r -> !r.state().isTerminal())
+        .filter(r -> !r.state().isFinal())
         .<Object>map(r -> List.of(r, attemptsOf(r.key())))
         .toList();
   }
@@ -190,7 +190,7 @@ public final class SimLedger
   private Acceptance accept(NewRun n, ObjectRecord object) {
     Run known = runs.get(n.key());
     if (known != null) {
-      return known.origin().requestSha().equals(n.requestSha())
+      return known.definition().requestSha().equals(n.requestSha())
           ? new Acceptance.Same(known)
           : new Acceptance.NameTaken(known);
     }
@@ -198,7 +198,7 @@ public final class SimLedger
     runs.put(n.key(), run);
     changes++;
     objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.clusterId(), object);
-    if (!run.state().isTerminal()) {
+    if (!run.state().isFinal()) {
       n.admitKeys().forEach(key -> mutexes.computeIfAbsent(key, k -> new Mutex()));
     }
     return new Acceptance.Accepted(run);
@@ -242,7 +242,7 @@ public final class SimLedger
           requireOneLiveAttempt(key);
         });
     if (moved.isEmpty()) {
-      WaitingTransitions.park(runs.get(expected), now()).ifPresent(this::store);
+      WaitingTransitions.expireOrHold(runs.get(expected), now()).ifPresent(this::store);
     }
     return moved.map(
         m ->
@@ -368,7 +368,7 @@ public final class SimLedger
     List<Run> old =
         runs.values().stream()
             .filter(r -> r.times().finishedAt().filter(t -> t.isBefore(finishedBefore)).isPresent())
-            .filter(r -> !r.origin().request().isEmpty())
+            .filter(r -> !r.definition().request().isEmpty())
             .limit(limit)
             .toList();
     for (Run r : old) {
@@ -380,9 +380,9 @@ public final class SimLedger
   }
 
   private static Run withoutRequest(Run r) {
-    Run.Origin o = r.origin();
+    Run.Definition o = r.definition();
     return new Run(
-        new Run.Origin(
+        new Run.Definition(
             o.key(),
             o.client(),
             o.businessDate(),
@@ -391,7 +391,7 @@ public final class SimLedger
             "",
             o.requestSha(),
             o.hashVersion()),
-        r.standing(),
+        r.stateDetails(),
         r.nextKind(),
         r.desired(),
         r.priority(),
@@ -529,12 +529,12 @@ public final class SimLedger
   @Override
   public List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
     return runs.values().stream()
-        .filter(r -> !r.state().isTerminal())
+        .filter(r -> !r.state().isFinal())
         .filter(r -> after.isEmpty() || r.key().compareTo(after.get()) > 0)
         .flatMap(
             r ->
                 Optional.ofNullable(objects.getOrDefault(r.key(), Map.of()).get(clusterId)).stream()
-                    .map(o -> new RecordedObject(r.key(), r.standing().reason(), o)))
+                    .map(o -> new RecordedObject(r.key(), r.stateDetails().reason(), o)))
         .limit(limit)
         .toList();
   }
@@ -542,7 +542,7 @@ public final class SimLedger
   @Override
   public List<Run> heldFor(String reason, int limit) {
     return runs.values().stream()
-        .filter(r -> r.state() == RunState.HELD && r.standing().reason().equals(reason))
+        .filter(r -> r.state() == RunState.HELD && r.stateDetails().reason().equals(reason))
         .sorted(Comparator.comparing(r -> r.times().acceptedAt()))
         .limit(limit)
         .toList();
@@ -552,7 +552,7 @@ public final class SimLedger
   public Map<RunState, Long> countByState() {
     Map<RunState, Long> census = new EnumMap<>(RunState.class);
     for (RunState state : RunState.values()) {
-      if (!state.isTerminal()) {
+      if (!state.isFinal()) {
         census.put(state, runs.values().stream().filter(r -> r.state() == state).count());
       }
     }
@@ -585,7 +585,7 @@ public final class SimLedger
 
   private Run store(Run next) {
     Run before = runs.get(next.key());
-    if (before != null && before.state().isTerminal() && !before.equals(next)) {
+    if (before != null && before.state().isFinal() && !before.equals(next)) {
       throw new ConstraintViolated("I8: a terminal state changed: " + before + " -> " + next);
     }
     if (next.budget().counted() > next.budget().maxAttempts()
@@ -594,7 +594,7 @@ public final class SimLedger
     }
     runs.put(next.key(), next);
     changes++;
-    if (next.state().isTerminal()) {
+    if (next.state().isFinal()) {
       mutexes.remove(AdmitKey.own(next.key()));
     }
     return next;

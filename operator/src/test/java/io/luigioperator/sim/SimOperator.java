@@ -56,7 +56,7 @@ final class SimOperator {
 
   private final SimEnvironment env;
   private final FaultyClients.OperatorProcess process = new FaultyClients.OperatorProcess();
-  private final ClusterRegistration name;
+  private final ClusterRegistration registration;
   private boolean isRegistered;
   private final boolean resyncs;
   private final Ledger ledger;
@@ -75,7 +75,7 @@ final class SimOperator {
     this.cluster = cluster;
     this.kube = new SimKube(cluster, env.mutant);
     this.ledger = clients.ledger(process);
-    this.name = new ClusterRegistration(ledger, cluster.name, cluster.identity());
+    this.registration = new ClusterRegistration(ledger, cluster.name, cluster.identity());
     Kube faultyKube = clients.kube(kube, process);
     this.runReconciler =
         new RunReconciler(
@@ -154,14 +154,14 @@ final class SimOperator {
   private Wakeups wakeups() {
     return new Wakeups() {
       @Override
-      public void admission() {
+      public void wakeAdmission() {
         if (env.mutant != Mutant.ADMISSION_SIGNAL_LOST) {
           admissionSignal = true;
         }
       }
 
       @Override
-      public void timer() {
+      public void wakeTimer() {
         if (env.mutant != Mutant.ADMISSION_SIGNAL_LOST) {
           timerSignal = true;
         }
@@ -229,7 +229,7 @@ final class SimOperator {
 
   /** Renews the registration of its cluster in the ledger. */
   void heartbeat() {
-    isRegistered = name.keep();
+    isRegistered = registration.renew();
   }
 
   /** Whether its cluster is registered in the ledger; before that it does nothing. */

@@ -247,7 +247,7 @@ final class UserActions {
   }
 
   private boolean isUnderWay(RunKey key) {
-    return row(key).filter(r -> !r.state().isTerminal()).isPresent();
+    return row(key).filter(r -> !r.state().isFinal()).isPresent();
   }
 
   private boolean isToBeHeld(RunKey key) {
@@ -257,7 +257,7 @@ final class UserActions {
   private boolean isHeldAsADefect(RunKey key) {
     return row(key)
         .filter(r -> r.state() == RunState.HELD)
-        .filter(r -> r.standing().reason().equals(Reasons.INTERNAL_ERROR))
+        .filter(r -> r.stateDetails().reason().equals(Reasons.INTERNAL_ERROR))
         .isPresent();
   }
 

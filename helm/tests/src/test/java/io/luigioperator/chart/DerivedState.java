@@ -136,10 +136,10 @@ final class DerivedState {
   private void describeRow(String name, NewRun made, FlatValues lines) {
     lines
         .with(name + ".accepted", WaitingTransitions.accept(made, Ageing.DEFAULT, T0))
-        .without(name + ".accepted.origin.request")
-        .without(name + ".accepted.origin.requestSha")
+        .without(name + ".accepted.definition.request")
+        .without(name + ".accepted.definition.requestSha")
         .with(name + ".amended", amended(made))
-        .without(name + ".amended.origin");
+        .without(name + ".amended.definition");
   }
 
   /** Accepted with other mutable fields, then amended to those of the object. */
@@ -208,7 +208,7 @@ final class DerivedState {
 
   /** The request as it is read from the ledger. */
   private static Request request(Run run) {
-    return RequestJson.read(run.origin().request());
+    return RequestJson.read(run.definition().request());
   }
 
   private static Attempt claimed(Run run) {
@@ -230,8 +230,8 @@ final class DerivedState {
     Run run = accepted();
     Run active =
         new Run(
-            run.origin(),
-            new Run.Standing(RunState.ACTIVE, "", "", false),
+            run.definition(),
+            new Run.StateDetails(RunState.ACTIVE, "", "", false),
             run.nextKind(),
             DesiredState.Running,
             run.priority(),

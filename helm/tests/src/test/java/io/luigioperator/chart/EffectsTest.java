@@ -232,13 +232,13 @@ class EffectsTest {
       Table.of(
               """
               spec.activeDeadlineSeconds           | .job.runner.timeouts.deadlineSeconds ; .job.spec.template.spec.activeDeadlineSeconds
-              spec.client                          | .accepted.origin.mutexKey ; .job.runner.run.client ; .job.runner.task.params.carrier
-              spec.date                            | .accepted.origin.businessDate ; .job.runner.run.date ; .job.runner.task.params.day
-              spec.desiredState                    | .accepted.standing.state ; .amended.standing.state
+              spec.client                          | .accepted.definition.mutexKey ; .job.runner.run.client ; .job.runner.task.params.carrier
+              spec.date                            | .accepted.definition.businessDate ; .job.runner.run.date ; .job.runner.task.params.day
+              spec.desiredState                    | .accepted.stateDetails.state ; .amended.stateDetails.state
               spec.maxAttempts                     | .accepted.budget.maxAttempts ; .amended.budget.maxAttempts
               spec.notBeforeTime                   | .accepted.times.notBefore ; .amended.times.notBefore
-              spec.pipeline.mutex.group            | .accepted.origin.mutexKey
-              spec.pipeline.mutex.scope            | .accepted.origin.mutexKey
+              spec.pipeline.mutex.group            | .accepted.definition.mutexKey
+              spec.pipeline.mutex.scope            | .accepted.definition.mutexKey
               spec.pipeline.retry.maxAttempts      | .accepted.budget.maxAttempts ; .amended.budget.maxAttempts
               spec.pipeline.timeouts.activeSeconds | .job.runner.timeouts.deadlineSeconds ; .job.spec.template.spec.activeDeadlineSeconds
               spec.pipeline.timeouts.graceSeconds  | .job.runner.timeouts.graceSeconds ; .job.spec.template.spec.terminationGracePeriodSeconds ; .podGone
