@@ -7,8 +7,8 @@ package io.luigioperator.job;
 /** Annotation keys that the operator sets on Jobs and pods, or reads from namespaces. */
 public final class Annotations {
 
-  // On a Job and its pod: what is needed to insert a live attempt again after the ledger was
-  // restored from a backup.
+  // On a Job and its pod: the claim. It would be needed to insert a live attempt again after the
+  // ledger was restored from a backup, which is not implemented.
   public static final String ATTEMPT = Labels.GROUP + "attempt";
   public static final String KIND = Labels.GROUP + "kind";
   public static final String ADMIT_KEY = Labels.GROUP + "admit-key";

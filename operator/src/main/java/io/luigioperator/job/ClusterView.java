@@ -50,7 +50,10 @@ final class ClusterView implements PipelineResourceCache {
    */
   static final int TOMBSTONES = 2_000;
 
-  /** For less time the scheduler may still find room; for longer, the cause is the pod itself. */
+  /**
+   * How long a pod must have been unschedulable for the cluster to count as full. Before, the
+   * scheduler may still find a node; after {@link #FULL_UNTIL}, the cause is the pod itself.
+   */
   private static final Duration FULL_FROM = Duration.ofSeconds(30);
 
   private static final Duration FULL_UNTIL = Duration.ofMinutes(5);
@@ -120,10 +123,10 @@ final class ClusterView implements PipelineResourceCache {
     Optional<StartFailure> startFailure =
         p.startFailure()
             .map(
-                t ->
-                    t.since().isBefore(openedAt)
-                        ? new StartFailure(t.cause(), t.message(), openedAt)
-                        : t);
+                f ->
+                    f.since().isBefore(openedAt)
+                        ? new StartFailure(f.cause(), f.message(), openedAt)
+                        : f);
     return p.with(startFailure);
   }
 
@@ -200,10 +203,10 @@ final class ClusterView implements PipelineResourceCache {
         .map(PodEntry::observed)
         .filter(p -> !p.gated() && !p.terminating())
         .flatMap(p -> p.startFailure().stream())
-        .filter(t -> t.cause() == FailureCause.UNSCHEDULABLE)
+        .filter(f -> f.cause() == FailureCause.UNSCHEDULABLE)
         .anyMatch(
-            t ->
-                now.isAfter(t.since().plus(FULL_FROM)) && now.isBefore(t.since().plus(FULL_UNTIL)));
+            f ->
+                now.isAfter(f.since().plus(FULL_FROM)) && now.isBefore(f.since().plus(FULL_UNTIL)));
   }
 
   // ---- attempts

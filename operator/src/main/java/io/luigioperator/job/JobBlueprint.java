@@ -264,7 +264,7 @@ public final class JobBlueprint {
             pipeline.timeouts().taskSeconds(), pipeline.timeouts().graceSeconds(), deadline),
         new RunSpecFile.Retry(pipeline.retry().nonRetryableErrors()),
         pipeline.verify(),
-        new RunSpecFile.Report(messageBudget(containers)),
+        new RunSpecFile.MessageLimit(messageBudget(containers)),
         pipeline.env().stream().filter(JobBlueprint::isSecret).map(EnvEntry::name).toList());
   }
 

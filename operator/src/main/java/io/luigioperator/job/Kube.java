@@ -55,8 +55,8 @@ public interface Kube {
   ObservedNode node(String name);
 
   /**
-   * Whether the cluster has no room: a pod of the operator has been unschedulable for more than 30
-   * seconds and less than 5 minutes. From the cache.
+   * Whether the cluster is full: a pod of a run has been unschedulable for more than 30 seconds and
+   * less than 5 minutes. From the cache.
    */
   boolean isFull(Instant now);
 

@@ -18,12 +18,12 @@ import java.util.OptionalInt;
 import java.util.stream.Stream;
 
 /**
- * How an attempt ended, derived from its terminal pod. There is an ending only if the evidence is
- * clean: every container has an exit status, so that none can still be running.
+ * How an attempt ended, derived from its terminal pod. There is an ending only if every container
+ * has an exit status, so that none can still be running.
  */
 final class PodEnding {
 
-  private static final int MAX_REPORT = 4096;
+  private static final int MAX_TERMINATION_MESSAGE = 4096;
   private static final int SIGNALLED = 128;
 
   private PodEnding() {}
@@ -31,7 +31,7 @@ final class PodEnding {
   /** The pod ended before it was scheduled, so none of its containers ever ran. */
   static Ending withoutNode(Optional<StartFailure> startFailure) {
     return startFailure
-        .map(t -> Ending.of(t.cause(), Message.bounded(t.message())))
+        .map(f -> Ending.of(f.cause(), Message.bounded(f.message())))
         .orElseGet(
             () ->
                 Ending.of(FailureCause.POD_DELETED, "the pod was deleted before it was scheduled"));
@@ -80,7 +80,8 @@ final class PodEnding {
       Pod pod, ContainerStateTerminated end, String token, boolean terminating) {
     String text = message(end);
     Optional<TerminationMessage> message = TerminationMessage.parse(text);
-    String report = message.isEmpty() || text.length() > MAX_REPORT ? "" : text;
+    String terminationMessage =
+        message.isEmpty() || text.length() > MAX_TERMINATION_MESSAGE ? "" : text;
     OptionalInt code = OptionalInt.of(end.getExitCode());
     Optional<Verdict> verdict =
         message
@@ -89,7 +90,7 @@ final class PodEnding {
             .filter(v -> v != Verdict.DRAINED || !hasReason(pod, "DeadlineExceeded"));
     if (verdict.isPresent()) {
       String summary = message.get().summary(verdict.get());
-      return new Ending(verdict.get(), code, Message.bounded(summary), report);
+      return new Ending(verdict.get(), code, Message.bounded(summary), terminationMessage);
     }
     if (end.getExitCode() == 0) {
       return new Ending(
@@ -97,14 +98,14 @@ final class PodEnding {
           code,
           "the container exited with code 0, but without a final message of the runner that confirms"
               + " success; is the image based on the Luigi image, with its entrypoint?",
-          report);
+          terminationMessage);
     }
     ContainerEnd container =
         new ContainerEnd(
             "the container",
             message.map(TerminationMessage::during).orElse(""),
             message.isEmpty() ? text : "");
-    return ofPod(pod, terminating, end, container, report);
+    return ofPod(pod, terminating, end, container, terminationMessage);
   }
 
   /**
@@ -120,7 +121,7 @@ final class PodEnding {
       boolean terminating,
       ContainerStateTerminated end,
       ContainerEnd container,
-      String report) {
+      String terminationMessage) {
     int code = end.getExitCode();
     FailureCause cause;
     String message;
@@ -148,7 +149,7 @@ final class PodEnding {
         cause,
         OptionalInt.of(code),
         Message.bounded(message + container.during() + suffix),
-        report);
+        terminationMessage);
   }
 
   private static String message(ContainerStateTerminated end) {

@@ -15,7 +15,9 @@ import java.util.Map;
  * The input of one attempt, as the runner of the Luigi image reads it from the file that
  * LUIGI_RUN_SPEC names. The contract is {@code luigi-image/spec.schema.json}.
  *
- * @param redact environment variables whose values the runner masks in its output and reports
+ * @param report limit of the termination message, under the name that the contract gives it
+ * @param redact environment variables whose values the runner masks in its output and in its
+ *     termination message
  */
 record RunSpecFile(
     int schemaVersion,
@@ -27,7 +29,7 @@ record RunSpecFile(
     Timeouts timeouts,
     Retry retry,
     VerifyMode verify,
-    Report report,
+    MessageLimit report,
     List<String> redact) {
 
   static final int SCHEMA_VERSION = 1;
@@ -56,7 +58,8 @@ record RunSpecFile(
 
   record Retry(List<String> nonRetryableErrors) {}
 
-  record Report(int budgetBytes) {}
+  /** The most bytes of a termination message. */
+  record MessageLimit(int budgetBytes) {}
 
   String json() {
     try {

@@ -16,8 +16,8 @@ import java.util.stream.IntStream;
 
 /**
  * Removes the scheduling gate of one pod, identified by its UID; this starts the attempt. One patch
- * tests the UID and the gate and removes it, so that a delayed or repeated request cannot open
- * another pod.
+ * tests the UID and the gate and removes the gate, so that a delayed or repeated request cannot
+ * open another pod.
  */
 final class SchedulingGate {
 

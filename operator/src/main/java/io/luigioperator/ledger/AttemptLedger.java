@@ -37,8 +37,8 @@ public interface AttemptLedger {
 
   /**
    * Records the evidence, frees the attempt's key and decides about a retry, in one commit. It
-   * locks no key but the attempt's own: whatever an end makes possible under another key, such as
-   * the release of a held run, is a later transaction.
+   * locks only the key of the attempt: a change under another key, such as the release of a held
+   * run, is a later transaction.
    */
   Optional<RunAndAttempt> finish(
       AttemptRef attempt, String podUid, Ending ending, RetryPolicy policy, Presence presence);
@@ -54,15 +54,15 @@ public interface AttemptLedger {
   Optional<Attempt> recordNode(Attempt attempt, String node);
 
   /**
-   * Records why the operator is about to stop the bound pod; the first reason stays.
+   * Records why the operator is about to stop the bound pod; the first reason is kept.
    *
    * @param attempt as the caller knows it; empty if it has changed since
    */
   Optional<Attempt> markForStop(Attempt attempt, FailureCause cause, String message);
 
   /**
-   * Records that the bound pod is missing since now, by the database's clock; an earlier time
-   * stays.
+   * Records that the bound pod has been missing since now, by the database's clock; an earlier time
+   * is kept.
    *
    * @param attempt as the caller knows it; empty if it has changed since
    */

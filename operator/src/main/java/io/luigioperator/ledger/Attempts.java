@@ -41,21 +41,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Claim, bind, finish and abandon: the commits that decide what may physically run; and what is
- * recorded about an attempt between them.
+ * Claim, bind, finish and abandon: the transactions that decide which pod may run. Between them,
+ * facts about a bound attempt are recorded.
  */
 final class Attempts implements AttemptLedger {
 
   private static final Logger LOG = LoggerFactory.getLogger(Attempts.class);
 
   /**
-   * What a claim needs to know besides the locked rows.
+   * What a claim reads in addition to the locked rows.
    *
    * @param head id of the READY run of the key that is next, if any
    */
-  private record Beside(Instant now, Optional<String> head, Optional<ObjectRecord> object) {}
+  private record ClaimInput(Instant now, Optional<String> head, Optional<ObjectRecord> object) {}
 
-  /** The last statement reads what does not change as long as the locks are held. */
+  /** The last statement reads rows that do not change while the locks are held. */
   private static final Opening CLAIM =
       Opening.of(
           Locks.MUTEX,
@@ -96,8 +96,8 @@ final class Attempts implements AttemptLedger {
           """);
 
   /**
-   * The row is still the one that the caller knows, and no barrier is up. The barrier needs no lock
-   * here: nothing is decided by what is recorded.
+   * The row is still the one that the caller knows, and the barrier is not raised. The barrier
+   * needs no lock here, because nothing is decided by what is recorded.
    */
   private static final String AS_KNOWN =
       """
@@ -160,16 +160,16 @@ final class Attempts implements AttemptLedger {
       Handle h, Results found, RunKey expected, String token, String clusterId) {
     Optional<Mutex> mutex = found.first(Locks::mutex);
     Optional<Run> run = found.first(Rows::run);
-    Beside beside = found.first(row -> beside(row, clusterId)).orElseThrow();
+    ClaimInput input = found.first(row -> input(row, clusterId)).orElseThrow();
     if (mutex.isEmpty() || mutex.get().holder().isPresent()) {
       return Outcome.unchanged(Optional.empty());
     }
-    if (run.isEmpty() || beside.head().filter(expected.id()::equals).isEmpty()) {
-      // the cached virtual start was wrong, or the head has just changed
+    if (run.isEmpty() || input.head().filter(expected.id()::equals).isEmpty()) {
+      // next_admit_at was wrong, or the head has just changed
       RunTransactions.refresh(h, mutex.get().key());
       return Outcome.repeatable(Optional.empty());
     }
-    Instant now = beside.now();
+    Instant now = input.now();
     Optional<RunAndAttempt> claimed =
         AttemptTransitions.claim(run.get(), mutex.get().fence() + 1, token, clusterId, now);
     if (claimed.isEmpty()) {
@@ -181,14 +181,14 @@ final class Attempts implements AttemptLedger {
     Attempt attempt = claimed.get().attempt();
     STORE_CLAIM.run(h, q -> Rows.bind(Rows.bind(q, "r_", active), attempt));
     return Outcome.changed(
-        Optional.of(new Claimed(active, attempt, beside.object(), now)),
+        Optional.of(new Claimed(active, attempt, input.object(), now)),
         RunTransactions.wrote(attempt));
   }
 
-  private static Beside beside(ResultSet row, String clusterId) throws SQLException {
+  private static ClaimInput input(ResultSet row, String clusterId) throws SQLException {
     Optional<String> uid = Optional.ofNullable(row.getString("uid"));
     long generation = row.getLong("applied_generation");
-    return new Beside(
+    return new ClaimInput(
         Locks.time(row),
         Optional.ofNullable(row.getString("head")),
         uid.map(u -> new ObjectRecord(clusterId, u, generation)));
@@ -264,7 +264,7 @@ final class Attempts implements AttemptLedger {
         attempt,
         podUid -> AttemptTransitions.markForStop(attempt, podUid, cause, message),
         MARK_FOR_STOP,
-        q -> q.bind("cause", cause.name()).bind("message", Message.bounded(message)));
+        q -> q.bind("cause", cause.reason()).bind("message", Message.bounded(message)));
   }
 
   @Override
@@ -330,8 +330,8 @@ final class Attempts implements AttemptLedger {
             h,
             values,
             results -> results.count(0) == 0 ? Optional.empty() : written.apply(results));
-    if (next.isEmpty() && BARRIER.run(h, q -> {}, Locks::isBarrierUp)) {
-      throw Locks.barrierIsUp();
+    if (next.isEmpty() && BARRIER.run(h, q -> {}, Locks::isBarrierRaised)) {
+      throw Locks.barrierIsRaised();
     }
     return next;
   }

@@ -6,24 +6,24 @@ package io.luigioperator.ledger;
 
 import java.time.Duration;
 
-/** The clusters that use this ledger. */
+/** The clusters that use this ledger. A cluster id belongs to one identity at a time. */
 public interface ClusterLedger {
 
   /**
-   * Records that this cluster is alive. A new cluster is entered with this identity; nothing is
-   * written if the name belongs to another identity.
+   * Registers the cluster id for this identity if it is new, and records a heartbeat. Nothing is
+   * written if the id belongs to another identity.
    *
-   * @param identity UID of its kube-system namespace
-   * @return the identity on record; another one means that the cluster was rebuilt, or that two
-   *     clusters use one name
+   * @param identity UID of the kube-system namespace of the cluster
+   * @return the identity that the id belongs to; another one means that the cluster was rebuilt, or
+   *     that two clusters use one id
    */
   String heartbeat(String clusterId, String identity);
 
   /**
-   * Gives the name of a cluster whose last heartbeat is at least {@code silence} old to this one,
-   * and deletes the object records of the old one, in one commit.
+   * Gives the cluster id to this identity if the last heartbeat of the other one is at least {@code
+   * silence} old, and deletes the object records of the other one, in one commit.
    *
-   * @return whether the name now belongs to this cluster
+   * @return whether the id now belongs to this identity
    */
   boolean takeOver(String clusterId, String identity, Duration silence);
 }

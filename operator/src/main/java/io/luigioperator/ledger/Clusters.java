@@ -10,15 +10,17 @@ import java.time.Duration;
 import java.util.Optional;
 import org.jdbi.v3.core.Handle;
 
-/** Which clusters use the ledger, and which identity each name belongs to. */
+/** The clusters that use the ledger, and the identity that each cluster id belongs to. */
 final class Clusters implements ClusterLedger {
 
   /**
-   * @param silent whether the last heartbeat is older than asked
+   * The registration of a cluster id.
+   *
+   * @param expired whether its last heartbeat is older than the caller allows
    */
-  private record Known(String identity, boolean silent) {}
+  private record Registration(String identity, boolean expired) {}
 
-  /** The only change that a raised barrier lets through. */
+  /** The only change that is made while the barrier is raised. */
   private static final Opening HEARTBEAT =
       Opening.withoutBarrier(
           """
@@ -33,7 +35,7 @@ final class Clusters implements ClusterLedger {
       Opening.of(
           """
           SELECT identity,
-            seen_at <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND AS silent
+            seen_at <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND AS expired
           FROM cluster WHERE cluster_id = :id FOR UPDATE
           """);
 
@@ -61,7 +63,7 @@ final class Clusters implements ClusterLedger {
             Outcome.repeatable(found.first(row -> row.getString("identity")).orElseThrow()));
   }
 
-  /** A repetition finds the identity there and keeps the objects recorded since. */
+  /** A repetition finds the new identity and keeps the objects that were recorded since. */
   @Override
   public boolean takeOver(String clusterId, String identity, Duration silence) {
     return transactions.write(
@@ -71,17 +73,18 @@ final class Clusters implements ClusterLedger {
         (h, found) ->
             takeOver(
                 h,
-                found.first(row -> new Known(row.getString("identity"), row.getBoolean("silent"))),
+                found.first(
+                    row -> new Registration(row.getString("identity"), row.getBoolean("expired"))),
                 clusterId,
                 identity));
   }
 
   private static Outcome<Boolean> takeOver(
-      Handle h, Optional<Known> known, String clusterId, String identity) {
+      Handle h, Optional<Registration> known, String clusterId, String identity) {
     if (known.filter(k -> k.identity().equals(identity)).isPresent()) {
       return Outcome.unchanged(true);
     }
-    if (known.filter(Known::silent).isEmpty()) {
+    if (known.filter(Registration::expired).isEmpty()) {
       return Outcome.unchanged(false);
     }
     REPLACE.run(h, q -> q.bind("id", clusterId).bind("identity", identity));

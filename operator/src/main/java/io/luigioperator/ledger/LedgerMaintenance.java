@@ -12,17 +12,18 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
-/** What the sweeps of all clusters do to rows of any cluster, a bounded number at a time. */
+/** Changes that a sweep makes to rows of any cluster, a bounded number at a time. */
 public interface LedgerMaintenance {
 
-  /** Moves up to {@code limit} DELAYED runs whose time has come to READY; returns them. */
+  /** Makes up to {@code limit} DELAYED runs READY whose time has come; returns them. */
   List<Run> due(int limit);
 
   /** Fails up to {@code limit} waiting runs whose start deadline has passed; returns them. */
   List<Run> expire(int limit);
 
   /**
-   * Deletes attempts and requests of up to {@code limit} runs that finished before.
+   * Deletes attempts and requests of up to {@code limit} runs that finished before {@code
+   * finishedBefore}.
    *
    * @return how many runs
    */
@@ -35,7 +36,7 @@ public interface LedgerMaintenance {
    */
   List<AdmitKey> freeStaleHolders(int limit);
 
-  /** Corrects the cached virtual start of up to {@code limit} keys after a cursor. */
+  /** Corrects {@code next_admit_at} of up to {@code limit} keys after a cursor. */
   Audit auditHeads(Optional<AdmitKey> after, int limit);
 
   /** Claimed but unbound attempts of clusters whose last heartbeat is {@code silence} old. */
@@ -44,7 +45,7 @@ public interface LedgerMaintenance {
   /**
    * The result of an audit.
    *
-   * @param corrected keys whose cached value was wrong; there should be none
+   * @param corrected keys whose value was wrong; there should be none
    * @param next where to continue; empty at the end, to begin again
    */
   record Audit(List<AdmitKey> corrected, Optional<AdmitKey> next) {}

@@ -33,10 +33,10 @@ final class Locks {
     }
   }
 
-  /** A locked attempt, and database time once the locks before it were there. */
+  /** A locked attempt, and database time after the locks before it were taken. */
   record LockedAttempt(Attempt attempt, Instant now) {}
 
-  /** Held until the end, so that a barrier goes up only when no change is under way. */
+  /** Held until the end, so that the barrier can be raised only while no transaction is open. */
   static final String BARRIER = "SELECT barrier FROM meta WHERE id = 1 LOCK IN SHARE MODE";
 
   /** No row: the key was deleted with its run, or never existed. */
@@ -86,8 +86,8 @@ final class Locks {
           """;
 
   /**
-   * A statement of its own after the locks: inside of one it would be the time at which the
-   * statement began to wait.
+   * A separate statement after the locks: as part of a locking statement it would return the time
+   * at which that statement began to wait.
    */
   static final String TIME = "SELECT UTC_TIMESTAMP(6) AS db_now";
 
@@ -97,21 +97,24 @@ final class Locks {
 
   private Locks() {}
 
-  /** Of {@link #BARRIER}. */
+  /**
+   * @param found the result of {@link #BARRIER}
+   * @throws LedgerUnavailable if the barrier is raised
+   */
   static void requireNoBarrier(Results found) {
-    if (isBarrierUp(found)) {
-      throw barrierIsUp();
+    if (isBarrierRaised(found)) {
+      throw barrierIsRaised();
     }
   }
 
-  static boolean isBarrierUp(Results found) {
+  static boolean isBarrierRaised(Results found) {
     return found.first(row -> row.getInt("barrier")).orElseThrow() != 0;
   }
 
-  static LedgerUnavailable barrierIsUp() {
+  static LedgerUnavailable barrierIsRaised() {
     return new LedgerUnavailable(
-        "ledger unavailable: its barrier is up (meta.barrier = 1), because the database may have"
-            + " gone back in time; nothing changes until it is lowered");
+        "ledger unavailable: its barrier is raised (meta.barrier = 1), because the database may have"
+            + " been restored from a backup; nothing is written until an administrator lowers it");
   }
 
   static Mutex mutex(ResultSet row) throws SQLException {
@@ -126,8 +129,8 @@ final class Locks {
   }
 
   /**
-   * Of {@link #ATTEMPT}. The fence is part of the guard: an attempt with the same number and
-   * another fence is another attempt.
+   * The result of {@link #ATTEMPT}. The fence is part of the guard: an attempt with the same number
+   * but another fence is another attempt.
    */
   static Optional<LockedAttempt> attempt(Results found, AttemptRef ref) {
     return found

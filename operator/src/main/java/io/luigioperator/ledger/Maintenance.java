@@ -85,7 +85,7 @@ final class Maintenance implements LedgerMaintenance {
   /** All keys before all runs, each in ascending order, so that two batches cannot deadlock. */
   private static final Opening CHANGE = Opening.of(Locks.MUTEXES, Locks.RUNS, Locks.TIME);
 
-  /** Terminal runs never change, so only their own rows need a lock. */
+  /** The state of a final run never changes, so only the rows of the runs need a lock. */
   private static final Opening PURGE =
       Opening.of(
           """
@@ -112,11 +112,17 @@ final class Maintenance implements LedgerMaintenance {
         (SELECT MIN(r.admit_at) FROM run r WHERE r.admit_key = :key AND r.state = {READY})
       """;
 
-  /** A state of a key that violates an invariant, how to find it, and its repair. */
-  private record Defect(String name, Opening opening, Statements check, Statements repair) {
+  /**
+   * A state of a key that violates an invariant, how to find it, and its repair.
+   *
+   * @param invariant name for {@link Invariants#broken}
+   */
+  private record Defect(
+      String invariant, String name, Opening opening, Statements check, Statements repair) {
 
-    static Defect of(String name, String check, String repair) {
+    static Defect of(String invariant, String name, String check, String repair) {
       return new Defect(
+          invariant,
           name,
           Opening.of(Locks.MUTEX, check),
           Statements.of(Locks.MUTEX, check),
@@ -125,22 +131,22 @@ final class Maintenance implements LedgerMaintenance {
   }
 
   private static final Defect STALE_HOLDER =
-      Defect.of("stale holder", IS_STALE, RunTransactions.FREE_KEY);
+      Defect.of("I4", "stale holder", IS_STALE, RunTransactions.FREE_KEY);
 
   private static final Defect WRONG_HEAD =
-      Defect.of("wrong next_admit_at", IS_WRONG, RunTransactions.REFRESH_KEY);
+      Defect.of("next_admit_at", "wrong next_admit_at", IS_WRONG, RunTransactions.REFRESH_KEY);
 
   private final Transactions transactions;
   private final Invariants invariants;
-  private final RowFilter rows;
+  private final RowFilter filter;
 
-  Maintenance(Transactions transactions, Invariants invariants, RowFilter rows) {
+  Maintenance(Transactions transactions, Invariants invariants, RowFilter filter) {
     this.transactions = transactions;
     this.invariants = invariants;
-    this.rows = rows;
+    this.filter = filter;
   }
 
-  // ---- runs whose time has come
+  // ---- runs that are due or expired
 
   @Override
   public List<Run> due(int limit) {
@@ -190,11 +196,12 @@ final class Maintenance implements LedgerMaintenance {
       Set<AdmitKey> keys,
       BiFunction<Run, Instant, Optional<Run>> transition) {
     locked.all(Locks::mutex);
-    List<Run> runs = locked.all(rows, Rows::run);
+    List<Run> runs = locked.all(filter, Rows::run);
     Instant now = locked.first(Locks::time).orElseThrow();
     List<Run> changed =
         runs.stream()
-            .filter(run -> keys.contains(run.admitKey())) // else it moved to a key without a lock
+            .filter(
+                run -> keys.contains(run.admitKey())) // else its key has changed, and is not locked
             .flatMap(run -> transition.apply(run, now).stream())
             .toList();
     if (changed.isEmpty()) {
@@ -219,7 +226,7 @@ final class Maintenance implements LedgerMaintenance {
         h,
         q -> q.bindList("keys", runs.stream().map(r -> r.admitKey().value()).distinct().toList()));
     for (Run run : runs) {
-      RunTransactions.deleteOwnKey(h, run);
+      RunTransactions.deleteKeyOfRun(h, run);
     }
   }
 
@@ -310,7 +317,10 @@ final class Maintenance implements LedgerMaintenance {
     return new Audit(repairAll(WRONG_HEAD, wrong), last);
   }
 
-  /** A repair is reported as a broken invariant, which a broken commit must not hide. */
+  /**
+   * A repair is reported as a broken invariant, also if the answer to its commit was lost: only a
+   * repair whose outcome is known returns here.
+   */
   private List<AdmitKey> repairAll(Defect defect, List<AdmitKey> candidates) {
     List<AdmitKey> repaired = new ArrayList<>();
     for (AdmitKey key : candidates) {
@@ -321,7 +331,7 @@ final class Maintenance implements LedgerMaintenance {
               q -> q.bind("key", key.value()),
               (h, found) -> repair(h, found, defect, key));
       if (done) {
-        invariants.broken("I4", key, defect.name() + ", repaired");
+        invariants.broken(defect.invariant(), key, defect.name() + ", repaired");
         repaired.add(key);
       }
     }
@@ -357,7 +367,7 @@ final class Maintenance implements LedgerMaintenance {
               ORDER BY a.claimed_at, a.token LIMIT :limit
               """);
 
-  /** A cluster without a heartbeat counts as silent since its claim. */
+  /** For a cluster without a row, the time of the claim counts as its last heartbeat. */
   @Override
   public List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
     return transactions.read(
@@ -366,7 +376,7 @@ final class Maintenance implements LedgerMaintenance {
             h.createQuery(CLAIMS_OF_SILENT_CLUSTERS)
                 .bind("silence", silence.toNanos() / 1000)
                 .bind("limit", limit)
-                .scanResultSet((found, ctx) -> rows.all(found.get(), Rows::attempt)));
+                .scanResultSet((found, ctx) -> filter.all(found.get(), Rows::attempt)));
   }
 
   private static <T> List<List<T>> batches(List<T> all) {

@@ -28,18 +28,18 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
     Invariants invariants = new Invariants(metrics);
     Transactions transactions = new Transactions(database, random, pause, metrics);
     RunTransactions runTransactions = new RunTransactions(transactions, invariants);
-    RowFilter rows = new RowFilter(metrics);
-    this.queries = new Queries(transactions, rows);
+    RowFilter filter = new RowFilter(metrics);
+    this.queries = new Queries(transactions, filter);
     this.clusters = new Clusters(transactions);
-    this.runs = new Runs(transactions, runTransactions, queries, rows, ageing);
+    this.runs = new Runs(transactions, runTransactions, queries, filter, ageing);
     this.attempts = new Attempts(transactions, runTransactions, invariants);
-    this.maintenance = new Maintenance(transactions, invariants, rows);
+    this.maintenance = new Maintenance(transactions, invariants, filter);
   }
 
   /**
    * Connects and brings the tables up to date.
    *
-   * @param random for the pauses between two rounds of a transaction
+   * @param random for the pauses before a transaction is repeated
    * @throws LedgerUnavailable if MySQL does not answer, or not over TLS
    * @throws LedgerTooNew if a newer version of the operator has updated the tables
    */

@@ -36,11 +36,11 @@ final class Queries implements LedgerQueries {
   private static final int TOKENS_AT_ONCE = 500;
 
   private final Transactions transactions;
-  private final RowFilter rows;
+  private final RowFilter filter;
 
-  Queries(Transactions transactions, RowFilter rows) {
+  Queries(Transactions transactions, RowFilter filter) {
     this.transactions = transactions;
-    this.rows = rows;
+    this.filter = filter;
   }
 
   @Override
@@ -87,7 +87,8 @@ final class Queries implements LedgerQueries {
       }
       RunKey key = key(rs);
       Optional<RunRecord> known = Optional.ofNullable(runs.get(key));
-      rows.read(
+      filter
+          .read(
               rs,
               row -> withAttempt(known.isPresent() ? known.get() : record(row, clusterId), row),
               problem -> unreadable.put(key, problem))
@@ -216,7 +217,7 @@ final class Queries implements LedgerQueries {
         h ->
             h.createQuery(LIVE_ATTEMPTS)
                 .bind("cluster", clusterId)
-                .scanResultSet((found, ctx) -> rows.all(found.get(), Rows::attempt)));
+                .scanResultSet((found, ctx) -> filter.all(found.get(), Rows::attempt)));
   }
 
   static final String ATTEMPTS =
@@ -224,7 +225,7 @@ final class Queries implements LedgerQueries {
           + Rows.ATTEMPT_COLUMNS
           + " FROM attempt a JOIN run r ON r.run_id = a.run_id ";
 
-  /** Reads the live attempts of all clusters. */
+  /** The live attempts of one cluster. */
   static final String LIVE_ATTEMPTS =
       ATTEMPTS
           + "WHERE a.live_key IS NOT NULL AND a.cluster_id = :cluster ORDER BY a.claimed_at, a.token";
@@ -253,7 +254,7 @@ final class Queries implements LedgerQueries {
 
   private Optional<Attempt> byToken(ResultSet rs, Set<String> unreadable) throws SQLException {
     String token = rs.getString("a_token");
-    return rows.read(rs, Rows::attempt, problem -> unreadable.add(token));
+    return filter.read(rs, Rows::attempt, problem -> unreadable.add(token));
   }
 
   /**
@@ -297,7 +298,7 @@ final class Queries implements LedgerQueries {
             h.createQuery(HELD_FOR)
                 .bind("reason", reason)
                 .bind("limit", limit)
-                .scanResultSet((found, ctx) -> rows.all(found.get(), Rows::run)));
+                .scanResultSet((found, ctx) -> filter.all(found.get(), Rows::run)));
   }
 
   static final String HELD_FOR =

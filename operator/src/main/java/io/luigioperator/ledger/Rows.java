@@ -19,6 +19,7 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -27,10 +28,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jdbi.v3.core.statement.Query;
 
-/** Rows of {@code run} and {@code attempt} as the core's records, and back. */
+/** Maps rows of {@code run} and {@code attempt} to records of the package {@code run}, and back. */
 final class Rows {
 
-  /** Of the table {@code a}, as {@link #attempt} wants them beside {@code namespace} and name. */
+  /** Of the table {@code a}; {@link #attempt} reads them and {@code namespace} and {@code name}. */
   static final String ATTEMPT_COLUMNS =
       Stream.of(
               "number",
@@ -52,7 +53,7 @@ final class Rows {
               "reason",
               "message",
               "exit_code",
-              "report")
+              "termination_message")
           .map(c -> "a." + c + " AS a_" + c)
           .collect(Collectors.joining(", "));
 
@@ -227,13 +228,12 @@ final class Rows {
     String stopMessage = rs.getString("a_stop_message");
     String reason = rs.getString("a_reason");
     String message = rs.getString("a_message");
-    String report = rs.getString("a_report");
+    String terminationMessage = rs.getString("a_termination_message");
     Optional<String> node = Optional.ofNullable(rs.getString("a_node"));
     Optional<Attempt.StopReason> stopReason =
         stopCause.map(
             cause ->
-                new Attempt.StopReason(
-                    known(FailureCause.class, "attempt.stop_cause", cause), stopMessage));
+                new Attempt.StopReason(failureCause("attempt.stop_cause", cause), stopMessage));
     Optional<Instant> missingSince = time(rs, "a_missing_since");
     return new Attempt(
         new Attempt.Claim(
@@ -245,7 +245,7 @@ final class Rows {
             rs.getString("a_job_name"),
             time(rs, "a_claimed_at").orElseThrow()),
         boundAt.map(t -> new Attempt.Binding(jobUid, podUid, t, node, stopReason, missingSince)),
-        endedAt.map(t -> new Attempt.End(t, reason, message, exit, report)));
+        endedAt.map(t -> new Attempt.End(t, reason, message, exit, terminationMessage)));
   }
 
   private static final List<String> ATTEMPT_CLAIM =
@@ -275,9 +275,9 @@ final class Rows {
           "reason",
           "message",
           "exit_code",
-          "report");
+          "termination_message");
 
-  /** A claim: what comes later is written by {@link #UPDATE_ATTEMPT}. */
+  /** Inserts a claim; {@link #UPDATE_ATTEMPT} writes the later columns. */
   static final String INSERT_ATTEMPT = insert("attempt", ATTEMPT_CLAIM, List.of("a_"));
 
   static final String UPDATE_ATTEMPT =
@@ -299,14 +299,14 @@ final class Rows {
         .bind("a_pod_uid", attempt.binding().map(Attempt.Binding::podUid))
         .bind("a_bound_at", attempt.binding().map(Attempt.Binding::boundAt))
         .bind("a_node", attempt.node())
-        .bind("a_stop_cause", attempt.stopReason().map(s -> s.cause().name()))
+        .bind("a_stop_cause", attempt.stopReason().map(s -> s.cause().reason()))
         .bind("a_stop_message", attempt.stopReason().map(Attempt.StopReason::message))
         .bind("a_missing_since", attempt.missingSince())
         .bind("a_ended_at", attempt.end().map(Attempt.End::endedAt))
         .bind("a_reason", attempt.end().map(Attempt.End::reason))
         .bind("a_message", attempt.end().map(Attempt.End::message))
         .bind("a_exit_code", attempt.end().map(Attempt.End::exitCode).orElse(OptionalInt.empty()))
-        .bind("a_report", attempt.end().map(Attempt.End::report));
+        .bind("a_termination_message", attempt.end().map(Attempt.End::terminationMessage));
   }
 
   /**
@@ -319,6 +319,18 @@ final class Rows {
       }
     }
     throw new UnknownValue(column, value);
+  }
+
+  /**
+   * Stored as its reason, as in the column {@code reason}.
+   *
+   * @throws UnknownValue if a newer version wrote the value
+   */
+  private static FailureCause failureCause(String column, String reason) {
+    return Arrays.stream(FailureCause.values())
+        .filter(cause -> cause.reason().equals(reason))
+        .findFirst()
+        .orElseThrow(() -> new UnknownValue(column, reason));
   }
 
   static Optional<Instant> time(ResultSet rs, String column) throws SQLException {

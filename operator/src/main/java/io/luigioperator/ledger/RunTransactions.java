@@ -21,9 +21,9 @@ import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 
 /**
- * The shape of every change of a run: the barrier, the key and the run are locked in one packet,
- * the change and the key's cached virtual start are written in the next one. While the row of a key
- * is locked, the set of its READY runs does not change.
+ * The steps of every change of a run: one packet locks the barrier, the key and the run; the next
+ * one writes the change and {@code next_admit_at} of the key. While the row of a key is locked, the
+ * set of its READY runs does not change.
  */
 final class RunTransactions {
 
@@ -34,14 +34,14 @@ final class RunTransactions {
    */
   record Locked(Handle h, Run run, Instant now) {}
 
-  /** What the end of an attempt works on. */
+  /** A run and its attempt, locked together with the key of the attempt. */
   record LockedEnd(Handle h, Run run, Attempt attempt, Instant now) {}
 
   private static final Opening RUN = Opening.of(Locks.MUTEX_OF_RUN, Locks.RUN, Locks.TIME);
 
   private static final Opening END = Opening.of(Locks.MUTEX_OF_ATTEMPT, Locks.RUN, Locks.ATTEMPT);
 
-  /** The cached virtual start of one key. */
+  /** Computes {@code next_admit_at} of one key. */
   static final String REFRESH_KEY =
       """
       UPDATE client_mutex SET next_admit_at =
@@ -49,7 +49,7 @@ final class RunTransactions {
       WHERE admit_key = :key
       """;
 
-  /** The same of several keys, whose rows are locked already. */
+  /** The same for several keys, whose rows are locked already. */
   static final String REFRESH_KEYS =
       """
       UPDATE client_mutex m FORCE INDEX (PRIMARY) SET m.next_admit_at =
@@ -118,7 +118,7 @@ final class RunTransactions {
     }
   }
 
-  /** A change of the run alone. */
+  /** Changes a run, but none of its attempts. */
   Optional<Run> updateRun(String what, RunKey run, Function<Locked, Optional<Run>> transition) {
     return update(
         what,
@@ -161,13 +161,13 @@ final class RunTransactions {
         });
   }
 
-  /** Writes a run that takes no part in the end of an attempt. */
+  /** Writes a run after a change that ends no attempt. */
   static void store(Handle h, Run next) {
-    boolean last = next.state().isFinal() && next.admitKey().isOwn();
+    boolean last = next.state().isFinal() && next.admitKey().isOfRun();
     (last ? STORE_LAST : STORE)
         .run(h, q -> Rows.bind(q, "r_", next).bind("key", next.admitKey().value()));
     if (!last) {
-      deleteOwnKey(h, next);
+      deleteKeyOfRun(h, next);
     }
   }
 
@@ -181,22 +181,23 @@ final class RunTransactions {
       invariants.broken(
           "I4", key, "attempt %s ended without holding the key".formatted(attempt.jobName()));
     }
-    boolean last = next.state().isFinal() && key.isOwn();
+    boolean last = next.state().isFinal() && key.isOfRun();
     (last ? STORE_LAST_END : held ? STORE_END : STORE_END_NOT_HELD)
         .run(h, q -> Rows.bind(Rows.bind(q, "r_", next), attempt).bind("key", key.value()));
     if (!last) {
-      deleteOwnKey(h, next);
+      deleteKeyOfRun(h, next);
     }
   }
 
   /**
-   * The own key of a run is deleted with the run's last commit. A run that waits for its client has
-   * one only if it had a PLAN or CHECK attempt, which does not count.
+   * Deletes the key for this run only with the run's last commit. A run that holds the mutex of its
+   * client has such a key only if it had a PLAN or CHECK attempt, which does not count.
    */
-  static void deleteOwnKey(Handle h, Run run) {
-    boolean mayHaveOne = run.admitKey().isOwn() || run.budget().claims() != run.budget().counted();
+  static void deleteKeyOfRun(Handle h, Run run) {
+    boolean mayHaveOne =
+        run.admitKey().isOfRun() || run.budget().claims() != run.budget().counted();
     if (run.state().isFinal() && mayHaveOne) {
-      DELETE.run(h, q -> q.bind("key", AdmitKey.own(run.key()).value()));
+      DELETE.run(h, q -> q.bind("key", AdmitKey.ofRun(run.key()).value()));
     }
   }
 
@@ -209,7 +210,10 @@ final class RunTransactions {
     return h -> Locks.run(h, run.key()).filter(run::equals).isPresent();
   }
 
-  /** Attempts change in one direction only: an equal row is this commit's, or as good. */
+  /**
+   * Attempts change in one direction only: an equal row is from this commit, or has the same
+   * content.
+   */
   static CommitCheck wrote(Attempt attempt) {
     return h -> Locks.attempt(h, attempt.ref()).filter(attempt::equals).isPresent();
   }

@@ -129,19 +129,19 @@ final class Runs implements RunLedger {
   private final Transactions transactions;
   private final RunTransactions runTransactions;
   private final Queries queries;
-  private final RowFilter rows;
+  private final RowFilter filter;
   private final Ageing ageing;
 
   Runs(
       Transactions transactions,
       RunTransactions runTransactions,
       Queries queries,
-      RowFilter rows,
+      RowFilter filter,
       Ageing ageing) {
     this.transactions = transactions;
     this.runTransactions = runTransactions;
     this.queries = queries;
-    this.rows = rows;
+    this.filter = filter;
     this.ageing = ageing;
   }
 
@@ -211,7 +211,8 @@ final class Runs implements RunLedger {
             row -> {
               if (row.getString("name") != null) {
                 RunKey key = new RunKey(row.getString("namespace"), row.getString("name"));
-                rows.read(row, Rows::run, problem -> unreadable.put(key, problem))
+                filter
+                    .read(row, Rows::run, problem -> unreadable.put(key, problem))
                     .ifPresent(run -> known.put(key, run));
               }
               return Locks.time(row);

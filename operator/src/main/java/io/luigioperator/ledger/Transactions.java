@@ -17,26 +17,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs a transaction until it is known to have happened once or not at all: conflicts are repeated,
- * and a broken COMMIT, which is not a failed COMMIT, is looked up with a lock on a fresh
- * connection.
+ * Runs a transaction until it is known that it was committed once or not at all. It is repeated
+ * after a conflict. If the answer to COMMIT is lost, locking reads on a fresh connection find out
+ * whether it was committed.
  *
  * <p>Connections stay in autocommit mode; a transaction begins with START TRANSACTION in the same
  * packet as its first locks, and COMMIT is a packet of its own. So no statement is spent on
- * switching the mode, and a broken COMMIT can be told from a broken change.
+ * switching the mode, and a lost answer to COMMIT can be told from a lost answer to the change.
  */
 final class Transactions {
 
   private static final Logger LOG = LoggerFactory.getLogger(Transactions.class);
-  private static final int ROUNDS = 5;
+  private static final int MAX_TRIES = 5;
   private static final Duration LONGEST_PAUSE = Duration.ofMillis(50);
 
   private static final Statements COMMIT = Statements.of("COMMIT");
   private static final Statements ROLLBACK = Statements.of("ROLLBACK");
 
   /**
-   * For the look-up of a broken commit: the lock of the lost session ends soon, or the server is
-   * stuck.
+   * For the look-up of a commit whose answer was lost. The lock of the lost session ends within
+   * this time unless the server hangs.
    */
   private static final Statements LOOK_UP =
       Statements.of("SET innodb_lock_wait_timeout = 2", "START TRANSACTION");
@@ -128,11 +128,11 @@ final class Transactions {
    *     found out whether the commit happened
    */
   <T> T write(String what, Opening opening, Consumer<Query> values, Work<T> work) {
-    return untilKnown(what, round -> attempt(what, opening, values, work, round));
+    return untilKnown(what, number -> attempt(what, opening, values, work, number));
   }
 
   /**
-   * One statement that is a transaction of its own, so that it takes one round trip.
+   * One statement in autocommit, so that it takes one round trip.
    *
    * @param statement empty: its guard does not hold
    * @param lookUp finds by a locking read what the statement has written, if it was executed
@@ -141,31 +141,31 @@ final class Transactions {
    */
   <T> Optional<T> writeOnce(
       String what, Function<Handle, Optional<T>> statement, Function<Handle, Optional<T>> lookUp) {
-    return untilKnown(what, round -> attemptOnce(what, statement, lookUp, round));
+    return untilKnown(what, number -> attemptOnce(what, statement, lookUp, number));
   }
 
-  /** A wrapper, because a value may be an empty Optional of its own. */
+  /** A wrapper, because the value itself may be an empty Optional. */
   private record Done<T>(T value) {}
 
-  /** One round; empty: once more from the start. */
+  /** Runs the transaction once; empty if it must be repeated from the start. */
   @FunctionalInterface
-  private interface Round<T> {
+  private interface Try<T> {
     Optional<Done<T>> run(int number);
   }
 
-  private <T> T untilKnown(String what, Round<T> round) {
+  private <T> T untilKnown(String what, Try<T> once) {
     for (int number = 1; ; number++) {
-      Optional<Done<T>> done = round.run(number);
+      Optional<Done<T>> done = once.run(number);
       if (done.isPresent()) {
         return done.get().value();
       }
       metrics.counter("luigi.operator.ledger.repeated").increment();
-      rest(what, number);
+      pauseBefore(what, number);
     }
   }
 
   private <T> Optional<Done<T>> attempt(
-      String what, Opening opening, Consumer<Query> values, Work<T> work, int round) {
+      String what, Opening opening, Consumer<Query> values, Work<T> work, int number) {
     Handle h = open(what);
     boolean reusable = false;
     try {
@@ -189,14 +189,14 @@ final class Transactions {
         reusable = true;
       } catch (RuntimeException e) {
         if (!lookedUp(what, e, fresh -> committed(outcome, fresh)).isPresent()) {
-          return again(what, round, e);
+          return again(what, number, e);
         }
       }
       return Optional.of(new Done<>(outcome.value()));
     } catch (LedgerUnavailable e) {
       throw e;
     } catch (RuntimeException e) {
-      return failed(what, round, e);
+      return failed(what, number, e);
     } finally {
       giveBack(h, reusable);
     }
@@ -210,7 +210,7 @@ final class Transactions {
       String what,
       Function<Handle, Optional<T>> statement,
       Function<Handle, Optional<T>> lookUp,
-      int round) {
+      int number) {
     Handle h = open(what);
     try {
       return Optional.of(new Done<>(statement.apply(h)));
@@ -218,26 +218,26 @@ final class Transactions {
       throw e;
     } catch (RuntimeException e) {
       if (!SqlFault.isSql(e) || SqlFault.of(e) != SqlFault.UNAVAILABLE) {
-        return failed(what, round, e);
+        return failed(what, number, e);
       }
       Optional<T> written = lookedUp(what, e, lookUp);
-      return written.isPresent() ? Optional.of(new Done<>(written)) : again(what, round, e);
+      return written.isPresent() ? Optional.of(new Done<>(written)) : again(what, number, e);
     } finally {
       giveBack(h, true); // a transaction is never left open
     }
   }
 
-  private <T> Optional<Done<T>> failed(String what, int round, RuntimeException e) {
+  private <T> Optional<Done<T>> failed(String what, int number, RuntimeException e) {
     return switch (SqlFault.of(e)) {
-      case CONFLICT -> again(what, round, e);
+      case CONFLICT -> again(what, number, e);
       case DUPLICATE, REFUSED -> throw new StatementRefused(what, SqlFault.of(e), e);
       case UNAVAILABLE -> throw unfinished(what, e);
     };
   }
 
-  private <T> Optional<Done<T>> again(String what, int round, RuntimeException e) {
-    if (round >= ROUNDS) {
-      throw database.unavailable("%s gave up after %d rounds".formatted(what, ROUNDS), e);
+  private <T> Optional<Done<T>> again(String what, int number, RuntimeException e) {
+    if (number >= MAX_TRIES) {
+      throw database.unavailable("%s gave up after %d tries".formatted(what, MAX_TRIES), e);
     }
     return Optional.empty();
   }
@@ -301,9 +301,9 @@ final class Transactions {
     }
   }
 
-  private void rest(String what, int round) {
+  private void pauseBefore(String what, int number) {
     try {
-      long bound = LONGEST_PAUSE.toNanos() * round / ROUNDS;
+      long bound = LONGEST_PAUSE.toNanos() * number / MAX_TRIES;
       pause.sleep(Duration.ofNanos(random.nextLong(1, bound)));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -71,8 +71,8 @@ final class ActiveStatus {
     if (binding.missingSince().isPresent()) {
       return new Activity(
           FailureCause.NODE_LOST.reason(),
-          ("the pod of attempt %d on node %s is missing since %s; the run continues when it is"
-                  + " certain that the pod has ended")
+          ("the pod of attempt %d on node %s has been missing since %s; the run continues when"
+                  + " it is certain that the pod has ended")
               .formatted(attempt.number(), node, Instants.toSecond(binding.missingSince().get())));
     }
     if (run.cancel() || binding.stopReason().isPresent()) {

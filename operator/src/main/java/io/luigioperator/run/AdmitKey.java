@@ -5,8 +5,9 @@
 package io.luigioperator.run;
 
 /**
- * A key that at most one live attempt holds at any time. It is either the mutex key of a client, or
- * the own key of one run: for a pipeline without mutex, and for attempts that need none.
+ * The key that an attempt must hold from its claim to its end. At most one live attempt holds it at
+ * any time. It is either the mutex key of a client, or a key for one run only: for a pipeline
+ * without mutex, and for PLAN and CHECK attempts, which need none.
  */
 public record AdmitKey(String value) implements Comparable<AdmitKey> {
 
@@ -15,13 +16,13 @@ public record AdmitKey(String value) implements Comparable<AdmitKey> {
     return new AdmitKey(namespace + "/" + client + "/" + group);
   }
 
-  /** The own key of a run: its attempt takes a slot and waits for no other run. */
-  public static AdmitKey own(RunKey run) {
+  /** A key for this run only: its attempt takes a slot, but waits for no other run. */
+  public static AdmitKey ofRun(RunKey run) {
     return new AdmitKey("~" + run.id());
   }
 
-  /** Whether it is the own key of one run, which is deleted when the run ends. */
-  public boolean isOwn() {
+  /** Whether it is a key for one run only, which is deleted when that run ends. */
+  public boolean isOfRun() {
     return value.startsWith("~");
   }
 

@@ -10,7 +10,10 @@ import io.luigioperator.api.DesiredState;
 import java.time.Instant;
 import java.util.Optional;
 
-/** Applies the mutable fields of a new generation of the PipelineRun to its run. */
+/**
+ * Applies an {@link Amendment} to a run. Priority, start time and start deadline have no effect
+ * once the first attempt was bound.
+ */
 public final class AmendTransition {
 
   private AmendTransition() {}
@@ -28,11 +31,11 @@ public final class AmendTransition {
       next = next.with(times(run, next, a, ageing));
     }
     if (a.desired() == DesiredState.Canceled) {
-      Run unflagged = next;
+      Run amended = next;
       next =
           WaitingTransitions.cancel(
                   next, Reasons.CANCELED, WaitingTransitions.CANCELED_BY_USER, now)
-              .orElse(unflagged); // it is being canceled already
+              .orElse(amended); // it is being canceled already
     } else if (run.state() != RunState.ACTIVE) {
       next = waiting(run, next, ageing, now);
     }
@@ -61,14 +64,14 @@ public final class AmendTransition {
           now);
     }
     boolean held = before.state() == RunState.HELD;
-    // a user who sets Held and then Running confirms that the error has been looked into
+    // a user who sets Held and then Running confirms that the cause of the error was removed
     boolean confirmed =
         held
             && before.stateDetails().reason().equals(Reasons.INTERNAL_ERROR)
             && before.desired() == DesiredState.Held
             && next.desired() == DesiredState.Running;
     if (held && !confirmed && !before.stateDetails().reason().equals(Reasons.HELD)) {
-      return next; // held for a fact that a new desired state does not change
+      return next; // held for a reason that a new desired state does not remove
     }
     return held && next.desired() == DesiredState.Running
         ? WaitingTransitions.released(next, ageing, now)

@@ -10,7 +10,10 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** The mutable fields of one generation of a PipelineRun. They are applied together, once. */
+/**
+ * The mutable fields of one generation of a PipelineRun that the ledger stores. They are applied
+ * together, once for each generation.
+ */
 public record Amendment(
     DesiredState desired,
     Priority priority,

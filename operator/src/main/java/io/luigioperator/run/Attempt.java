@@ -9,14 +9,14 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * One attempt as the ledger holds it, in the three parts in which it is written: the claim, then
- * the binding to one pod, then the end. A part that is present never changes, except for the notes
- * in {@link Binding}. Every instant is database time.
+ * One attempt as the ledger stores it, in the three parts in which it is written: the claim, then
+ * the binding to one pod, then the end. A part that is present never changes, except for the facts
+ * that {@link Binding} records about the pod. Every instant is database time.
  */
 public record Attempt(Claim claim, Optional<Binding> binding, Optional<End> end) {
 
   /**
-   * What the claim fixes.
+   * The fields that the claim sets.
    *
    * @param admitKey the key that this attempt holds until its end
    * @param clusterId the cluster that claimed it and runs it
@@ -32,12 +32,12 @@ public record Attempt(Claim claim, Optional<Binding> binding, Optional<End> end)
       Instant claimedAt) {}
 
   /**
-   * The only pod whose scheduling gate may be removed, and what is noted about it.
+   * The only pod whose scheduling gate may be removed, and what was recorded about it.
    *
    * @param jobUid of the Job that created the pod
    * @param node where the pod was placed, once observed
    * @param stopReason why the operator stops the pod, written before the pod is deleted
-   * @param missingSince since when the pod is absent, or terminal without exit statuses
+   * @param missingSince since when the pod has been absent, or terminal without exit statuses
    */
   public record Binding(
       String jobUid,
@@ -47,7 +47,7 @@ public record Attempt(Claim claim, Optional<Binding> binding, Optional<End> end)
       Optional<StopReason> stopReason,
       Optional<Instant> missingSince) {
 
-    /** A fresh binding, with nothing noted yet. */
+    /** A new binding, with nothing recorded about the pod yet. */
     public static Binding of(String jobUid, String podUid, Instant boundAt) {
       return new Binding(
           jobUid, podUid, boundAt, Optional.empty(), Optional.empty(), Optional.empty());
@@ -75,10 +75,14 @@ public record Attempt(Claim claim, Optional<Binding> binding, Optional<End> end)
   /**
    * @param reason a verdict, a failure cause, or why it was abandoned
    * @param exitCode of the Luigi container, when it had one
-   * @param report the runner's last termination message, empty when there was none
+   * @param terminationMessage the last one of the runner, unparsed; empty if there was none
    */
   public record End(
-      Instant endedAt, String reason, String message, OptionalInt exitCode, String report) {}
+      Instant endedAt,
+      String reason,
+      String message,
+      OptionalInt exitCode,
+      String terminationMessage) {}
 
   public AttemptRef ref() {
     return claim.ref();

@@ -17,6 +17,6 @@ public enum AttemptKind {
 
   /** The key that an attempt of this kind holds. */
   AdmitKey admitKey(RunKey run, AdmitKey mutexKey) {
-    return this == RUN ? mutexKey : AdmitKey.own(run);
+    return this == RUN ? mutexKey : AdmitKey.ofRun(run);
   }
 }

@@ -13,7 +13,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
-/** What comes next for an attempt that is claimed but not bound: nothing of it may run yet. */
+/** The next step for an attempt that is claimed but not bound, so that no pod of it may run yet. */
 final class ClaimedAttemptDecider {
 
   private final Limits limits;
@@ -25,7 +25,8 @@ final class ClaimedAttemptDecider {
   Decision decide(RunSnapshot s, Row row, Attempt attempt, Instant now) {
     ObservedAttempt observed = s.observed().orElseThrow();
     if (observed.pods().stream().anyMatch(ClaimedAttemptDecider::mayRun)) {
-      // Another client removed its gate. The sweep stops the pod; until then the key stays taken.
+      // Something other than the operator removed the gate. The sweep stops the pod; the attempt
+      // keeps its key until then.
       return Decision.waiting();
     }
     if (row.run().cancel()) {
@@ -36,8 +37,8 @@ final class ClaimedAttemptDecider {
     if (observed.job().isPresent()) {
       return job(attempt, observed.job().get(), observed.pods(), overdue, now);
     }
-    // Owned by the recorded object and by no later one of its name, so that the Job is
-    // garbage-collected if that object was deleted meanwhile.
+    // The owner is the recorded object and not a later one with the same name, so that the Job is
+    // garbage-collected if the recorded object was deleted meanwhile.
     if (s.object().filter(o -> row.isRecordOf(o) && !o.deleting()).isPresent()) {
       return Decision.doing(new Effect.CreateJob(attempt));
     }
@@ -73,7 +74,8 @@ final class ClaimedAttemptDecider {
       return abandon(
           attempt,
           Reasons.POD_GONE_BEFORE_START,
-          "another client removed the scheduling gate of its pod; the pod was stopped",
+          "something other than the operator removed the scheduling gate of its pod; the pod was"
+              + " stopped",
           BudgetCharge.INFRASTRUCTURE);
     }
     if (job.ended() || pods.stream().anyMatch(p -> p.terminating() || p.gone())) {
@@ -88,7 +90,7 @@ final class ClaimedAttemptDecider {
         : Decision.doing(new Effect.DiagnoseMissingPod(attempt.ref()));
   }
 
-  /** An unbound pod without a gate, of which nothing proves that it has ended. */
+  /** An unbound pod without a gate, unless it is proved that it has ended. */
   private static boolean mayRun(ObservedPod pod) {
     return !pod.gated() && !pod.gone() && !pod.terminal() && pod.ending().isEmpty();
   }

@@ -7,9 +7,9 @@ package io.luigioperator.run;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 
 /**
- * One change to make, or one fact to find out. Each effect is safe when it is carried out twice, or
- * late, or not at all: the operator may crash between any two of them, and the next reconciliation
- * comes to the same decision.
+ * One change to make, or one fact to find out. Each effect may be carried out twice, late, or not
+ * at all without harm, because the operator may crash before or after any of them: the next
+ * reconciliation continues from the state that it finds.
  */
 public sealed interface Effect {
 
@@ -33,7 +33,7 @@ public sealed interface Effect {
 
   // ---- the live attempt
 
-  /** Reads from the API server: what a cache does not contain may still exist. */
+  /** Reads from the API server, because an object that is missing in the cache may exist. */
   record ReadLive() implements Effect {}
 
   record CreateJob(Attempt attempt) implements Effect {}

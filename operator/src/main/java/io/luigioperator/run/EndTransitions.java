@@ -12,12 +12,14 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * How an attempt ends, and the retry rule: what its run does next. An empty result means that the
- * guard does not hold (any more) and nothing is written.
+ * How an attempt ends, and the retry rule, which decides what its run does next. An empty result
+ * means that the guard does not hold, or no longer, and that nothing is written.
  */
 public final class EndTransitions {
 
-  /** How many verdicts that do not count (Drained, a Range with more to do) a run may collect. */
+  /**
+   * The most attempts of a run whose verdict does not count (Drained, or a Range with more to do).
+   */
   public static final int MAX_UNCOUNTED = 20;
 
   private EndTransitions() {}
@@ -51,7 +53,7 @@ public final class EndTransitions {
                 ending.cause().reason(),
                 Message.bounded(ending.message()),
                 ending.exitCode(),
-                ending.report()));
+                ending.terminationMessage()));
     return Optional.of(
         new RunAndAttempt(next(run, ending, policy, sameBefore, presence, now), ended));
   }
@@ -62,11 +64,17 @@ public final class EndTransitions {
         ? observed
         : attempt
             .stopReason()
-            .map(s -> new Ending(s.cause(), observed.exitCode(), s.message(), observed.report()))
+            .map(
+                s ->
+                    new Ending(
+                        s.cause(), observed.exitCode(), s.message(), observed.terminationMessage()))
             .orElse(observed);
   }
 
-  /** Gives up a claim that was never bound; its run waits for the backoff, and is never READY. */
+  /**
+   * Ends an attempt that was claimed but never bound. Its run waits for the backoff and does not
+   * become READY in this transaction.
+   */
   public static Optional<RunAndAttempt> abandon(
       Run run, Attempt attempt, Abandonment why, RetryPolicy policy, Instant now) {
     if (run.state() != RunState.ACTIVE
@@ -106,7 +114,7 @@ public final class EndTransitions {
     String message = Message.bounded(ending.message());
     Treatment treatment = ending.cause().treatment();
     boolean runs = run.nextKind() == AttemptKind.RUN;
-    // A success wins over a cancel that came too late: the work is done.
+    // The run succeeded before the cancel could stop it.
     if (run.cancel() && !(runs && treatment == Treatment.DONE)) {
       return run.canceled(now);
     }
@@ -130,8 +138,8 @@ public final class EndTransitions {
   }
 
   /**
-   * After a successful PLAN or CHECK. The run becomes READY in a transaction of its own, which
-   * locks the mutex key: this one holds the lock of the attempt's key only.
+   * After a successful PLAN or CHECK. The run becomes READY in a later transaction, which locks the
+   * mutex key: this one has locked only the key of the attempt.
    */
   private static Run proceedToRun(Run run, Presence presence, Instant now) {
     return delayed(run.withNextKind(AttemptKind.RUN), Reasons.WAITING_FOR_TIME, "", now, presence);

@@ -11,9 +11,10 @@ import java.util.OptionalInt;
  *
  * @param exitCode of the Luigi container, when it had one
  * @param message for people, at most 1024 characters
- * @param report the last termination message of the runner, unparsed; empty when none
+ * @param terminationMessage the last one of the runner, unparsed; empty if there was none
  */
-public record Ending(EndCause cause, OptionalInt exitCode, String message, String report) {
+public record Ending(
+    EndCause cause, OptionalInt exitCode, String message, String terminationMessage) {
 
   public static Ending of(FailureCause cause, String message) {
     return new Ending(cause, OptionalInt.empty(), message, "");

@@ -4,7 +4,7 @@
  */
 package io.luigioperator.run;
 
-/** Why an attempt ended without a valid verdict of the runner. */
+/** Why an attempt ended without a valid verdict of the runner. The ledger stores the reason. */
 public enum FailureCause implements EndCause {
   /** The kernel killed it for exceeding its memory limit; the pod reports OOMKilled. */
   OOM_KILLED("OOMKilled", Treatment.INFRASTRUCTURE),

@@ -10,8 +10,8 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * What comes next when the bound pod is absent, or terminal without exit statuses. Whether it still
- * runs follows only from a live read, the state of its node, and time.
+ * The next step if the bound pod is absent, or terminal without exit statuses. Only a live read,
+ * the state of its node, and time can show whether it still runs.
  */
 final class MissingPodDecider {
 

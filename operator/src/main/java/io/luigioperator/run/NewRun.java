@@ -14,12 +14,14 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
- * What a run is accepted with. It is resolved once; later changes of a schedule do not affect it.
+ * A run to be accepted. It is resolved once; later changes of its schedule do not affect it.
  *
  * @param mutexKey the key that its RUN attempts hold
  * @param firstKind of its first attempt
  * @param startDeadlineSeconds counted from acceptance or notBefore, whichever is later
- * @param requestSha SHA-256 of the canonical request, hex, never of the resolved block
+ * @param request the resolved request as JSON (see {@link RequestJson})
+ * @param requestSha SHA-256, hex, of what the user asked for (see {@link RequestJson#hash}), not of
+ *     {@code request}: two objects that ask for the same run have the same one
  */
 public record NewRun(
     RunKey key,
@@ -38,7 +40,7 @@ public record NewRun(
     String requestSha,
     int hashVersion) {
 
-  /** The keys that its attempts hold one after the other, in ascending order. */
+  /** The keys that its attempts can hold, in ascending order. */
   public SortedSet<AdmitKey> admitKeys() {
     return new TreeSet<>(List.of(mutexKey, firstKind.admitKey(key, mutexKey)));
   }

@@ -158,7 +158,7 @@ public final class Resolver {
         Optional.ofNullable(spec.date()).orElse(""),
         spec.scheduleRef() == null ? "" : spec.scheduleRef().name(),
         pipeline.mutex().scope() == MutexScope.None
-            ? AdmitKey.own(object.key())
+            ? AdmitKey.ofRun(object.key())
             : AdmitKey.ofClient(object.key().namespace(), spec.client(), pipeline.mutex().group()),
         AttemptKind.RUN,
         desired.desired(),

@@ -10,7 +10,8 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * One run as the ledger holds it; every instant is database time. Grouped by what changes together.
+ * One run as the ledger stores it; every instant is database time. Fields that change together are
+ * one record.
  *
  * @param nextKind the kind of the next attempt, or of the live one
  */
@@ -24,13 +25,15 @@ public record Run(
     Times times) {
 
   /**
-   * What never changes after acceptance.
+   * The fields that never change after the run was accepted.
    *
    * @param businessDate empty for a pipeline without one
    * @param schedule name of the PipelineSchedule it refers to, empty for an inline pipeline
-   * @param mutexKey the key that its RUN attempts hold: of its client, or its own without a mutex
+   * @param mutexKey the key that its RUN attempts hold: that of its client, or without a mutex a
+   *     key for this run only
    * @param request the resolved request as JSON (see {@link RequestJson})
-   * @param requestSha SHA-256 of the canonical request, hex
+   * @param requestSha SHA-256, hex, of what the user asked for (see {@link RequestJson#hash}), not
+   *     of {@code request}
    */
   public record Definition(
       RunKey key,
@@ -43,10 +46,11 @@ public record Run(
       int hashVersion) {}
 
   /**
-   * Its state.
+   * The state of the run with its reason.
    *
-   * @param reason why it waits or how it ended, in CamelCase; empty while READY or ACTIVE
-   * @param message the same for people, at most 1024 characters
+   * @param reason why it waits or how it ended, in CamelCase; empty while READY, and while ACTIVE
+   *     unless {@code cancel} is set
+   * @param message the reason for people, at most 1024 characters
    * @param cancel set once and never cleared: no further pod of this run may start
    */
   public record StateDetails(RunState state, String reason, String message, boolean cancel) {}
@@ -92,8 +96,9 @@ public record Run(
 
   /**
    * @param admitAt virtual start: ascending order is priority with ageing
-   * @param notBefore a DELAYED run becomes READY then
-   * @param startDeadline a run whose first attempt was not bound by then fails
+   * @param notBefore no attempt is claimed earlier; the user's notBeforeTime or the end of the
+   *     operator's backoff. A DELAYED run becomes READY then; READY and HELD runs keep it.
+   * @param startDeadline a run that still waits for its first attempt then fails
    * @param startedAt when the first attempt was bound
    */
   public record Times(
@@ -104,7 +109,7 @@ public record Run(
       Optional<Instant> startedAt,
       Optional<Instant> finishedAt) {
 
-    /** The earliest time at which it may have been READY. */
+    /** The earliest time at which the run can have become READY. */
     Instant readySince() {
       return notBefore.filter(t -> t.isAfter(acceptedAt)).orElse(acceptedAt);
     }
@@ -165,14 +170,14 @@ public record Run(
   /**
    * Whether this object, which has the name of this run, requests this run and not another one.
    *
-   * @param recorded the object that its cluster has on record for this run
+   * @param recorded the object that the ledger has on record for this run in that cluster
    */
   public boolean isRequestedBy(RunObject object, Optional<ObjectRecord> recorded) {
     return recorded.filter(r -> r.isOf(object)).isPresent()
         || RequestJson.hash(object.spec()).equals(definition.requestSha());
   }
 
-  /** Its start deadline, while it still waits for its first attempt. */
+  /** The start deadline of a run that still waits for its first attempt; empty for any other. */
   Optional<Instant> startDeadlineWhileWaiting() {
     boolean waits =
         switch (state()) {
@@ -186,12 +191,12 @@ public record Run(
     return startDeadlineWhileWaiting().filter(t -> !now.isBefore(t)).isPresent();
   }
 
-  /** Its last state. */
+  /** The run in a final state. */
   Run ended(RunState state, String reason, String message, Instant now) {
     return with(state, reason, message).with(times.finished(now));
   }
 
-  /** Canceled, for the reason it has been flagged with. */
+  /** The run in the state CANCELED, with the reason that was recorded with the cancel flag. */
   Run canceled(Instant now) {
     return ended(RunState.CANCELED, stateDetails.reason(), stateDetails.message(), now);
   }

@@ -4,7 +4,7 @@
  */
 package io.luigioperator.run;
 
-/** The state of a run. The last three are terminal. */
+/** The state of a run. The last three are final. */
 public enum RunState {
   /** May be claimed by any cluster that has a free slot, as soon as its key is free. */
   READY,
@@ -26,6 +26,7 @@ public enum RunState {
     };
   }
 
+  /** Whether a run in this state has ended; its state never changes again. */
   public boolean isFinal() {
     return this == SUCCEEDED || this == FAILED || this == CANCELED;
   }

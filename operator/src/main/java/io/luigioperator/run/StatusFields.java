@@ -43,7 +43,7 @@ final class StatusFields {
     row.request().map(r -> resolved(r, run)).ifPresent(b::resolved);
     run.times().startedAt().ifPresent(t -> b.startTime(Instants.toSecond(t)));
     run.times().finishedAt().ifPresent(t -> b.completionTime(Instants.toSecond(t)));
-    newestReport(row.attempts()).flatMap(LuigiReport::tasks).ifPresent(b::luigi);
+    newestMessage(row.attempts()).flatMap(TaskCounts::of).ifPresent(b::luigi);
     return b;
   }
 
@@ -70,10 +70,10 @@ final class StatusFields {
         run.priority());
   }
 
-  private static Optional<String> newestReport(List<Attempt> attempts) {
+  private static Optional<String> newestMessage(List<Attempt> attempts) {
     return attempts.stream()
         .flatMap(a -> a.end().stream())
-        .map(Attempt.End::report)
+        .map(Attempt.End::terminationMessage)
         .filter(r -> !r.isEmpty())
         .findFirst();
   }

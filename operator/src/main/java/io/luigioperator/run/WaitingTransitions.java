@@ -11,9 +11,10 @@ import java.util.Optional;
 
 /**
  * Changes of a run without a live attempt: it is accepted, becomes due, is canceled, held, released
- * or expired. An empty result means that the guard does not hold (any more) and nothing is written.
+ * or expired. An empty result means that the guard does not hold, or no longer, and that nothing is
+ * written.
  *
- * <p>No transition leads out of a terminal state, and none clears {@code cancel}.
+ * <p>No transition leads out of a final state, and none clears {@code cancel}.
  */
 public final class WaitingTransitions {
 
@@ -55,7 +56,10 @@ public final class WaitingTransitions {
     return waiting(run, now);
   }
 
-  /** Ends the wait of a DELAYED run whose time has come. A retry keeps its place in the order. */
+  /**
+   * Ends the wait of a DELAYED run whose notBefore has passed. A retry keeps its place in the order
+   * of admission.
+   */
   public static Optional<Run> due(Run run, Instant now) {
     if (run.state() != RunState.DELAYED
         || run.times().notBefore().filter(now::isBefore).isPresent()) {
@@ -65,8 +69,8 @@ public final class WaitingTransitions {
   }
 
   /**
-   * Cancels a waiting run at once. A run with a live attempt only gets the flag; its attempt ends
-   * on evidence.
+   * Cancels a waiting run at once. For a run with a live attempt only the cancel flag is set; its
+   * attempt ends when there is evidence that its pod has ended.
    */
   public static Optional<Run> cancel(Run run, String reason, String message, Instant now) {
     if (run.state().isFinal() || run.cancel()) {
@@ -77,7 +81,7 @@ public final class WaitingTransitions {
     return Optional.of(run.state() == RunState.ACTIVE ? flagged : flagged.canceled(now));
   }
 
-  /** Holds a waiting run. Of a run that is held already, only MassDeletion replaces the reason. */
+  /** Holds a waiting run. If the run is held already, only MassDeletion replaces its reason. */
   public static Optional<Run> hold(Run run, String reason, String message) {
     return switch (run.state()) {
       case READY, DELAYED -> Optional.of(run.with(RunState.HELD, reason, Message.bounded(message)));
@@ -90,8 +94,8 @@ public final class WaitingTransitions {
   }
 
   /**
-   * Expires or holds a READY run that cannot be claimed. At the head of its key it would block all
-   * the runs behind it.
+   * Expires or holds a READY run that cannot be claimed, because at the head of its key it would
+   * block all runs behind it.
    */
   public static Optional<Run> expireOrHold(Run head, Instant now) {
     return expire(head, now)
@@ -104,7 +108,7 @@ public final class WaitingTransitions {
                         .formatted(head.budget().maxAttempts())));
   }
 
-  /** Releases a run that is held for {@code reason}; its place in the order counts from now. */
+  /** Releases a run that is held for {@code reason}; its waiting time for ageing starts now. */
   public static Optional<Run> release(Run run, String reason, Ageing ageing, Instant now) {
     if (run.state() != RunState.HELD || !run.stateDetails().reason().equals(reason)) {
       return Optional.empty();
@@ -112,7 +116,7 @@ public final class WaitingTransitions {
     return Optional.of(released(run, ageing, now));
   }
 
-  /** Fails a run whose first attempt was not bound before its start deadline. */
+  /** Fails a run that still waits for its first attempt after its start deadline. */
   public static Optional<Run> expire(Run run, Instant now) {
     if (!run.isPastStartDeadline(now)) {
       return Optional.empty();
@@ -131,7 +135,7 @@ public final class WaitingTransitions {
     return waiting(run.with(run.times().withAdmitAt(ageing.admitAt(run.priority(), since))), now);
   }
 
-  /** The state of a run without a live attempt, by its desired state and its time. */
+  /** The state of a run without a live attempt, by its desired state and its notBefore. */
   static Run waiting(Run run, Instant now) {
     return switch (run.desired()) {
       case Canceled ->

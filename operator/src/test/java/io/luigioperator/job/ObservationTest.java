@@ -162,7 +162,9 @@ class ObservationTest {
     assertThat(ending(30, message.toString()).message()).hasSize(1024).endsWith("…");
 
     message.put("luigi", "y".repeat(5000));
-    assertThat(ending(30, message.toString()).report()).as("longer than a kubelet keeps").isEmpty();
+    assertThat(ending(30, message.toString()).terminationMessage())
+        .as("longer than a kubelet keeps")
+        .isEmpty();
   }
 
   @Test
@@ -243,8 +245,8 @@ class ObservationTest {
               all.put("cause", e.cause().reason());
               e.exitCode().ifPresent(code -> all.put("exitCode", Integer.toString(code)));
               all.put("message", e.message());
-              if (!e.report().isEmpty()) {
-                all.put("report", e.report());
+              if (!e.terminationMessage().isEmpty()) {
+                all.put("terminationMessage", e.terminationMessage());
               }
             });
     return all;

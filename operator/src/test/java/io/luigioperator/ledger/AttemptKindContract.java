@@ -17,7 +17,7 @@ import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
 import org.junit.jupiter.api.Test;
 
-/** PLAN and CHECK attempts hold the own key of their run, and do not count. */
+/** PLAN and CHECK attempts hold a key for their run only, and do not count. */
 interface AttemptKindContract extends LedgerFixture {
 
   private RunBuilder check(String name) {
@@ -25,13 +25,13 @@ interface AttemptKindContract extends LedgerFixture {
   }
 
   @Test
-  default void checkHoldsTheOwnKeyOfItsRunAndDoesNotCount() {
+  default void checkHoldsTheKeyOfItsRunOnlyAndDoesNotCount() {
     Run run = accepted(check("r"));
 
     Attempt claimed = claimed(run);
 
     assertThat(claimed.kind()).isEqualTo(AttemptKind.CHECK);
-    assertThat(claimed.admitKey()).isEqualTo(AdmitKey.own(run.key()));
+    assertThat(claimed.admitKey()).isEqualTo(AdmitKey.ofRun(run.key()));
     assertThat(reload(claimed)).isEqualTo(claimed);
     Run active = load(run);
     assertThat(active.budget()).isEqualTo(new Run.Budget(1, 0, 0, 0, 3, 3));
@@ -51,7 +51,7 @@ interface AttemptKindContract extends LedgerFixture {
   }
 
   @Test
-  default void endOfACheckFreesItsOwnKeyOnly() {
+  default void endOfACheckFreesOnlyTheKeyThatItHolds() {
     Run check = accepted(check("check"));
     Run other = accepted(RunBuilder.named("run"));
     Attempt claimed = claimed(check);

@@ -121,7 +121,7 @@ interface ConflictTests extends SqlFixture {
       lockMutexOf(run, stranger);
       assertThatThrownBy(() -> patient.runs().cancel(run.key(), Reasons.CANCELED, "enough"))
           .isInstanceOf(LedgerUnavailable.class)
-          .hasMessageContaining("cancel of run team-a/r gave up after 5 rounds");
+          .hasMessageContaining("cancel of run team-a/r gave up after 5 tries");
     } finally {
       stranger.rollback();
     }

@@ -200,7 +200,7 @@ interface ConstraintTests extends SqlFixture {
   }
 
   @Test
-  default void theOwnKeyOfARunIsDeletedWithItAndThatOfAClientStays() {
+  default void aKeyForOneRunIsDeletedWithTheRunAndThatOfAClientStays() {
     Run own = accepted(RunBuilder.named("own").withoutMutex());
     Run client = accepted(RunBuilder.named("r"));
     for (Run run : List.of(own, client)) {

@@ -22,7 +22,7 @@ import java.util.Set;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
-/** A ledger with damaged rows, and one whose barrier is up. */
+/** A ledger with damaged rows, and one whose barrier is raised. */
 interface DamageTests extends SqlFixture {
 
   @Test

@@ -64,7 +64,7 @@ interface FinishContract extends LedgerFixture {
     assertThat(end.reason()).isEqualTo(cause.reason());
     assertThat(end.message()).isEqualTo("it ended");
     assertThat(end.exitCode()).hasValue(1);
-    assertThat(end.report()).isEqualTo("{\"report\":1}");
+    assertThat(end.terminationMessage()).isEqualTo("{\"report\":1}");
     assertThat(ledger().queries().liveAttempts(CLUSTER)).isEmpty();
   }
 

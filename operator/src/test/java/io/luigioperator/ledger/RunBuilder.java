@@ -53,7 +53,7 @@ record RunBuilder(NewRun run) {
   }
 
   RunBuilder withoutMutex() {
-    return with(run.client(), AdmitKey.own(run.key()), run.firstKind());
+    return with(run.client(), AdmitKey.ofRun(run.key()), run.firstKind());
   }
 
   RunBuilder firstKind(AttemptKind kind) {

@@ -45,15 +45,15 @@ class AttemptTransitionsTest {
   @EnumSource(
       value = AttemptKind.class,
       names = {"PLAN", "CHECK"})
-  void planAndCheckHoldTheRunsOwnKeyAndDoNotCount(AttemptKind kind) {
+  void planAndCheckHoldAKeyForTheRunOnlyAndDoNotCount(AttemptKind kind) {
     Run ready = ready().withNextKind(kind);
 
     RunAndAttempt claimed = claimed(ready, 1, T0);
 
     assertThat(claimed.run().budget()).isEqualTo(new Run.Budget(1, 0, 0, 0, 3, 10));
     assertThat(claimed.attempt().kind()).isEqualTo(kind);
-    assertThat(claimed.attempt().admitKey()).isEqualTo(AdmitKey.own(ready.key()));
-    assertThat(ready.mutexKey().isOwn()).isFalse();
+    assertThat(claimed.attempt().admitKey()).isEqualTo(AdmitKey.ofRun(ready.key()));
+    assertThat(ready.mutexKey().isOfRun()).isFalse();
   }
 
   @Test

@@ -595,7 +595,7 @@ public final class SimLedger
     runs.put(next.key(), next);
     changes++;
     if (next.state().isFinal()) {
-      mutexes.remove(AdmitKey.own(next.key()));
+      mutexes.remove(AdmitKey.ofRun(next.key()));
     }
     return next;
   }

@@ -13,22 +13,22 @@ import java.util.List;
 import java.util.Optional;
 
 /** The counts of tasks in a termination message of the runner. */
-final class LuigiReport {
+final class TaskCounts {
 
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int MAX_NAMES = 10;
   private static final int MAX_NAME = 255;
 
-  private LuigiReport() {}
+  private TaskCounts() {}
 
-  /** Empty when there was no message, or one cut off in the middle. */
-  static Optional<LuigiStatus> tasks(String report) {
-    if (report.isEmpty()) {
+  /** Empty if there was no message, or an incomplete one. */
+  static Optional<LuigiStatus> of(String terminationMessage) {
+    if (terminationMessage.isEmpty()) {
       return Optional.empty();
     }
     JsonNode message;
     try {
-      message = JSON.readTree(report);
+      message = JSON.readTree(terminationMessage);
     } catch (JsonProcessingException e) {
       return Optional.empty(); // the pod was killed while its runner wrote
     }
