@@ -6,7 +6,6 @@ package io.luigioperator;
 
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.luigioperator.job.Fabric8Kube;
 import io.luigioperator.ops.BuildInfo;
 import io.luigioperator.ops.HttpProbe;
@@ -105,8 +104,6 @@ public final class Main {
   }
 
   private static KubernetesClient client() {
-    return new KubernetesClientBuilder()
-        .withConfig(Fabric8Kube.bounded(Config.autoConfigure(null)))
-        .build();
+    return Fabric8Kube.client(Fabric8Kube.bounded(Config.autoConfigure(null)));
   }
 }

@@ -7,7 +7,6 @@ package io.luigioperator;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.luigioperator.job.Fabric8Kube;
 import io.luigioperator.testing.ApiServer;
 
@@ -27,6 +26,6 @@ public final class OperatorClients {
   }
 
   private static KubernetesClient client(Config config) {
-    return new KubernetesClientBuilder().withConfig(Fabric8Kube.bounded(config)).build();
+    return Fabric8Kube.client(Fabric8Kube.bounded(config));
   }
 }

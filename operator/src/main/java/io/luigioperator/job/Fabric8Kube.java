@@ -12,10 +12,12 @@ import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.FieldValidateable.Validation;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.fabric8.kubernetes.client.okhttp.OkHttpClientFactory;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
@@ -40,6 +42,7 @@ import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import okhttp3.OkHttpClient;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -81,6 +84,26 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     informers = new Informers(client, view, namespaces);
     events = new EventWriter(client, clock);
     gate = new SchedulingGate(client, view);
+  }
+
+  /**
+   * @param config with {@link #bounded bounded} requests
+   * @return a client for all requests and watches of the operator; the caller closes it
+   */
+  public static KubernetesClient client(Config config) {
+    return new KubernetesClientBuilder()
+        .withConfig(config)
+        .withHttpClientFactory(new WithoutRetries())
+        .withKubernetesSerialization(new ApiSerialization())
+        .build();
+  }
+
+  /** The HTTP client would repeat a request, also one that changes something. */
+  private static final class WithoutRetries extends OkHttpClientFactory {
+    @Override
+    protected void additionalConfig(OkHttpClient.Builder builder) {
+      builder.retryOnConnectionFailure(false);
+    }
   }
 
   /**

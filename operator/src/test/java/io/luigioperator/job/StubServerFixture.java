@@ -12,7 +12,6 @@ import io.fabric8.kubernetes.api.model.StatusBuilder;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.StubApiServer.Response;
@@ -64,7 +63,7 @@ final class StubServerFixture implements AutoCloseable {
   }
 
   Fabric8Kube kube(Config settings, String... namespaces) {
-    KubernetesClient client = new KubernetesClientBuilder().withConfig(settings).build();
+    KubernetesClient client = Fabric8Kube.client(settings);
     opened.add(client);
     return new Fabric8Kube(
         client, new JobBlueprint("0.1.0"), List.of(namespaces), InstantSource.fixed(NOW));
