@@ -59,7 +59,7 @@ import org.slf4j.LoggerFactory;
 final class LuigiOperator {
   private static final Logger LOG = LoggerFactory.getLogger(LuigiOperator.class);
 
-  /** As long as a database may take that is installed together with the operator. */
+  /** Enough for a database that is installed together with the operator. */
   private static final Duration LEDGER_TIMEOUT = Duration.ofMinutes(2);
 
   private static final Duration LEDGER_RETRY = Duration.ofSeconds(2);
@@ -70,7 +70,7 @@ final class LuigiOperator {
   /** Limit for all work in progress, which leaves time for the other steps before a kill. */
   private static final Duration IN_PROGRESS = Duration.ofSeconds(8);
 
-  /** A claim waits for the database most of its time. */
+  /** More than CPUs, because a claim mostly waits for the database. */
   private static final int CLAIM_THREADS = 4;
 
   private static final Duration ID_RETRY = Duration.ofSeconds(10);
@@ -261,7 +261,10 @@ final class LuigiOperator {
                 .formatted(String.join(", ", kinds)));
   }
 
-  /** Nothing starts under the id of another cluster: each would undo the work of the other. */
+  /**
+   * Waits until no other cluster uses the cluster id: each of two operators with the same id would
+   * undo the work of the other.
+   */
   private void awaitClusterId(ClusterRegistration registration) throws InterruptedException {
     while (!registration.renew()) {
       checks.put("start", () -> Optional.of(registration.conflict()));
@@ -272,7 +275,7 @@ final class LuigiOperator {
     }
   }
 
-  /** Lets effects in progress finish, but another replica does not wait for a slow one. */
+  /** Waits for effects in progress, but releases the Lease before a slow one has finished. */
   private void handOver(LeaderElection leaderElection, LeaderGate leaderGate, Loops loops)
       throws InterruptedException {
     checks.put("start", () -> Optional.of("stopping"));

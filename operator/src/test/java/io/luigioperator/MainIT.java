@@ -216,7 +216,7 @@ class MainIT {
 
   @Test
   void startsNothingWithTheIdOfAnotherCluster() throws Exception {
-    String message = "another Kubernetes cluster uses the name \\\"shared\\\"";
+    String message = "another Kubernetes cluster uses the cluster id \\\"shared\\\"";
     String identity = admin.namespaces().withName("kube-system").get().getMetadata().getUid();
     try (MySqlLedger other =
         MySqlLedger.open(

@@ -35,12 +35,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Fills the free slots with the heads of free keys. One pass at a time on the leader; a second
- * leader would claim other heads or lose the race for the same ones, and no more.
+ * Fills the free slots with the heads of free keys. The head of a key is its first READY run. The
+ * leader runs one pass at a time. Two leaders do not claim the same run, but for a moment they may
+ * together fill more slots than {@link Capacity#maxRunning}, because a claim does not check the
+ * slots under lock.
  *
- * <p>Heads are taken in their order, as many as there are free slots, and claimed side by side:
- * each claim locks a key of its own. An error with one head concerns that head: it is held or
- * skipped, and the next ones take its slot.
+ * <p>A pass claims as many heads as there are free slots, in their order. The claims run in
+ * parallel, because each locks another key. An error of one head does not affect the others: the
+ * head is held or skipped, and the next one gets its slot.
  */
 public final class AdmissionLoop {
 
@@ -57,9 +59,9 @@ public final class AdmissionLoop {
   private volatile Set<AdmitKey> blocked = Set.of();
 
   /**
-   * @param tokens a new token for each claim
-   * @param claims runs the claims of one pass; bounded
-   * @param launch called for each claim; has the run reconciled soon, on another thread
+   * @param tokens returns a new token for each claim
+   * @param claims runs the claims of a pass; its threads bound the number of parallel claims
+   * @param launch called after each claim; must have the run reconciled soon on another thread
    */
   public AdmissionLoop(
       Ledger ledger,
@@ -78,15 +80,15 @@ public final class AdmissionLoop {
     this.launch = launch;
   }
 
-  /** From now on claims none of these keys, and all others. */
+  /** Sets the keys that must not be claimed. It replaces the keys of an earlier call. */
   public void block(Set<AdmitKey> keys) {
     blocked = Set.copyOf(keys);
   }
 
   /**
-   * One pass.
+   * Runs one pass.
    *
-   * @return how many slots are free after it
+   * @return the number of free slots after it; 0 while the cluster is full
    * @throws LedgerUnavailable if the ledger does not answer
    * @throws KubeUnavailable if the API server does not answer
    */
@@ -100,7 +102,7 @@ public final class AdmissionLoop {
       return free;
     }
     if (kube.isFull(ledger.queries().now())) {
-      return 0; // the scheduler cannot place what is there already
+      return 0; // the scheduler already finds no node for some pods
     }
     UnansweredCalls unanswered = new UnansweredCalls();
     while (true) {
@@ -112,7 +114,7 @@ public final class AdmissionLoop {
     }
   }
 
-  /** Claims heads in their order while there are slots; returns how many slots are left. */
+  /** Claims heads in their order while slots are free; returns the number of slots left. */
   private int claim(List<Head> heads, int slots, UnansweredCalls unanswered) {
     int free = slots;
     for (int from = 0; from < heads.size() && free > 0; ) {
@@ -127,10 +129,10 @@ public final class AdmissionLoop {
   }
 
   /**
-   * What became of one head.
+   * The result for one head.
    *
-   * @param slots how many slots it takes, or may take
-   * @param failure a store did not answer
+   * @param slots slots that it uses; 1 also if it is unknown whether it was claimed
+   * @param failure present if a store did not answer
    */
   private record Outcome(int slots, Optional<RuntimeException> failure) {
     static final Outcome CLAIMED = new Outcome(1, Optional.empty());
@@ -145,7 +147,7 @@ public final class AdmissionLoop {
     return started.stream().map(AdmissionLoop::joined).toList();
   }
 
-  /** An Error of a claim is one of the pass. */
+  /** Waits for a claim; rethrows its RuntimeException or Error. */
   private static Outcome joined(CompletableFuture<Outcome> claim) {
     try {
       return claim.join();
@@ -160,9 +162,9 @@ public final class AdmissionLoop {
 
   private Outcome admit(Head head) {
     try {
-      return !blocked.contains(head.key()) && isHere(head) ? claim(head) : Outcome.SKIPPED;
+      return !blocked.contains(head.key()) && hasObjectHere(head) ? claim(head) : Outcome.SKIPPED;
     } catch (LedgerUnavailable e) {
-      // the claim may have been committed all the same
+      // the claim may have been committed nevertheless
       return unanswered(head, 1, e);
     } catch (KubeUnavailable e) {
       return unanswered(head, 0, e);
@@ -172,8 +174,8 @@ public final class AdmissionLoop {
           Reasons.NAMESPACE_MISSING,
           "cluster %s may not read the PipelineRun: %s".formatted(clusterId, e.getMessage()));
     } catch (RuntimeException e) {
-      LOG.atError().addKeyValue("run", head.run()).setCause(e).log("run cannot be admitted");
-      return held(head, Reasons.INTERNAL_ERROR, "the run cannot be admitted: " + e);
+      LOG.atError().addKeyValue("run", head.run()).setCause(e).log("admission of the run failed");
+      return held(head, Reasons.INTERNAL_ERROR, "admission of the run failed: " + e);
     }
   }
 
@@ -181,7 +183,7 @@ public final class AdmissionLoop {
     LOG.atWarn()
         .addKeyValue("run", head.run())
         .addKeyValue("error", failure.getMessage())
-        .log("run skipped in this admission pass: a store did not answer");
+        .log("a store did not answer; run skipped in this admission pass");
     return new Outcome(slots, Optional.of(failure));
   }
 
@@ -194,14 +196,14 @@ public final class AdmissionLoop {
     }
   }
 
-  /** A head that cannot even be held stays, and is skipped in each pass. */
+  /** If holding it fails, too, the run stays READY and each pass tries again. */
   private void hold(RunKey run, String reason, String message) {
     try {
       ledger.runs().hold(run, reason, message);
     } catch (LedgerUnavailable e) {
       throw e;
     } catch (RuntimeException e) {
-      LOG.atError().addKeyValue("run", run).setCause(e).log("run cannot be held");
+      LOG.atError().addKeyValue("run", run).setCause(e).log("holding the run failed");
     }
   }
 
@@ -212,13 +214,13 @@ public final class AdmissionLoop {
     return claimed.isPresent() ? Outcome.CLAIMED : Outcome.SKIPPED;
   }
 
-  /** The slot is free when the pod is seen terminal; the mutex only with the commit of finish. */
+  /** A slot is free as soon as the pod is observed terminal; the key only after finish. */
   private int occupied() {
     return (int)
-        ledger.queries().liveAttempts(clusterId).stream().filter(a -> !isSeenEnded(a)).count();
+        ledger.queries().liveAttempts(clusterId).stream().filter(a -> !isObservedEnded(a)).count();
   }
 
-  private boolean isSeenEnded(Attempt attempt) {
+  private boolean isObservedEnded(Attempt attempt) {
     return attempt
         .binding()
         .flatMap(b -> kube.attempt(attempt, Freshness.CACHED).pod(b.podUid()))
@@ -227,14 +229,15 @@ public final class AdmissionLoop {
   }
 
   /**
-   * Whether the PipelineRun that the ledger has on record is in this cluster. For a first attempt
-   * the cache is enough: if the object was deleted meanwhile, its Job, which is owned by the
-   * recorded UID, is garbage-collected, and the attempt ends with its pod. Before a retry it is
-   * read from the API server, which also finds a namespace in which permissions are missing.
+   * Whether the PipelineRun that the ledger has on record exists in this cluster. For a first
+   * attempt the cache is sufficient: if the object was deleted meanwhile, its Job is
+   * garbage-collected, because the recorded UID owns it, and the attempt ends with its pod. Before
+   * a retry the object is read live, which also shows whether the operator has its permissions in
+   * the namespace.
    */
-  private boolean isHere(Head head) {
+  private boolean hasObjectHere(Head head) {
     return head.claims() == 0 && isRecorded(head, kube.run(head.run(), Freshness.CACHED))
-        || isHereByLiveRead(head.run());
+        || hasObjectHereLive(head.run());
   }
 
   private static boolean isRecorded(Head head, Optional<RunObject> object) {
@@ -244,10 +247,10 @@ public final class AdmissionLoop {
   }
 
   /**
-   * The recorded object by a live read; if none is recorded, one is created. A run whose object is
-   * gone is only skipped: the sweep concludes what that means.
+   * The same by a live read. If no object is recorded for this cluster, one is created. A run whose
+   * object is missing is only skipped: the sweep decides whether the object was deleted.
    */
-  private boolean isHereByLiveRead(RunKey key) {
+  private boolean hasObjectHereLive(RunKey key) {
     Optional<RunRecord> found = ledger.queries().load(key, clusterId).run(key);
     if (found.isEmpty()) {
       return false;
@@ -257,17 +260,21 @@ public final class AdmissionLoop {
     if (recorded.isEmpty()) {
       return !holdIfNotServed(key) && createHere(key, run);
     }
-    boolean here =
+    boolean exists =
         kube.run(key, Freshness.LIVE)
             .filter(o -> o.uid().equals(recorded.get().uid()) && !o.deleting())
             .isPresent();
-    if (!here) { // asked only now, because every claim would wait for it
+    if (!exists) { // checked only now, because it would delay every claim
       holdIfNotServed(key);
     }
-    return here;
+    return exists;
   }
 
-  /** Holds a run until its namespace is there; true if it is not. */
+  /**
+   * Holds a run if this cluster does not have its namespace or the CRD.
+   *
+   * @return whether that is so
+   */
   private boolean holdIfNotServed(RunKey key) {
     if (kube.namespace(key.namespace()) == NamespaceState.ACTIVE && kube.crdEstablished()) {
       return false;
@@ -299,15 +306,15 @@ public final class AdmissionLoop {
         LOG.atError()
             .addKeyValue("run", key)
             .addKeyValue("error", message)
-            .log("the API server refuses the PipelineRun; run held");
-        hold(key, Reasons.INTERNAL_ERROR, "the API server refuses the PipelineRun: " + message);
+            .log("the API server refused the PipelineRun; run held");
+        hold(key, Reasons.INTERNAL_ERROR, "the API server refused the PipelineRun: " + message);
         yield false;
       }
       case RunCreation.NotNow(String message) -> {
         LOG.atWarn()
             .addKeyValue("run", key)
             .addKeyValue("error", message)
-            .log("the API server refuses the PipelineRun for now; run skipped");
+            .log("the API server refused the PipelineRun for now; run skipped");
         yield false;
       }
     };

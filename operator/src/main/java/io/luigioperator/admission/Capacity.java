@@ -5,14 +5,16 @@
 package io.luigioperator.admission;
 
 /**
- * How many attempts this cluster has slots for.
+ * The slots of this cluster.
  *
- * @param maxRunning configured slots
+ * @param maxRunning the configured number of slots
  */
 public record Capacity(int maxRunning) {
 
   /**
-   * @param occupied attempts of this cluster whose pod is not seen terminal
+   * The number of free slots.
+   *
+   * @param occupied live attempts of this cluster whose pod was not observed terminal
    */
   public int free(int occupied) {
     return Math.max(0, maxRunning - occupied);

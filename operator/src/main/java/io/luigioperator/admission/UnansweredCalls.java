@@ -7,9 +7,9 @@ package io.luigioperator.admission;
 import java.util.Optional;
 
 /**
- * Tells a lost answer, which concerns one run, from a store that is unavailable: two runs in a row
- * without an answer end a pass over many, so that the others do not wait for a timeout each. Not
- * thread-safe.
+ * Distinguishes a single lost answer, which concerns one run, from a store that is unavailable. If
+ * two runs in a row get no answer, the pass over many runs ends, so that not each of the others
+ * waits for a timeout. Not thread-safe.
  */
 public final class UnansweredCalls {
   private static final int MAX = 2;
@@ -17,7 +17,7 @@ public final class UnansweredCalls {
   private int inARow;
 
   /**
-   * Takes the outcome of the next run.
+   * Records the outcome of the next run.
    *
    * @param failure present if a store did not answer
    * @throws RuntimeException {@code failure}, if it is the second in a row

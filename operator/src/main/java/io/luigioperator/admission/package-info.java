@@ -3,8 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * Who may start now: in order of virtual start, only keys whose mutex is free, until the slots are
- * full. A run that waits for its client uses no slot and hides nobody.
+ * Decides which runs may start: in the order of their virtual start, only runs whose key is free,
+ * until all slots are used. A run that waits for its client uses no slot and does not keep other
+ * clients' runs from starting.
  */
 @NullMarked
 package io.luigioperator.admission;

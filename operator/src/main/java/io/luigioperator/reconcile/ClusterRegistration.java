@@ -11,36 +11,45 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The name of this cluster in the ledger, kept by saying so again and again. One cluster has it at
- * a time: whose attempts are whose is told by it, so two clusters of one name would take each
- * other's pods for lost. A cluster that was rebuilt gets the name once the old one is silent.
+ * Registers the cluster id in the ledger and renews the registration with a heartbeat. Only one
+ * cluster may use an id, because attempts are assigned by it: a second cluster with the same id
+ * would not find the pods of the first one and would conclude that they are lost. A cluster that
+ * was rebuilt takes over its id once the registration of the old one has expired.
  *
- * @param identity UID of this cluster's kube-system namespace, as read at start
+ * @param identity UID of the kube-system namespace of this cluster, as read at the start
  */
 public record ClusterRegistration(Ledger ledger, String clusterId, String identity) {
 
   private static final Logger LOG = LoggerFactory.getLogger(ClusterRegistration.class);
 
-  /** After so long without a word of a cluster others take over its name and its claims. */
-  static final Duration SILENCE = Limits.DEFAULT.claimTtl();
+  /**
+   * How long after its last heartbeat the registration of a cluster expires. Other clusters may
+   * then take over its id and abandon its claims.
+   */
+  static final Duration EXPIRY = Limits.DEFAULT.claimTtl();
 
-  /** Says that this cluster is alive; false when the name is another's, who is alive. */
+  /**
+   * Registers the cluster id, or renews its registration.
+   *
+   * @return false if another cluster uses the id and its registration has not expired
+   */
   public boolean renew() {
     if (ledger.clusters().heartbeat(clusterId, identity).equals(identity)) {
       return true;
     }
-    boolean takenOver = ledger.clusters().takeOver(clusterId, identity, SILENCE);
+    boolean takenOver = ledger.clusters().takeOver(clusterId, identity, EXPIRY);
     if (takenOver) {
       LOG.atWarn()
           .addKeyValue("cluster", clusterId)
-          .log("this cluster was rebuilt: the objects of the old one are forgotten");
+          .log(
+              "took over the cluster id of a cluster that was rebuilt; its objects are no longer on record");
     }
     return takenOver;
   }
 
-  /** What to do about a name that is another's. */
+  /** What to do if another cluster uses the id. */
   public String conflict() {
-    return "another Kubernetes cluster uses the name \"%s\" in this database and was heard of within the last %d s: give each cluster a clusterId of its own"
-        .formatted(clusterId, SILENCE.toSeconds());
+    return "another Kubernetes cluster uses the cluster id \"%s\" in this database and has sent a heartbeat within the last %d s: give each cluster a clusterId of its own"
+        .formatted(clusterId, EXPIRY.toSeconds());
   }
 }

@@ -29,7 +29,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The part of the sweep that compares the Jobs and pods of this cluster with the ledger.
+ * The part of the sweep that compares the Jobs and pods of this cluster with the ledger. Not
+ * thread-safe.
  *
  * <p>The cost of a pass does not grow with the number of finished Jobs, which stay for an hour to a
  * day. Jobs come from the informers' cache, because whole Jobs are large and every pass would list
@@ -37,8 +38,8 @@ import org.slf4j.LoggerFactory;
  *
  * <ul>
  *   <li>A Job that the cache does not show yet is found by a later pass.
- *   <li>A Job is deleted by UID, and because of what the ledger says about its attempt, read after
- *       the cache. If the Job is gone already, the request changes nothing.
+ *   <li>A Job is deleted by UID, because of the row of its attempt, which is read after the cache.
+ *       If the Job does not exist any more, the request changes nothing.
  *   <li>Nothing is concluded from a Job that the cache does not show: a gated pod that names a Job
  *       as its owner is left to the garbage collector of Kubernetes, which deletes it when that Job
  *       does not exist.
@@ -52,7 +53,7 @@ final class ClusterSweep {
 
   private static final Logger LOG = LoggerFactory.getLogger(ClusterSweep.class);
 
-  /** A request to create a Job, or the Job controller, may be late by this much. */
+  /** A Job without an attempt is kept this long, because a request to create it may be late. */
   private static final Duration ORPHAN_AGE = Duration.ofMinutes(5);
 
   /**
@@ -60,8 +61,9 @@ final class ClusterSweep {
    *
    * @param orphanedJobs Jobs deleted that belong to no attempt
    * @param orphanedPods gated pods deleted that can never start
-   * @param unboundOpenPods pods deleted that ran without being bound to a live attempt
-   * @param blocked keys of which such a pod still runs
+   * @param unboundOpenPods pods deleted whose gate was open although no live attempt was bound to
+   *     them
+   * @param blocked keys of the attempts of such pods that still run
    */
   record Found(int orphanedJobs, int orphanedPods, int unboundOpenPods, Set<AdmitKey> blocked) {}
 
@@ -78,7 +80,7 @@ final class ClusterSweep {
     this.retention = retention;
   }
 
-  /** Pods and Jobs are read before the ledger, so that every claim behind them is found there. */
+  /** Reads pods and Jobs before the ledger, so that the ledger shows the claim of each of them. */
   Found pass(Instant now) {
     List<ObservedPod> pods = kube.activePods();
     List<ObservedJob> jobs = jobsToCheck(now);
@@ -111,7 +113,7 @@ final class ClusterSweep {
       }
       if (pod.gated()) {
         orphanedPods += sweepGated(pod, attempt);
-      } else if (isStillThere(pod, attempt)) {
+      } else if (isStillRunning(pod, attempt)) {
         attempt.filter(a -> !a.isBoundTo(pod.uid())).map(Attempt::admitKey).ifPresent(blocked::add);
         unboundOpen += stopUnbound(pod);
       }
@@ -119,7 +121,7 @@ final class ClusterSweep {
     return new Found(orphanedJobs, orphanedPods, unboundOpen, Set.copyOf(blocked));
   }
 
-  /** Jobs that may be orphaned, or whose time is over. */
+  /** Jobs that may be orphaned, or whose retention time has passed. */
   private List<ObservedJob> jobsToCheck(Instant now) {
     List<ObservedJob> jobs = kube.cachedJobs();
     jobExpiry.keySet().retainAll(jobs.stream().map(ObservedJob::uid).collect(Collectors.toSet()));
@@ -129,22 +131,20 @@ final class ClusterSweep {
   }
 
   /**
-   * A pod that can never start. While its attempt lives it stays: losing it would fail the whole
-   * Job. So does the pod of a Job without an attempt, until that Job is deleted.
+   * Deletes a gated pod that can never start. It is kept while its attempt is live, because the Job
+   * would fail with it. It is also kept while its Job has no attempt, until that Job is deleted.
    */
   private int sweepGated(ObservedPod pod, Optional<Attempt> attempt) {
     boolean ended = attempt.filter(a -> !a.isLive()).isPresent();
     boolean stays = pod.terminating() || !ended && !pod.jobUid().isEmpty();
-    return !stays && isAllowed(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid()))
-        ? 1
-        : 0;
+    return !stays && deleted(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid())) ? 1 : 0;
   }
 
   /**
-   * The list was read before the ledger, so the attempt may have ended in between, and the pod with
-   * it.
+   * Whether the pod still runs. The list was read before the ledger, so both the pod and its
+   * attempt may have ended in between.
    */
-  private boolean isStillThere(ObservedPod pod, Optional<Attempt> attempt) {
+  private boolean isStillRunning(ObservedPod pod, Optional<Attempt> attempt) {
     try {
       return attempt
           .map(a -> kube.attempt(a, Freshness.LIVE).pod(pod.uid()))
@@ -158,32 +158,36 @@ final class ClusterSweep {
 
   private int stopUnbound(ObservedPod pod) {
     if (pod.terminating()) {
-      return 0; // logged when it was deleted
+      return 0; // it was logged and deleted in an earlier pass
     }
     LOG.atError()
         .addKeyValue("pod", pod.namespace() + "/" + pod.name())
         .addKeyValue("uid", pod.uid())
-        .log("deleted a pod that ran without being bound to a live attempt");
-    return isAllowed(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid())) ? 1 : 0;
+        .log("deleting a pod whose gate was opened although no live attempt is bound to it");
+    return deleted(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid())) ? 1 : 0;
   }
 
-  /** False: the deletion is forbidden, which is logged; the rest of the pass goes on. */
-  private static boolean isAllowed(Runnable deletion) {
+  /**
+   * Deletes an object, but continues the pass if that is forbidden.
+   *
+   * @return whether the request was sent
+   */
+  private static boolean deleted(Runnable deletion) {
     try {
       deletion.run();
       return true;
     } catch (KubeForbidden e) {
       LOG.atWarn()
           .addKeyValue("error", e.getMessage())
-          .log("deletion forbidden; object left in place");
+          .log("the API server forbids the deletion; the object is kept");
       return false;
     }
   }
 
   private int sweepJob(ObservedJob job, Optional<Attempt> attempt, Instant now) {
-    boolean its =
+    boolean bound =
         attempt.flatMap(Attempt::binding).filter(b -> b.jobUid().equals(job.uid())).isPresent();
-    if (its) {
+    if (bound) {
       attempt.flatMap(Attempt::end).ifPresent(end -> deleteWhenExpired(job, end, now));
       return 0;
     }
@@ -191,7 +195,7 @@ final class ClusterSweep {
     if (claimed || now.isBefore(job.createdAt().plus(ORPHAN_AGE))) {
       return 0;
     }
-    return isAllowed(() -> kube.deleteJob(job)) ? 1 : 0;
+    return deleted(() -> kube.deleteJob(job)) ? 1 : 0;
   }
 
   private void deleteWhenExpired(ObservedJob job, Attempt.End end, Instant now) {
@@ -200,7 +204,7 @@ final class ClusterSweep {
     Instant expiry = end.endedAt().plus(stays);
     jobExpiry.put(job.uid(), expiry);
     if (!now.isBefore(expiry)) {
-      isAllowed(() -> kube.deleteJob(job));
+      deleted(() -> kube.deleteJob(job));
     }
   }
 

@@ -27,13 +27,13 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * The controllers of the java-operator-sdk for the two resources, set up: no finalizer, no
- * dependent resources, no leader election of their own. They watch, keep the caches warm whether
- * this replica leads or not, and queue what has changed.
+ * Sets up the controllers of the java-operator-sdk for the two custom resources, without
+ * finalizers, dependent resources and the leader election of the sdk. They watch both resources,
+ * update the cache whether this replica is the leader or not, and queue the runs that have changed.
  */
 public final class Controllers {
 
-  /** The controllers only queue runs and write the status of schedules. */
+  /** Two are enough, because the controllers only queue runs and write the status of schedules. */
   private static final int THREADS = 2;
 
   private static final Duration SYNC_TIMEOUT = Duration.ofSeconds(60);
@@ -67,8 +67,8 @@ public final class Controllers {
                     .withCloseClientOnStop(false)
                     .withConcurrentReconciliationThreads(THREADS)
                     .withCacheSyncTimeout(SYNC_TIMEOUT)
-                    // a list that fails is retried: right after the CRDs are created the API server
-                    // answers 429
+                    // retry a list that fails: for some time after the CRDs were created, the API
+                    // server answers 429
                     .withStopOnInformerErrorDuringStartup(false)
                     .withReconciliationTerminationTimeout(STOP_TIMEOUT)
                     .withResourceCloner(new Uncloned())
@@ -90,8 +90,8 @@ public final class Controllers {
     controller
         .withGenerationAware(true)
         .withRetry(endlessRetry())
-        // The sweep finds what an event did not report; a timer for each object would cost a query
-        // for each waiting run.
+        // The sweep finds changes without an event. A timer for each object would cost a query for
+        // each waiting run.
         .withReconciliationMaxInterval(null);
     if (namespaces.isEmpty()) {
       controller.watchingAllNamespaces();
@@ -109,7 +109,7 @@ public final class Controllers {
         .setMaxInterval(Duration.ofMinutes(1).toMillis());
   }
 
-  /** The reconcilers never change what they are given, so they need no copy. */
+  /** Returns the object itself: the reconcilers never change it, so they need no copy. */
   private static final class Uncloned implements Cloner {
     @Override
     public <R extends HasMetadata> R clone(R object) {
@@ -117,14 +117,14 @@ public final class Controllers {
     }
   }
 
-  /** Returns when the caches are filled. */
+  /** Starts the watches; returns once the caches are filled. */
   public void start() {
     operator.start();
   }
 
   /**
-   * Reconciles every known run and schedule: a replica that has begun to lead has ignored all
-   * events before.
+   * Has every known run and schedule reconciled, because a new leader has ignored all earlier
+   * events.
    */
   public void wakeAll() {
     resources.runs().forEach(run -> queue.wake(run, Lane.CHANGED));
@@ -132,14 +132,14 @@ public final class Controllers {
   }
 
   /**
-   * Reconciles the runs whose newest spec is not reflected in their status: there is nothing to do
-   * unless an event was lost.
+   * Has the runs reconciled whose status does not reflect their newest spec. There are none unless
+   * an event was lost.
    */
   public void wakeUnobserved() {
     resources.unobserved().forEach(run -> queue.wake(run, Lane.CHANGED));
   }
 
-  /** Kinds that are not watched at the moment; empty when all are. */
+  /** The kinds whose watch is broken at the moment; empty if there are none. */
   public Optional<String> brokenInformers() {
     Set<String> broken = new TreeSet<>();
     for (RegisteredController<?> c : operator.getRuntimeInfo().getRegisteredControllers()) {
@@ -163,7 +163,7 @@ public final class Controllers {
         : kind + " in namespace " + namespace;
   }
 
-  /** Starts nothing more and waits some seconds for what is under way. */
+  /** No further reconciliation starts; waits up to five seconds for those in progress. */
   public void stop() {
     operator.stop();
   }

@@ -7,24 +7,24 @@ package io.luigioperator.reconcile;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.RunSnapshot.PodCheck;
 
-/** What the rest of a reconciliation must know about an effect. */
+/** The result of an effect, as far as the rest of the reconciliation depends on it. */
 sealed interface EffectResult {
 
-  /** The ledger's rows are as they were. */
+  /** The effect did not change the rows of the run. */
   record Unchanged() implements EffectResult {}
 
-  /** The effect's transaction left the run so. */
+  /** The effect changed the rows of the run to these. */
   record Changed(RunRecord record) implements EffectResult {}
 
-  /** The rows known here are not those of the ledger: read them again. */
+  /** The known rows of the run are outdated, so that they must be read again. */
   record Stale() implements EffectResult {}
 
   /** The API server answered a dry run of the pod. */
   record PodChecked(PodCheck answer) implements EffectResult {}
 
-  /** Read from the API server itself from now on, and the rows once more. */
+  /** The rest of the reconciliation must read from the API server, and the rows again. */
   record ReadLive() implements EffectResult {}
 
-  /** The pod is only slow to appear: asking again at once would give the same answer. */
+  /** The Job controller has not created the pod yet, and nothing prevents it from doing so. */
   record StillWaiting() implements EffectResult {}
 }

@@ -52,12 +52,13 @@ final class EffectRunner {
 
   /**
    * @param effect any but {@link Effect.Accept}, which is carried out for many runs together
-   * @param record what {@code s} was made of, if the ledger knows the run
+   * @param record the rows that {@code s} was made from; empty if the ledger has no row for the run
    */
   EffectResult run(Effect effect, RunSnapshot s, Optional<RunRecord> record) {
     return switch (effect) {
       case Effect.DryRunPod e -> dryRun(s, e.request());
-      case Effect.Accept _ -> throw new IllegalArgumentException("accepted with others");
+      case Effect.Accept _ ->
+          throw new IllegalArgumentException("Accept is carried out for many runs together");
       case Effect.ReadLive() -> new EffectResult.ReadLive();
       case Effect.Amend e -> {
         Optional<Run> amended =
@@ -69,7 +70,7 @@ final class EffectRunner {
       }
       case Effect.Expire() -> {
         ledger.maintenance().expire(EXPIRED_AT_ONCE);
-        wakeups.wakeAdmission(); // an expired head hid the next run of its key
+        wakeups.wakeAdmission(); // the next run of the key is now the head
         yield STALE;
       }
       case Effect.Finish e -> finish(e, s, record);
@@ -98,11 +99,14 @@ final class EffectRunner {
         kube.deleteRun(s.key(), e.uid());
         yield UNCHANGED;
       }
-      case Effect.RecordNode e -> noted(ledger.attempts().recordNode(attempt(s), e.node()), record);
+      case Effect.RecordNode e ->
+          attemptChanged(ledger.attempts().recordNode(attempt(s), e.node()), record);
       case Effect.MarkForStop e ->
-          noted(ledger.attempts().markForStop(attempt(s), e.cause(), e.message()), record);
-      case Effect.MarkPodMissing _ -> noted(ledger.attempts().markPodMissing(attempt(s)), record);
-      case Effect.ClearPodMissing _ -> noted(ledger.attempts().clearPodMissing(attempt(s)), record);
+          attemptChanged(ledger.attempts().markForStop(attempt(s), e.cause(), e.message()), record);
+      case Effect.MarkPodMissing _ ->
+          attemptChanged(ledger.attempts().markPodMissing(attempt(s)), record);
+      case Effect.ClearPodMissing _ ->
+          attemptChanged(ledger.attempts().clearPodMissing(attempt(s)), record);
     };
   }
 
@@ -114,7 +118,7 @@ final class EffectRunner {
   }
 
   private EffectResult finish(Effect.Finish e, RunSnapshot s, Optional<RunRecord> record) {
-    // The transaction attributes it again, under lock; here for those that observe the call.
+    // The transaction does the same under lock. Here it is needed for the presence and for metrics.
     Ending ending = EndTransitions.attributed(attempt(s), e.ending());
     Optional<RunAndAttempt> after =
         ledger.attempts().finish(e.attempt(), e.podUid(), ending, policy(s), presence(ending, s));
@@ -143,7 +147,7 @@ final class EffectRunner {
     return changed(after, record);
   }
 
-  /** Looked up before anything that may lead to a retry: a deletion must not be undone by it. */
+  /** Read live before each end that may lead to a retry, which must not undo a deletion. */
   private Presence presence(Ending ending, RunSnapshot s) {
     boolean done = ending.cause().treatment() == Treatment.DONE;
     Optional<String> recorded = s.row().flatMap(RunSnapshot.Row::recorded).map(ObjectRecord::uid);
@@ -156,11 +160,12 @@ final class EffectRunner {
           ? Presence.PRESENT
           : Presence.MISSING;
     } catch (KubeForbidden e) {
-      return Presence.PRESENT; // unknown: the claim of a retry reads it again, and holds the run
+      return Presence
+          .PRESENT; // unknown: before a retry, admission reads it again and holds the run
     }
   }
 
-  // ---- the rows after the effect
+  // ---- the rows of the run after the effect
 
   private static EffectResult changed(RunRecord record) {
     return new EffectResult.Changed(record);
@@ -172,7 +177,7 @@ final class EffectRunner {
         .orElse(STALE);
   }
 
-  private static EffectResult noted(Optional<Attempt> after, Optional<RunRecord> before) {
+  private static EffectResult attemptChanged(Optional<Attempt> after, Optional<RunRecord> before) {
     return after
         .map(a -> changed(withAttempt(before.orElseThrow(), before.get().run(), a)))
         .orElse(STALE);

@@ -11,20 +11,21 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 /**
- * Whether this replica leads. Without leadership nothing new is started; what is under way is
- * finished and can be waited for. The gate only keeps two replicas from doing all work twice: their
- * results would be correct all the same. Safe for use by several threads.
+ * Lets work start only while this replica is the leader. Work in progress finishes after the
+ * leadership was lost, and can be waited for. The gate only avoids that two replicas do the same
+ * work; if they did, the result would still be correct. It has nothing to do with the scheduling
+ * gate of a pod. Thread-safe.
  */
 public class LeaderGate {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition idle = lock.newCondition();
-  private boolean on;
-  private int underWay;
+  private boolean leading;
+  private int inProgress;
 
   public void open() {
     lock.lock();
     try {
-      on = true;
+      leading = true;
     } finally {
       lock.unlock();
     }
@@ -33,20 +34,20 @@ public class LeaderGate {
   public void close() {
     lock.lock();
     try {
-      on = false;
+      leading = false;
     } finally {
       lock.unlock();
     }
   }
 
-  /** Does the work and returns its result; empty, and nothing done, without leadership. */
+  /** Runs the work and returns its result; empty, without running it, if this is not the leader. */
   public <T> Optional<T> ifLeading(Supplier<T> work) {
     lock.lock();
     try {
-      if (!on) {
+      if (!leading) {
         return Optional.empty();
       }
-      underWay++;
+      inProgress++;
     } finally {
       lock.unlock();
     }
@@ -55,7 +56,7 @@ public class LeaderGate {
     } finally {
       lock.lock();
       try {
-        underWay--;
+        inProgress--;
         idle.signalAll();
       } finally {
         lock.unlock();
@@ -64,18 +65,18 @@ public class LeaderGate {
   }
 
   /**
-   * Waits until nothing is under way.
+   * Waits until no work is in progress.
    *
-   * @return how much still was, when the time was up
+   * @return how many pieces of work were still in progress at the timeout; 0 if none
    */
   public int awaitIdle(Duration atMost) throws InterruptedException {
     lock.lock();
     try {
       long nanos = atMost.toNanos();
-      while (underWay > 0 && nanos > 0) {
+      while (inProgress > 0 && nanos > 0) {
         nanos = idle.awaitNanos(nanos);
       }
-      return underWay;
+      return inProgress;
     } finally {
       lock.unlock();
     }

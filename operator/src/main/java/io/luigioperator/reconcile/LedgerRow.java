@@ -9,22 +9,22 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * What the ledger knew about a run at one moment.
+ * The row of a run as it was read or written at one time.
  *
- * @param record empty if it did not know the run
- * @param databaseTime of that moment
- * @param nanoTime of that moment, of this process
+ * @param record empty if the ledger has no row for the run
+ * @param databaseTime that time by the clock of the database
+ * @param nanoTime that time by the monotonic clock of this process
  */
 record LedgerRow(Optional<RunRecord> record, Instant databaseTime, long nanoTime) {
 
-  /** After a change that this process made; the database's clock has gone on meanwhile. */
+  /** The row after a change that this process made at {@code now}. */
   LedgerRow changed(RunRecord next, long now) {
     return new LedgerRow(Optional.of(next), timeAt(now), now);
   }
 
   /**
-   * Database time, as far as it follows from the time that has passed here since. Good enough to
-   * decide when to act; what depends on the exact time reads it again.
+   * Estimated database time: the last read value plus the time that passed in this process. It is
+   * exact enough to decide when to act; every transaction reads the time again.
    */
   Instant timeAt(long now) {
     return databaseTime.plusNanos(Math.max(0, now - nanoTime));

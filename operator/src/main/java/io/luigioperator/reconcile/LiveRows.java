@@ -12,18 +12,19 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The rows of runs with a live attempt of this cluster, as this process last read or wrote them, so
- * that an event of their Job or pod costs no query. At most as many as attempts are live here.
+ * A cache of the rows of runs with a live attempt in this cluster, as this process last read or
+ * wrote them, so that an event of their Job or pod costs no query. It holds at most one entry for
+ * each live attempt of this cluster. Thread-safe.
  *
- * <p>A row may be stale, because operators of other clusters write too. That is safe: every
- * transaction checks its guard under lock, and what a stale row can lead to in Kubernetes is a
- * gated Job too many or a pod stopped that is to be stopped anyway. A gate is opened only after a
- * bind that has seen no cancel. It is also short: a row is used for {@link #MAX_AGE} at most, it is
- * dropped after any failure, and each sweep reads it again.
+ * <p>A row may be outdated, because operators of other clusters write too. That is safe: every
+ * transaction checks its guard under lock, and in Kubernetes an outdated row can only lead to an
+ * extra gated Job, or to the stop of a pod that must be stopped anyway. A gate is opened only after
+ * a bind that found no cancel. A row is used for at most {@link #MAX_AGE}; it is removed after any
+ * failure, and each sweep reads it again.
  */
 final class LiveRows {
 
-  /** Longer than the interval of the sweep, which renews it. */
+  /** Longer than the interval of the sweep, which reads each row again. */
   static final Duration MAX_AGE = Duration.ofSeconds(60);
 
   private final String clusterId;
@@ -38,12 +39,12 @@ final class LiveRows {
         .filter(row -> nanoTime - row.nanoTime() <= MAX_AGE.toNanos());
   }
 
-  /** Keeps the row if its attempt is live here, and else forgets the run. */
+  /** Stores the row if it has a live attempt in this cluster; removes it otherwise. */
   void put(RunKey key, LedgerRow row) {
     boolean live =
         row.record().stream().flatMap(r -> r.attempts().stream()).anyMatch(this::isLiveHere);
     if (live) {
-      // two threads may end in the other order: the later answer stays
+      // two threads may call this in the wrong order: the later row is kept
       rows.merge(key, row, (old, next) -> next.nanoTime() - old.nanoTime() >= 0 ? next : old);
     } else {
       rows.remove(key);

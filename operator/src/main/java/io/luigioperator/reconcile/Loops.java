@@ -14,11 +14,11 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 
 /**
- * What the leader does besides reconciling the runs that an event concerns: admit, move runs that
- * become due, renew the heartbeat of the cluster, conclude deletions, sweep.
+ * The periodic work of the leader: admission, DELAYED runs that become due, the heartbeat of the
+ * cluster, deletions of PipelineRuns, and the sweep.
  */
 public final class Loops {
-  /** What wakes which loop. */
+  /** The signals that start a pass before its time: of the loops admission, time and deletions. */
   public record Signals(Signal admission, Signal timer, Signal deletion) implements Wakeups {
     public static Signals create() {
       return new Signals(new Signal(), new Signal(), new Signal());
@@ -38,20 +38,20 @@ public final class Loops {
   private static final Duration SWEEP = Duration.ofSeconds(30);
   private static final Duration HEARTBEAT = Duration.ofSeconds(10);
 
-  /** Normally a signal starts a pass; this is for a change that no signal reports. */
+  /** Normally a signal starts a pass; this interval is for changes without a signal. */
   private static final Duration ADMISSION = Duration.ofMinutes(1);
 
   private static final Duration MAX_TIMER = Duration.ofMinutes(5);
   private static final Duration MIN_TIMER = Duration.ofMillis(10);
   private static final Duration DELETIONS_DEBOUNCE = Duration.ofSeconds(2);
 
-  /** Deletions are concluded by each sweep as well. */
+  /** Each sweep handles deletions, too. */
   private static final Duration DELETIONS = Duration.ofHours(1);
 
-  /** Every call of a store ends long before; a pass that takes longer hangs. */
+  /** Every call of a store times out long before; a pass that takes longer hangs. */
   private static final Duration PASS_TIMEOUT = Duration.ofMinutes(3);
 
-  /** A sweep lists everything and reconciles each live run; many deletions are many commits. */
+  /** A sweep lists everything and reconciles each live run; each deletion is a commit. */
   private static final Duration SWEEP_TIMEOUT = Duration.ofMinutes(10);
 
   private final Ledger ledger;
@@ -64,8 +64,9 @@ public final class Loops {
   private final List<Loop> loops;
 
   /**
-   * @param idTaken called when another cluster has taken the name of this one
-   * @param wakeUnobserved has the runs reconciled whose newest spec has not been seen
+   * @param idTaken called if another cluster uses the cluster id of this one
+   * @param wakeUnobserved called by each sweep; must have the runs reconciled whose status does not
+   *     reflect their newest spec
    */
   public Loops(
       Ledger ledger,
@@ -87,13 +88,13 @@ public final class Loops {
     loops =
         List.of(
             new Loop("admission", signals.admission(), Duration.ZERO, PASS_TIMEOUT, this::admit),
-            new Loop("time", signals.timer(), Duration.ZERO, PASS_TIMEOUT, this::due),
+            new Loop("time", signals.timer(), Duration.ZERO, PASS_TIMEOUT, this::moveDue),
             new Loop(
                 "deletions",
                 signals.deletion(),
                 DELETIONS_DEBOUNCE,
                 SWEEP_TIMEOUT,
-                this::deletions),
+                this::concludeDeletions),
             new Loop(
                 "heartbeat",
                 new Signal(),
@@ -109,7 +110,7 @@ public final class Loops {
     for (Loop loop : loops) {
       metrics.gauge(
           "loop.idle.seconds",
-          "Seconds since the loop last came round; NaN while it does not run here",
+          "Seconds since the loop last finished a pass; NaN: not leading",
           "loop",
           loop.name(),
           () -> loop.sinceLastPass().map(d -> d.toMillis() / 1000.0).orElse(Double.NaN));
@@ -120,12 +121,12 @@ public final class Loops {
     loops.forEach(Loop::start);
   }
 
-  /** No further pass begins. */
+  /** No further pass starts. */
   public void stop() {
     loops.forEach(Loop::stop);
   }
 
-  /** Whether all passes under way were done within this time. */
+  /** Waits for the passes in progress; returns false if one did not finish in time. */
   public boolean awaitStopped(Duration atMost) throws InterruptedException {
     long end = System.nanoTime() + atMost.toNanos();
     boolean stopped = true;
@@ -135,12 +136,12 @@ public final class Loops {
     return stopped;
   }
 
-  /** Names the loops that should have come round and have not. */
+  /** The loops whose pass takes too long; empty if there are none. */
   public Optional<String> stuck() {
     List<String> late =
         loops.stream()
             .filter(loop -> loop.lateBy().isPresent())
-            .map(loop -> loop.name() + " is late by " + loop.lateBy().orElse(Duration.ZERO))
+            .map(loop -> loop.name() + " is overdue by " + loop.lateBy().orElse(Duration.ZERO))
             .toList();
     return late.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", late));
   }
@@ -150,7 +151,7 @@ public final class Loops {
     return ADMISSION;
   }
 
-  private Duration due() {
+  private Duration moveDue() {
     Instant now = ledger.queries().now();
     Optional<Instant> next = ledger.queries().nextDue();
     if (next.filter(t -> !t.isAfter(now)).isPresent()) {
@@ -165,25 +166,25 @@ public final class Loops {
     return pause.compareTo(MAX_TIMER) > 0 ? MAX_TIMER : pause;
   }
 
-  private Duration deletions() {
+  private Duration concludeDeletions() {
     sweep.concludeDeletions();
     signals.wakeAdmission(); // a canceled run may have been the head of a free key
     return DELETIONS;
   }
 
   private Duration sweep() {
-    Sweep.Report report = metrics.sweeping(sweep::pass);
-    metrics.repaired("orphaned_jobs", report.orphanedJobs());
-    metrics.repaired("orphaned_pods", report.orphanedPods());
-    metrics.repaired("unbound_open_pods", report.unboundOpenPods());
-    metrics.repaired("stale_holders", report.staleHolders());
-    metrics.repaired("heads", report.heads());
-    metrics.unconfirmedDeletions(report.unconfirmedDeletions());
-    admission.block(report.blocked());
+    Sweep.Result result = metrics.sweeping(sweep::pass);
+    metrics.repaired("orphaned_jobs", result.orphanedJobs());
+    metrics.repaired("orphaned_pods", result.orphanedPods());
+    metrics.repaired("unbound_open_pods", result.unboundOpenPods());
+    metrics.repaired("stale_holders", result.staleHolders());
+    metrics.repaired("heads", result.heads());
+    metrics.unconfirmedDeletions(result.unconfirmedDeletions());
+    admission.block(result.blocked());
     wakeUnobserved.run();
     metrics.countByState(ledger.queries().countByState());
     signals.wakeAdmission();
-    // so that two clusters that started together do not go on sweeping together
+    // random, so that clusters that started together do not keep sweeping at the same time
     return SWEEP.plusMillis(random.nextLong(-SWEEP.toMillis() / 10, SWEEP.toMillis() / 10));
   }
 }

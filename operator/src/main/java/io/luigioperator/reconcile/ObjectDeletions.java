@@ -31,24 +31,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What missing PipelineRuns mean. Absence counts only by a live read of this cluster, whose
- * identity, CRD and namespaces are the known ones. A few missing ones were deleted by users, and
- * their runs are canceled; of many at once nothing is believed: their runs are held, out of
- * everybody's way, until the objects are back or a person confirms their deletion.
+ * Cancels the runs whose PipelineRuns users deleted.
+ *
+ * <p>A PipelineRun is missing only if a live read does not return it while its namespace is active
+ * and the CRD is served. If a few are missing, users deleted them, and their runs are canceled. If
+ * many are missing at once (see {@link DeletionRule}), the cause may be a fault: their runs are
+ * held, so that they block no other run, until the PipelineRuns exist again or a person confirms
+ * the deletions.
  */
 final class ObjectDeletions {
   private static final Logger LOG = LoggerFactory.getLogger(ObjectDeletions.class);
   private static final int BATCH = 200;
 
-  /** What a person has confirmed may be any number; more than this waits for the next pass. */
+  /** Bound on the confirmed deletions of one pass; the next pass continues. */
   private static final int CONFIRMED_AT_ONCE = 1000;
 
-  /** A confirmation is about what is missing now, not about the next disaster. */
-  private static final Duration CONFIRMATION = Duration.ofHours(1);
+  /** A confirmation covers what is missing now. It must not cover a fault that happens later. */
+  private static final Duration CONFIRMATION_VALIDITY = Duration.ofHours(1);
 
-  private static final String WORDS =
-      "its PipelineRun was lost with many others; bring it back, or confirm the deletions in its"
-          + " namespace: kubectl annotate --overwrite namespace %s "
+  private static final String HELD_MESSAGE =
+      "its PipelineRun is missing, as are many others; create it again, or confirm the deletions in"
+          + " its namespace: kubectl annotate --overwrite namespace %s "
           + Annotations.DELETIONS_CONFIRMED
           + "=$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)";
 
@@ -58,16 +61,22 @@ final class ObjectDeletions {
   private final RunReconciler runReconciler;
   private final Consumer<RunKey> wake;
 
-  /** Whether what is missing belongs to the many, however few of them are left. */
-  private enum Mass {
-    /** Nothing was looked at yet: when runs are held, holding them may have been interrupted. */
+  /**
+   * Whether PipelineRuns of a mass deletion are still to be held. If so, those that are left belong
+   * to it, however few they are.
+   */
+  private enum MassDeletion {
+    /**
+     * No pass has finished yet. If runs are held, an earlier process may have stopped while it held
+     * them.
+     */
     UNKNOWN,
-    OPEN,
-    /** Everything that was missing is held; what goes missing now is another matter. */
-    CLOSED
+    IN_PROGRESS,
+    /** The runs of all missing PipelineRuns are held; later deletions are counted anew. */
+    NONE
   }
 
-  private Mass mass = Mass.UNKNOWN;
+  private MassDeletion massDeletion = MassDeletion.UNKNOWN;
   private volatile int unconfirmed;
 
   ObjectDeletions(
@@ -83,35 +92,35 @@ final class ObjectDeletions {
     this.wake = wake;
   }
 
-  /** How many runs are held until somebody confirms, as last counted. */
+  /** Runs that are held until a person confirms the deletions, as counted by the last pass. */
   int unconfirmed() {
     return unconfirmed;
   }
 
-  /** What one pass knows of the namespaces. */
-  private final class Look {
+  /** What one pass has read about namespaces. */
+  private final class Namespaces {
     private final Instant now;
     private final Map<String, NamespaceState> states = new HashMap<>();
     private final Map<String, Boolean> confirmations = new HashMap<>();
 
-    Look(Instant now) {
+    Namespaces(Instant now) {
       this.now = now;
     }
 
-    /** Whether it is gone, as far as can be told; where it cannot it counts as there. */
-    boolean isGone(RecordedObject r) {
-      if (isThere(kube.run(r.run(), Freshness.CACHED), r)
+    /** False if it is unknown, because the namespace is not active or must not be read. */
+    boolean isMissing(RecordedObject r) {
+      if (exists(kube.run(r.run(), Freshness.CACHED), r)
           || states.computeIfAbsent(r.run().namespace(), kube::namespace)
               != NamespaceState.ACTIVE) {
         return false;
       }
       try {
-        return !isThere(kube.run(r.run(), Freshness.LIVE), r);
+        return !exists(kube.run(r.run(), Freshness.LIVE), r);
       } catch (KubeForbidden e) {
         LOG.atWarn()
             .addKeyValue("namespace", r.run().namespace())
             .addKeyValue("error", e.getMessage())
-            .log("may not be read: nothing is concluded there");
+            .log("PipelineRuns must not be read in this namespace; deletions there are ignored");
         states.put(r.run().namespace(), NamespaceState.ABSENT);
         return false;
       }
@@ -122,89 +131,103 @@ final class ObjectDeletions {
           run.namespace(),
           namespace ->
               kube.deletionsConfirmed(namespace)
-                  .filter(t -> Duration.between(t, now).abs().compareTo(CONFIRMATION) <= 0)
+                  .filter(t -> Duration.between(t, now).abs().compareTo(CONFIRMATION_VALIDITY) <= 0)
                   .isPresent());
     }
   }
 
-  private static boolean isThere(Optional<RunObject> object, RecordedObject recorded) {
+  private static boolean exists(Optional<RunObject> object, RecordedObject recorded) {
     return object.filter(o -> o.uid().equals(recorded.object().uid()) && !o.deleting()).isPresent();
   }
 
-  /** One pass; one at a time. */
+  /** Runs one pass; concurrent calls wait for each other. */
   synchronized void conclude() {
     List<RecordedObject> held = new ArrayList<>();
-    List<RecordedObject> rest = new ArrayList<>();
+    List<RecordedObject> notHeld = new ArrayList<>();
     for (RecordedObject r : recorded()) {
-      if (!isUnconfirmed(r.reason()) || !isBack(r.run(), r.reason())) {
-        (r.reason().equals(Reasons.MASS_DELETION) ? held : rest).add(r);
+      if (!isHeldForDeletion(r.reason()) || !releaseIfRestored(r.run(), r.reason())) {
+        (r.reason().equals(Reasons.MASS_DELETION) ? held : notHeld).add(r);
       }
     }
     unconfirmed = held.size();
-    Look look = new Look(ledger.queries().now());
+    Namespaces namespaces = new Namespaces(ledger.queries().now());
     List<RunKey> confirmed = new ArrayList<>();
-    List<RunKey> doubtful = new ArrayList<>();
-    for (RecordedObject r : rest) {
+    List<RunKey> missing = new ArrayList<>();
+    for (RecordedObject r : notHeld) {
       if (confirmed.size() >= CONFIRMED_AT_ONCE
-          || DeletionRule.isMass(rest.size(), doubtful.size())) {
-        break; // enough is known; each look costs a request
+          || DeletionRule.isMass(notHeld.size(), missing.size())) {
+        break; // no further object changes the decision, and each costs a request
       }
-      if (look.isGone(r)) {
-        (look.isConfirmed(r.run()) ? confirmed : doubtful).add(r.run());
+      if (namespaces.isMissing(r)) {
+        (namespaces.isConfirmed(r.run()) ? confirmed : missing).add(r.run());
       }
     }
     for (RecordedObject r : held) {
-      if (confirmed.size() < CONFIRMED_AT_ONCE && look.isConfirmed(r.run()) && look.isGone(r)) {
+      if (confirmed.size() < CONFIRMED_AT_ONCE
+          && namespaces.isConfirmed(r.run())
+          && namespaces.isMissing(r)) {
         confirmed.add(r.run());
       }
     }
-    if (confirmed.isEmpty() && doubtful.isEmpty()) {
-      mass = Mass.CLOSED;
+    if (confirmed.isEmpty() && missing.isEmpty()) {
+      massDeletion = MassDeletion.NONE;
     } else if (kube.crdEstablished()) {
       UnansweredCalls unanswered = new UnansweredCalls();
       confirmed.forEach(key -> cancel(key, unanswered));
-      judge(doubtful, rest.size(), held.size());
+      cancelOrHold(missing, notHeld.size(), held.size());
     }
   }
 
-  private void judge(List<RunKey> gone, int recorded, int held) {
-    if (gone.isEmpty()) {
+  /**
+   * @param missing runs whose PipelineRuns are missing without a confirmation
+   * @param recorded number of runs with a PipelineRun on record that are not held for a mass
+   *     deletion
+   * @param held number of runs that are held for a mass deletion
+   */
+  private void cancelOrHold(List<RunKey> missing, int recorded, int held) {
+    if (missing.isEmpty()) {
       return;
     }
     boolean few =
-        !DeletionRule.isMass(recorded, gone.size())
-            && (mass == Mass.CLOSED || mass == Mass.UNKNOWN && held == 0);
+        !DeletionRule.isMass(recorded, missing.size())
+            && (massDeletion == MassDeletion.NONE
+                || massDeletion == MassDeletion.UNKNOWN && held == 0);
     if (few) {
       UnansweredCalls unanswered = new UnansweredCalls();
-      gone.forEach(key -> cancel(key, unanswered));
+      missing.forEach(key -> cancel(key, unanswered));
       return;
     }
-    mass = Mass.OPEN;
+    massDeletion = MassDeletion.IN_PROGRESS;
     LOG.atError()
-        .addKeyValue("gone", gone.size())
+        .addKeyValue("missing", missing.size())
         .addKeyValue("recorded", recorded)
-        .log("too many PipelineRuns are gone at once: their runs are held, a person must look");
-    for (RunKey key : gone) {
-      ledger.runs().hold(key, Reasons.MASS_DELETION, WORDS.formatted(key.namespace()));
+        .log("too many PipelineRuns are missing at once; their runs are held until a person acts");
+    for (RunKey key : missing) {
+      ledger.runs().hold(key, Reasons.MASS_DELETION, HELD_MESSAGE.formatted(key.namespace()));
     }
   }
 
-  /** Lets the runs go whose objects are back but were never recorded here. */
+  /**
+   * Releases held runs whose PipelineRuns exist again in this cluster, but are not on record for
+   * it.
+   */
   void releaseUnrecorded() {
     for (String reason : List.of(Reasons.DELETION_UNCONFIRMED, Reasons.MASS_DELETION)) {
-      ledger.queries().heldFor(reason, BATCH).forEach(run -> isBack(run.key(), reason));
+      ledger.queries().heldFor(reason, BATCH).forEach(run -> releaseIfRestored(run.key(), reason));
     }
   }
 
-  private static boolean isUnconfirmed(String reason) {
+  private static boolean isHeldForDeletion(String reason) {
     return reason.equals(Reasons.DELETION_UNCONFIRMED) || reason.equals(Reasons.MASS_DELETION);
   }
 
   /**
-   * Lets a held run go whose object is there again: the same, or one that asks for the same. One
-   * that asks for something else is no return.
+   * Releases a held run whose PipelineRun exists again: the recorded object, or another one that
+   * requests the same run. An object with another request does not release it.
+   *
+   * @return whether the PipelineRun exists again
    */
-  private boolean isBack(RunKey key, String reason) {
+  private boolean releaseIfRestored(RunKey key, String reason) {
     if (kube.run(key, Freshness.CACHED).filter(o -> !o.deleting()).isEmpty()) {
       return false;
     }

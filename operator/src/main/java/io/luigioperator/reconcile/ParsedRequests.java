@@ -12,7 +12,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** The requests of the runs looked at last, parsed: a run is looked at many times in a row. */
+/**
+ * A cache of parsed requests of the runs that were reconciled last, because a run is reconciled
+ * many times in short order. Thread-safe.
+ */
 final class ParsedRequests {
 
   private static final int REMEMBERED = 500;
@@ -29,7 +32,7 @@ final class ParsedRequests {
         }
       };
 
-  /** Empty once the history of the run was purged. */
+  /** The request of a run; empty once its history was purged. */
   synchronized Optional<Request> of(Run run) {
     String json = run.definition().request();
     if (json.isEmpty()) {

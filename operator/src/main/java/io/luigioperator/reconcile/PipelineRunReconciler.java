@@ -14,8 +14,9 @@ import io.luigioperator.reconcile.RunQueue.Lane;
 import java.util.List;
 
 /**
- * Queues a PipelineRun that was created or whose spec has changed. The queue and not the sdk orders
- * the work, because runs with a live attempt go first and runs without an object need work too.
+ * Queues a PipelineRun that was created or whose spec has changed. {@link RunQueue} orders the work
+ * instead of the sdk, because runs with a live attempt come first, and because a run whose
+ * PipelineRun was deleted may need work, too.
  */
 final class PipelineRunReconciler implements Reconciler<PipelineRun> {
   private final RunEventSource events;

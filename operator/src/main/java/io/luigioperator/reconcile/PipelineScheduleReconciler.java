@@ -43,7 +43,7 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     this.clock = clock;
   }
 
-  /** Every watch event of a schedule, before the sdk decides whether to reconcile. */
+  /** Gets every watch event of a schedule, before the sdk decides whether to reconcile. */
   private final class ScheduleEvents extends SimpleInboundEventSource<PipelineSchedule>
       implements ResourceEventAware<PipelineSchedule> {
     ScheduleEvents() {
@@ -81,7 +81,7 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     return List.of(events);
   }
 
-  /** Reconciles every known schedule. */
+  /** Has every known schedule reconciled. */
   void wakeAll() {
     known.stream().flatMap(Cache::keys).toList().forEach(events::propagateEvent);
   }
@@ -98,8 +98,7 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     if (status.equals(schedule.getStatus())) {
       return Optional.empty();
     }
-    // With an UpdateControl a reconciliation that comes before the watch event would write it
-    // again.
+    // With an UpdateControl, a reconciliation before the watch event would write the status again.
     return Optional.of(
         PrimaryUpdateAndCacheUtils.patchStatusAndCacheResource(
             schedule,

@@ -13,9 +13,9 @@ import io.luigioperator.run.RunKey;
 import java.util.Set;
 
 /**
- * Puts what the java-operator-sdk sees of PipelineRuns into the cache that everything else reads.
- * The sdk calls it for every watch event, before it decides whether to reconcile. Deletions are
- * only noticed here; {@link ObjectDeletions} concludes what they mean.
+ * Updates the cache of PipelineRuns with the watch events of the java-operator-sdk. The sdk calls
+ * it for every event, before it decides whether to reconcile. A deletion only raises a signal here;
+ * {@link ObjectDeletions} decides what follows from it.
  */
 final class RunEventSource extends AbstractEventSource<Void, PipelineRun>
     implements ResourceEventAware<PipelineRun> {
@@ -32,20 +32,20 @@ final class RunEventSource extends AbstractEventSource<Void, PipelineRun>
 
   @Override
   public void onResourceCreated(PipelineRun run) {
-    take(run);
+    update(run);
   }
 
   @Override
   public void onResourceUpdated(PipelineRun now, PipelineRun before) {
-    take(now);
-    boolean another = !now.getMetadata().getUid().equals(before.getMetadata().getUid());
-    if (another || now.isMarkedForDeletion() && !before.isMarkedForDeletion()) {
+    update(now);
+    boolean replaced = !now.getMetadata().getUid().equals(before.getMetadata().getUid());
+    if (replaced || now.isMarkedForDeletion() && !before.isMarkedForDeletion()) {
       deletionSeen.raise();
     }
   }
 
-  private void take(PipelineRun run) {
-    // Nothing reads them, and they are a third of what an object takes of the heap.
+  private void update(PipelineRun run) {
+    // Nothing reads them, and they take a third of the heap that an object needs.
     run.getMetadata().setManagedFields(null);
     cache.update(run);
   }
@@ -54,7 +54,7 @@ final class RunEventSource extends AbstractEventSource<Void, PipelineRun>
   public void onResourceDeleted(PipelineRun run) {
     cache.remove(run);
     deletionSeen.raise();
-    // The sdk does not reconcile a run without an object, which may have an attempt to end.
+    // The sdk does not reconcile a deleted object, but its run may have a live attempt to end.
     queue.wake(key(run), Lane.LIVE);
   }
 

@@ -24,26 +24,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The work queue of the runs: which run to reconcile next, on a fixed number of threads. A run is
- * reconciled by one thread at a time, and any number of wakes before that count as one. A wake that
- * comes while the run is being reconciled has it reconciled once more.
+ * The work queue of the runs, with a fixed number of threads. A run is reconciled by one thread at
+ * a time. Any number of calls of {@link #wake} before that count as one; a call while the run is
+ * being reconciled leads to one more reconciliation.
  *
- * <p>Runs with a live attempt go before all others, and some threads serve only them, so that a
- * thousand new objects do not delay the pod that waits for its gate. The status of waiting runs
- * comes last and at a bounded rate.
+ * <p>The queue has three lanes with strict priority. Some threads serve only runs with a live
+ * attempt, so that a thousand new objects do not delay a pod that waits for its gate to be opened.
+ * The status of waiting runs comes last and at a bounded rate.
  *
- * <p>A run is here once at most: as many entries as this cluster has PipelineRuns and live
- * attempts.
+ * <p>A run is in the queue at most once, so it has at most one entry for each PipelineRun and each
+ * live attempt of this cluster. Thread-safe.
  */
 public final class RunQueue {
 
-  /** In the order in which they are served. */
+  /** Priority classes of the queue; an earlier one is served first. */
   public enum Lane {
-    /** A live attempt: its Job, its pod, its end. */
+    /** A run with a live attempt. */
     LIVE,
     /** A PipelineRun that was created or changed. */
     CHANGED,
-    /** A waiting run whose status is to be refreshed. */
+    /** A READY run whose status may be outdated. */
     WAITING
   }
 
@@ -51,28 +51,28 @@ public final class RunQueue {
   private static final int THREADS = 8;
 
   /**
-   * How many threads at most work for another lane than LIVE: new runs come in batches, and their
-   * statements and status writes compete with the starts of others for the CPU.
+   * The most threads that serve another lane than LIVE. New runs come in batches, and their
+   * statements and status writes compete for the CPU with the start of other runs.
    */
   private static final int THREADS_OF_OTHER_LANES = 2;
 
-  /** At most so many new or changed runs are handed over together. */
+  /** The most new or changed runs that are reconciled together. */
   private static final int BATCH = 20;
 
-  /** Between two runs of the WAITING lane: at most 20 a second, however many wait. */
+  /** Pause between two runs of the lane WAITING, which limits them to 20 per second. */
   private static final Duration WAITING_INTERVAL = Duration.ofMillis(50);
 
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(5);
 
-  /** When to reconcile a run again if no wake comes before, and in which lane. */
+  /** When to reconcile a run again unless it is woken before, and in which lane. */
   public record Requeue(Duration after, Lane lane) {}
 
   /** Reconciles runs. */
   @FunctionalInterface
   public interface Work {
     /**
-     * @param runs one, or several of the lane CHANGED
-     * @return for each run when to reconcile it again; one that is missing waits for a wake
+     * @param runs one run, or several of the lane CHANGED
+     * @return when to reconcile each run again; a run that is missing waits until it is woken
      */
     Map<RunKey, Requeue> reconcile(Lane lane, List<RunKey> runs);
   }
@@ -84,14 +84,14 @@ public final class RunQueue {
   private final Condition changed = lock.newCondition();
   private final Map<Lane, SequencedSet<RunKey>> lanes = new EnumMap<>(Lane.class);
 
-  /** Runs under way, and the lane of a wake that came meanwhile. */
+  /** The runs that are being reconciled, and the lane if one was woken meanwhile. */
   private final Map<RunKey, Optional<Lane>> busy = new HashMap<>();
 
   private final Map<RunKey, Timer> timers = new HashMap<>();
   private final PriorityQueue<Timer> byTime =
       new PriorityQueue<>(Comparator.comparingLong(Timer::at));
   private final List<Thread> threads = new ArrayList<>();
-  private int otherLanes;
+  private int busyWithOtherLanes;
   private long nextWaiting;
   private boolean stopped;
 
@@ -109,7 +109,7 @@ public final class RunQueue {
     }
   }
 
-  /** Reconciles the run soon; a wake in a more urgent lane moves it there. */
+  /** Has the run reconciled soon. If it is queued in a lower lane, it moves to this one. */
   public void wake(RunKey run, Lane lane) {
     lock.lock();
     try {
@@ -134,7 +134,7 @@ public final class RunQueue {
       }
       queued(other).remove(run);
     }
-    drop(run);
+    removeTimer(run);
     queued(lane).add(run);
     changed.signal();
   }
@@ -143,14 +143,14 @@ public final class RunQueue {
     return Objects.requireNonNull(lanes.get(lane));
   }
 
-  private void drop(RunKey run) {
+  private void removeTimer(RunKey run) {
     Timer planned = timers.remove(run);
     if (planned != null) {
       byTime.remove(planned);
     }
   }
 
-  /** Takes nothing more; what is under way is finished. */
+  /** No further reconciliation starts; those in progress finish. */
   public void stop() {
     lock.lock();
     try {
@@ -161,7 +161,7 @@ public final class RunQueue {
     }
   }
 
-  /** What one thread does at a time. */
+  /** Runs that one thread reconciles together. */
   private record Batch(Lane lane, List<RunKey> runs) {}
 
   private void serve() {
@@ -177,15 +177,15 @@ public final class RunQueue {
   private Map<RunKey, Requeue> reconciled(Batch batch) {
     try {
       return work.reconcile(batch.lane(), batch.runs());
-    } catch (Throwable e) { // an Error in one run must not end the thread that others need
+    } catch (Throwable e) { // an Error in one run must not end the thread
       LOG.atError().addKeyValue("runs", batch.runs()).setCause(e).log("reconciliation failed");
-      Map<RunKey, Requeue> later = new HashMap<>();
-      batch.runs().forEach(run -> later.put(run, new Requeue(AFTER_FAILURE, batch.lane())));
-      return later;
+      Map<RunKey, Requeue> retries = new HashMap<>();
+      batch.runs().forEach(run -> retries.put(run, new Requeue(AFTER_FAILURE, batch.lane())));
+      return retries;
     }
   }
 
-  /** Empty: stopped. */
+  /** Waits for the next batch; empty once the queue is stopped. */
   private Optional<Batch> take() throws InterruptedException {
     lock.lock();
     try {
@@ -195,7 +195,7 @@ public final class RunQueue {
         Optional<Batch> next = next(now);
         if (next.isPresent()) {
           next.get().runs().forEach(run -> busy.put(run, Optional.empty()));
-          otherLanes += next.get().lane() == Lane.LIVE ? 0 : 1;
+          busyWithOtherLanes += next.get().lane() == Lane.LIVE ? 0 : 1;
           return next;
         }
         changed.await(untilNext(now), TimeUnit.NANOSECONDS);
@@ -216,7 +216,7 @@ public final class RunQueue {
 
   private Optional<Batch> next(long now) {
     Optional<Batch> live = poll(Lane.LIVE, 1);
-    if (live.isPresent() || otherLanes >= THREADS_OF_OTHER_LANES) {
+    if (live.isPresent() || busyWithOtherLanes >= THREADS_OF_OTHER_LANES) {
       return live;
     }
     Optional<Batch> changedRuns = poll(Lane.CHANGED, BATCH);
@@ -244,30 +244,31 @@ public final class RunQueue {
 
   private long untilNext(long now) {
     long timer = byTime.isEmpty() ? TimeUnit.MINUTES.toNanos(1) : byTime.peek().at() - now;
-    boolean held = !queued(Lane.WAITING).isEmpty() && otherLanes < THREADS_OF_OTHER_LANES;
-    return Math.max(1, held ? Math.min(timer, nextWaiting - now) : timer);
+    boolean delayed =
+        !queued(Lane.WAITING).isEmpty() && busyWithOtherLanes < THREADS_OF_OTHER_LANES;
+    return Math.max(1, delayed ? Math.min(timer, nextWaiting - now) : timer);
   }
 
-  private void done(Batch batch, Map<RunKey, Requeue> again) {
+  private void done(Batch batch, Map<RunKey, Requeue> requeues) {
     lock.lock();
     try {
-      otherLanes -= batch.lane() == Lane.LIVE ? 0 : 1;
+      busyWithOtherLanes -= batch.lane() == Lane.LIVE ? 0 : 1;
       for (RunKey run : batch.runs()) {
         Optional<Lane> woken = Objects.requireNonNullElse(busy.remove(run), Optional.empty());
-        Requeue requeue = again.get(run);
+        Requeue requeue = requeues.get(run);
         if (woken.isPresent()) {
           enqueue(run, woken.get());
         } else if (requeue != null) {
-          plan(run, requeue);
+          setTimer(run, requeue);
         }
       }
-      changed.signal(); // a thread that could not serve another lane may now
+      changed.signal(); // another thread may now serve a lower lane
     } finally {
       lock.unlock();
     }
   }
 
-  private void plan(RunKey run, Requeue requeue) {
+  private void setTimer(RunKey run, Requeue requeue) {
     Timer timer =
         new Timer(run, requeue.lane(), System.nanoTime() + Math.max(0, requeue.after().toNanos()));
     timers.put(run, timer);

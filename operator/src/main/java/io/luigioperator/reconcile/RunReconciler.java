@@ -45,24 +45,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes a run as far as it goes now: read what is known, decide, carry out one effect, and again,
- * until there is nothing to do; then write its status once. Several runs are read together, and the
- * new ones among them accepted in one commit.
+ * Reconciles runs. One reconciliation reads the state of a run, decides, carries out one effect,
+ * and repeats this until no effect is left; then it writes the status of the run once. Several runs
+ * are read with one query, and the new ones among them are accepted in one commit.
  *
- * <p>What it keeps between two reconciliations is only there to save queries (see {@link LiveRows}
- * and {@link WaitingRuns}): a crash anywhere costs time and nothing else.
+ * <p>The state in memory (see {@link LiveRows} and {@link WaitingRuns}) only saves queries, so the
+ * operator may crash at any point without losing anything. Thread-safe, but two threads must not
+ * reconcile the same run at the same time; {@link RunQueue} prevents that.
  */
 public final class RunReconciler {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunReconciler.class);
 
-  /** More steps than any run can need in one reconciliation; a defence against a hot loop. */
+  /** More steps than any run needs in one reconciliation; a protection against an endless loop. */
   private static final int MAX_STEPS = 16;
 
-  /** When a store does not answer, or a cache has not caught up with an effect. */
+  /** If a store does not answer, or the cache does not show the result of an effect yet. */
   private static final Duration RETRY_AFTER = Duration.ofSeconds(2);
 
-  /** After a defect, or without a permission: time alone does not cure either. */
+  /** After a defect of the operator, or without a permission, which no retry can repair. */
   private static final Duration FAULT_RETRY_AFTER = Duration.ofSeconds(60);
 
   private final Ledger ledger;
@@ -79,8 +80,9 @@ public final class RunReconciler {
   private final WaitingRuns waitingRuns = new WaitingRuns();
 
   /**
-   * @param hostClock stamps a status while the ledger, whose clock counts otherwise, is unavailable
-   * @param nanoTime of this process, monotonic
+   * @param hostClock for the times in a status while the ledger is unavailable; otherwise database
+   *     time is used
+   * @param nanoTime monotonic time of this process
    */
   public RunReconciler(
       Ledger ledger,
@@ -103,9 +105,9 @@ public final class RunReconciler {
     this.liveRows = new LiveRows(clusterId);
   }
 
-  /** A claim has made this attempt: its first reconciliation needs no query. */
+  /** Remembers the result of a claim, so that the first reconciliation after it needs no query. */
   public void claimed(Claimed claimed) {
-    // the earlier attempts of a retry are shown in the status, and are not known here
+    // for a retry the status also shows the earlier attempts, which a claim does not return
     RunKey key = claimed.run().key();
     waitingRuns.remove(key);
     if (claimed.attempt().number() == 1) {
@@ -123,7 +125,11 @@ public final class RunReconciler {
     }
   }
 
-  /** The runs that wait and whose condition names a reason that is no longer the right one. */
+  /**
+   * The waiting runs whose condition names an outdated reason.
+   *
+   * @param keys bound on the number of holders that are read
+   */
   List<RunKey> outdatedWaiting(int keys) {
     return waitingRuns.outdated(
         ledger.queries().holders(keys),
@@ -136,25 +142,26 @@ public final class RunReconciler {
   /**
    * Reconciles runs.
    *
-   * @return for each when to reconcile it again at the latest; one that is missing needs an event
+   * @return when to reconcile each run again at the latest; a run that is missing waits for an
+   *     event
    */
   public Map<RunKey, Requeue> reconcile(List<RunKey> runs) {
-    Map<RunKey, Requeue> again = new HashMap<>();
+    Map<RunKey, Requeue> requeues = new HashMap<>();
     try {
       for (Reconciliation r : reconcileAll(runs, RowSource.MEMORY)) {
-        r.requeue.ifPresent(requeue -> again.put(r.key, requeue));
+        r.requeue.ifPresent(requeue -> requeues.put(r.key, requeue));
       }
     } catch (LedgerUnavailable e) {
       LOG.atWarn()
           .addKeyValue("runs", runs)
           .addKeyValue("error", e.getMessage())
-          .log("ledger unavailable; runs wait");
+          .log("ledger unavailable; runs will be retried");
       for (RunKey run : runs) {
         writeStoreUnavailable(run);
-        again.put(run, new Requeue(RETRY_AFTER, Lane.CHANGED));
+        requeues.put(run, new Requeue(RETRY_AFTER, Lane.CHANGED));
       }
     }
-    return again;
+    return requeues;
   }
 
   /** As {@link #reconcile(List)}, of one run. */
@@ -163,17 +170,18 @@ public final class RunReconciler {
   }
 
   /**
-   * Reconciles runs with rows that are read now.
+   * Reconciles runs with rows that are read from the ledger now.
    *
-   * @return for each run the failure, if a store did not answer
-   * @throws LedgerUnavailable if the ledger does not answer at all
+   * @return for each run the error, if a store did not answer
+   * @throws LedgerUnavailable if the ledger does not answer the common query
    */
   List<Optional<RuntimeException>> reconcileNow(List<RunKey> runs) {
     return reconcileAll(runs, RowSource.LEDGER).stream().map(r -> r.unanswered).toList();
   }
 
-  /** Where the rows of live attempts may come from. */
+  /** Where the rows of runs come from. */
   private enum RowSource {
+    /** From {@link LiveRows} if they are there, else from the ledger. */
     MEMORY,
     LEDGER
   }
@@ -204,14 +212,19 @@ public final class RunReconciler {
         .toList();
   }
 
-  /** Not of a run whose object is gone or being deleted: it may have been canceled for that. */
+  /**
+   * Empty for a run whose object is missing or being deleted, because the run may have been
+   * canceled for that reason since.
+   */
   private Optional<LedgerRow> remembered(RunKey run) {
     return liveRows
         .get(run, nanoTime.getAsLong())
         .filter(row -> kube.run(run, Freshness.CACHED).filter(o -> !o.deleting()).isPresent());
   }
 
-  /** If one row of several cannot be read, each run is read alone, where its error stays. */
+  /**
+   * If a row cannot be read, returns nothing: each run is then read alone, so that only one fails.
+   */
   private Map<RunKey, LedgerRow> loadTogether(List<RunKey> runs) {
     try {
       Loaded loaded = ledger.queries().load(runs, clusterId);
@@ -225,7 +238,7 @@ public final class RunReconciler {
       LOG.atWarn()
           .addKeyValue("runs", runs)
           .setCause(e)
-          .log("runs cannot be read together, reading them one by one");
+          .log("runs cannot be read together; each is read alone");
       return Map.of();
     }
   }
@@ -235,7 +248,7 @@ public final class RunReconciler {
     return new LedgerRow(loaded.run(run), loaded.now(), nanoTime.getAsLong());
   }
 
-  /** One commit for all of them; each is answered on its own. */
+  /** One commit for all of them, with one answer for each. */
   private void accept(List<Reconciliation> accepting) {
     List<AcceptRequest> requests = new ArrayList<>();
     for (Reconciliation r : accepting) {
@@ -264,7 +277,7 @@ public final class RunReconciler {
   /** One reconciliation of one run. */
   private final class Reconciliation {
     private final RunKey key;
-    private final Set<Effect> done = new HashSet<>();
+    private final Set<Effect> effectsDone = new HashSet<>();
     private Optional<LedgerRow> row;
     private Freshness freshness = Freshness.CACHED;
     private PodCheck podCheck = new PodCheck.Unasked();
@@ -273,14 +286,14 @@ public final class RunReconciler {
     private Optional<RuntimeException> unanswered = Optional.empty();
 
     /**
-     * @param row empty: to be read
+     * @param row empty if it must be read
      */
     Reconciliation(RunKey key, Optional<LedgerRow> row) {
       this.key = key;
       this.row = row;
     }
 
-    /** Trouble with this run stays with it: the others of the batch go on. */
+    /** Handles an error of this run, so that the other runs of the batch continue. */
     void guarded(Runnable work) {
       try {
         work.run();
@@ -297,7 +310,7 @@ public final class RunReconciler {
             .log("the API server forbids a request");
         retry(FAULT_RETRY_AFTER);
       } catch (RuntimeException e) {
-        LOG.atError().addKeyValue("run", key).setCause(e).log("run cannot be reconciled");
+        LOG.atError().addKeyValue("run", key).setCause(e).log("reconciliation of the run failed");
         retry(FAULT_RETRY_AFTER);
       }
     }
@@ -314,7 +327,7 @@ public final class RunReconciler {
       requeue = Optional.of(new Requeue(after, lane()));
     }
 
-    /** Until there is nothing to do, or the run is to be accepted with others. */
+    /** Runs until no effect is left, or until the run must be accepted together with others. */
     void proceed() {
       accepting = Optional.empty();
       for (int steps = 0; steps < MAX_STEPS; steps++) {
@@ -322,15 +335,15 @@ public final class RunReconciler {
         Instant now = row.orElseThrow().timeAt(nanoTime.getAsLong());
         Decision decision = decider.decide(s, now);
         if (decision.effect().isEmpty()) {
-          if (!wrote(s, decision)) {
-            continue; // the object has changed meanwhile: decide again
+          if (!writeStatus(s, decision)) {
+            continue; // the object has changed since it was read: decide again
           }
           requeue = decision.requeueAt().map(t -> requeueAfter(Duration.between(now, t)));
           return;
         }
         Effect effect = decision.effect().get();
-        if (!done.add(effect)) {
-          // carried out, and not yet in the cache: its event is on its way
+        if (!effectsDone.add(effect)) {
+          // it was carried out, but the cache does not show its result yet
           retry(RETRY_AFTER);
           return;
         }
@@ -339,19 +352,23 @@ public final class RunReconciler {
           accepting = Optional.of(accept);
           return;
         }
-        if (!carriedOut(effect, s, decision)) {
+        if (!carryOut(effect, s, decision)) {
           return;
         }
       }
       LOG.atError()
           .addKeyValue("run", key)
-          .addKeyValue("effects", done.stream().map(RunReconciler::kind).toList())
-          .log("gave up after %d steps in one reconciliation".formatted(MAX_STEPS));
+          .addKeyValue("effects", effectsDone.stream().map(RunReconciler::kind).toList())
+          .log("reconciliation ended after %d steps".formatted(MAX_STEPS));
       retry(RETRY_AFTER);
     }
 
-    /** False: nothing more to do now. */
-    private boolean carriedOut(Effect effect, RunSnapshot s, Decision decision) {
+    /**
+     * Carries out an effect.
+     *
+     * @return false if the reconciliation ends here
+     */
+    private boolean carryOut(Effect effect, RunSnapshot s, Decision decision) {
       switch (effects.run(effect, s, record())) {
         case EffectResult.Unchanged() -> {}
         case EffectResult.Changed(RunRecord after) -> changed(after);
@@ -367,7 +384,7 @@ public final class RunReconciler {
           row = Optional.empty();
         }
         case EffectResult.StillWaiting() -> {
-          if (wrote(s, decision)) {
+          if (writeStatus(s, decision)) {
             requeue = Optional.of(requeueAfter(limits.claimTtl()));
             return false;
           }
@@ -376,7 +393,7 @@ public final class RunReconciler {
       return true;
     }
 
-    /** What the ledger knows; read if it is not known here. */
+    /** The row of the run, read from the ledger if it is not known. */
     private Optional<RunRecord> record() {
       LedgerRow known = row.isPresent() ? row.get() : load(key);
       row = Optional.of(known);
@@ -393,7 +410,7 @@ public final class RunReconciler {
             changed(new RunRecord(run, List.of(), Optional.of(object), Optional.empty()));
         case Acceptance.Same _, Acceptance.NameTaken _ -> row = Optional.empty();
         case Acceptance.Refused(var _, String message) ->
-            throw new IllegalStateException("the ledger refuses the run: " + message);
+            throw new IllegalStateException("the ledger refused the run: " + message);
       }
     }
 
@@ -423,13 +440,17 @@ public final class RunReconciler {
     }
   }
 
-  /** Not the effect itself: it holds what users wrote, parameters included. */
+  /** For logs; not the effect itself, which contains parameters of users. */
   private static String kind(Effect effect) {
     return effect.getClass().getSimpleName();
   }
 
-  /** False: the object has changed since it was read. */
-  private boolean wrote(RunSnapshot s, Decision decision) {
+  /**
+   * Writes the status if it differs.
+   *
+   * @return false if the object has changed since it was read
+   */
+  private boolean writeStatus(RunSnapshot s, Decision decision) {
     if (s.object().isEmpty() || decision.status().isEmpty()) {
       return true;
     }
@@ -458,7 +479,7 @@ public final class RunReconciler {
       LOG.atWarn()
           .addKeyValue("run", key)
           .addKeyValue("error", e.getMessage())
-          .log("status not written, and the ledger is unavailable too");
+          .log("status not written while the ledger is unavailable");
     }
   }
 }

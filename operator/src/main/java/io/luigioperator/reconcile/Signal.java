@@ -8,18 +8,21 @@ import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/** Wakes one waiting thread; any number of calls before it looks count as one. */
+/** Wakes one waiting thread. Calls before it wakes up count as one. Thread-safe. */
 public final class Signal {
   private final Semaphore raised = new Semaphore(0);
 
   public void raise() {
-    // two callers may both get here: the permit too many costs one needless round
+    // two callers may both release: an extra permit costs one needless pass
     if (raised.availablePermits() == 0) {
       raised.release();
     }
   }
 
-  /** Waits until it is raised, or was since the last wait, for so long at most. */
+  /**
+   * Waits until the signal is raised, for {@code atMost}. Returns at once if it was raised since
+   * the last wait.
+   */
   public void await(Duration atMost) throws InterruptedException {
     if (raised.tryAcquire(Math.max(0, atMost.toNanos()), TimeUnit.NANOSECONDS)) {
       raised.drainPermits();

@@ -23,12 +23,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/** Reads what a decision depends on, and remembers which pipelines the API server has accepted. */
+/**
+ * Reads the state that a decision about a run depends on. It also remembers the pipelines whose pod
+ * passed a dry run. Thread-safe.
+ */
 final class SnapshotReader {
 
   private static final int REMEMBERED_PIPELINES = 1000;
 
-  /** What a dry run was about. */
+  /** A pipeline whose pod is checked by a dry run. */
   private record Pipeline(String namespace, PipelineSpec spec) {}
 
   private final Kube kube;
@@ -53,8 +56,8 @@ final class SnapshotReader {
   }
 
   /**
-   * @param record what the ledger knows
-   * @param podCheck the answer of a dry run in this reconciliation, if there was one
+   * @param record the rows of the run; empty if the ledger has none
+   * @param podCheck the result of a dry run in this reconciliation, if there was one
    */
   RunSnapshot read(RunKey key, Optional<RunRecord> record, Freshness freshness, PodCheck podCheck) {
     Optional<RunObject> object = kube.run(key, freshness);
@@ -84,10 +87,10 @@ final class SnapshotReader {
         s.podCheck(),
         s.row(),
         Optional.of(seen),
-        nodeInDoubt(mine.get(), seen));
+        nodeIfNeeded(mine.get(), seen));
   }
 
-  /** The API server has accepted the pod of this run's pipeline: other runs need not ask. */
+  /** The pod of this pipeline passed a dry run, so that other runs of it need none. */
   void rememberPassed(RunSnapshot s) {
     pipelineOf(s.object(), s.schedule()).ifPresent(passed::add);
   }
@@ -114,15 +117,15 @@ final class SnapshotReader {
     return new RunSnapshot.Row(r.run(), requests.of(r.run()), r.attempts(), r.object(), r.holder());
   }
 
-  /** A node is read only when the bound pod is missing, without an exit status, or slow to end. */
-  private Optional<ObservedNode> nodeInDoubt(Attempt attempt, ObservedAttempt seen) {
+  /** Reads the node only if the bound pod is missing, without an exit status, or terminating. */
+  private Optional<ObservedNode> nodeIfNeeded(Attempt attempt, ObservedAttempt seen) {
     if (attempt.binding().isEmpty() || attempt.node().isEmpty()) {
       return Optional.empty();
     }
     Optional<ObservedPod> pod = seen.pod(attempt.binding().get().podUid());
-    boolean fine =
+    boolean conclusive =
         pod.filter(p -> p.ending().isPresent() || !p.gone() && !p.terminal() && !p.terminating())
             .isPresent();
-    return fine ? Optional.empty() : attempt.node().map(kube::node);
+    return conclusive ? Optional.empty() : attempt.node().map(kube::node);
   }
 }

@@ -33,9 +33,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks at everything that could have been left behind, relying on no memory: what a crash, a lost
- * event or a user's hand left undone is found here within one interval. Nothing depends on it for
- * its normal speed.
+ * Compares the ledger with the objects of this cluster and repairs the differences. It finds
+ * everything that a crash, a lost event or a manual change left unfinished within one interval.
+ * Normally events trigger all work, so nothing waits for a sweep.
  */
 public final class Sweep {
 
@@ -44,21 +44,29 @@ public final class Sweep {
   private static final int RECONCILED_AT_ONCE = 50;
 
   /**
-   * What stays, and for how long.
+   * How long finished objects are kept.
    *
-   * @param jobs of attempts that succeeded
-   * @param failedJobs of attempts that did not
-   * @param history of attempts and requests in the ledger
+   * @param jobs Jobs of attempts that succeeded
+   * @param failedJobs Jobs of other attempts
+   * @param history attempts and requests in the ledger
    */
   public record Retention(Duration jobs, Duration failedJobs, Duration history) {}
 
   /**
-   * What one pass found; nothing in a quiet installation.
+   * What one pass repaired or found. All numbers are 0 if nothing was wrong.
    *
-   * @param unconfirmedDeletions runs held until their objects are back or a person confirms
-   * @param blocked keys of which a pod runs that no attempt is bound to: no claim while it does
+   * @param orphanedJobs Jobs deleted that belong to no attempt
+   * @param orphanedPods gated pods deleted that can never start
+   * @param unboundOpenPods pods deleted whose gate was open although no live attempt was bound to
+   *     them
+   * @param staleHolders keys freed whose holder had no live attempt
+   * @param heads keys whose next_admit_at was corrected
+   * @param unconfirmedDeletions runs held until their objects exist again or a person confirms the
+   *     deletions
+   * @param blocked keys that must not be claimed, because an unbound pod of one of their attempts
+   *     still runs
    */
-  public record Report(
+  public record Result(
       int orphanedJobs,
       int orphanedPods,
       int unboundOpenPods,
@@ -67,7 +75,7 @@ public final class Sweep {
       int unconfirmedDeletions,
       Set<AdmitKey> blocked) {
 
-    public Report {
+    public Result {
       blocked = Set.copyOf(blocked);
     }
   }
@@ -83,7 +91,8 @@ public final class Sweep {
   private Optional<AdmitKey> auditCursor = Optional.empty();
 
   /**
-   * @param wake called for runs that have changed; has them reconciled soon, on another thread
+   * @param wake called for each run that has changed; must have it reconciled soon on another
+   *     thread
    */
   public Sweep(
       Ledger ledger,
@@ -102,26 +111,26 @@ public final class Sweep {
     this.clusterSweep = new ClusterSweep(ledger, kube, retention);
   }
 
-  /** One pass over everything; one at a time. */
-  public Report pass() {
+  /** Runs one pass. Two passes must not run at the same time. */
+  public Result pass() {
     Instant now = ledger.queries().now();
     reconcileLiveAttempts();
     concludeDeletions();
     due();
     ledger.maintenance().expire(BATCH).forEach(r -> wake.accept(r.key()));
-    abandonSilentClaims();
+    abandonClaimsOfSilentClusters();
     releaseHeld();
     refreshWaiting();
     ClusterSweep.Found found = clusterSweep.pass(now);
-    Report report = repair(found);
+    Result result = repair(found);
     purge(now.minus(retention.history()));
-    return report;
+    return result;
   }
 
   private void purge(Instant finishedBefore) {
     int runs = ledger.maintenance().purge(finishedBefore, BATCH);
     if (runs > 0) {
-      LOG.atInfo().addKeyValue("runs", runs).log("removed the history of old runs");
+      LOG.atInfo().addKeyValue("runs", runs).log("purged the history of finished runs");
     }
   }
 
@@ -134,12 +143,12 @@ public final class Sweep {
         .forEach(some -> runReconciler.reconcileNow(some).forEach(unanswered::next));
   }
 
-  /** Conditions that name a holder or a full cluster although that has changed. */
+  /** Wakes the waiting runs whose condition names an outdated reason. */
   private void refreshWaiting() {
     runReconciler.outdatedWaiting(BATCH).forEach(wake);
   }
 
-  /** Moves the runs whose time has come. */
+  /** Makes the DELAYED runs READY whose time has come. */
   public void due() {
     List<Run> moved;
     do {
@@ -148,31 +157,37 @@ public final class Sweep {
     } while (moved.size() == BATCH);
   }
 
-  // ---- objectDeletions
+  // ---- deletions
 
-  /** Cancels the runs whose objects users deleted; see {@link ObjectDeletions}. */
+  /**
+   * Cancels the runs whose PipelineRuns users deleted; see {@link ObjectDeletions}. Does nothing
+   * while the cluster id is registered for another cluster, whose objects are not visible here.
+   */
   public void concludeDeletions() {
     String identity = kube.identity();
     if (!ledger.clusters().heartbeat(clusterId, identity).equals(identity)) {
       LOG.atWarn()
           .addKeyValue("cluster", clusterId)
-          .log("another cluster has this name in the ledger: nothing is concluded from absence");
+          .log("the cluster id is registered for another cluster; deletions are ignored");
       return;
     }
     objectDeletions.conclude();
   }
 
-  // ---- runs that wait for a fact
+  // ---- runs that wait for another cluster or for their namespace
 
-  private void abandonSilentClaims() {
+  private void abandonClaimsOfSilentClusters() {
     for (Attempt a :
-        ledger.maintenance().claimsOfSilentClusters(ClusterRegistration.SILENCE, BATCH)) {
+        ledger.maintenance().claimsOfSilentClusters(ClusterRegistration.EXPIRY, BATCH)) {
       try {
         ledger.queries().load(a.run(), clusterId).run(a.run()).ifPresent(r -> abandon(a, r.run()));
       } catch (LedgerUnavailable e) {
         throw e;
       } catch (RuntimeException e) {
-        LOG.atError().addKeyValue("run", a.run()).setCause(e).log("claim cannot be given up");
+        LOG.atError()
+            .addKeyValue("run", a.run())
+            .setCause(e)
+            .log("claim of another cluster cannot be abandoned");
       }
     }
   }
@@ -184,7 +199,8 @@ public final class Sweep {
             a.ref(),
             new Abandonment(
                 Reasons.CLUSTER_SILENT,
-                "cluster %s has not been heard of".formatted(a.clusterId()),
+                "cluster %s has sent no heartbeat for at least %d s"
+                    .formatted(a.clusterId(), ClusterRegistration.EXPIRY.toSeconds()),
                 BudgetCharge.NONE),
             RequestJson.read(run.definition().request()).retryPolicy());
   }
@@ -202,7 +218,7 @@ public final class Sweep {
     objectDeletions.releaseUnrecorded();
   }
 
-  /** Whether the namespace of this run is there, and its PipelineRuns may be read. */
+  /** Whether the namespace of this run is active and the operator may read PipelineRuns there. */
   private boolean isServed(RunKey run) {
     if (kube.namespace(run.namespace()) != NamespaceState.ACTIVE || !kube.crdEstablished()) {
       return false;
@@ -215,7 +231,7 @@ public final class Sweep {
     }
   }
 
-  private Report repair(ClusterSweep.Found found) {
+  private Result repair(ClusterSweep.Found found) {
     List<AdmitKey> freed = ledger.maintenance().freeStaleHolders(BATCH);
     LedgerMaintenance.Audit audit = ledger.maintenance().auditHeads(auditCursor, BATCH);
     auditCursor = audit.next();
@@ -224,9 +240,9 @@ public final class Sweep {
       LOG.atError()
           .addKeyValue("holders", freed)
           .addKeyValue("heads", corrected)
-          .log("repaired rows of the ledger that contradicted each other");
+          .log("repaired inconsistent rows of the ledger");
     }
-    return new Report(
+    return new Result(
         found.orphanedJobs(),
         found.orphanedPods(),
         found.unboundOpenPods(),

@@ -15,9 +15,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 /**
- * The READY runs of this cluster and the key that each waits for, so that one query about all
- * holders tells which conditions are out of date, however many runs wait. It is filled as runs are
- * reconciled; a new leader reconciles them all. One entry for each waiting PipelineRun.
+ * The READY runs of this cluster and the key that each waits for. With them, one query for all
+ * holders shows which conditions are outdated, however many runs wait. Reconciliations fill it; a
+ * new leader reconciles all runs. It holds one entry for each waiting PipelineRun. Thread-safe.
  */
 final class WaitingRuns {
   private static final Set<String> REASONS =
@@ -36,20 +36,20 @@ final class WaitingRuns {
   /**
    * The runs whose condition names the wrong reason.
    *
-   * @param holders who holds which key now
-   * @param shown the reason in the status of a run's object, if there is one
+   * @param holders the keys that are held now, with the run that holds each
+   * @param shown returns the reason in the status of the PipelineRun, if it has one
    */
   List<RunKey> outdated(Map<AdmitKey, RunKey> holders, Function<RunKey, Optional<String>> shown) {
     return keys.entrySet().stream()
         .filter(
             e -> {
-              String right =
+              String expected =
                   holders.containsKey(e.getValue())
                       ? Reasons.WAITING_FOR_CLIENT
                       : Reasons.WAITING_FOR_CAPACITY;
               return shown
                   .apply(e.getKey())
-                  .filter(reason -> REASONS.contains(reason) && !reason.equals(right))
+                  .filter(reason -> REASONS.contains(reason) && !reason.equals(expected))
                   .isPresent();
             })
         .map(Map.Entry::getKey)

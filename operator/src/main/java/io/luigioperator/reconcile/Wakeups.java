@@ -7,16 +7,20 @@ package io.luigioperator.reconcile;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunState;
 
-/** What a change of a run makes the leader's loops do soon. Both methods return at once. */
+/** Starts passes of the leader's loops after a change of a run. No method blocks. */
 public interface Wakeups {
 
-  /** A key or a slot may have come free, or a run become READY. */
+  /** A slot or a key may be free, or a run has become READY. */
   void wakeAdmission();
 
-  /** A run was delayed: it may be the next one that becomes due. */
+  /** A run has become DELAYED, and may be the next one that becomes due. */
   void wakeTimer();
 
-  /** A run is now so, and no key or slot came free. */
+  /**
+   * Wakes the loops after a change that made no key or slot free.
+   *
+   * @param run after the change
+   */
   default void changed(Run run) {
     if (run.state() == RunState.READY) {
       wakeAdmission();
@@ -25,7 +29,11 @@ public interface Wakeups {
     }
   }
 
-  /** An attempt has ended, and with it a key and a slot came free. */
+  /**
+   * Wakes the loops after the end of an attempt, which made its key and its slot free.
+   *
+   * @param run after the change
+   */
   default void ended(Run run) {
     wakeAdmission();
     if (run.state() == RunState.DELAYED) {

@@ -3,9 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * What keeps runs moving: looks at one, asks the core what comes next, does that one thing and
- * looks again. The java-operator-sdk tells when to look, the leader's loops and the sweep look at
- * what no event tells of; none of them decides about a run.
+ * Reconciles runs: reads the state of a run, asks the package {@code run} for the next effect,
+ * carries it out and reads the state again. Watch events of the java-operator-sdk trigger
+ * reconciliations; the loops of the leader and the sweep handle changes without an event. Decisions
+ * about runs are made in the package {@code run} only.
  */
 @NullMarked
 package io.luigioperator.reconcile;

@@ -42,9 +42,9 @@ class ClusterRegistrationTest {
   @Test
   void aRebuiltClusterGetsTheNameOfASilentOneAndForgetsItsObjects() {
     first.renew();
-    fixture.at(ClusterRegistration.SILENCE.minusMillis(1));
+    fixture.at(ClusterRegistration.EXPIRY.minusMillis(1));
     assertThat(second.renew()).isFalse();
-    fixture.at(ClusterRegistration.SILENCE);
+    fixture.at(ClusterRegistration.EXPIRY);
     assertThat(second.renew()).isTrue();
     assertThat(
             fixture

@@ -42,7 +42,7 @@ class SweepTest {
   private final List<RunKey> woken = new ArrayList<>();
   private final Sweep sweep = fixture.sweep(woken::add);
 
-  private Sweep.Report passAt(Duration age) {
+  private Sweep.Result passAt(Duration age) {
     fixture.at(age);
     return sweep.pass();
   }

@@ -44,12 +44,12 @@ class SweepUnboundPodsTest {
     fixture.kube.oncePodsAreListed =
         () -> fixture.podTerminal("a", Verdict.SUCCEEDED).finished("a", Verdict.SUCCEEDED);
 
-    Sweep.Report report = sweep.pass();
+    Sweep.Result result = sweep.pass();
 
     assertThat(fixture.stateAndReason("a")).isEqualTo("SUCCEEDED Completed");
     assertThat(fixture.kube.changes).isEmpty();
-    assertThat(report.unboundOpenPods()).isZero();
-    assertThat(report.blocked()).isEmpty();
+    assertThat(result.unboundOpenPods()).isZero();
+    assertThat(result.blocked()).isEmpty();
   }
 
   @Test
@@ -65,17 +65,17 @@ class SweepUnboundPodsTest {
   void aPodThatSomebodyOpenedIsStoppedAndItsKeyWaitsForItsEnd() {
     abandoned().pod("pod-a", "a").gateOpened("a");
 
-    Sweep.Report report = sweep.pass();
+    Sweep.Result result = sweep.pass();
     assertThat(fixture.kube.changes).containsExactly("delete pod pod-a");
-    assertThat(report.unboundOpenPods()).isEqualTo(1);
-    assertThat(report.blocked()).containsExactly(fixture.run("a").admitKey());
+    assertThat(result.unboundOpenPods()).isEqualTo(1);
+    assertThat(result.blocked()).containsExactly(fixture.run("a").admitKey());
 
     fixture.podTerminating("a");
-    report = sweep.pass();
+    result = sweep.pass();
     assertThat(fixture.kube.changes)
         .as("told and stopped once")
         .containsExactly("delete pod pod-a");
-    assertThat(report.blocked()).containsExactly(fixture.run("a").admitKey());
+    assertThat(result.blocked()).containsExactly(fixture.run("a").admitKey());
 
     fixture.kube.pods.clear();
     assertThat(sweep.pass().blocked()).isEmpty();
