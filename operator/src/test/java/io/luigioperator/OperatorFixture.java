@@ -55,7 +55,7 @@ public final class OperatorFixture {
   public static final Sweep.Retention RETENTION =
       new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400));
 
-  /** Nobody waits for a signal. */
+  /** Ignores all calls. */
   public static final Wakeups NO_WAKEUPS =
       new Wakeups() {
         @Override
@@ -86,8 +86,8 @@ public final class OperatorFixture {
     return Duration.between(T0, now).toNanos();
   }
 
-  public OperatorFixture at(Duration sinceTheBeginning) {
-    now = T0.plus(sinceTheBeginning);
+  public OperatorFixture at(Duration sinceStart) {
+    now = T0.plus(sinceStart);
     return this;
   }
 
@@ -143,7 +143,7 @@ public final class OperatorFixture {
   }
 
   private OperatorFixture accepted(String name, String cluster, PipelineRunSpec spec) {
-    RunObject object = object(name, "uid-" + name, spec, Going.STAYS);
+    RunObject object = object(name, "uid-" + name, spec, Deletion.NONE);
     Resolution.Resolved resolved = (Resolution.Resolved) Resolver.resolve(object, Optional.empty());
     ledger
         .runs()
@@ -152,9 +152,9 @@ public final class OperatorFixture {
     return this;
   }
 
-  private enum Going {
-    STAYS,
-    DELETING
+  private enum Deletion {
+    NONE,
+    IN_PROGRESS
   }
 
   private static PipelineRunSpec spec(String name) {
@@ -179,28 +179,29 @@ public final class OperatorFixture {
         null);
   }
 
-  private static RunObject object(String name, String uid, PipelineRunSpec spec, Going going) {
+  private static RunObject object(
+      String name, String uid, PipelineRunSpec spec, Deletion deletion) {
     return new RunObject(
-        key(name), uid, 1, T0, going == Going.DELETING, false, spec, Optional.empty());
+        key(name), uid, 1, T0, deletion == Deletion.IN_PROGRESS, false, spec, Optional.empty());
   }
 
   /** An object of this name exists, also in the cache. */
   public OperatorFixture objectExists(String name, String uid) {
-    return stored(object(name, uid, spec(name), Going.STAYS));
+    return store(object(name, uid, spec(name), Deletion.NONE));
   }
 
   /** An object of this name exists with another spec than the run. */
   public OperatorFixture objectExistsWithAnotherSpec(String name, String uid) {
     PipelineRunSpec spec = spec(name, "2026-02-27", DesiredState.Running, null);
-    return stored(object(name, uid, spec, Going.STAYS));
+    return store(object(name, uid, spec, Deletion.NONE));
   }
 
   /** Its object carries a deletionTimestamp. */
   public OperatorFixture objectDeleting(String name) {
-    return stored(object(name, "uid-" + name, spec(name), Going.DELETING));
+    return store(object(name, "uid-" + name, spec(name), Deletion.IN_PROGRESS));
   }
 
-  private OperatorFixture stored(RunObject object) {
+  private OperatorFixture store(RunObject object) {
     kube.runs.put(object.key(), object);
     kube.cachedRuns.put(object.key(), object);
     return this;

@@ -23,18 +23,18 @@ import java.util.OptionalLong;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-/** What is wrong with one head is that head's affair; each has its turn in the order of names. */
+/** Errors of one head do not affect the others. Heads are in the order of their names. */
 class AdmissionLoopFaultsTest {
   private final OperatorFixture fixture = new OperatorFixture();
   private final AdmissionLoop loop = fixture.admission(10, run -> {});
 
-  private void fails(String run, RuntimeException fault) {
-    fixture.kube.unreadable.put(OperatorFixture.key(run), fault);
+  private void failLiveRead(String run, RuntimeException error) {
+    fixture.kube.unreadable.put(OperatorFixture.key(run), error);
   }
 
-  private void assertHeld(String run, String reason, String words) {
+  private void assertHeld(String run, String reason, String message) {
     assertThat(fixture.stateAndReason(run)).isEqualTo("HELD " + reason);
-    assertThat(fixture.run(run).stateDetails().message()).contains(words);
+    assertThat(fixture.run(run).stateDetails().message()).contains(message);
   }
 
   private void assertClaimed(String run) {
@@ -56,18 +56,18 @@ class AdmissionLoopFaultsTest {
   }
 
   @Test
-  void aHeadThatMayNotBeReadIsHeldAndTheNextOneClaimed() {
+  void aHeadThatMustNotBeReadIsHeldAndTheNextIsClaimed() {
     fixture.accepted("first").objectNotCached("first").accepted("second");
-    fails("first", new KubeForbidden("403: no rights there", new IllegalStateException()));
+    failLiveRead("first", new KubeForbidden("403: no permission", new IllegalStateException()));
 
     loop.pass();
 
-    assertHeld("first", Reasons.NAMESPACE_MISSING, "no rights there");
+    assertHeld("first", Reasons.NAMESPACE_MISSING, "no permission");
     assertClaimed("second");
   }
 
   @Test
-  void aRecordedHeadOfANamespaceThatIsGoneIsHeld() {
+  void aHeadInAnInactiveNamespaceIsHeld() {
     fixture.accepted("head").objectDeleted("head").kube.namespace = NamespaceState.TERMINATING;
 
     loop.pass();
@@ -76,7 +76,7 @@ class AdmissionLoopFaultsTest {
   }
 
   @Test
-  void aHeadWhoseObjectIsGoneIsPassedOver() {
+  void aHeadWithoutItsObjectIsSkipped() {
     fixture.accepted("head").objectDeleted("head");
 
     loop.pass();
@@ -85,33 +85,33 @@ class AdmissionLoopFaultsTest {
   }
 
   @Test
-  void aPoisonedHeadIsHeldAndBlocksNobody() {
-    fixture.accepted("poisoned").objectNotCached("poisoned").accepted("waiting");
-    fails("poisoned", new IllegalStateException("a fault of our own"));
+  void aHeadWithAnUnexpectedErrorIsHeldAndBlocksNoOther() {
+    fixture.accepted("broken").objectNotCached("broken").accepted("waiting");
+    failLiveRead("broken", new IllegalStateException("a defect"));
 
     loop.pass();
 
-    assertHeld("poisoned", Reasons.INTERNAL_ERROR, "a fault of our own");
+    assertHeld("broken", Reasons.INTERNAL_ERROR, "a defect");
     assertClaimed("waiting");
   }
 
   @Test
-  void oneLostAnswerPassesOneHeadOverAndTwoInARowEndThePass() {
+  void oneLostAnswerSkipsTheHeadAndTwoInARowEndThePass() {
     List<String> heads = List.of("a", "b", "c", "d", "e", "f", "g");
     heads.forEach(head -> fixture.accepted(head).objectNotCached(head));
-    RuntimeException silence = new KubeUnavailable("no answer");
-    List.of("a", "c", "e", "f").forEach(head -> fails(head, silence));
+    RuntimeException unavailable = new KubeUnavailable("no answer");
+    List.of("a", "c", "e", "f").forEach(head -> failLiveRead(head, unavailable));
 
-    assertThatThrownBy(loop::pass).isSameAs(silence);
+    assertThatThrownBy(loop::pass).isSameAs(unavailable);
 
     assertThat(heads)
         .extracting(fixture::stateAndReason)
-        .describedAs("the heads of one page are claimed side by side")
+        .describedAs("the heads of one page are claimed in parallel")
         .containsExactly("READY", "ACTIVE", "READY", "ACTIVE", "READY", "READY", "ACTIVE");
   }
 
   @Test
-  void anObjectOfTheSameNameThatAsksForSomethingElseIsNotTakenForTheRuns() {
+  void anObjectWithAnotherRequestIsNotAdopted() {
     fixture.acceptedElsewhere("head").objectExistsWithAnotherSpec("head", "uid-head");
 
     loop.pass();
@@ -121,7 +121,7 @@ class AdmissionLoopFaultsTest {
   }
 
   @Test
-  void whatSomebodyWroteIntoAnAdoptedObjectIsStillToBeApplied() {
+  void theMutableFieldsOfAnAdoptedObjectAreAppliedLater() {
     fixture.acceptedElsewhere("head").objectExists("head", "uid-head");
 
     loop.pass();
@@ -131,7 +131,7 @@ class AdmissionLoopFaultsTest {
   }
 
   @Test
-  void aRefusalThatMayPassHoldsNobody() {
+  void onlyAPermanentRefusalHoldsTheRun() {
     fixture.acceptedElsewhere("head");
     fixture.kube.runCreation = Optional.of(new RunCreation.NotNow("exceeded quota: q"));
 
@@ -144,7 +144,7 @@ class AdmissionLoopFaultsTest {
   }
 
   @Test
-  void whoHoldsAndLetsGoAPoisonedRunHasLookedIntoIt() {
+  void heldAndThenRunningReleasesARunAfterAnInternalError() {
     fixture
         .accepted("head")
         .ledger
@@ -171,19 +171,19 @@ class AdmissionLoopFaultsTest {
   }
 
   @Test
-  void aPodThatAWatchSawVanishUsesNoSlot() {
-    AdmissionLoop ofOneSlot = fixture.admission(1, run -> {});
+  void aDeletedPodUsesNoSlot() {
+    AdmissionLoop oneSlot = fixture.admission(1, run -> {});
     fixture.accepted("first").bound("first").gateOpened("first").accepted("second");
 
-    assertThat(ofOneSlot.pass()).isZero();
+    assertThat(oneSlot.pass()).isZero();
     assertWaits("second");
     fixture.podDeleted("first");
-    ofOneSlot.pass();
+    oneSlot.pass();
     assertClaimed("second");
   }
 
   @Test
-  void aBarredKeyWaitsAndTheOthersDoNot() {
+  void onlyABlockedKeyIsNotClaimed() {
     fixture.accepted("first").accepted("second");
     loop.block(Set.of(fixture.run("first").admitKey()));
 

@@ -25,7 +25,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** One pass as a table: what waits and what is there, and who is launched into two slots. */
+/**
+ * One pass with two slots: each row is a state of runs and cluster, and the runs that are claimed.
+ */
 class AdmissionLoopTest {
   private static final int SLOTS = 2;
 
@@ -47,7 +49,7 @@ class AdmissionLoopTest {
         row("two runs of one client", s -> s.accepted("a-1").accepted("a-2"), "a-1"),
         row("its client is busy", s -> s.accepted("a-1").claimed("a-1").accepted("a-2")),
         row(
-            "a slot is taken",
+            "a slot is used",
             s -> s.accepted("a").bound("a").gateOpened("a").accepted("b").accepted("c"),
             "b"),
         row(
@@ -62,7 +64,7 @@ class AdmissionLoopTest {
             "b",
             "c"),
         row(
-            "a pod that is on its way out keeps its slot",
+            "a terminating pod keeps its slot",
             s ->
                 s.accepted("a")
                     .bound("a")
@@ -77,20 +79,20 @@ class AdmissionLoopTest {
             "b",
             "c"),
         row(
-            "the scheduler finds no room",
+            "the cluster is full",
             s -> {
               s.accepted("a").accepted("b");
               s.kube.full = true;
             }),
 
-        // the object before the claim
+        // the PipelineRun is checked before the claim
         row(
-            "its object is gone, and the cache does not know: its Job is garbage-collected",
+            "its object was deleted, but is cached: its Job is garbage-collected",
             s -> s.accepted("a").objectDeletedButCached("a").accepted("b"),
             "a",
             "b"),
         row(
-            "a retry, its object is gone, and the cache does not know",
+            "a retry, its object was deleted, but is cached",
             s ->
                 s.accepted("a")
                     .bound("a")
@@ -100,42 +102,40 @@ class AdmissionLoopTest {
                     .objectDeletedButCached("a")
                     .accepted("b"),
             "b"),
-        row(
-            "the cache has lost sight of its object",
-            s -> s.accepted("a").objectNotCached("a"),
-            "a"),
-        row("another object of its name", s -> s.accepted("a").objectExists("a", "uid-2")),
+        row("its object exists, but is not cached", s -> s.accepted("a").objectNotCached("a"), "a"),
+        row("another object with its name", s -> s.accepted("a").objectExists("a", "uid-2")),
         row("its object is being deleted", s -> s.accepted("a").objectDeleting("a")));
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("passes")
-  void whoIsLaunched(String situation, Consumer<OperatorFixture> given, List<String> expected) {
+  void claimsHeadsForFreeSlots(
+      String situation, Consumer<OperatorFixture> given, List<String> expected) {
     given.accept(fixture);
     pass(SLOTS);
     assertThat(launched).extracting(RunKey::name).isEqualTo(expected);
     assertThat(fixture.kube.changes).isEmpty();
   }
 
-  // ---- runs that were accepted elsewhere
+  // ---- runs that another cluster accepted
 
-  static Stream<Arguments> strangers() {
+  static Stream<Arguments> objects() {
     return Stream.of(
-        arguments("is made", (Consumer<OperatorFixture>) s -> {}, "ACTIVE", "made-a"),
+        arguments("is created", (Consumer<OperatorFixture>) s -> {}, "ACTIVE", "made-a"),
         arguments(
-            "is there already",
+            "exists already",
             (Consumer<OperatorFixture>) s -> s.objectExists("a", "uid-2"),
             "ACTIVE",
             "uid-2"),
         arguments(
-            "is there and going",
+            "is being deleted",
             (Consumer<OperatorFixture>) s -> s.objectDeleting("a"),
             "READY",
             "uid-a"),
         arguments(
             "is refused",
             (Consumer<OperatorFixture>)
-                s -> s.kube.runCreation = Optional.of(new RunCreation.Refused("no such luck")),
+                s -> s.kube.runCreation = Optional.of(new RunCreation.Refused("invalid")),
             "HELD InternalError",
             "none"),
         arguments(
@@ -145,25 +145,25 @@ class AdmissionLoopTest {
             "READY",
             "none"),
         arguments(
-            "would be in a namespace on its way out",
+            "would be in a terminating namespace",
             (Consumer<OperatorFixture>) s -> s.kube.namespace = NamespaceState.TERMINATING,
             "HELD NamespaceMissing",
             "none"),
         arguments(
-            "would be in a namespace that is not there",
+            "would be in a missing namespace",
             (Consumer<OperatorFixture>) s -> s.kube.namespace = NamespaceState.ABSENT,
             "HELD NamespaceMissing",
             "none"),
         arguments(
-            "has no definition",
+            "has no CRD",
             (Consumer<OperatorFixture>) s -> s.kube.crdEstablished = false,
             "HELD NamespaceMissing",
             "none"));
   }
 
   @ParameterizedTest(name = "its object {0}")
-  @MethodSource("strangers")
-  void aRunOfAnotherClusterNeedsAnObjectHere(
+  @MethodSource("objects")
+  void aRunOfAnotherClusterNeedsAnObjectHereBeforeItsClaim(
       String what, Consumer<OperatorFixture> given, String expected, String recorded) {
     fixture.acceptedElsewhere("a");
     given.accept(fixture);
@@ -183,15 +183,15 @@ class AdmissionLoopTest {
         .isEqualTo(recorded);
   }
 
-  // ---- many
+  // ---- many heads
 
   @Test
-  void headsThatCannotBeTakenHideNobodyBehindThem() {
+  void headsThatCannotBeClaimedDoNotBlockLaterOnes() {
     IntStream.range(0, 120).forEach(i -> fixture.accepted("c%03d".formatted(i)));
     IntStream.range(0, 110).forEach(i -> fixture.objectDeleted("c%03d".formatted(i)));
     assertThat(pass(SLOTS)).isZero();
     assertThat(launched).extracting(RunKey::name).containsExactly("c110", "c111");
-    assertThat(pass(20)).describedAs("slots left when nobody can take them").isEqualTo(10);
+    assertThat(pass(20)).describedAs("slots left when no further run can be claimed").isEqualTo(10);
     assertThat(launched).hasSize(10);
   }
 }

@@ -11,7 +11,7 @@ import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
-/** Who has the name of a cluster, and when somebody else gets it. */
+/** Which cluster may use a cluster id, and when another one takes it over. */
 class ClusterRegistrationTest {
   private final OperatorFixture fixture = new OperatorFixture().accepted("a");
   private final ClusterRegistration first =
@@ -20,7 +20,7 @@ class ClusterRegistrationTest {
       new ClusterRegistration(fixture.ledger, OperatorFixture.HERE, "second");
 
   @Test
-  void aClusterKeepsItsNameByItsHeartbeat() {
+  void heartbeatsKeepTheRegistration() {
     assertThat(first.renew()).isTrue();
     for (int i = 1; i <= 20; i++) {
       fixture.at(Duration.ofSeconds(10 * i));
@@ -34,13 +34,13 @@ class ClusterRegistrationTest {
                 .load(OperatorFixture.key("a"), OperatorFixture.HERE)
                 .run(OperatorFixture.key("a"))
                 .flatMap(RunRecord::object))
-        .as("what it knew of its objects")
+        .as("its object records")
         .isPresent();
     assertThat(second.conflict()).contains("\"here\"", "clusterId of its own");
   }
 
   @Test
-  void aRebuiltClusterGetsTheNameOfASilentOneAndForgetsItsObjects() {
+  void aRebuiltClusterTakesOverAnExpiredRegistration() {
     first.renew();
     fixture.at(ClusterRegistration.EXPIRY.minusMillis(1));
     assertThat(second.renew()).isFalse();
@@ -54,6 +54,6 @@ class ClusterRegistrationTest {
                 .run(OperatorFixture.key("a"))
                 .flatMap(RunRecord::object))
         .isEmpty();
-    assertThat(first.renew()).as("the old one, back again").isFalse();
+    assertThat(first.renew()).as("the old cluster does not get the id back").isFalse();
   }
 }

@@ -66,8 +66,8 @@ import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * The edge as it is wired, on an API server in memory that keeps every request, with what users do
- * to it and what they see. No rule of the definitions is enforced here.
+ * The controllers, wired as in production, with an in-memory API server that records every request.
+ * The server does not enforce the rules of the CRDs.
  */
 final class ControllersFixture implements AfterEachCallback {
   static final Duration LONG = Duration.ofSeconds(20);
@@ -77,14 +77,14 @@ final class ControllersFixture implements AfterEachCallback {
   static final String PIPELINE =
       "{image: \"registry.example.com/flights:1\", task: {module: flights, family: Report}}";
 
-  /** It logs every request; kept here, or the level would be collected with the logger. */
+  /** It logs every request. A strong reference, so that its level is not garbage-collected. */
   private static final Logger SERVER_LOG = Logger.getLogger("io.fabric8.mockwebserver");
 
   static {
     SERVER_LOG.setLevel(Level.WARNING);
   }
 
-  /** A clock that is set by hand, and counts who asks. */
+  /** A clock that a test sets. It counts the calls. */
   static final class SetClock implements InstantSource {
     private final AtomicReference<Instant> now = new AtomicReference<>(Instant.now());
     private final AtomicInteger asked = new AtomicInteger();
@@ -108,8 +108,8 @@ final class ControllersFixture implements AfterEachCallback {
     }
   }
 
-  /** It counts the looks that it refused. */
-  static final class CountingDuty extends LeaderGate {
+  /** Counts the calls that it refused. */
+  static final class CountingGate extends LeaderGate {
     private final AtomicInteger refused = new AtomicInteger();
 
     @Override
@@ -125,21 +125,21 @@ final class ControllersFixture implements AfterEachCallback {
   final SetClock ledgerClock = new SetClock();
   final SetClock scheduleClock = new SetClock();
   final Ledger ledger;
-  final Controllers edge;
+  final Controllers controllers;
   final RunQueue queue;
-  final CountingDuty leaderGate = new CountingDuty();
+  final CountingGate leaderGate = new CountingGate();
   final Signal deletionSeen = new Signal();
 
-  final KubernetesMockServer server = memory();
+  final KubernetesMockServer server = inMemoryServer();
   final KubernetesClient client = server.createClient();
-  private final AtomicBoolean ledgerAway = new AtomicBoolean();
-  private final AtomicInteger ledgerMissed = new AtomicInteger();
+  private final AtomicBoolean ledgerUnavailable = new AtomicBoolean();
+  private final AtomicInteger failedLedgerCalls = new AtomicInteger();
   private final List<AutoCloseable> started = new ArrayList<>();
 
   ControllersFixture() {
     started.add(server::destroy);
     started.add(client);
-    ledger = reachedOneAtATime(new SimLedger(ledgerClock, Ageing.DEFAULT));
+    ledger = withOneCallAtATime(new SimLedger(ledgerClock, Ageing.DEFAULT));
     for (String kind : List.of("pipelineruns", "pipelineschedules")) {
       try (InputStream crd =
           new FileInputStream("../crds/%s.luigi-operator.io.yaml".formatted(kind))) {
@@ -163,7 +163,7 @@ final class ControllersFixture implements AfterEachCallback {
         new RunQueue(
             (lane, runs) ->
                 leaderGate.ifLeading(() -> runReconciler.reconcile(runs)).orElse(Map.of()));
-    edge =
+    controllers =
         new Controllers(
             client,
             List.of(DATA),
@@ -178,8 +178,8 @@ final class ControllersFixture implements AfterEachCallback {
     kube.start(LONG);
   }
 
-  /** It keeps what it is given, unless a test has an answer of its own for it. */
-  private static KubernetesMockServer memory() {
+  /** A server that stores objects, unless a test defines an answer for a request. */
+  private static KubernetesMockServer inMemoryServer() {
     Map<ServerRequest, Queue<ServerResponse>> answers = new HashMap<>();
     KubernetesMockServer server =
         new KubernetesMockServer(
@@ -192,14 +192,14 @@ final class ControllersFixture implements AfterEachCallback {
     return server;
   }
 
-  /** The ledger in memory knows no threads; a database serves one transaction after the other. */
-  private Ledger reachedOneAtATime(Ledger reached) {
+  /** The simulated ledger is not thread-safe, so its calls are serialized. */
+  private Ledger withOneCallAtATime(Ledger reached) {
     return LedgerProxy.of(
         reached,
         (role, method, args) -> {
-          if (ledgerAway.get()) {
-            ledgerMissed.incrementAndGet();
-            throw new LedgerUnavailable("as the test wants");
+          if (ledgerUnavailable.get()) {
+            failedLedgerCalls.incrementAndGet();
+            throw new LedgerUnavailable("set by the test");
           }
           synchronized (reached) {
             return LedgerProxy.invoke(role, method, args);
@@ -207,22 +207,22 @@ final class ControllersFixture implements AfterEachCallback {
         });
   }
 
-  // ---- what happens to it
+  // ---- start, stop and faults
 
-  void startOffDuty() {
-    edge.start();
-    started.add(edge::stop);
+  void startWithoutLeadership() {
+    controllers.start();
+    started.add(controllers::stop);
     queue.start();
     started.add(queue::stop);
   }
 
   void start() {
-    startOffDuty();
+    startWithoutLeadership();
     leaderGate.open();
-    edge.wakeAll();
+    controllers.wakeAll();
   }
 
-  /** To be undone at the end. */
+  /** Closes this after the test. */
   void started(AutoCloseable step) {
     started.add(step);
   }
@@ -234,25 +234,25 @@ final class ControllersFixture implements AfterEachCallback {
     }
   }
 
-  void loseLedger() {
-    ledgerAway.set(true);
+  void makeLedgerUnavailable() {
+    ledgerUnavailable.set(true);
   }
 
-  void findLedger() {
-    ledgerAway.set(false);
+  void makeLedgerAvailable() {
+    ledgerUnavailable.set(false);
   }
 
-  /** How often the ledger was asked while it was away. */
-  int ledgerMissed() {
-    return ledgerMissed.get();
+  /** How many calls failed because the ledger was unavailable. */
+  int failedLedgerCalls() {
+    return failedLedgerCalls.get();
   }
 
-  /** How often somebody wanted to look at an object off leaderGate. */
-  int looksRefused() {
+  /** How many reconciliations the gate refused without leadership. */
+  int refusedCalls() {
     return leaderGate.refused.get();
   }
 
-  // ---- what users do
+  // ---- actions of users
 
   void apply(String yaml) {
     for (HasMetadata object :
@@ -297,7 +297,7 @@ final class ControllersFixture implements AfterEachCallback {
             .formatted(key.name(), key.namespace(), meta, pipeline));
   }
 
-  // ---- what they see
+  // ---- what users see
 
   PipelineSchedule schedule() {
     return client.resources(PipelineSchedule.class).inNamespace(DATA).withName("nightly").get();
@@ -370,7 +370,7 @@ final class ControllersFixture implements AfterEachCallback {
     assertThat(ledger.attempts().claim(head.key(), head.run(), "token-1", HERE)).isPresent();
   }
 
-  /** All that were asked of the server and would change something, in their order. */
+  /** All requests to the server that may change something, in their order. */
   List<RecordedRequest> writes() throws InterruptedException {
     List<RecordedRequest> writes = new ArrayList<>();
     for (int left = server.getRequestCount(); left > 0; left--) {
@@ -382,7 +382,7 @@ final class ControllersFixture implements AfterEachCallback {
     return writes;
   }
 
-  /** Those of {@link #writes} that change something, one line each. */
+  /** One line for each of {@link #writes} that changed something. */
   List<String> patches() throws InterruptedException {
     return writes().stream()
         .filter(w -> w.getMethod().equals("PATCH"))

@@ -30,79 +30,79 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** What makes the edge look at a PipelineRun, and what it writes. */
+/** What triggers the reconciliation of a PipelineRun, and what is written. */
 class ControllersTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final Duration QUEUED_AFTER = Duration.ofSeconds(2);
 
-  @RegisterExtension final ControllersFixture world = new ControllersFixture();
+  @RegisterExtension final ControllersFixture fixture = new ControllersFixture();
 
-  // ---- what makes it look
+  // ---- triggers
 
   @Test
-  void aRunGoesOnWhenItsScheduleListsItsClient() {
-    world.start();
-    world.applySchedule("[{id: globex}]");
-    world.applyRun("", "scheduleRef: {name: nightly}");
-    world.awaitAccepted("False", "ClientNotAllowed");
-    assertThat(world.recorded()).isEmpty();
-    world.listClients("[{\"id\":\"acme\"}]");
-    world.awaitState(RunState.READY);
+  void aRunIsAcceptedOnceItsScheduleListsItsClient() {
+    fixture.start();
+    fixture.applySchedule("[{id: globex}]");
+    fixture.applyRun("", "scheduleRef: {name: nightly}");
+    fixture.awaitAccepted("False", "ClientNotAllowed");
+    assertThat(fixture.recorded()).isEmpty();
+    fixture.listClients("[{\"id\":\"acme\"}]");
+    fixture.awaitState(RunState.READY);
   }
 
   @Test
-  void aRunIsLookedAtAgainWhenItsTimeHasComeWithoutAnyEvent() {
-    world.applyRun("", "startDeadlineSeconds: 1, scheduleRef: {name: nightly}");
-    Instant created = Instant.parse(world.run().getMetadata().getCreationTimestamp());
-    world.ledgerClock.set(created.plusMillis(900));
-    world.start();
-    world.awaitAccepted("False", "ScheduleNotFound");
-    assertThat(world.run().getStatus().conditions())
+  void aRunIsReconciledAtItsRequeueTimeWithoutAnEvent() {
+    fixture.applyRun("", "startDeadlineSeconds: 1, scheduleRef: {name: nightly}");
+    Instant created = Instant.parse(fixture.run().getMetadata().getCreationTimestamp());
+    fixture.ledgerClock.set(created.plusMillis(900));
+    fixture.start();
+    fixture.awaitAccepted("False", "ScheduleNotFound");
+    assertThat(fixture.run().getStatus().conditions())
         .noneMatch(c -> c.getMessage().contains("given up after startDeadlineSeconds"));
-    world.ledgerClock.set(created.plusSeconds(1));
+    fixture.ledgerClock.set(created.plusSeconds(1));
     eventually(
         () ->
-            assertThat(world.run().getStatus().conditions())
+            assertThat(fixture.run().getStatus().conditions())
                 .anyMatch(c -> c.getMessage().contains("given up after startDeadlineSeconds")));
   }
 
   @Test
-  void theKindsThatAreNotWatchedAreNamed() {
-    world.start();
-    eventually(() -> assertThat(world.edge.brokenInformers()).isEmpty());
-    world.server.shutdown();
+  void brokenWatchesAreReported() {
+    fixture.start();
+    eventually(() -> assertThat(fixture.controllers.brokenInformers()).isEmpty());
+    fixture.server.shutdown();
     eventually(
         () ->
-            assertThat(world.edge.brokenInformers())
+            assertThat(fixture.controllers.brokenInformers())
                 .contains("PipelineRun in namespace data, PipelineSchedule in namespace data"));
   }
 
   @Test
-  void aRunThatIsGoingAndThenGoneWakesTheDeletionPass() {
+  void markingForDeletionAndDeletingEachStartADeletionPass() {
     AtomicInteger passes = countDeletionPasses();
-    world.applyRun(", finalizers: [example.com/keep]", "pipeline: " + PIPELINE);
-    world.start();
-    world.awaitState(RunState.READY);
+    fixture.applyRun(", finalizers: [example.com/keep]", "pipeline: " + PIPELINE);
+    fixture.start();
+    fixture.awaitState(RunState.READY);
     assertThat(passes).hasValue(1);
 
-    world.client.resource(world.run()).delete();
+    fixture.client.resource(fixture.run()).delete();
     eventually(() -> assertThat(passes).hasValue(2));
-    assertThat(world.run().isMarkedForDeletion()).isTrue();
+    assertThat(fixture.run().isMarkedForDeletion()).isTrue();
 
-    world
+    fixture
         .client
-        .resource(world.run())
+        .resource(fixture.run())
         .patch(PatchContext.of(PatchType.JSON_MERGE), "{\"metadata\":{\"finalizers\":null}}");
     eventually(() -> assertThat(passes).hasValue(3));
-    assertThat(world.run()).isNull();
+    assertThat(fixture.run()).isNull();
   }
 
-  /** It begins with one. */
+  /** Counts the passes of a loop that waits for the deletion signal; it starts with one. */
   private AtomicInteger countDeletionPasses() {
     AtomicInteger passes = new AtomicInteger();
     Loop loop =
         new Loop(
             "deletions",
-            world.deletionSeen,
+            fixture.deletionSeen,
             Duration.ZERO,
             LONG,
             () -> {
@@ -110,7 +110,7 @@ class ControllersTest {
               return Duration.ofHours(1);
             });
     loop.start();
-    world.started(
+    fixture.started(
         () -> {
           loop.stop();
           assertThat(loop.awaitStopped(LONG)).isTrue();
@@ -120,64 +120,64 @@ class ControllersTest {
   }
 
   @Test
-  void aRunWhoseObjectIsGoneIsDrivenToItsEndAllTheSame() {
+  void aCanceledRunWithoutItsObjectIsReconciled() {
     AtomicInteger passes = countDeletionPasses();
-    world.applyRun("", "pipeline: " + PIPELINE);
-    world.start();
-    world.awaitState(RunState.READY);
-    world.claim();
-    world.client.resource(world.run()).delete();
+    fixture.applyRun("", "pipeline: " + PIPELINE);
+    fixture.start();
+    fixture.awaitState(RunState.READY);
+    fixture.claim();
+    fixture.client.resource(fixture.run()).delete();
     eventually(() -> assertThat(passes).hasValue(2));
 
-    world.ledger.runs().cancel(RUN, "Deleted", "its PipelineRun was deleted");
-    assertThat(world.recorded().orElseThrow().state()).isNotEqualTo(RunState.CANCELED);
-    world.queue.wake(RUN, Lane.LIVE);
-    world.awaitState(RunState.CANCELED);
-    assertThat(world.ledger.queries().liveAttempts(HERE)).isEmpty();
+    fixture.ledger.runs().cancel(RUN, "Deleted", "its PipelineRun was deleted");
+    assertThat(fixture.recorded().orElseThrow().state()).isNotEqualTo(RunState.CANCELED);
+    fixture.queue.wake(RUN, Lane.LIVE);
+    fixture.awaitState(RunState.CANCELED);
+    assertThat(fixture.ledger.queries().liveAttempts(HERE)).isEmpty();
   }
 
   @Test
-  void whatCameOffDutyIsDoneWhenDutyBegins() {
-    world.applySchedule("[{id: acme}]");
-    world.applyRun("", "scheduleRef: {name: nightly}");
-    world.startOffDuty();
-    eventually(() -> assertThat(world.looksRefused()).isGreaterThanOrEqualTo(2));
-    assertThat(world.schedule().getStatus()).isNull();
-    assertThat(world.run().getStatus()).isNull();
-    assertThat(world.scheduleClock.asked()).isZero();
+  void eventsBeforeLeadershipAreHandledAfterwards() {
+    fixture.applySchedule("[{id: acme}]");
+    fixture.applyRun("", "scheduleRef: {name: nightly}");
+    fixture.startWithoutLeadership();
+    eventually(() -> assertThat(fixture.refusedCalls()).isGreaterThanOrEqualTo(2));
+    assertThat(fixture.schedule().getStatus()).isNull();
+    assertThat(fixture.run().getStatus()).isNull();
+    assertThat(fixture.scheduleClock.asked()).isZero();
 
-    world.leaderGate.open();
-    world.edge.wakeAll();
-    world.awaitReady("True", "Usable");
-    world.awaitState(RunState.READY);
+    fixture.leaderGate.open();
+    fixture.controllers.wakeAll();
+    fixture.awaitReady("True", "Usable");
+    fixture.awaitState(RunState.READY);
   }
 
-  // ---- what it writes
+  // ---- writes
 
   @Test
-  void nothingOfAUsersObjectIsWrittenButItsStatus() throws Exception {
-    world.applyRun("", "scheduleRef: {name: nightly}");
-    PipelineRun runBefore = world.run();
-    world.start();
-    world.awaitAccepted("False", "ScheduleNotFound");
-    world.leaderGate.close();
-    world.applySchedule("[{id: acme}]");
-    PipelineSchedule scheduleBefore = world.schedule();
-    world.leaderGate.open();
-    world.edge.wakeAll();
-    world.awaitReady("True", "Usable");
-    world.awaitState(RunState.READY);
-    world.claim();
-    world.queue.wake(RUN, Lane.LIVE);
+  void onlyTheStatusOfUsersObjectsIsWritten() throws Exception {
+    fixture.applyRun("", "scheduleRef: {name: nightly}");
+    PipelineRun runBefore = fixture.run();
+    fixture.start();
+    fixture.awaitAccepted("False", "ScheduleNotFound");
+    fixture.leaderGate.close();
+    fixture.applySchedule("[{id: acme}]");
+    PipelineSchedule scheduleBefore = fixture.schedule();
+    fixture.leaderGate.open();
+    fixture.controllers.wakeAll();
+    fixture.awaitReady("True", "Usable");
+    fixture.awaitState(RunState.READY);
+    fixture.claim();
+    fixture.queue.wake(RUN, Lane.LIVE);
     eventually(() -> assertThat(jobOf(RUN)).isNotNull());
-    world.edge.stop();
+    fixture.controllers.stop();
 
-    assertSameButForStatus(world.run(), runBefore);
-    assertSameButForStatus(world.schedule(), scheduleBefore);
+    assertSameButForStatus(fixture.run(), runBefore);
+    assertSameButForStatus(fixture.schedule(), scheduleBefore);
     List<RecordedRequest> changes =
-        world.writes().stream()
+        fixture.writes().stream()
             .filter(w -> w.getPath().startsWith("/apis/luigi-operator.io/"))
-            .filter(w -> !w.getMethod().equals("POST")) // the users' own
+            .filter(w -> !w.getMethod().equals("POST")) // those of the users
             .toList();
     assertThat(changes)
         .extracting(ControllersFixture::line)
@@ -195,59 +195,59 @@ class ControllersTest {
   }
 
   @Test
-  void aSecondLookAtARunWritesNothing() throws Exception {
-    world.start();
-    world.applyRun("", "pipeline: " + PIPELINE);
-    awaitSaidToWait(RUN, "WaitingForCapacity");
-    int looks = world.ledgerClock.asked();
-    world.ledgerClock.advance(Duration.ofSeconds(60));
-    world.edge.wakeAll();
-    eventually(() -> assertThat(world.ledgerClock.asked()).isGreaterThan(looks));
-    world.edge.stop(); // waits for what that look may still write
-    assertThat(world.patches()).singleElement().asString().contains("/acme-1/status");
+  void reconcilingARunAgainWritesNothing() throws Exception {
+    fixture.start();
+    fixture.applyRun("", "pipeline: " + PIPELINE);
+    awaitQueued(RUN, "WaitingForCapacity");
+    int reads = fixture.ledgerClock.asked();
+    fixture.ledgerClock.advance(Duration.ofSeconds(60));
+    fixture.controllers.wakeAll();
+    eventually(() -> assertThat(fixture.ledgerClock.asked()).isGreaterThan(reads));
+    fixture.controllers.stop(); // waits for writes in progress
+    assertThat(fixture.patches()).singleElement().asString().contains("/acme-1/status");
   }
 
-  /** A run that waits says so only after a while. */
-  private void awaitSaidToWait(RunKey run, String reason) {
-    world.awaitState(run, RunState.READY);
-    world.ledgerClock.advance(PATIENCE);
-    world.queue.wake(run, Lane.LIVE);
-    world.awaitCondition(run, "Queued", "True", reason);
+  /** The condition Queued is written only after a run has waited for some time. */
+  private void awaitQueued(RunKey run, String reason) {
+    fixture.awaitState(run, RunState.READY);
+    fixture.ledgerClock.advance(QUEUED_AFTER);
+    fixture.queue.wake(run, Lane.LIVE);
+    fixture.awaitCondition(run, "Queued", "True", reason);
   }
 
   @Test
-  void whileTheLedgerIsAwayOnlyNewRunsSaySoAndAllGoOnAfterwards() throws Exception {
+  void anUnavailableLedgerIsShownByNewRunsOnlyAndAllContinueAfterwards() throws Exception {
     RunKey late = new RunKey(DATA, "acme-2");
-    world.start();
-    world.applyRun("", "pipeline: " + PIPELINE);
-    awaitSaidToWait(RUN, "WaitingForCapacity");
-    PipelineRunStatus heard = world.run().getStatus();
+    fixture.start();
+    fixture.applyRun("", "pipeline: " + PIPELINE);
+    awaitQueued(RUN, "WaitingForCapacity");
+    PipelineRunStatus before = fixture.run().getStatus();
 
-    world.loseLedger();
-    world.applyRun(late, "", "pipeline: " + PIPELINE);
-    world.awaitCondition(late, "Accepted", "Unknown", "StoreUnavailable");
+    fixture.makeLedgerUnavailable();
+    fixture.applyRun(late, "", "pipeline: " + PIPELINE);
+    fixture.awaitCondition(late, "Accepted", "Unknown", "StoreUnavailable");
     for (RunKey run : List.of(RUN, late, RUN, late)) {
-      int missed = world.ledgerMissed();
-      world.queue.wake(run, Lane.LIVE);
-      eventually(() -> assertThat(world.ledgerMissed()).isGreaterThan(missed));
+      int failed = fixture.failedLedgerCalls();
+      fixture.queue.wake(run, Lane.LIVE);
+      eventually(() -> assertThat(fixture.failedLedgerCalls()).isGreaterThan(failed));
     }
-    assertThat(world.run().getStatus()).isEqualTo(heard);
+    assertThat(fixture.run().getStatus()).isEqualTo(before);
 
-    world.findLedger();
-    world.claim();
-    world.queue.wake(RUN, Lane.LIVE);
+    fixture.makeLedgerAvailable();
+    fixture.claim();
+    fixture.queue.wake(RUN, Lane.LIVE);
     eventually(() -> assertThat(jobOf(RUN)).isNotNull());
-    awaitSaidToWait(late, "WaitingForClient");
-    world.awaitCondition(late, "Accepted", "True", "Accepted");
-    world.edge.stop();
-    assertThat(world.patches())
+    awaitQueued(late, "WaitingForClient");
+    fixture.awaitCondition(late, "Accepted", "True", "Accepted");
+    fixture.controllers.stop();
+    assertThat(fixture.patches())
         .filteredOn(p -> p.contains("/acme-2/"))
-        .describedAs("once that the store is away, once that it waits")
+        .describedAs("once for the unavailable ledger, once for the condition Queued")
         .hasSize(2);
   }
 
   private Object jobOf(RunKey run) {
-    return world
+    return fixture
         .client
         .batch()
         .v1()

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** One effect as a table: what the API server answers, and what the ledger says afterwards. */
+/** One effect: each row is an answer of the API server, and the state of the run afterwards. */
 class EffectRunnerTest {
   private static final Class<?> UNCHANGED = EffectResult.Unchanged.class;
   private static final Class<?> CHANGED = EffectResult.Changed.class;
@@ -53,17 +53,17 @@ class EffectRunnerTest {
     if (result instanceof EffectResult.Changed(RunRecord after)) {
       assertThat(fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key))
           .map(r -> List.of(r.run(), r.attempts(), r.object()))
-          .describedAs("what the rest of the reconciliation believes is what the ledger has")
+          .describedAs("the result has the rows of the ledger")
           .contains(List.of(after.run(), after.attempts(), after.object()));
     }
     return result;
   }
 
-  // ---- the Job, and the pod that does not come
+  // ---- the Job, and a pod that does not appear
 
   private static final Function<OperatorFixture, Effect> CREATE_JOB =
       s -> new Effect.CreateJob(s.attempt("a"));
-  private static final Function<OperatorFixture, Effect> PROBE =
+  private static final Function<OperatorFixture, Effect> DIAGNOSE =
       s -> new Effect.DiagnoseMissingPod(s.attempt("a").ref());
 
   private static Consumer<OperatorFixture> creation(JobCreation answer) {
@@ -81,51 +81,51 @@ class EffectRunnerTest {
   static Stream<Arguments> launches() {
     return Stream.of(
         arguments(
-            "a Job is made",
+            "the Job is created",
             (Consumer<OperatorFixture>) s -> {},
             CREATE_JOB,
             "ACTIVE",
             "",
             UNCHANGED),
         arguments(
-            "our Job is there already",
+            "the Job exists already",
             creation(new JobCreation.Exists(job("token-a"))),
             CREATE_JOB,
             "ACTIVE",
             "",
             UNCHANGED),
         arguments(
-            "another Job has the name",
+            "another Job has its name",
             creation(new JobCreation.Exists(job("token-x"))),
             CREATE_JOB,
             "DELAYED BackingOff",
             "JobNameTaken: Job a-a1 exists and was not created for this attempt; delete that Job",
             CHANGED),
         arguments(
-            "a Job is refused",
+            "the Job is refused",
             creation(new JobCreation.Refused("jobs.batch is forbidden")),
             CREATE_JOB,
             "DELAYED BackingOff",
             "LaunchRefused: jobs.batch is forbidden",
             CHANGED),
         arguments(
-            "no pod, and it would be allowed",
+            "no pod, a dry run is accepted",
             dryRun(new DryRunResult.Allowed()),
-            PROBE,
+            DIAGNOSE,
             "ACTIVE",
             "",
             STILL_WAITING),
         arguments(
-            "no pod, and it is refused for now",
+            "no pod, a dry run is refused for now",
             dryRun(new DryRunResult.Refused("exceeded quota: pods", false)),
-            PROBE,
+            DIAGNOSE,
             "DELAYED BackingOff",
             "LaunchRefused: exceeded quota: pods",
             CHANGED),
         arguments(
-            "no pod, and it is refused for good",
+            "no pod, a dry run is refused permanently",
             dryRun(new DryRunResult.Refused("violates PodSecurity", true)),
-            PROBE,
+            DIAGNOSE,
             "DELAYED BackingOff",
             "LaunchRefused: violates PodSecurity",
             CHANGED));
@@ -133,7 +133,7 @@ class EffectRunnerTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("launches")
-  void aClaimIsGivenUpOnlyWhenTheServerRefuses(
+  void aClaimIsAbandonedOnlyIfTheServerRefuses(
       String situation,
       Consumer<OperatorFixture> given,
       Function<OperatorFixture, Effect> effect,
@@ -156,40 +156,44 @@ class EffectRunnerTest {
 
   static Stream<Arguments> ends() {
     return Stream.of(
-        end("its object is there", s -> {}, Verdict.TASK_FAILED, "DELAYED BackingOff"),
+        end("its object exists", s -> {}, Verdict.TASK_FAILED, "DELAYED BackingOff"),
         end(
-            "the cache alone misses it",
+            "it is only missing in the cache",
             s -> s.objectNotCached("a"),
             Verdict.TASK_FAILED,
             "DELAYED BackingOff"),
         end(
-            "the cache alone still has it",
+            "it was deleted, but is cached",
             s -> s.objectDeletedButCached("a"),
             Verdict.TASK_FAILED,
             "HELD DeletionUnconfirmed"),
-        end("it is gone", s -> s.objectDeleted("a"), Verdict.DRAINED, "HELD DeletionUnconfirmed"),
         end(
-            "another has its name",
+            "it was deleted",
+            s -> s.objectDeleted("a"),
+            Verdict.DRAINED,
+            "HELD DeletionUnconfirmed"),
+        end(
+            "another object has its name",
             s -> s.objectExists("a", "uid-2"),
             Verdict.TASK_FAILED,
             "HELD DeletionUnconfirmed"),
         end(
-            "it is going",
+            "it is being deleted",
             s -> s.objectDeleting("a"),
             Verdict.TASK_FAILED,
             "HELD DeletionUnconfirmed"),
         end(
-            "it is gone with the node",
+            "it was deleted, the node was lost",
             s -> s.objectDeleted("a"),
             FailureCause.NODE_LOST,
             "HELD DeletionUnconfirmed"),
         end(
-            "it is gone, the work is done",
+            "it was deleted, the run succeeded",
             s -> s.objectDeleted("a"),
             Verdict.SUCCEEDED,
             "SUCCEEDED Completed"),
         end(
-            "it is gone, no retry is possible",
+            "it was deleted, no retry is possible",
             s -> s.objectDeleted("a"),
             Verdict.TASK_FAILED_PERMANENT,
             "FAILED TaskFailedPermanent"));
@@ -202,7 +206,7 @@ class EffectRunnerTest {
 
   @ParameterizedTest(name = "{0}: {2}")
   @MethodSource("ends")
-  void theObjectIsLookedAtBeforeARetry(
+  void theObjectIsReadLiveBeforeARetry(
       String situation, Consumer<OperatorFixture> given, EndCause cause, String expected) {
     fixture.accepted("a").bound("a").gateOpened("a");
     given.accept(fixture);
@@ -213,7 +217,7 @@ class EffectRunnerTest {
   }
 
   @Test
-  void whoHasNoObjectHereIsTriedAgainWithoutALook() {
+  void aRunWithoutARecordedObjectIsRetriedWithoutALiveRead() {
     fixture.acceptedElsewhere("a").bound("a").gateOpened("a");
     run(
         new Effect.Finish(
@@ -222,7 +226,7 @@ class EffectRunnerTest {
   }
 
   @Test
-  void whatCannotBeLookedAtEndsNothingButASuccess() {
+  void withoutALiveReadOnlyASuccessIsFinished() {
     fixture.accepted("a").bound("a").gateOpened("a");
     fixture.kube.unreadable.put(OperatorFixture.key("a"), new KubeUnavailable("no answer"));
     Effect.Finish failed =
@@ -236,7 +240,7 @@ class EffectRunnerTest {
     assertThat(fixture.stateAndReason("a")).isEqualTo("SUCCEEDED Completed");
   }
 
-  // ---- questions, and what is done by UID
+  // ---- dry runs, and requests with a UID
 
   static Stream<Arguments> answers() {
     return Stream.of(
@@ -248,7 +252,7 @@ class EffectRunnerTest {
 
   @ParameterizedTest
   @MethodSource("answers")
-  void aPodIsRefusedOnlyPermanently(DryRunResult answer, PodCheck expected) {
+  void onlyAPermanentRefusalFailsThePodCheck(DryRunResult answer, PodCheck expected) {
     fixture.kube.dryRun = answer;
     fixture.accepted("a");
     assertThat(run(new Effect.DryRunPod(fixture.run("a").definition().request())))
@@ -270,16 +274,16 @@ class EffectRunnerTest {
 
   @ParameterizedTest(name = "{1}")
   @MethodSource("requests")
-  void requestsNameTheUid(Function<OperatorFixture, Effect> effect, String expected) {
+  void requestsContainTheUid(Function<OperatorFixture, Effect> effect, String expected) {
     fixture.accepted("a").bound("a");
     assertThat(run(effect.apply(fixture))).isInstanceOf(UNCHANGED);
     assertThat(fixture.kube.changes).containsExactly(expected);
   }
 
-  // ---- notes about the attempt
+  // ---- what is recorded about an attempt
 
   @Test
-  void theLedgerIsToldWhatWasSeen() {
+  void observationsAreRecordedInTheLedger() {
     fixture.accepted("a").claimed("a").job("a", "token-a").pod("pod-a", "a");
     run(new Effect.Bind(fixture.attempt("a").ref(), "job-a", "pod-a"));
     assertThat(fixture.attempt("a").isBoundTo("pod-a")).isTrue();

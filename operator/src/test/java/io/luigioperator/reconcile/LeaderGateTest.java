@@ -17,7 +17,7 @@ class LeaderGateTest {
   private final LeaderGate leaderGate = new LeaderGate();
 
   @Test
-  void offDutyNothingIsDone() {
+  void noWorkStartsWithoutLeadership() {
     AtomicBoolean done = new AtomicBoolean();
     assertThat(leaderGate.ifLeading(() -> done.getAndSet(true))).isEmpty();
     leaderGate.open();
@@ -27,7 +27,7 @@ class LeaderGateTest {
   }
 
   @Test
-  void whatIsUnderWayIsFinishedAndCanBeWaitedFor() throws InterruptedException {
+  void workInProgressFinishesAfterLeadershipIsLost() throws InterruptedException {
     leaderGate.open();
     CountDownLatch begun = new CountDownLatch(1);
     CountDownLatch hang = new CountDownLatch(1);
@@ -52,13 +52,13 @@ class LeaderGateTest {
   }
 
   @Test
-  void workThatFailsIsNoLongerUnderWay() throws InterruptedException {
+  void failedWorkIsNotInProgress() throws InterruptedException {
     leaderGate.open();
     assertThatThrownBy(
             () ->
                 leaderGate.ifLeading(
                     () -> {
-                      throw new IllegalStateException("as the test wants");
+                      throw new IllegalStateException("thrown by the test");
                     }))
         .isInstanceOf(IllegalStateException.class);
     assertThat(leaderGate.awaitIdle(Duration.ofMillis(1))).isZero();

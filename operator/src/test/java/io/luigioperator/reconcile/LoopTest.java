@@ -24,7 +24,7 @@ class LoopTest {
   private final AtomicInteger passes = new AtomicInteger();
   private Loop loop = loop(Duration.ZERO, LONG, () -> NEVER);
 
-  /** Counts its passes as they begin. */
+  /** Counts the passes that start. */
   private Loop loop(Duration debounce, Duration passTimeout, Supplier<Duration> pass) {
     return new Loop(
         "test",
@@ -57,7 +57,7 @@ class LoopTest {
   }
 
   @Test
-  void itBeginsWithAPassAndMakesOneForEachSignal() {
+  void startsWithAPassAndRunsOneForEachSignal() {
     loop.start();
     awaitPasses(1);
     signal.raise();
@@ -69,14 +69,14 @@ class LoopTest {
   }
 
   @Test
-  void itComesRoundByItselfWhenThePassSaysSo() {
+  void runsTheNextPassAfterTheReturnedTime() {
     loop = loop(Duration.ZERO, LONG, () -> Duration.ofMillis(1));
     loop.start();
     awaitPasses(5);
   }
 
   @Test
-  void whatComesWhileItSettlesIsOnePass() {
+  void signalsDuringTheDebounceTimeLeadToOnePass() {
     Duration debounce = Duration.ofMillis(300);
     loop = loop(debounce, LONG, () -> NEVER);
     loop.start();
@@ -93,15 +93,15 @@ class LoopTest {
   }
 
   @Test
-  void noFailureEndsIt() {
-    AtomicReference<Throwable> startFailure =
-        new AtomicReference<>(new LedgerUnavailable("away", null));
+  void noFailureEndsTheLoop() {
+    AtomicReference<Throwable> nextError =
+        new AtomicReference<>(new LedgerUnavailable("no answer", null));
     loop =
         loop(
             Duration.ZERO,
             LONG,
             () -> {
-              Throwable t = startFailure.getAndSet(new StackOverflowError());
+              Throwable t = nextError.getAndSet(new StackOverflowError());
               return passes.get() > 2 ? NEVER : LoopTest.<RuntimeException>raise(t);
             });
     loop.start();
@@ -114,7 +114,7 @@ class LoopTest {
   }
 
   @Test
-  void aPassThatHangsMakesItLate() {
+  void aHangingPassIsOverdue() {
     CountDownLatch hang = new CountDownLatch(1);
     loop = loop(Duration.ZERO, Duration.ofMillis(20), () -> hangingOn(hang));
     loop.start();
@@ -124,20 +124,20 @@ class LoopTest {
   }
 
   @Test
-  void afterAStopNoPassBeginsAndItCanBeStartedAgainAtOnce() throws InterruptedException {
+  void afterAStopNoPassStartsAndTheLoopCanBeStartedAgain() throws InterruptedException {
     CountDownLatch inPass = new CountDownLatch(1);
     CountDownLatch hang = new CountDownLatch(1);
-    AtomicInteger together = new AtomicInteger();
+    AtomicInteger running = new AtomicInteger();
     AtomicInteger most = new AtomicInteger();
     loop =
         loop(
             Duration.ZERO,
             LONG,
             () -> {
-              most.accumulateAndGet(together.incrementAndGet(), Math::max);
+              most.accumulateAndGet(running.incrementAndGet(), Math::max);
               inPass.countDown();
               Duration next = hangingOn(hang);
-              together.decrementAndGet();
+              running.decrementAndGet();
               return next;
             });
     loop.start();
@@ -146,7 +146,7 @@ class LoopTest {
     loop.start();
     hang.countDown();
     awaitPasses(2);
-    assertThat(most).describedAs("passes at once").hasValue(1);
+    assertThat(most).describedAs("passes at the same time").hasValue(1);
     loop.stop();
     assertThat(loop.awaitStopped(LONG)).isTrue();
     int before = passes.get();

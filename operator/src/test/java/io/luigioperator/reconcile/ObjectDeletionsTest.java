@@ -15,23 +15,23 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** What it means that PipelineRuns are missing: a few, many, and where nothing may be read. */
+/** What happens if PipelineRuns are missing: a few, many, or in a namespace that cannot be read. */
 class ObjectDeletionsTest {
   private static final RuntimeException FORBIDDEN =
-      new KubeForbidden("no rights there", new IllegalStateException());
+      new KubeForbidden("no permission", new IllegalStateException());
 
   private final OperatorFixture fixture = new OperatorFixture();
   private Sweep sweep = fixture.sweep(run -> {});
 
-  /** Runs that wait, each with its object and of a client of its own. */
-  private List<String> waiting(String namespace, int number) {
-    List<String> runs = names(namespace + "/r", number);
+  /** READY runs with their objects, each of another client. */
+  private List<String> waiting(String namespace, int count) {
+    List<String> runs = names(namespace + "/r", count);
     runs.forEach(fixture::accepted);
     return runs;
   }
 
-  private static List<String> names(String stem, int number) {
-    return IntStream.range(0, number).mapToObj(i -> "%s%02d".formatted(stem, i)).toList();
+  private static List<String> names(String prefix, int count) {
+    return IntStream.range(0, count).mapToObj(i -> "%s%02d".formatted(prefix, i)).toList();
   }
 
   private void delete(List<String> runs) {
@@ -51,7 +51,7 @@ class ObjectDeletionsTest {
   }
 
   @Test
-  void aFewMissingOnesWereDeletedByUsers() {
+  void aFewMissingObjectsCancelTheirRuns() {
     List<String> runs = waiting("data", 12);
     delete(runs.subList(0, 10));
 
@@ -62,7 +62,7 @@ class ObjectDeletionsTest {
   }
 
   @Test
-  void manyAtOnceAreHeldToTheLastOneAndNoneIsCanceled() {
+  void manyMissingObjectsHoldAllTheirRuns() {
     List<String> held = names("h", 4);
     held.forEach(fixture::acceptedHeld);
     assertAre("HELD Held", held);
@@ -70,17 +70,17 @@ class ObjectDeletionsTest {
     delete(runs);
 
     sweep.concludeDeletions();
-    sweep = fixture.sweep(run -> {}); // the next operator goes on where this one was killed
+    sweep = fixture.sweep(run -> {}); // another process continues where this one was stopped
     sweep.concludeDeletions();
 
     assertUnconfirmed(runs);
-    int looks = fixture.kube.liveReads;
+    int reads = fixture.kube.liveReads;
     assertThat(sweep.pass().unconfirmedDeletions()).isEqualTo(12);
-    assertThat(fixture.kube.liveReads).as("what is held costs no more requests").isEqualTo(looks);
+    assertThat(fixture.kube.liveReads).as("held runs cost no further requests").isEqualTo(reads);
   }
 
   @Test
-  void theLastOfManyIsNoLoneDeletion() {
+  void theLastOfManyMissingObjectsHoldsItsRunToo() {
     List<String> runs = waiting("data", 12);
     sweep.concludeDeletions(); // nothing is missing yet
     delete(runs);
@@ -94,7 +94,7 @@ class ObjectDeletionsTest {
   }
 
   @Test
-  void itLooksNoFurtherThanItMust() {
+  void readsNoMoreObjectsThanNeeded() {
     delete(waiting("data", 100));
 
     sweep.concludeDeletions();
@@ -103,7 +103,7 @@ class ObjectDeletionsTest {
   }
 
   @Test
-  void aFewDeletedAfterwardsAreAnotherMatter() {
+  void aFewLaterDeletionsCancelTheirRuns() {
     List<String> lost = waiting("data", 12);
     delete(lost);
     sweep.concludeDeletions();
@@ -119,7 +119,7 @@ class ObjectDeletionsTest {
   }
 
   @Test
-  void aPersonsConfirmationCancelsWhatIsMissingInThatNamespace() {
+  void aConfirmationCancelsTheHeldRunsOfItsNamespace() {
     List<String> ours = waiting("data", 12);
     List<String> others = waiting("other", 12);
     delete(ours);
@@ -138,7 +138,7 @@ class ObjectDeletionsTest {
   }
 
   @Test
-  void anObjectThatAsksForTheSameBringsItsRunBack() {
+  void anObjectWithTheSameRequestReleasesItsRun() {
     List<String> runs = waiting("data", 12);
     delete(runs);
     sweep.concludeDeletions();
@@ -158,14 +158,14 @@ class ObjectDeletionsTest {
                 .run(OperatorFixture.key(runs.get(0)))
                 .orElseThrow()
                 .object())
-        .as("what the new object says is still to be applied")
+        .as("the mutable fields of the new object are applied later")
         .contains(new ObjectRecord(OperatorFixture.HERE, "uid-new", 0));
     assertUnconfirmed(runs.subList(1, 2));
     assertUnconfirmed(runs.subList(3, 12));
   }
 
   @Test
-  void whereNothingMayBeReadNothingIsConcludedAndElsewhereAllIs() {
+  void onlyDeletionsInAForbiddenNamespaceAreIgnored() {
     List<String> hidden = waiting("hidden", 1);
     List<String> open = waiting("open", 1);
     delete(hidden);
@@ -179,7 +179,7 @@ class ObjectDeletionsTest {
   }
 
   @Test
-  void aRunHeldForItsNamespaceWaitsUntilThatMayBeRead() {
+  void aRunHeldForItsNamespaceIsReleasedOnceItCanBeRead() {
     fixture
         .accepted("a")
         .ledger

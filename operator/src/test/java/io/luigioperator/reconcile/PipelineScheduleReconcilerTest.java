@@ -16,66 +16,66 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** What is said of a PipelineSchedule, and how often. */
+/** The status of a PipelineSchedule, and how often it is written. */
 class PipelineScheduleReconcilerTest {
-  @RegisterExtension final ControllersFixture world = new ControllersFixture();
+  @RegisterExtension final ControllersFixture fixture = new ControllersFixture();
 
   @Test
-  void aScheduleWithoutClientsSaysWhatToDoAndIsReadyOnceItHasSome() {
-    world.start();
-    world.applySchedule("[]");
-    world.awaitReady("False", "NoClients");
-    assertThat(world.schedule().getStatus().observedGeneration()).isEqualTo(1);
-    assertThat(world.schedule().getStatus().clients().total()).isZero();
-    assertThat(world.schedule().getStatus().conditions().getFirst().getMessage())
+  void aScheduleIsReadyOnceItHasClients() {
+    fixture.start();
+    fixture.applySchedule("[]");
+    fixture.awaitReady("False", "NoClients");
+    assertThat(fixture.schedule().getStatus().observedGeneration()).isEqualTo(1);
+    assertThat(fixture.schedule().getStatus().clients().total()).isZero();
+    assertThat(fixture.schedule().getStatus().conditions().getFirst().getMessage())
         .contains("add clients");
 
-    world.listClients("[{\"id\":\"acme\"},{\"id\":\"globex\"}]");
-    world.awaitReady("True", "Usable");
-    assertThat(world.schedule().getStatus().observedGeneration()).isEqualTo(2);
-    assertThat(world.schedule().getStatus().clients().total()).isEqualTo(2);
+    fixture.listClients("[{\"id\":\"acme\"},{\"id\":\"globex\"}]");
+    fixture.awaitReady("True", "Usable");
+    assertThat(fixture.schedule().getStatus().observedGeneration()).isEqualTo(2);
+    assertThat(fixture.schedule().getStatus().clients().total()).isEqualTo(2);
   }
 
   @Test
-  void aSecondLookAtAScheduleWritesNothing() throws Exception {
-    world.start();
-    world.applySchedule("[{id: acme}]");
-    world.awaitReady("True", "Usable");
-    int looks = world.scheduleClock.asked();
-    world.scheduleClock.advance(Duration.ofSeconds(60));
-    world.edge.wakeAll();
-    eventually(() -> assertThat(world.scheduleClock.asked()).isGreaterThan(looks));
-    world.edge.stop(); // waits for what that look may still write
-    assertThat(world.patches())
+  void reconcilingAScheduleAgainWritesNothing() throws Exception {
+    fixture.start();
+    fixture.applySchedule("[{id: acme}]");
+    fixture.awaitReady("True", "Usable");
+    int reads = fixture.scheduleClock.asked();
+    fixture.scheduleClock.advance(Duration.ofSeconds(60));
+    fixture.controllers.wakeAll();
+    eventually(() -> assertThat(fixture.scheduleClock.asked()).isGreaterThan(reads));
+    fixture.controllers.stop(); // waits for writes in progress
+    assertThat(fixture.patches())
         .singleElement()
         .asString()
         .contains("/pipelineschedules/nightly/status");
   }
 
   @Test
-  void whatItWroteItKnowsBeforeTheWatchTells() throws Exception {
-    world.applySchedule("[{id: acme}]");
-    PipelineSchedule written = world.schedule();
+  void aWrittenStatusIsKnownBeforeItsWatchEvent() throws Exception {
+    fixture.applySchedule("[{id: acme}]");
+    PipelineSchedule written = fixture.schedule();
     written.setStatus(
         ScheduleView.of(
             new ScheduleObject(DATA, "nightly", 1, written.getSpec()),
             Optional.empty(),
-            world.scheduleClock.instant()));
-    world
-        .server // answers, and tells no watch
+            fixture.scheduleClock.instant()));
+    fixture
+        .server // answers without a watch event
         .expect()
         .patch()
         .withPath(
             "/apis/luigi-operator.io/v1beta1/namespaces/data/pipelineschedules/nightly/status")
         .andReturn(200, written)
         .always();
-    world.start();
+    fixture.start();
     for (int i = 0; i < 3; i++) {
-      int looks = world.scheduleClock.asked();
-      world.edge.wakeAll();
-      eventually(() -> assertThat(world.scheduleClock.asked()).isGreaterThan(looks));
+      int reads = fixture.scheduleClock.asked();
+      fixture.controllers.wakeAll();
+      eventually(() -> assertThat(fixture.scheduleClock.asked()).isGreaterThan(reads));
     }
-    world.edge.stop();
-    assertThat(world.patches()).hasSize(1);
+    fixture.controllers.stop();
+    assertThat(fixture.patches()).hasSize(1);
   }
 }

@@ -24,8 +24,8 @@ import org.junit.jupiter.api.Test;
 class RunQueueTest {
   private static final Duration LONG = Duration.ofSeconds(30);
 
-  /** What was handed over, one line for each batch. */
-  private final Queue<String> handed = new ConcurrentLinkedQueue<>();
+  /** One line for each batch that was reconciled. */
+  private final Queue<String> reconciled = new ConcurrentLinkedQueue<>();
 
   private final Map<String, CountDownLatch> blocked = new ConcurrentHashMap<>();
   private final Map<String, Requeue> answers = new ConcurrentHashMap<>();
@@ -33,13 +33,13 @@ class RunQueueTest {
   private final RunQueue queue = new RunQueue(this::reconcile);
 
   private Map<RunKey, Requeue> reconcile(Lane lane, List<RunKey> runs) {
-    handed.add(lane + " " + String.join(" ", runs.stream().map(RunKey::name).toList()));
+    reconciled.add(lane + " " + String.join(" ", runs.stream().map(RunKey::name).toList()));
     String first = runs.getFirst().name();
     if (blocked.containsKey(first)) {
       await().atMost(LONG).until(() -> blocked.get(first).getCount() == 0);
     }
     if (failing.remove(first)) {
-      throw new StackOverflowError("as the test wants");
+      throw new StackOverflowError("thrown by the test");
     }
     Requeue answer = answers.remove(first);
     return answer == null ? Map.of() : Map.of(runs.getFirst(), answer);
@@ -55,8 +55,8 @@ class RunQueueTest {
     return latch;
   }
 
-  private void awaitHanded(String... lines) {
-    await().atMost(LONG).untilAsserted(() -> assertThat(handed).containsExactly(lines));
+  private void awaitReconciled(String... lines) {
+    await().atMost(LONG).untilAsserted(() -> assertThat(reconciled).containsExactly(lines));
   }
 
   @AfterEach
@@ -66,41 +66,41 @@ class RunQueueTest {
   }
 
   @Test
-  void newRunsAreHandedOverTogetherAndLiveOnesBeforeThemOneByOne() {
+  void newRunsFormABatchAndLiveRunsDoNot() {
     queue.wake(run("new-1"), Lane.CHANGED);
     queue.wake(run("new-2"), Lane.CHANGED);
     queue.wake(run("live-1"), Lane.LIVE);
     queue.wake(run("live-2"), Lane.LIVE);
-    // one thread at a time finds each batch in this order
+    // several threads take the batches, so that their order is not fixed
     CountDownLatch last = block("new-1");
     queue.start();
     await()
         .atMost(LONG)
         .untilAsserted(
             () ->
-                assertThat(handed)
+                assertThat(reconciled)
                     .containsExactlyInAnyOrder(
                         "LIVE live-1", "LIVE live-2", "CHANGED new-1 new-2"));
     last.countDown();
   }
 
   @Test
-  void aRunIsHandedToOneThreadAtATimeAndOnceMoreAfterAWake() {
+  void aRunIsReconciledByOneThreadAtATimeAndAgainIfWoken() {
     CountDownLatch a = block("a");
     queue.start();
     queue.wake(run("a"), Lane.LIVE);
-    awaitHanded("LIVE a");
+    awaitReconciled("LIVE a");
     queue.wake(run("a"), Lane.WAITING);
     queue.wake(run("a"), Lane.LIVE);
     queue.wake(run("a"), Lane.CHANGED);
     queue.wake(run("b"), Lane.LIVE);
-    awaitHanded("LIVE a", "LIVE b");
+    awaitReconciled("LIVE a", "LIVE b");
     a.countDown();
-    awaitHanded("LIVE a", "LIVE b", "LIVE a");
+    awaitReconciled("LIVE a", "LIVE b", "LIVE a");
   }
 
   @Test
-  void aMoreUrgentWakeMovesARunAndALessUrgentOneDoesNot() {
+  void aQueuedRunMovesToAHigherLaneOnly() {
     queue.wake(run("a"), Lane.WAITING);
     queue.wake(run("a"), Lane.LIVE);
     queue.wake(run("b"), Lane.LIVE);
@@ -108,43 +108,43 @@ class RunQueueTest {
     queue.start();
     await()
         .atMost(LONG)
-        .untilAsserted(() -> assertThat(handed).containsExactlyInAnyOrder("LIVE a", "LIVE b"));
+        .untilAsserted(() -> assertThat(reconciled).containsExactlyInAnyOrder("LIVE a", "LIVE b"));
   }
 
   @Test
-  void liveRunsAreServedWhileEveryOtherThreadIsBusyWithNewOnes() {
+  void liveRunsAreServedWhileNewRunsAreReconciled() {
     IntStream.range(0, 8).forEach(i -> block("busy-" + i));
     queue.start();
     for (int i = 0; i < 8; i++) {
       queue.wake(run("busy-" + i), Lane.CHANGED);
       int started = Math.min(i + 1, 2);
-      await().atMost(LONG).until(() -> handed.size() >= started);
+      await().atMost(LONG).until(() -> reconciled.size() >= started);
     }
     queue.wake(run("live"), Lane.LIVE);
-    await().atMost(LONG).until(() -> handed.contains("LIVE live"));
-    assertThat(handed).filteredOn(line -> line.startsWith("CHANGED")).hasSize(2);
+    await().atMost(LONG).until(() -> reconciled.contains("LIVE live"));
+    assertThat(reconciled).filteredOn(line -> line.startsWith("CHANGED")).hasSize(2);
   }
 
   @Test
-  void aRunComesBackWhenItsTimeHasComeAndAWakeComesBeforeThat() {
+  void aRunIsReconciledAtItsRequeueTimeOrWhenWoken() {
     answers.put("soon", new Requeue(Duration.ofMillis(1), Lane.WAITING));
     answers.put("late", new Requeue(Duration.ofHours(1), Lane.WAITING));
     queue.start();
     queue.wake(run("soon"), Lane.CHANGED);
-    await().atMost(LONG).until(() -> handed.contains("WAITING soon"));
+    await().atMost(LONG).until(() -> reconciled.contains("WAITING soon"));
     queue.wake(run("late"), Lane.CHANGED);
-    await().atMost(LONG).until(() -> handed.contains("CHANGED late"));
+    await().atMost(LONG).until(() -> reconciled.contains("CHANGED late"));
     await()
         .atMost(LONG)
         .until(
             () -> {
               queue.wake(run("late"), Lane.LIVE);
-              return handed.contains("LIVE late");
+              return reconciled.contains("LIVE late");
             });
   }
 
   @Test
-  void anErrorEndsNoThreadAndTheRunComesBack() {
+  void anErrorEndsNoThreadAndTheRunIsRequeued() {
     IntStream.range(0, 20).forEach(i -> failing.add("bad-" + i));
     queue.start();
     for (int i = 0; i < 20; i++) {
@@ -152,11 +152,11 @@ class RunQueueTest {
     }
     await().atMost(LONG).until(failing::isEmpty);
     queue.wake(run("good"), Lane.LIVE);
-    await().atMost(LONG).until(() -> handed.contains("LIVE good"));
-    queue.wake(run("bad-0"), Lane.LIVE); // need not wait for its pause
+    await().atMost(LONG).until(() -> reconciled.contains("LIVE good"));
+    queue.wake(run("bad-0"), Lane.LIVE); // does not wait for its requeue time
     await()
         .atMost(LONG)
-        .until(() -> handed.stream().filter(line -> line.equals("LIVE bad-0")).count() == 2);
+        .until(() -> reconciled.stream().filter(line -> line.equals("LIVE bad-0")).count() == 2);
   }
 
   @Test
@@ -166,7 +166,7 @@ class RunQueueTest {
       queue.wake(run("w-" + i), Lane.WAITING);
     }
     queue.start();
-    await().atMost(LONG).until(() -> handed.size() == 21);
+    await().atMost(LONG).until(() -> reconciled.size() == 21);
     assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofSeconds(1));
   }
 }

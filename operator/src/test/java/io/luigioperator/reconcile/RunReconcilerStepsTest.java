@@ -13,7 +13,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** When a drive looks again, and how soon. */
+/** When a reconciliation repeats its steps, and when it requeues the run. */
 class RunReconcilerStepsTest {
   private static final RunKey RUN = OperatorFixture.key("a");
 
@@ -26,19 +26,19 @@ class RunReconcilerStepsTest {
   }
 
   @Test
-  void whoLosesTheRaceForAStatusLooksAgain() {
-    fixture.at(Duration.ofSeconds(60)); // a run that waits for moments only says nothing
+  void aStatusConflictRepeatsTheDecision() {
+    fixture.at(Duration.ofSeconds(60)); // before, a READY run has no Queued status to write
     fixture.kube.lateStatuses = 1;
 
     runReconciler.reconcile(RUN);
 
     assertThat(fixture.kube.statusWrites).isEqualTo(2);
-    assertThat(fixture.kube.cachedReads).as("decided anew").isEqualTo(2);
+    assertThat(fixture.kube.cachedReads).as("decided again").isEqualTo(2);
     assertThat(fixture.kube.liveReads).isZero();
   }
 
   @Test
-  void theRaceForAStatusIsNotRunForEver() {
+  void statusConflictsAreRetriedABoundedNumberOfTimes() {
     fixture.at(Duration.ofSeconds(60));
     fixture.kube.lateStatuses = Integer.MAX_VALUE;
 
@@ -47,12 +47,14 @@ class RunReconcilerStepsTest {
   }
 
   @Test
-  void aSlowJobControllerIsNotAskedAboutAtEveryLook() {
+  void aMissingPodIsDiagnosedOnceInAReconciliation() {
     fixture.claimed("a").job("a", "token-a").at(Limits.DEFAULT.claimTtl());
 
     assertThat(runReconciler.reconcile(RUN)).contains(Limits.DEFAULT.claimTtl());
     assertThat(fixture.kube.dryRuns).isEqualTo(1);
-    assertThat(fixture.kube.statusWrites).as("that it waits for its pod is said").isEqualTo(1);
+    assertThat(fixture.kube.statusWrites)
+        .as("the status shows that it waits for its pod")
+        .isEqualTo(1);
     assertThat(fixture.kube.changes).isEmpty();
   }
 }

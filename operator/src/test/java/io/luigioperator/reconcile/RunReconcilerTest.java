@@ -29,20 +29,23 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Whatever a door throws, a drive ends and says when to come back: others are waiting. */
+/**
+ * Whatever the ledger or the API server throws, the reconciliation ends and the run is requeued.
+ */
 class RunReconcilerTest {
   private static final RunKey RUN = new RunKey("flights", "ua-20130115");
   private static final Duration SOON = Duration.ofSeconds(2);
   private static final Duration SELDOM = Duration.ofSeconds(60);
 
-  private static final KubeUnavailable SILENCE =
+  private static final KubeUnavailable KUBE_UNAVAILABLE =
       new KubeUnavailable("no answer", new IllegalStateException());
   private static final KubeForbidden FORBIDDEN =
-      new KubeForbidden("no such right", new IllegalStateException());
-  private static final LedgerUnavailable AWAY = new LedgerUnavailable("no answer");
-  private static final IllegalStateException OURS = new IllegalStateException("a fault of our own");
+      new KubeForbidden("no permission", new IllegalStateException());
+  private static final LedgerUnavailable LEDGER_UNAVAILABLE = new LedgerUnavailable("no answer");
+  private static final IllegalStateException DEFECT =
+      new IllegalStateException("a defect of the operator");
 
-  /** A run by reference to a schedule that nobody has. */
+  /** A PipelineRun that refers to a missing schedule. */
   private static final Map<String, Optional<?>> AN_OBJECT =
       Map.of(
           "run",
@@ -61,46 +64,57 @@ class RunReconcilerTest {
           "schedule",
           Optional.empty());
 
-  static Stream<Arguments> faults() {
+  static Stream<Arguments> errors() {
     return Stream.of(
-        arguments("the API server is away", Map.of(), SILENCE, AWAY, SOON),
-        arguments("the ledger is away", Map.of("run", Optional.empty()), SILENCE, AWAY, SOON),
-        arguments("the ledger is away, and nobody can be told", AN_OBJECT, SILENCE, AWAY, SOON),
-        arguments("a permission is missing", AN_OBJECT, FORBIDDEN, OURS, SELDOM),
-        arguments("a fault of our own", AN_OBJECT, SILENCE, OURS, SELDOM));
+        arguments(
+            "the API server is unavailable", Map.of(), KUBE_UNAVAILABLE, LEDGER_UNAVAILABLE, SOON),
+        arguments(
+            "the ledger is unavailable",
+            Map.of("run", Optional.empty()),
+            KUBE_UNAVAILABLE,
+            LEDGER_UNAVAILABLE,
+            SOON),
+        arguments(
+            "the ledger is unavailable, and the status cannot be written",
+            AN_OBJECT,
+            KUBE_UNAVAILABLE,
+            LEDGER_UNAVAILABLE,
+            SOON),
+        arguments("a permission is missing", AN_OBJECT, FORBIDDEN, DEFECT, SELDOM),
+        arguments("a defect of the operator", AN_OBJECT, KUBE_UNAVAILABLE, DEFECT, SELDOM));
   }
 
   @ParameterizedTest(name = "{0}")
-  @MethodSource("faults")
-  void aDriveEndsWhateverHappens(
+  @MethodSource("errors")
+  void anErrorEndsTheReconciliationWithARequeue(
       String situation,
       Map<String, Optional<?>> answers,
       RuntimeException ofKube,
       RuntimeException ofLedger,
-      Duration again) {
+      Duration expected) {
     RunReconciler runReconciler =
         new RunReconciler(
-            broken(Ledger.class, ofLedger, Map.of()),
-            broken(Kube.class, ofKube, answers),
+            failing(Ledger.class, ofLedger, Map.of()),
+            failing(Kube.class, ofKube, answers),
             "main",
             Limits.DEFAULT,
             Clock.systemUTC(),
             System::nanoTime,
             OperatorFixture.NO_WAKEUPS);
 
-    assertThat(runReconciler.reconcile(RUN)).contains(again);
+    assertThat(runReconciler.reconcile(RUN)).contains(expected);
   }
 
-  /** Throws whenever it has no answer. */
-  private static <T> T broken(Class<T> door, RuntimeException fault, Map<String, ?> answers) {
-    return door.cast(
+  /** Returns the given answers, and throws the error from all other methods. */
+  private static <T> T failing(Class<T> type, RuntimeException error, Map<String, ?> answers) {
+    return type.cast(
         Proxy.newProxyInstance(
-            door.getClassLoader(),
-            new Class<?>[] {door},
+            type.getClassLoader(),
+            new Class<?>[] {type},
             (proxy, method, args) -> {
               Object answer = answers.get(method.getName());
               if (answer == null) {
-                throw fault;
+                throw error;
               }
               return answer;
             }));

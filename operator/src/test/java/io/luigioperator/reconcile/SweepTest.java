@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** One pass as a table: what was left behind, and what becomes of it. */
+/** One pass: each row is a state that a crash or a user left behind, and what the pass does. */
 class SweepTest {
   private final OperatorFixture fixture = new OperatorFixture();
   private final List<RunKey> woken = new ArrayList<>();
@@ -59,49 +59,52 @@ class SweepTest {
 
   static Stream<Arguments> runs() {
     return Stream.of(
-        // a deletion is concluded from a live read, and only while the cluster is the known one
-        row("its object is there", s -> {}, "READY"),
-        row("its object is gone", s -> s.objectDeleted("a"), "CANCELED Deleted"),
-        row("only the cache misses its object", s -> s.objectNotCached("a"), "READY"),
+        // a deletion counts only by a live read, and only in the registered cluster
+        row("its object exists", s -> {}, "READY"),
+        row("its object was deleted", s -> s.objectDeleted("a"), "CANCELED Deleted"),
+        row("its object is only missing in the cache", s -> s.objectNotCached("a"), "READY"),
         row("its object is being deleted", s -> s.objectDeleting("a"), "CANCELED Deleted"),
-        row("another object of its name", s -> s.objectExists("a", "uid-2"), "CANCELED Deleted"),
+        row("another object with its name", s -> s.objectExists("a", "uid-2"), "CANCELED Deleted"),
         row(
-            "its object and its namespace are going",
+            "its object was deleted, its namespace is terminating",
             s -> s.objectDeleted("a").kube.namespace = NamespaceState.TERMINATING,
             "READY"),
         row(
-            "its object and its namespace are gone",
+            "its object and its namespace were deleted",
             s -> s.objectDeleted("a").kube.namespace = NamespaceState.ABSENT,
             "READY"),
         row(
-            "its object is gone with the definition",
+            "its object was deleted with the CRD",
             s -> s.objectDeleted("a").kube.crdEstablished = false,
             "READY"),
-        row("its object is gone with the cluster", s -> rebuilt(s.objectDeleted("a")), "READY"),
         row(
-            "its object is gone before it was bound",
+            "its object is missing because the cluster was rebuilt",
+            s -> rebuilt(s.objectDeleted("a")),
+            "READY"),
+        row(
+            "its object was deleted before it was bound",
             s -> s.claimed("a").objectDeleted("a"),
             "CANCELED Deleted"),
         row(
-            "its object is gone while it runs",
+            "its object was deleted while it runs",
             s -> s.bound("a").gateOpened("a").objectDeleted("a"),
             "ACTIVE Deleted"),
 
-        // held for a fact
+        // held
         row(
-            "held for its namespace, which is back",
+            "held for its namespace, which is active",
             s -> held(s, Reasons.NAMESPACE_MISSING),
             "READY"),
         row(
-            "held for its namespace, which is going",
+            "held for its namespace, which is terminating",
             s -> held(s, Reasons.NAMESPACE_MISSING).kube.namespace = NamespaceState.TERMINATING,
             "HELD NamespaceMissing"),
         row(
-            "held for the definition, which is not there",
+            "held for the CRD, which is missing",
             s -> held(s, Reasons.NAMESPACE_MISSING).kube.crdEstablished = false,
             "HELD NamespaceMissing"),
         row(
-            "held for a deletion, its object is there after all",
+            "held for a deletion, its object exists",
             s -> held(s, Reasons.DELETION_UNCONFIRMED),
             "READY"),
         row(
@@ -109,11 +112,11 @@ class SweepTest {
             s -> held(massDeletion(s).objectDeleted("a"), Reasons.DELETION_UNCONFIRMED),
             "HELD MassDeletion"),
         row(
-            "held for a deletion, and an object of its name is back",
+            "held for a deletion, another object with its name exists",
             s -> held(massDeletion(s).objectExists("a", "uid-2"), Reasons.DELETION_UNCONFIRMED),
             "READY"),
         row(
-            "held for a deletion, one of many, and its object is going",
+            "held for a deletion, one of many, its object is being deleted",
             s -> held(massDeletion(s).objectDeleting("a"), Reasons.DELETION_UNCONFIRMED),
             "HELD MassDeletion"),
         row("held by a person", s -> held(s, Reasons.HELD), "HELD Held"));
@@ -125,11 +128,11 @@ class SweepTest {
   }
 
   private static OperatorFixture held(OperatorFixture s, String reason) {
-    s.ledger.runs().hold(OperatorFixture.key("a"), reason, "as the test wants").orElseThrow();
+    s.ledger.runs().hold(OperatorFixture.key("a"), reason, "set by the test").orElseThrow();
     return s;
   }
 
-  /** So many objects are gone that nobody believes it. */
+  /** So many objects are deleted that it counts as a mass deletion. */
   private static OperatorFixture massDeletion(OperatorFixture s) {
     IntStream.range(0, 11).forEach(i -> s.accepted("b" + i).objectDeleted("b" + i));
     return s;
@@ -137,7 +140,7 @@ class SweepTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("runs")
-  void whatBecomesOfARun(String situation, Consumer<OperatorFixture> given, String expected) {
+  void aPassSetsTheStateOfARun(String situation, Consumer<OperatorFixture> given, String expected) {
     fixture.accepted("a");
     given.accept(fixture);
     passAt(secs(30));
@@ -155,17 +158,17 @@ class SweepTest {
     "250, 50, true", // more than one page of records
     "250, 51, false"
   })
-  void fewDeletionsAreBelievedAndManyAreNot(int recorded, int gone, boolean believed) {
+  void fewDeletionsCancelTheirRunsAndManyDoNot(int recorded, int deleted, boolean canceled) {
     IntStream.range(0, recorded).forEach(i -> fixture.accepted("r" + i));
-    IntStream.range(0, gone).forEach(i -> fixture.objectDeleted("r" + i));
+    IntStream.range(0, deleted).forEach(i -> fixture.objectDeleted("r" + i));
     passAt(secs(30));
     assertThat(IntStream.range(0, recorded).mapToObj(i -> fixture.run("r" + i).state()))
         .filteredOn(RunState.CANCELED::equals)
-        .hasSize(believed ? gone : 0);
+        .hasSize(canceled ? deleted : 0);
   }
 
   @Test
-  void theObjectThatCameBackIsTheOneOnRecord() {
+  void anObjectThatExistsAgainIsRecorded() {
     held(
         massDeletion(fixture.accepted("a")).objectExists("a", "uid-2"),
         Reasons.DELETION_UNCONFIRMED);
@@ -186,17 +189,17 @@ class SweepTest {
   static Stream<Arguments> claimsOfAnother() {
     return Stream.of(
         arguments(
-            "claimed, heard of lately",
+            "claimed, with a recent heartbeat",
             (Consumer<OperatorFixture>) s -> s.claimedBy("there", "a"),
             59,
             "ACTIVE"),
         arguments(
-            "claimed, silent",
+            "claimed, without a heartbeat",
             (Consumer<OperatorFixture>) s -> s.claimedBy("there", "a"),
             60,
             "DELAYED BackingOff"),
         arguments(
-            "bound, silent",
+            "bound, without a heartbeat",
             (Consumer<OperatorFixture>) s -> s.boundBy("there", "a"),
             100_000,
             "ACTIVE"));
@@ -204,23 +207,25 @@ class SweepTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("claimsOfAnother")
-  void claimsOfASilentClusterAreGivenUp(
+  void claimsOfASilentClusterAreAbandoned(
       String situation, Consumer<OperatorFixture> given, long silence, String expected) {
     fixture.accepted("a");
     fixture.ledger.clusters().heartbeat("there", "uid-of-there");
     given.accept(fixture);
     passAt(secs(silence));
     assertThat(fixture.stateAndReason("a")).isEqualTo(expected);
-    assertThat(fixture.run("a").budget().infra()).describedAs("nobody is to charge").isZero();
+    assertThat(fixture.run("a").budget().infra())
+        .describedAs("it counts against no budget")
+        .isZero();
     assertThat(fixture.attempt("a").end().map(e -> e.reason()))
         .isEqualTo(
             expected.startsWith("DELAYED") ? Optional.of("ClusterSilent") : Optional.empty());
   }
 
-  // ---- time
+  // ---- due and expired runs
 
   @Test
-  void runsWhoseTimeHasComeOrGoneAreMovedAndWoken() {
+  void dueAndExpiredRunsAreMovedAndWoken() {
     fixture.accepted("due").ended("due", Verdict.TASK_FAILED).acceptedWithStartDeadline("late", 60);
     passAt(secs(59));
     assertThat(woken).isEmpty();
@@ -231,7 +236,7 @@ class SweepTest {
   }
 
   @Test
-  void liveAttemptsAreDriven() {
+  void liveAttemptsAreReconciled() {
     fixture.accepted("a").claimed("a");
     passAt(secs(1));
     assertThat(fixture.kube.changes).containsExactly("create Job a-a1");
@@ -239,15 +244,15 @@ class SweepTest {
 
   // ---- Jobs and pods
 
-  static Stream<Arguments> leftovers() {
+  static Stream<Arguments> orphans() {
     return Stream.of(
         arguments(
-            "a Job of nobody",
+            "a Job without an attempt",
             (Consumer<OperatorFixture>) s -> s.job("x", "token-x"),
             300,
             "delete Job job-x"),
         arguments(
-            "a young Job of nobody",
+            "a new Job without an attempt",
             (Consumer<OperatorFixture>) s -> s.job("x", "token-x"),
             299,
             ""),
@@ -280,7 +285,7 @@ class SweepTest {
             0,
             "delete pod p"),
         arguments(
-            "a gated pod whose Job the cache does not show",
+            "a gated pod whose Job is not cached",
             (Consumer<OperatorFixture>) s -> s.pod("p", "x"),
             0,
             ""),
@@ -297,19 +302,19 @@ class SweepTest {
             0,
             ""),
         arguments(
-            "an open pod of nobody",
+            "an open pod without an attempt",
             (Consumer<OperatorFixture>)
                 s -> s.job("x", "token-x").pod("pod-x", "x").gateOpened("x"),
             0,
             "delete pod pod-x"),
         arguments(
-            "an open pod of nobody, on its way out",
+            "a terminating open pod without an attempt",
             (Consumer<OperatorFixture>)
                 s -> s.job("x", "token-x").pod("pod-x", "x").gateOpened("x").podTerminating("x"),
             0,
             ""),
         arguments(
-            "an open pod of nobody that has ended",
+            "a terminal open pod without an attempt",
             (Consumer<OperatorFixture>)
                 s -> s.job("x", "token-x").pod("pod-x", "x").podTerminal("x", Verdict.SUCCEEDED),
             0,
@@ -317,18 +322,18 @@ class SweepTest {
   }
 
   @ParameterizedTest(name = "{0}")
-  @MethodSource("leftovers")
-  void whatBelongsToNobodyGoes(
+  @MethodSource("orphans")
+  void orphanedObjectsAreDeleted(
       String what, Consumer<OperatorFixture> given, long age, String expected) {
     given.accept(fixture);
     passAt(secs(age));
     assertThat(String.join(", ", fixture.kube.changes)).isEqualTo(expected);
   }
 
-  // ---- what stays as a record, and for how long
+  // ---- retention
 
   @Test
-  void jobsStayAsLongAsTheirOutcomeSays() {
+  void finishedJobsAreKeptAccordingToTheirOutcome() {
     fixture.accepted("good").ended("good", Verdict.SUCCEEDED);
     fixture.accepted("bad").ended("bad", Verdict.TASK_FAILED_PERMANENT);
     fixture.kube.pods.clear();
@@ -344,7 +349,7 @@ class SweepTest {
   }
 
   @Test
-  void requestsStayAsLongAsTheHistoryAndTheOutcomeForEver() {
+  void requestsAreKeptForTheHistoryAndOutcomesPermanently() {
     fixture.accepted("good").ended("good", Verdict.SUCCEEDED);
     RunKey key = OperatorFixture.key("good");
 

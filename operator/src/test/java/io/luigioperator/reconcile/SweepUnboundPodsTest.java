@@ -13,15 +13,15 @@ import io.luigioperator.run.Verdict;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What a sweep does about pods that no live attempt is bound to, and what it must not. */
+/** What a sweep does with pods that are not bound to a live attempt. */
 class SweepUnboundPodsTest {
   private final OperatorFixture fixture = new OperatorFixture();
   private final Sweep sweep = fixture.sweep(run -> {});
 
-  /** The attempts are another cluster's, so that nothing but the sweep acts on them. */
+  /** The attempts belong to another cluster, so that only the sweep acts on their pods. */
   @BeforeEach
   void accept() {
-    fixture.ledger.clusters().heartbeat("there", "alive");
+    fixture.ledger.clusters().heartbeat("there", "identity");
     fixture.accepted("a");
   }
 
@@ -39,7 +39,7 @@ class SweepUnboundPodsTest {
   }
 
   @Test
-  void aPodWhoseAttemptEndedAfterTheListWasMadeIsNoAlarm() {
+  void aPodThatEndedAfterTheListIsNotReported() {
     fixture.boundBy("there", "a").gateOpened("a");
     fixture.kube.oncePodsAreListed =
         () -> fixture.podTerminal("a", Verdict.SUCCEEDED).finished("a", Verdict.SUCCEEDED);
@@ -53,7 +53,7 @@ class SweepUnboundPodsTest {
   }
 
   @Test
-  void theGatedPodOfAJobThatTheCacheDoesNotShowStays() {
+  void aGatedPodOfAJobMissingInTheCacheIsKept() {
     fixture.claimedBy("there", "a").pod("pod-a", "a");
     assertThat(fixture.kube.cachedJobs()).isEmpty();
 
@@ -62,7 +62,7 @@ class SweepUnboundPodsTest {
   }
 
   @Test
-  void aPodThatSomebodyOpenedIsStoppedAndItsKeyWaitsForItsEnd() {
+  void anUnboundOpenPodIsDeletedAndItsKeyIsBlocked() {
     abandoned().pod("pod-a", "a").gateOpened("a");
 
     Sweep.Result result = sweep.pass();
@@ -73,7 +73,7 @@ class SweepUnboundPodsTest {
     fixture.podTerminating("a");
     result = sweep.pass();
     assertThat(fixture.kube.changes)
-        .as("told and stopped once")
+        .as("deleted and logged once")
         .containsExactly("delete pod pod-a");
     assertThat(result.blocked()).containsExactly(fixture.run("a").admitKey());
 
@@ -82,7 +82,7 @@ class SweepUnboundPodsTest {
   }
 
   @Test
-  void onePodThatMayNotBeDeletedKeepsNoOtherFromBeingSwept() {
+  void aForbiddenDeletionDoesNotStopThePass() {
     abandoned().pod("first", "a").pod("second", "a");
     fixture.kube.undeletable.add("first");
 
