@@ -36,7 +36,7 @@ import org.jdbi.v3.core.statement.SqlStatements;
 /** Connections to MySQL: a small pool, and fresh ones when the outcome of a commit is in doubt. */
 final class Database implements AutoCloseable {
 
-  /** What the migrations of this operator lead to; the last one writes it into the tables. */
+  /** The version of the tables after the migrations of this operator; the last one stores it. */
   static final int SCHEMA_VERSION = 1;
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
@@ -205,7 +205,7 @@ final class Database implements AutoCloseable {
     return p;
   }
 
-  /** The format needs one; certificates are not secret. */
+  /** The key store format requires a password; the certificates in it are not secret. */
   private static final String TRUST_STORE_PASSWORD = "certificates";
 
   /** The driver reads key stores only, and users have PEM files. */

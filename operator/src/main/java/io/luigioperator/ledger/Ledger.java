@@ -5,13 +5,13 @@
 package io.luigioperator.ledger;
 
 /**
- * The ledger: the rows that decide what may run, who holds what, and how every run ended. It
- * consists of five roles; each is an interface of its own, so that a caller shows by its parameters
- * what it may do.
+ * The ledger: the rows that decide what may run, which run holds which key, and how every run
+ * ended. It consists of five roles. Each is a separate interface, so that the parameters of a
+ * caller show what it may do.
  *
  * <p>Every change is one transaction. It applies one of the transitions of package {@code
  * io.luigioperator.run} to rows under lock, takes its time from the database, and may be repeated:
- * a repetition finds that its guard does not hold any more and reports so. All methods throw {@link
+ * a repetition finds that its guard no longer holds and returns that. All methods throw {@link
  * LedgerUnavailable} when MySQL does not answer. An empty Optional always means that the guard does
  * not hold and that nothing was written. All methods may be called by several threads at once.
  */
@@ -27,7 +27,7 @@ public interface Ledger {
 
   LedgerQueries queries();
 
-  /** A ledger made of given roles, for wrappers that add something to each call. */
+  /** A ledger that consists of these roles, for wrappers that instrument each call. */
   record Roles(
       ClusterLedger clusters,
       RunLedger runs,

@@ -19,15 +19,15 @@ import java.util.Set;
 
 /**
  * Reads without locks; each is one statement, so that what it returns was true at one moment. Rows
- * with a value that only a newer version of the operator knows are reported and left out, where it
- * is not said otherwise.
+ * with a value that only a newer version of the operator knows are reported and left out, unless a
+ * method says otherwise.
  */
 public interface LedgerQueries {
 
   /** Database time, UTC, microseconds: the only clock that decides anything. */
   Instant now();
 
-  /** All that the ledger knows about these runs, and the time at which that was true. */
+  /** The rows of these runs, and the database time at which they were read. */
   Loaded load(Collection<RunKey> runs, String clusterId);
 
   /** As {@link #load(Collection, String)}, of one run. */
@@ -55,13 +55,13 @@ public interface LedgerQueries {
    */
   TokenLookup attemptsByToken(Collection<String> tokens);
 
-  /** Objects recorded for a cluster whose runs are not terminal, by key, after {@code after}. */
+  /** Objects recorded for a cluster whose runs are not final, by key, after {@code after}. */
   List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit);
 
   /** Runs held for a reason, oldest first. */
   List<Run> heldFor(String reason, int limit);
 
-  /** How many runs are in each non-terminal state. */
+  /** How many runs are in each state that is not final. */
   Map<RunState, Long> countByState();
 
   /**
@@ -84,14 +84,15 @@ public interface LedgerQueries {
    * Runs as they were at one moment.
    *
    * @param now database time of that moment
-   * @param runs without those that the ledger does not know
+   * @param runs without those that have no row
    * @param unreadable runs with a value that only a newer version of the operator knows, and which
    */
   record Loaded(Instant now, Map<RunKey, RunRecord> runs, Map<RunKey, String> unreadable) {
 
     /**
-     * @return empty: the ledger does not know this run
-     * @throws IllegalStateException if the run is unreadable; it must not be taken for unknown
+     * @return empty if the run has no row
+     * @throws IllegalStateException if the run is unreadable; this must not be mistaken for a run
+     *     without a row
      */
     public Optional<RunRecord> run(RunKey key) {
       String problem = unreadable.get(key);
@@ -115,7 +116,7 @@ public interface LedgerQueries {
   }
 
   /**
-   * All that the ledger knows about a run.
+   * The rows of a run.
    *
    * @param attempts newest first, at most 10
    * @param object the asking cluster's record, if any

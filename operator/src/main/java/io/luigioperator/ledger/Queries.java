@@ -83,7 +83,7 @@ final class Queries implements LedgerQueries {
     while (rs.next()) {
       now = Rows.time(rs, "db_now").orElseThrow();
       if (rs.getString("name") == null) {
-        continue; // none of the runs is there
+        continue; // none of the runs has a row
       }
       RunKey key = key(rs);
       Optional<RunRecord> known = Optional.ofNullable(runs.get(key));
@@ -99,8 +99,8 @@ final class Queries implements LedgerQueries {
   }
 
   /**
-   * The one row of {@code one} brings the time, also if no run is found. Of each run only the first
-   * row has the request, which may be large.
+   * The one row of {@code one} returns the time even if no run is found. Only the first row of each
+   * run has the request, which may be large.
    */
   static final String LOAD =
       "SELECT UTC_TIMESTAMP(6) AS db_now, "

@@ -12,13 +12,13 @@ import io.luigioperator.run.RunKey;
 import java.util.List;
 import java.util.Optional;
 
-/** What users and clusters do to a run, apart from its attempts. */
+/** Changes of a run that do not change its attempts. */
 public interface RunLedger {
 
   /**
    * Inserts new runs with their object records, and compares the request hash of those that exist.
-   * Up to 50 runs are one commit. Each request is answered on its own: one that is refused does not
-   * affect the others.
+   * Up to 50 runs are one commit. Each request gets its own answer: a refused one does not affect
+   * the others.
    *
    * @return one answer for each request, in the same order
    */
@@ -30,11 +30,11 @@ public interface RunLedger {
   /**
    * Applies one generation of the mutable fields.
    *
-   * @return the run; empty when this generation or a later one was applied before
+   * @return the run; empty if this generation or a later one was applied before
    */
   Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment);
 
-  /** Cancels: a waiting run at once, a live one when the end of its pod has been observed. */
+  /** Cancels a run: a waiting one at once, a live one once its pod is known to have ended. */
   Optional<Run> cancel(RunKey run, String reason, String message);
 
   /** Moves a waiting run to HELD. */
@@ -46,7 +46,7 @@ public interface RunLedger {
   /**
    * A run to accept.
    *
-   * @param object the PipelineRun that asks for it
+   * @param object the PipelineRun that requests it
    */
   record AcceptRequest(NewRun run, ObjectRecord object) {}
 

@@ -6,7 +6,7 @@ package io.luigioperator.ledger;
 
 /**
  * A row has a value that this version of the operator does not know: a newer version wrote it. Such
- * a row must not be changed, because what the value means is not known here.
+ * a row must not be changed, because the meaning of the value is unknown.
  */
 final class UnknownValue extends RuntimeException {
   private static final long serialVersionUID = 1L;

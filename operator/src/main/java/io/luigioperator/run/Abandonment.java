@@ -5,7 +5,7 @@
 package io.luigioperator.run;
 
 /**
- * Why an attempt is given up before it was bound. That needs no evidence about its pod, because a
+ * Why an attempt is abandoned before it was bound. That needs no evidence about its pod, because a
  * pod that is not bound keeps its scheduling gate and cannot run.
  */
 public record Abandonment(String reason, String message, BudgetCharge charge) {
@@ -14,7 +14,7 @@ public record Abandonment(String reason, String message, BudgetCharge charge) {
   public enum BudgetCharge {
     /** The API server answered and refused: {@code infra} is increased by one. */
     INFRASTRUCTURE,
-    /** Nobody is to blame, or the run was canceled: nothing is counted. */
+    /** The cause is no fault of the infrastructure, or the run was canceled: nothing is counted. */
     NONE
   }
 

@@ -9,7 +9,7 @@ import io.luigioperator.run.RunSnapshot.PodCheck;
 import java.time.Instant;
 import java.util.Optional;
 
-/** What comes next for a PipelineRun that has no row in the ledger yet. */
+/** The next step for a PipelineRun that has no row in the ledger yet. */
 final class AcceptDecider {
 
   private AcceptDecider() {}

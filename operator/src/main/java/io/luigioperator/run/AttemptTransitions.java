@@ -8,8 +8,8 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * How an attempt begins, and what is noted about it while it is live. An empty result means that
- * the guard does not hold (any more) and nothing is written.
+ * How an attempt starts, and what is recorded about it while it is live. An empty result means that
+ * the guard does not hold, or no longer, and that nothing is written.
  */
 public final class AttemptTransitions {
 
@@ -57,14 +57,14 @@ public final class AttemptTransitions {
             attempt.with(Attempt.Binding.of(jobUid, podUid, now))));
   }
 
-  /** Records the node of the bound pod, without which its absence could not be judged. */
+  /** Records the node of the bound pod, which decides what its absence means. */
   public static Optional<Attempt> recordNode(Attempt attempt, String podUid, String node) {
     return liveBinding(attempt, podUid)
         .filter(b -> b.node().filter(node::equals).isEmpty())
         .map(b -> attempt.with(b.withNode(node)));
   }
 
-  /** Records why the operator is about to stop the pod; the first reason stays. */
+  /** Records why the operator is about to stop the pod; the first reason is kept. */
   public static Optional<Attempt> markForStop(
       Attempt attempt, String podUid, FailureCause cause, String message) {
     return liveBinding(attempt, podUid)
@@ -74,8 +74,8 @@ public final class AttemptTransitions {
   }
 
   /**
-   * Records since when the pod is missing. The time is in the ledger, so that a restart of the
-   * operator does not begin the wait anew.
+   * Records since when the pod has been missing. The time is stored in the ledger, so that a
+   * restart of the operator does not restart the wait.
    */
   public static Optional<Attempt> markPodMissing(Attempt attempt, String podUid, Instant now) {
     return liveBinding(attempt, podUid)

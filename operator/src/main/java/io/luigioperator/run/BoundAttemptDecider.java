@@ -10,7 +10,7 @@ import io.luigioperator.run.RunSnapshot.Row;
 import java.time.Instant;
 import java.util.Optional;
 
-/** What comes next for a bound attempt: exactly one pod may run. */
+/** The next step for a bound attempt, of which exactly one pod may run. */
 final class BoundAttemptDecider {
 
   private final MissingPodDecider missing;
@@ -41,7 +41,9 @@ final class BoundAttemptDecider {
       return Decision.doing(new Effect.RecordNode(attempt.ref(), pod.uid(), pod.node().get()));
     }
     if (pod.terminating()) {
-      return Decision.waiting(); // without limit if its node is dead: nothing proves its end
+      return Decision
+          .waiting(); // without a limit if its node is down, because nothing proves that the pod
+      // has ended
     }
     if (row.run().cancel() || binding.stopReason().isPresent()) {
       return Decision.doing(new Effect.StopPod(pod));

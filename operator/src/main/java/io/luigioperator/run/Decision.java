@@ -9,8 +9,8 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * What to do about a run now. Either one effect, after which the caller decides again on fresh
- * facts; or none, and then the status to write and the time of the next reconciliation.
+ * The next step for a run: either one effect, after which the caller reads the state again and
+ * decides anew; or no effect, but the status to write and the time of the next reconciliation.
  *
  * @param status of the PipelineRun; empty when it should stay as it is
  * @param requeueAt reconcile again at this time at the latest; empty when only an event can change

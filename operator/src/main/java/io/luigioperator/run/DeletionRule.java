@@ -5,8 +5,9 @@
 package io.luigioperator.run;
 
 /**
- * Whether missing PipelineRuns mean that users deleted them. A few at a time do. Many at once look
- * like a lost namespace, a restored etcd or a wrong cluster, and then nothing is concluded.
+ * Decides whether missing PipelineRuns count as deleted by users. A few do. If many are missing at
+ * once, the cause may be a lost namespace, a restored etcd or a wrong cluster, and a person must
+ * confirm the deletions.
  */
 public final class DeletionRule {
 
@@ -19,7 +20,7 @@ public final class DeletionRule {
    * Whether so many are missing that a person must confirm the deletion.
    *
    * @param recorded how many objects are on record for this cluster and runs that have not ended
-   * @param gone those of them that a live read no longer found
+   * @param gone those of them that a live read did not find
    */
   public static boolean isMass(int recorded, int gone) {
     return gone > Math.max(MAX_DELETIONS, recorded * MAX_DELETIONS_PERCENT / 100);

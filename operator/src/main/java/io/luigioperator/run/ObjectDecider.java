@@ -9,8 +9,8 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * What a PipelineRun needs beside its attempts: its record in the ledger, its mutable fields
- * applied, and its deletion when its time to live has passed.
+ * The next step for a PipelineRun, apart from attempts: record it in the ledger, apply its mutable
+ * fields, or delete it after its time to live.
  */
 final class ObjectDecider {
 

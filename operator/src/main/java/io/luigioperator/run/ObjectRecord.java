@@ -18,7 +18,7 @@ public record ObjectRecord(String clusterId, String uid, long appliedGeneration)
   /** Generation of an object that the operator created and that has not been edited since. */
   private static final long AS_CREATED = 1;
 
-  /** Whether this records that very object, and not another one of the same name. */
+  /** Whether this is the record of this object, and not of another one with the same name. */
   public boolean isOf(RunObject object) {
     return uid.equals(object.uid());
   }

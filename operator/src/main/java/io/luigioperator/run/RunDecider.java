@@ -10,11 +10,10 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * The launch protocol as one question: given all that is known about a run, what comes next? The
- * steps of a launch have a fixed order: the claim; the Job, whose pod has a scheduling gate and
- * cannot start; the binding of the attempt to one pod by UID; the removal of that pod's gate; the
- * end, only on evidence. At every point between two steps a crash leaves a state from which the
- * next step follows.
+ * Decides the next step of the launch protocol from the state of a run. The steps of a launch have
+ * a fixed order: the claim; the Job, whose pod has a scheduling gate and cannot start; the binding
+ * of the attempt to one pod by UID; the removal of that pod's gate; the end, only on evidence. At
+ * every point between two steps a crash leaves a state from which the next step follows.
  */
 public final class RunDecider {
 

@@ -9,14 +9,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The facts for one decision about one run, read just before.
+ * The state that a decision about a run depends on, read just before.
  *
  * @param object the PipelineRun of this cluster
  * @param schedule the PipelineSchedule it refers to
  * @param podCheck whether the API server accepts the pod of this request
- * @param row what the ledger knows about the run
- * @param observed what is observed of the live attempt, if it is one of this cluster
- * @param node of that attempt, read only when its pod is missing or does not end
+ * @param row the rows of the run; empty if the ledger has none
+ * @param observed the observed Job and pods of the live attempt, if this cluster has claimed it
+ * @param node of that attempt, read only if its pod is missing or does not end
  */
 public record RunSnapshot(
     RunKey key,

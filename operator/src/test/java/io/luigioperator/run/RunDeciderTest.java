@@ -360,7 +360,7 @@ class RunDeciderTest {
         .contains(T0.plusSeconds(60));
   }
 
-  // ---- a pod whose gate another client removed
+  // ---- a pod whose gate something other than the operator removed
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
