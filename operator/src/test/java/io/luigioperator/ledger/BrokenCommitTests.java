@@ -198,7 +198,7 @@ interface BrokenCommitTests extends SqlFixture {
             """,
             """
             SELECT run_id, number, fence, state, bound_at IS NULL, node, stop_cause,
-              missing_since IS NULL, reason, exit_code, report FROM attempt
+              missing_since IS NULL, reason, exit_code, termination_message FROM attempt
             """,
             "SELECT admit_key, holder_run, fence, next_admit_at IS NULL FROM client_mutex",
             "SELECT run_id, cluster_id, uid, applied_generation FROM run_object",
