@@ -16,8 +16,6 @@ CREATE TABLE meta (
   CONSTRAINT meta_one_row CHECK (id = 1)
 ) ENGINE = InnoDB;
 
-INSERT INTO meta (id, schema_version, barrier) VALUES (1, 1, 0);
-
 -- The Kubernetes clusters whose operators use this ledger.
 CREATE TABLE cluster (
   cluster_id VARCHAR(63) NOT NULL PRIMARY KEY COMMENT 'clusterId of the chart',
@@ -118,3 +116,6 @@ CREATE TABLE attempt (
   UNIQUE KEY attempt_token (token),
   UNIQUE KEY attempt_pod_uid (pod_uid)
 ) ENGINE = InnoDB CHARACTER SET ascii COLLATE ascii_bin;
+
+-- The version is the last thing that a migration writes: an operator that finds its own version looks no further.
+INSERT INTO meta (id, schema_version, barrier) VALUES (1, 1, 0);

@@ -21,12 +21,18 @@ enum SqlFault {
   UNAVAILABLE;
 
   private static final int DUPLICATE_KEY = 1062;
+  private static final int NO_SUCH_TABLE = 1146;
 
   /** Deadlock, lock wait timeout, changed since last read (MariaDB). */
   private static final Set<Integer> CONFLICTS = Set.of(1213, 1205, 1020);
 
   /** Text outside of the character set, and a violated CHECK in MySQL: both with HY000. */
   private static final Set<Integer> REFUSALS = Set.of(1366, 3819);
+
+  /** Whether a statement failed because a table does not exist. */
+  static boolean isMissingTable(Throwable failure) {
+    return sql(failure).filter(e -> e.getErrorCode() == NO_SUCH_TABLE).isPresent();
+  }
 
   static SqlFault of(Throwable failure) {
     return sql(failure).map(SqlFault::ofSql).orElse(UNAVAILABLE);

@@ -40,6 +40,30 @@ interface NewerVersionTests extends SqlFixture {
     }
   }
 
+  /** An operator that finds its own version must be able to rely on all tables. */
+  @Test
+  default void aMigrationWritesItsVersionLast() throws IOException {
+    try (Stream<Path> files = Files.list(Path.of("src/main/resources/db/migration"))) {
+      for (Path file : files.toList()) {
+        String[] statements = Files.readString(file).strip().split(";\\R");
+        assertThat(statements[statements.length - 1]).contains(" meta ").contains("schema_version");
+        assertThat(List.of(statements).subList(0, statements.length - 1))
+            .noneMatch(s -> s.contains("INSERT INTO meta") || s.contains("UPDATE meta"));
+      }
+    }
+  }
+
+  @Test
+  default void tablesThatWereCreatedInPartAreReported() {
+    sql().handle().execute("DELETE FROM meta");
+    try {
+      assertThatThrownBy(() -> open(sql().config(), new SimpleMeterRegistry()).close())
+          .hasMessageContaining("table meta has no row");
+    } finally {
+      sql().handle().execute("INSERT INTO meta VALUES (1, ?, 0)", (Object) Database.SCHEMA_VERSION);
+    }
+  }
+
   @Test
   default void anOperatorOlderThanTheTablesDoesNotStart() {
     sql().handle().execute("UPDATE meta SET schema_version = 7");
