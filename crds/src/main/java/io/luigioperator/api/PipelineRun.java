@@ -12,7 +12,9 @@ import io.fabric8.kubernetes.api.model.Namespaced;
 import io.fabric8.kubernetes.client.CustomResource;
 import io.fabric8.kubernetes.model.annotation.Categories;
 import io.fabric8.kubernetes.model.annotation.Group;
+import io.fabric8.kubernetes.model.annotation.Plural;
 import io.fabric8.kubernetes.model.annotation.ShortNames;
+import io.fabric8.kubernetes.model.annotation.Singular;
 import io.fabric8.kubernetes.model.annotation.Version;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  */
 @Group("luigi-operator.io")
 @Version("v1beta1")
+// given, because the library would derive them with regular expressions for each object
+@Singular("pipelinerun")
+@Plural("pipelineruns")
 @JsonClassDescription(
     "One requested execution of a Luigi pipeline for one client and, for most pipelines, one business date. metadata.name identifies the run permanently: a name never runs a second time, even if the object is deleted and created again.")
 @ValidationRule(

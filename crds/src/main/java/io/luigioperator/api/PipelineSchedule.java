@@ -12,13 +12,18 @@ import io.fabric8.kubernetes.api.model.Namespaced;
 import io.fabric8.kubernetes.client.CustomResource;
 import io.fabric8.kubernetes.model.annotation.Categories;
 import io.fabric8.kubernetes.model.annotation.Group;
+import io.fabric8.kubernetes.model.annotation.Plural;
 import io.fabric8.kubernetes.model.annotation.ShortNames;
+import io.fabric8.kubernetes.model.annotation.Singular;
 import io.fabric8.kubernetes.model.annotation.Version;
 import org.jspecify.annotations.Nullable;
 
 /** A pipeline, its clients and their parameters. */
 @Group("luigi-operator.io")
 @Version("v1beta1")
+// given, because the library would derive them with regular expressions for each object
+@Singular("pipelineschedule")
+@Plural("pipelineschedules")
 @JsonClassDescription(
     "A Luigi pipeline, the clients it runs for, and their parameters. PipelineRuns reference it in spec.scheduleRef. Cron scheduling is not implemented yet: a PipelineSchedule creates no runs.")
 @ValidationRule(
