@@ -16,6 +16,13 @@ from .workload import Measurement
 SHORT_WAIT_SECONDS = 2.0
 # How the operator's metrics name the transaction that reads everything about a run.
 LOAD = "ledger.load"
+# What the threads of the operator do, by the beginning of their names.
+THREADS = {
+    "compiler_cpu_ms": ("C1 Compiler", "C2 Compiler"),
+    "http_cpu_ms": ("OkHttp",),
+    "reconciliation_cpu_ms": ("runs-",),
+    "admission_cpu_ms": ("admission", "claims-"),
+}
 
 
 def costs(measurement: Measurement, installation: Installation) -> dict[str, object]:
@@ -30,6 +37,7 @@ def costs(measurement: Measurement, installation: Installation) -> dict[str, obj
         "failed_requests": failures(measurement.requests),
         "load_average_before": measurement.load_average,
         "api_server_cpu_ms": 1000 * measurement.cpu["kube-apiserver"] / runs,
+        "all_cpu_ms": 1000 * sum(measurement.cpu.values()) / runs,
     }
     if not installation.operators:
         return result
@@ -53,6 +61,7 @@ def costs(measurement: Measurement, installation: Installation) -> dict[str, obj
     operator_cpu = sum(cpu for program, cpu in measurement.cpu.items() if program.startswith("operator-"))
     result |= {
         "operator_cpu_ms": 1000 * operator_cpu / runs,
+        **{figure: 1000 * _of_threads(measurement, names) / runs for figure, names in THREADS.items()},
         "cpu_ratio": operator_cpu / measurement.cpu["kube-apiserver"],
         "statements": sql["Questions"] / runs,
         "sql_per_run": _per_run(sql, runs),
@@ -69,6 +78,15 @@ def costs(measurement: Measurement, installation: Installation) -> dict[str, obj
         "memory_kills": [limit.kills() for limit in installation.limits if limit.available],
     }
     return result
+
+
+def _of_threads(measurement: Measurement, names: tuple[str, ...]) -> float:
+    """CPU seconds of the threads whose names begin with one of these."""
+
+    def total(threads: dict[str, float]) -> float:
+        return sum(seconds for thread, seconds in threads.items() if thread.startswith(names))
+
+    return total(measurement.after.threads) - total(measurement.before.threads)
 
 
 def long_waits(times: RunTimes) -> list[str]:

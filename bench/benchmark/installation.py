@@ -23,7 +23,7 @@ from .memory_limit import MemoryLimit
 from .metrics import OperatorMetrics
 from .mysql import MySqlServer
 from .operator_process import LIMIT_MEBIBYTES, Operator
-from .processes import BenchmarkError, Memory, run
+from .processes import BenchmarkError, Memory, run, thread_cpu_seconds
 from .round_trips import RoundTripProxy
 
 
@@ -51,6 +51,7 @@ class Counters:
         operator: the operator's own metrics.
         garbage_log: length of the garbage collector's log, in bytes.
         round_trips: between operator and MySQL, where they are counted.
+        threads: CPU seconds of the first operator by name of the thread.
     """
 
     at: float
@@ -59,6 +60,7 @@ class Counters:
     operator: OperatorMetrics
     garbage_log: int
     round_trips: int
+    threads: dict[str, float]
 
 
 class Installation:
@@ -129,7 +131,7 @@ class Installation:
 
     def counters(self) -> Counters:
         if not self._operator_count:
-            return Counters(time.time(), self.cpu_seconds(), {}, OperatorMetrics(), 0, 0)
+            return Counters(time.time(), self.cpu_seconds(), {}, OperatorMetrics(), 0, 0, {})
         return Counters(
             at=time.time(),
             cpu=self.cpu_seconds(),
@@ -137,6 +139,7 @@ class Installation:
             operator=self.operator.metrics(),
             garbage_log=self.operator.garbage_log_length(),
             round_trips=self._proxy.count if self._proxy else 0,
+            threads=thread_cpu_seconds(self.operator.process.pid),
         )
 
     def cpu_seconds(self) -> dict[str, float]:
