@@ -19,7 +19,6 @@ LOAD = "ledger.load"
 # What the threads of the operator do, by the beginning of their names.
 THREADS = {
     "compiler_cpu_ms": ("C1 Compiler", "C2 Compiler"),
-    "http_cpu_ms": ("OkHttp",),
     "reconciliation_cpu_ms": ("runs-",),
     "admission_cpu_ms": ("admission", "claims-"),
 }
@@ -59,9 +58,11 @@ def costs(measurement: Measurement, installation: Installation) -> dict[str, obj
     )
     memory = installation.memory()["operator-0"]
     operator_cpu = sum(cpu for program, cpu in measurement.cpu.items() if program.startswith("operator-"))
+    by_thread = {figure: 1000 * _of_threads(measurement, names) / runs for figure, names in THREADS.items()}
     result |= {
         "operator_cpu_ms": 1000 * operator_cpu / runs,
-        **{figure: 1000 * _of_threads(measurement, names) / runs for figure, names in THREADS.items()},
+        **by_thread,
+        "other_cpu_ms": 1000 * operator_cpu / runs - sum(by_thread.values()),
         "cpu_ratio": operator_cpu / measurement.cpu["kube-apiserver"],
         "statements": sql["Questions"] / runs,
         "sql_per_run": _per_run(sql, runs),
