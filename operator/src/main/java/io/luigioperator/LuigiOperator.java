@@ -257,7 +257,8 @@ final class LuigiOperator {
     return kinds.isEmpty()
         ? Optional.empty()
         : Optional.of(
-            "not watched at the moment, will be retried: %s; check that the namespace exists and that the RBAC of the chart is in place"
+            ("not watched at the moment, will be retried: %s; check that the namespace exists and"
+                    + " that the RBAC of the chart is in place")
                 .formatted(String.join(", ", kinds)));
   }
 

@@ -134,7 +134,8 @@ public record OperatorConfig(
     if (ca.isPresent() && mode == Ssl.REQUIRED) {
       env.problem(
           "MYSQL_CA_FILE",
-          "has no effect with %1$sMYSQL_SSL_MODE %2$s: set %1$sMYSQL_SSL_MODE to VERIFY_CA or VERIFY_IDENTITY, or unset this variable"
+          ("has no effect with %1$sMYSQL_SSL_MODE %2$s: set %1$sMYSQL_SSL_MODE to VERIFY_CA or"
+                  + " VERIFY_IDENTITY, or unset this variable")
               .formatted(PREFIX, mode));
     }
     return new LedgerConfig(

@@ -248,7 +248,7 @@ public final class AdmissionLoop {
 
   /**
    * The same by a live read. If no object is recorded for this cluster, one is created. A run whose
-   * object is missing is only skipped: the sweep decides whether the object was deleted.
+   * object is missing is only skipped: only the deletion pass decides whether it was deleted.
    */
   private boolean hasObjectHereLive(RunKey key) {
     Optional<RunRecord> found = ledger.queries().load(key, clusterId).run(key);

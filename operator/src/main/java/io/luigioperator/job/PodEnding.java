@@ -18,8 +18,9 @@ import java.util.OptionalInt;
 import java.util.stream.Stream;
 
 /**
- * How an attempt ended, derived from its terminal pod. There is an ending only if every container
- * has an exit status, so that none can still be running.
+ * How an attempt ended, derived from its terminal pod. There is an ending only if no container can
+ * still be running: every container has an exit status, or an init container failed and nothing
+ * runs.
  */
 final class PodEnding {
 

@@ -103,7 +103,8 @@ final class Database implements AutoCloseable {
     }
     if (version.isEmpty()) {
       throw new IllegalStateException(
-          "table meta has no row: the tables were created only in part. Drop them if they are new, or restore a backup");
+          "table meta has no row: the tables were created only in part. Drop them if they are new,"
+              + " or restore a backup");
     }
     if (version.get() > SCHEMA_VERSION) {
       throw new LedgerTooNew(version.get(), SCHEMA_VERSION);
@@ -169,7 +170,8 @@ final class Database implements AutoCloseable {
     String message = SqlFault.message(cause);
     String advice =
         aboutTls(cause)
-            ? "; TLS is always required, and sslMode is %s: enable TLS on the server, with a certificate that matches"
+            ? ("; TLS is always required, and sslMode is %s: enable TLS on the server, with a"
+                    + " certificate that matches")
                 .formatted(config.ssl())
             : "";
     return new LedgerUnavailable(

@@ -9,11 +9,12 @@ package io.luigioperator.ledger;
  * ended. It consists of five roles. Each is a separate interface, so that the parameters of a
  * caller show what it may do.
  *
- * <p>Every change is one transaction. It applies one of the transitions of package {@code
- * io.luigioperator.run} to rows under lock, takes its time from the database, and may be repeated:
- * a repetition finds that its guard no longer holds and returns that. All methods throw {@link
- * LedgerUnavailable} when MySQL does not answer. An empty Optional always means that the guard does
- * not hold and that nothing was written. All methods may be called by several threads at once.
+ * <p>Every change is one transaction. A change of a run or an attempt applies one of the
+ * transitions of package {@code io.luigioperator.run} to rows under lock. Every change takes its
+ * time from the database and may be repeated: a repetition finds that its guard no longer holds and
+ * returns that. All methods throw {@link LedgerUnavailable} when MySQL does not answer. An empty
+ * Optional always means that the guard does not hold and that nothing was written. All methods may
+ * be called by several threads at once.
  */
 public interface Ledger {
 

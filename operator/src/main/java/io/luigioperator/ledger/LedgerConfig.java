@@ -40,7 +40,8 @@ public record LedgerConfig(
   public LedgerConfig {
     if (caFile.isPresent() && ssl == Ssl.REQUIRED) {
       throw new IllegalArgumentException(
-          "a CA file is given, but sslMode REQUIRED does not verify certificates: set it to VERIFY_CA or VERIFY_IDENTITY");
+          "a CA file is given, but sslMode REQUIRED does not verify certificates: set it to"
+              + " VERIFY_CA or VERIFY_IDENTITY");
     }
     if (poolSize < 2) {
       throw new IllegalArgumentException("poolSize is " + poolSize + ", but at least 2 are needed");

@@ -42,14 +42,16 @@ public record ClusterRegistration(Ledger ledger, String clusterId, String identi
       LOG.atWarn()
           .addKeyValue("cluster", clusterId)
           .log(
-              "took over the cluster id of a cluster that was rebuilt; its objects are no longer on record");
+              "took over the cluster id of a cluster that was rebuilt; its objects are no longer on"
+                  + " record");
     }
     return takenOver;
   }
 
   /** What to do if another cluster uses the id. */
   public String conflict() {
-    return "another Kubernetes cluster uses the cluster id \"%s\" in this database and has sent a heartbeat within the last %d s: give each cluster a clusterId of its own"
+    return ("another Kubernetes cluster uses the cluster id \"%s\" in this database and has sent a"
+            + " heartbeat within the last %d s: give each cluster a clusterId of its own")
         .formatted(clusterId, EXPIRY.toSeconds());
   }
 }

@@ -160,8 +160,8 @@ final class EffectRunner {
           ? Presence.PRESENT
           : Presence.MISSING;
     } catch (KubeForbidden e) {
-      return Presence
-          .PRESENT; // unknown: before a retry, admission reads it again and holds the run
+      // unknown: before a retry, admission reads it again and holds the run
+      return Presence.PRESENT;
     }
   }
 

@@ -24,7 +24,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The work queue of the runs, with a fixed number of threads. A run is reconciled by one thread at
+ * The work queue of the runs, with a fixed number of threads. A run is reconciled by one of them at
  * a time. Any number of calls of {@link #wake} before that count as one; a call while the run is
  * being reconciled leads to one more reconciliation.
  *

@@ -50,8 +50,9 @@ import org.slf4j.LoggerFactory;
  * are read with one query, and the new ones among them are accepted in one commit.
  *
  * <p>The state in memory (see {@link LiveRows} and {@link WaitingRuns}) only saves queries, so the
- * operator may crash at any point without losing anything. Thread-safe, but two threads must not
- * reconcile the same run at the same time; {@link RunQueue} prevents that.
+ * operator may crash at any point without losing anything. Thread-safe: {@link RunQueue} uses one
+ * thread for a run at a time, but a sweep or a deletion pass may reconcile the same run at the same
+ * time. This is safe, because each change checks its guard.
  */
 public final class RunReconciler {
 

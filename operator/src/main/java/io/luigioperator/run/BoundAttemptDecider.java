@@ -41,9 +41,8 @@ final class BoundAttemptDecider {
       return Decision.doing(new Effect.RecordNode(attempt.ref(), pod.uid(), pod.node().get()));
     }
     if (pod.terminating()) {
-      return Decision
-          .waiting(); // without a limit if its node is down, because nothing proves that the pod
-      // has ended
+      // without a limit if its node is down, because nothing proves that the pod has ended
+      return Decision.waiting();
     }
     if (row.run().cancel() || binding.stopReason().isPresent()) {
       return Decision.doing(new Effect.StopPod(pod));

@@ -11,7 +11,7 @@ import java.time.YearMonth;
 import java.time.format.DateTimeFormatter;
 import java.time.format.ResolverStyle;
 
-/** The data date a run is for: a month, a day, an hour or a minute, in the client's own zone. */
+/** The business date of a run: a month, a day, an hour or a minute. */
 public final class BusinessDate {
 
   private static final DateTimeFormatter MONTH = strict("uuuu-MM");

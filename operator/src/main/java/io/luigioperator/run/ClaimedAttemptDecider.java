@@ -42,7 +42,7 @@ final class ClaimedAttemptDecider {
     if (s.object().filter(o -> row.isRecordOf(o) && !o.deleting()).isPresent()) {
       return Decision.doing(new Effect.CreateJob(attempt));
     }
-    // A Job needs an owner. The sweep decides whether the PipelineRun was deleted.
+    // A Job needs an owner. Only the deletion pass decides whether the PipelineRun was deleted.
     return now.isBefore(overdue)
         ? Decision.waitingUntil(overdue)
         : abandon(

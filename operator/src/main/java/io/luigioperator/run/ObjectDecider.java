@@ -34,7 +34,7 @@ final class ObjectDecider {
       return Optional.of(
           new Effect.Amend(object.generation(), Resolver.desired(object, row.kept())));
     }
-    // An object of another UID: only the sweep decides whether the recorded one was deleted.
+    // Another UID: only the deletion pass decides whether the recorded object was deleted.
     return Optional.empty();
   }
 

@@ -49,7 +49,8 @@ public final class Resolver {
     if (spec.date() != null && !BusinessDate.exists(spec.date())) {
       return refused(
           Reasons.INVALID_DATE,
-          "spec.date \"%s\" does not exist in the calendar; create a new PipelineRun with a valid date"
+          ("spec.date \"%s\" does not exist in the calendar; create a new PipelineRun with a valid"
+                  + " date")
               .formatted(spec.date()));
     }
     if (spec.pipeline() != null) {
@@ -61,7 +62,8 @@ public final class Resolver {
     if (schedule.isEmpty()) {
       return fixable(
           Reasons.SCHEDULE_NOT_FOUND,
-          "PipelineSchedule %s does not exist in namespace %s; the run is accepted once you create it"
+          ("PipelineSchedule %s does not exist in namespace %s; the run is accepted once you create"
+                  + " it")
               .formatted(name, object.key().namespace()));
     }
     return byReference(object, schedule.get());
@@ -75,14 +77,17 @@ public final class Resolver {
     if (entry.isEmpty() && !allow.unlistedClients()) {
       return fixable(
           Reasons.CLIENT_NOT_ALLOWED,
-          "PipelineSchedule %s does not list client %s; add it to spec.clients, or set spec.pipeline.allow.unlistedClients to true"
+          ("PipelineSchedule %s does not list client %s; add it to spec.clients, or set"
+                  + " spec.pipeline.allow.unlistedClients to true")
               .formatted(schedule.name(), spec.client()));
     }
     for (Parameter p : spec.parameters()) {
       if (!allow.parameters().contains(p.name())) {
         return fixable(
             Reasons.PARAMETER_NOT_ALLOWED,
-            "PipelineSchedule %s does not allow runs to set parameter %s; add it to spec.pipeline.allow.parameters there, or create a new PipelineRun without it"
+            ("PipelineSchedule %s does not allow runs to set parameter %s; add it to"
+                    + " spec.pipeline.allow.parameters there, or create a new PipelineRun without"
+                    + " it")
                 .formatted(schedule.name(), p.name()));
       }
     }
@@ -106,7 +111,8 @@ public final class Resolver {
     if (!dateParameter.isEmpty() && spec.date() == null) {
       return refused(
           Reasons.INVALID_DATE,
-          "spec.date is missing, but the pipeline passes the date to parameter %s; create a new PipelineRun with a date, or set dateParameter to \"\""
+          ("spec.date is missing, but the pipeline passes the date to parameter %s; create a new"
+                  + " PipelineRun with a date, or set dateParameter to \"\"")
               .formatted(dateParameter));
     }
     SortedMap<String, String> parameters = new TreeMap<>();
@@ -138,7 +144,8 @@ public final class Resolver {
     if (bytes > MAX_REQUEST_BYTES) {
       return refused(
           Reasons.REQUEST_TOO_LARGE,
-          "the resolved request has %d bytes, but only %d are allowed; move data out of parameters and env"
+          ("the resolved request has %d bytes, but only %d are allowed; move data out of parameters"
+                  + " and env")
               .formatted(bytes, MAX_REQUEST_BYTES));
     }
     return new Resolution.Resolved(request, newRun(object, request, json));
