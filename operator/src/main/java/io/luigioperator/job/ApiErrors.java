@@ -34,9 +34,23 @@ final class ApiErrors {
     }
   }
 
-  /** The server has understood the request and refuses it. */
+  /**
+   * The server has understood the request and refuses it. That includes the 500 which it returns if
+   * an admission webhook does not answer: the server works, and only requests that call this
+   * webhook fail.
+   */
   static boolean isRefusal(KubernetesClientException e) {
-    return switch (e.getCode()) {
+    return isWebhookFailure(e) || isRefusalCode(e.getCode());
+  }
+
+  /** An admission webhook did not answer, or not in the expected form. */
+  static boolean isWebhookFailure(KubernetesClientException e) {
+    return e.getCode() == HttpURLConnection.HTTP_INTERNAL_ERROR
+        && message(e).contains("failed calling webhook");
+  }
+
+  private static boolean isRefusalCode(int code) {
+    return switch (code) {
       case HttpURLConnection.HTTP_BAD_REQUEST,
           HttpURLConnection.HTTP_FORBIDDEN,
           HttpURLConnection.HTTP_NOT_FOUND,

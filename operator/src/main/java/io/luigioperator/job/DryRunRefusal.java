@@ -38,6 +38,8 @@ final class DryRunRefusal {
   /** Whether a later request with the same object may succeed. */
   static boolean isTemporary(KubernetesClientException e) {
     String message = ApiErrors.message(e);
-    return ApiErrors.isNotFound(e) || TEMPORARY.stream().anyMatch(message::contains);
+    return ApiErrors.isNotFound(e)
+        || ApiErrors.isWebhookFailure(e)
+        || TEMPORARY.stream().anyMatch(message::contains);
   }
 }

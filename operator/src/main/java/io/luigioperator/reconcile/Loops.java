@@ -118,6 +118,7 @@ public final class Loops {
   }
 
   public void start() {
+    sweep.leadershipBegins();
     loops.forEach(Loop::start);
   }
 
@@ -180,10 +181,16 @@ public final class Loops {
     metrics.repaired("stale_holders", result.staleHolders());
     metrics.repaired("heads", result.heads());
     metrics.unconfirmedDeletions(result.unconfirmedDeletions());
-    admission.block(result.blocked());
+    result.blocked().ifPresent(admission::block);
     wakeUnobserved.run();
     metrics.countByState(ledger.queries().countByState());
     signals.wakeAdmission();
+    result
+        .failure()
+        .ifPresent(
+            e -> {
+              throw e;
+            });
     // random, so that clusters that started together do not keep sweeping at the same time
     return SWEEP.plusMillis(random.nextLong(-SWEEP.toMillis() / 10, SWEEP.toMillis() / 10));
   }

@@ -67,8 +67,8 @@ final class ObjectDeletions {
    */
   private enum MassDeletion {
     /**
-     * No pass has finished yet. If runs are held, an earlier process may have stopped while it held
-     * them.
+     * No pass has finished yet since the leadership began. If runs are held, the previous leader
+     * may have stopped while it held them.
      */
     UNKNOWN,
     IN_PROGRESS,
@@ -77,6 +77,7 @@ final class ObjectDeletions {
   }
 
   private MassDeletion massDeletion = MassDeletion.UNKNOWN;
+  private volatile boolean leadershipBegan;
   private volatile int unconfirmed;
 
   ObjectDeletions(
@@ -90,6 +91,11 @@ final class ObjectDeletions {
     this.clusterId = clusterId;
     this.runReconciler = runReconciler;
     this.wake = wake;
+  }
+
+  /** Forgets what an earlier leadership of this process found. */
+  void leadershipBegins() {
+    leadershipBegan = true; // read by the next pass, because an old pass may still be in progress
   }
 
   /** Runs that are held until a person confirms the deletions, as counted by the last pass. */
@@ -142,6 +148,10 @@ final class ObjectDeletions {
 
   /** Runs one pass; concurrent calls wait for each other. */
   synchronized void conclude() {
+    if (leadershipBegan) {
+      leadershipBegan = false;
+      massDeletion = MassDeletion.UNKNOWN;
+    }
     List<RecordedObject> held = new ArrayList<>();
     List<RecordedObject> notHeld = new ArrayList<>();
     for (RecordedObject r : recorded()) {

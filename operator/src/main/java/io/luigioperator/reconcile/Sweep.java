@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Gatherers;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -64,7 +65,8 @@ public final class Sweep {
    * @param unconfirmedDeletions runs held until their objects exist again or a person confirms the
    *     deletions
    * @param blocked keys that must not be claimed, because an unbound pod of one of their attempts
-   *     still runs
+   *     still runs; empty if the pass could not find out
+   * @param failure the first error of a step, after which the other steps were done
    */
   public record Result(
       int orphanedJobs,
@@ -73,10 +75,42 @@ public final class Sweep {
       int staleHolders,
       int heads,
       int unconfirmedDeletions,
-      Set<AdmitKey> blocked) {
+      Optional<Set<AdmitKey>> blocked,
+      Optional<RuntimeException> failure) {
 
     public Result {
-      blocked = Set.copyOf(blocked);
+      blocked = blocked.map(Set::copyOf);
+    }
+  }
+
+  /**
+   * The steps of one pass. Each is done whatever happened to the others, so that two runs whose
+   * requests get no answer, or a store that fails in one step, do not keep the rest from being
+   * repaired.
+   */
+  private static final class Steps {
+    private Optional<RuntimeException> failure = Optional.empty();
+
+    void run(String name, Runnable step) {
+      call(
+          name,
+          () -> {
+            step.run();
+            return true;
+          });
+    }
+
+    <T> Optional<T> call(String name, Supplier<T> step) {
+      try {
+        return Optional.of(step.get());
+      } catch (RuntimeException e) {
+        LOG.atWarn()
+            .addKeyValue("step", name)
+            .addKeyValue("error", e.getMessage())
+            .log("a step of the sweep failed; the next sweep repeats it");
+        failure = failure.or(() -> Optional.of(e));
+        return Optional.empty();
+      }
     }
   }
 
@@ -111,20 +145,40 @@ public final class Sweep {
     this.clusterSweep = new ClusterSweep(ledger, kube, retention);
   }
 
-  /** Runs one pass. Two passes must not run at the same time. */
+  /** Forgets what an earlier leadership of this process found. */
+  public void leadershipBegins() {
+    objectDeletions.leadershipBegins();
+  }
+
+  /**
+   * Runs one pass. Two passes must not run at the same time.
+   *
+   * @throws LedgerUnavailable if even the time cannot be read; otherwise errors are in the result
+   */
   public Result pass() {
     Instant now = ledger.queries().now();
-    reconcileLiveAttempts();
-    concludeDeletions();
-    due();
-    ledger.maintenance().expire(BATCH).forEach(r -> wake.accept(r.key()));
-    abandonClaimsOfSilentClusters();
-    releaseHeld();
-    refreshWaiting();
-    ClusterSweep.Found found = clusterSweep.pass(now);
-    Result result = repair(found);
-    purge(now.minus(retention.history()));
-    return result;
+    Steps steps = new Steps();
+    steps.run("live attempts", this::reconcileLiveAttempts);
+    steps.run("deletions", this::concludeDeletions);
+    steps.run("runs that become due", this::due);
+    steps.run(
+        "start deadlines",
+        () -> ledger.maintenance().expire(BATCH).forEach(r -> wake.accept(r.key())));
+    steps.run("claims of silent clusters", this::abandonClaimsOfSilentClusters);
+    steps.run("held runs", this::releaseHeld);
+    steps.run("waiting runs", this::refreshWaiting);
+    Optional<ClusterSweep.Found> found = steps.call("Jobs and pods", () -> clusterSweep.pass(now));
+    Optional<Repaired> repaired = steps.call("rows of the ledger", this::repair);
+    steps.run("history", () -> purge(now.minus(retention.history())));
+    return new Result(
+        found.map(ClusterSweep.Found::orphanedJobs).orElse(0),
+        found.map(ClusterSweep.Found::orphanedPods).orElse(0),
+        found.map(ClusterSweep.Found::unboundOpenPods).orElse(0),
+        repaired.map(Repaired::holders).orElse(0),
+        repaired.map(Repaired::heads).orElse(0),
+        objectDeletions.unconfirmed(),
+        found.map(ClusterSweep.Found::blocked),
+        steps.failure);
   }
 
   private void purge(Instant finishedBefore) {
@@ -231,7 +285,9 @@ public final class Sweep {
     }
   }
 
-  private Result repair(ClusterSweep.Found found) {
+  private record Repaired(int holders, int heads) {}
+
+  private Repaired repair() {
     List<AdmitKey> freed = ledger.maintenance().freeStaleHolders(BATCH);
     LedgerMaintenance.Audit audit = ledger.maintenance().auditHeads(auditCursor, BATCH);
     auditCursor = audit.next();
@@ -242,13 +298,6 @@ public final class Sweep {
           .addKeyValue("heads", corrected)
           .log("repaired inconsistent rows of the ledger");
     }
-    return new Result(
-        found.orphanedJobs(),
-        found.orphanedPods(),
-        found.unboundOpenPods(),
-        freed.size(),
-        corrected.size(),
-        objectDeletions.unconfirmed(),
-        found.blocked());
+    return new Repaired(freed.size(), corrected.size());
   }
 }

@@ -27,7 +27,9 @@ final class BoundAttemptDecider {
       return Decision.doing(new Effect.Finish(attempt.ref(), binding.podUid(), ending.get()));
     }
     if (pod.isEmpty() || pod.get().gone() || pod.get().terminal()) {
-      return missing.decide(s, attempt, binding, pod, now);
+      // a pod that the kubelet refuses at once may never have been observed before it was terminal
+      return pod.flatMap(p -> newNode(attempt, binding, p))
+          .orElseGet(() -> missing.decide(s, attempt, binding, pod, now));
     }
     return present(row, attempt, binding, pod.get(), now);
   }
@@ -37,8 +39,9 @@ final class BoundAttemptDecider {
     if (binding.missingSince().isPresent()) {
       return Decision.doing(new Effect.ClearPodMissing(attempt.ref(), pod.uid()));
     }
-    if (pod.node().isPresent() && !pod.node().equals(binding.node())) {
-      return Decision.doing(new Effect.RecordNode(attempt.ref(), pod.uid(), pod.node().get()));
+    Optional<Decision> node = newNode(attempt, binding, pod);
+    if (node.isPresent()) {
+      return node.get();
     }
     if (pod.terminating()) {
       // without a limit if its node is down, because nothing proves that the pod has ended
@@ -53,6 +56,14 @@ final class BoundAttemptDecider {
     return pod.startedAt().isPresent()
         ? Decision.waiting()
         : notStarted(row, attempt, binding, pod, now);
+  }
+
+  /** Records the node of the pod, if it is not recorded yet. */
+  private static Optional<Decision> newNode(
+      Attempt attempt, Attempt.Binding binding, ObservedPod pod) {
+    return pod.node()
+        .filter(node -> !binding.node().equals(Optional.of(node)))
+        .map(node -> Decision.doing(new Effect.RecordNode(attempt.ref(), pod.uid(), node)));
   }
 
   /** The gate is open, and no container has started yet. */

@@ -121,6 +121,29 @@ class Fabric8KubeErrorsTest {
                 : new RunCreation.Refused("because"));
   }
 
+  /** The API server works, and only requests that call this webhook fail. */
+  @Test
+  void aFailingWebhookIsATemporaryRefusal() {
+    String message =
+        "Internal error occurred: failed calling webhook \"w.example.com\": failed to call webhook:"
+            + " connection refused";
+    kube.always(StubServerFixture.status(500, "InternalError", message));
+
+    assertThat(
+            kube.kube.createJob(
+                StubServerFixture.ATTEMPT.run(),
+                StubServerFixture.ATTEMPT.attempt(),
+                StubServerFixture.ATTEMPT.object()))
+        .isEqualTo(new JobCreation.Refused(message));
+    assertThat(
+            kube.kube.createRun(StubServerFixture.KEY, StubServerFixture.ATTEMPT.object().spec()))
+        .isEqualTo(new RunCreation.NotNow(message));
+    assertThat(
+            kube.kube.dryRun(
+                StubServerFixture.KEY, StubServerFixture.ATTEMPT.run().definition().request()))
+        .isEqualTo(new DryRunResult.Refused(message, false));
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"createJob", "createRun", "dryRun"})
   void isUnavailableOnAConflict(String call) {

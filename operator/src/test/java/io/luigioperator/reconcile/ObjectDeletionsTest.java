@@ -94,6 +94,21 @@ class ObjectDeletionsTest {
   }
 
   @Test
+  void aReplicaThatLeadsAgainHoldsTheRestOfAMassDeletion() {
+    List<String> runs = waiting("data", 12);
+    sweep.concludeDeletions(); // nothing is missing while this replica leads
+    delete(runs);
+    Sweep other = fixture.sweep(run -> {});
+    other.concludeDeletions();
+    assertAre("READY", runs.subList(11, 12));
+
+    sweep.leadershipBegins();
+    sweep.concludeDeletions();
+
+    assertUnconfirmed(runs);
+  }
+
+  @Test
   void readsNoMoreObjectsThanNeeded() {
     delete(waiting("data", 100));
 

@@ -10,6 +10,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.NamespaceState;
+import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
@@ -328,6 +329,26 @@ class SweepTest {
     given.accept(fixture);
     passAt(secs(age));
     assertThat(String.join(", ", fixture.kube.changes)).isEqualTo(expected);
+  }
+
+  // ---- failures
+
+  @Test
+  void runsWithoutAnAnswerDoNotKeepTheOtherStepsFromBeingDone() {
+    for (String name : List.of("a", "b")) {
+      fixture.accepted(name).bound(name); // its pod is missing, which takes a live read
+      fixture.kube.unreadable.put(OperatorFixture.key(name), new KubeUnavailable("no answer"));
+    }
+    fixture.accepted("late").ended("late", Verdict.TASK_FAILED);
+    fixture.kube.pods.clear();
+    fixture.job("x", "token-x");
+
+    Sweep.Result result = passAt(secs(3600));
+
+    assertThat(result.failure()).hasValueSatisfying(e -> assertThat(e).hasMessage("no answer"));
+    assertThat(fixture.kube.changes).containsExactly("delete Job job-x");
+    assertThat(fixture.stateAndReason("late")).isEqualTo("READY");
+    assertThat(result.blocked()).as("keys to block are known").isPresent();
   }
 
   // ---- retention

@@ -191,6 +191,10 @@ class RunDeciderTest {
             bound().onNode("n1").live().node(READY).pod(terminal(running("pod-1", "n1"))),
             "Finish pod-1 Killed"),
         arguments(
+            "terminal without exit statuses on a node that was never recorded",
+            bound().live().pod(terminal(running("pod-1", "n1"))),
+            "RecordNode pod-1 n1"),
+        arguments(
             "terminal without exit statuses on a node that is not Ready",
             bound().onNode("n1").live().node(NOT_READY).pod(terminal(running("pod-1", "n1"))),
             "MarkPodMissing pod-1"),

@@ -240,8 +240,11 @@ final class SimOperator {
   void sweep() {
     heartbeat();
     if (isRegistered) {
-      sweep.pass();
+      Optional<RuntimeException> failure = sweep.pass().failure();
       admissionSignal = true;
+      if (failure.isPresent()) {
+        throw failure.get();
+      }
     }
   }
 }
