@@ -33,14 +33,11 @@ final class MissingPodDecider {
     // a pod that was never observed on a node counts as one on a node that does not respond
     ObservedNode node = s.node().orElse(new ObservedNode(Health.NOT_READY, Instant.EPOCH));
     Optional<ObservedPod> terminal = pod.filter(p -> p.terminal() && !p.gone());
-    if (terminal.isPresent() && node.is(Health.READY)) {
-      return finish(
-          attempt,
-          binding,
-          terminal
-              .flatMap(ObservedPod::startFailure)
-              .map(f -> Ending.of(f.cause(), f.message()))
-              .orElse(Ending.of(FailureCause.KILLED, "its pod ended without an exit status")));
+    // If the node was not Ready in between, not its kubelet but the control plane may have made the
+    // pod terminal; its containers then stop only when the kubelet is connected again.
+    boolean alwaysReady = node.is(Health.READY) && !node.since().isAfter(binding.boundAt());
+    if (terminal.isPresent() && alwaysReady) {
+      return finish(attempt, binding, withoutExitStatus(terminal.get()));
     }
     if (binding.missingSince().isEmpty()) {
       return Decision.doing(new Effect.MarkPodMissing(attempt.ref(), binding.podUid()));
@@ -48,6 +45,9 @@ final class MissingPodDecider {
     Instant over = heldUntil(s, binding.missingSince().get(), node);
     if (now.isBefore(over)) {
       return Decision.waitingUntil(over);
+    }
+    if (terminal.isPresent() && node.is(Health.READY)) {
+      return finish(attempt, binding, withoutExitStatus(terminal.get()));
     }
     String name = binding.node().orElse("unknown");
     return finish(
@@ -57,6 +57,13 @@ final class MissingPodDecider {
             ? Ending.of(FailureCause.POD_DELETED, "its pod was deleted (node %s)".formatted(name))
             : Ending.of(
                 FailureCause.NODE_LOST, "its pod was lost with its node, %s".formatted(name)));
+  }
+
+  private static Ending withoutExitStatus(ObservedPod terminal) {
+    return terminal
+        .startFailure()
+        .map(f -> Ending.of(f.cause(), f.message()))
+        .orElse(Ending.of(FailureCause.KILLED, "its pod ended without an exit status"));
   }
 
   private static Decision finish(Attempt attempt, Attempt.Binding binding, Ending ending) {

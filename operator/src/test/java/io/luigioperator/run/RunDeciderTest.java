@@ -191,6 +191,35 @@ class RunDeciderTest {
             bound().onNode("n1").live().node(READY).pod(terminal(running("pod-1", "n1"))),
             "Finish pod-1 Killed"),
         arguments(
+            "terminal without exit statuses on a node that was not Ready meanwhile",
+            bound()
+                .onNode("n1")
+                .live()
+                .node(new ObservedNode(Health.READY, T0.plusSeconds(400)))
+                .pod(terminal(running("pod-1", "n1")))
+                .after(secs(400)),
+            "MarkPodMissing pod-1"),
+        arguments(
+            "terminal without exit statuses, within the grace period of a node that is Ready again",
+            bound()
+                .onNode("n1")
+                .live()
+                .node(new ObservedNode(Health.READY, T0.plusSeconds(400)))
+                .missingSince(T0)
+                .pod(terminal(running("pod-1", "n1")))
+                .after(secs(549)),
+            "-"),
+        arguments(
+            "terminal without exit statuses, beyond the grace period of a node that is Ready again",
+            bound()
+                .onNode("n1")
+                .live()
+                .node(new ObservedNode(Health.READY, T0.plusSeconds(400)))
+                .missingSince(T0)
+                .pod(terminal(running("pod-1", "n1")))
+                .after(secs(550)),
+            "Finish pod-1 Killed"),
+        arguments(
             "terminal without exit statuses on a node that was never recorded",
             bound().live().pod(terminal(running("pod-1", "n1"))),
             "RecordNode pod-1 n1"),
