@@ -12,7 +12,11 @@ public record Abandonment(String reason, String message, BudgetCharge charge) {
 
   /** Which retry budget an abandoned attempt is counted against. */
   public enum BudgetCharge {
-    /** The API server answered and refused: {@code infra} is increased by one. */
+    /**
+     * An infrastructure failure: the API server refused the Job or the pod, the name of the Job was
+     * taken, or something else removed the scheduling gate. {@code infra} is increased by one,
+     * unless it has reached its limit.
+     */
     INFRASTRUCTURE,
     /** The cause is no fault of the infrastructure, or the run was canceled: nothing is counted. */
     NONE

@@ -5,9 +5,9 @@
 package io.luigioperator.run;
 
 /**
- * The key that an attempt must hold from its claim to its end. At most one live attempt holds it at
- * any time. It is either the mutex key of a client, or a key for one run only: for a pipeline
- * without mutex, and for PLAN and CHECK attempts, which need none.
+ * The key that an attempt keeps from its claim to its end. At most one live attempt has it at any
+ * time. It is either the mutex key of a client, or a key for one run only: for a pipeline without
+ * mutex, and for PLAN and CHECK attempts, which need none.
  */
 public record AdmitKey(String value) implements Comparable<AdmitKey> {
 

@@ -10,12 +10,12 @@ package io.luigioperator.run;
  */
 public enum AttemptKind {
   RUN,
-  /** Computes which tasks would run, without side effects. */
+  /** Not used yet: to compute which tasks would run, without side effects. */
   PLAN,
-  /** Checks whether external data is there. */
+  /** Not used yet: to check whether external data is there. */
   CHECK;
 
-  /** The key that an attempt of this kind holds. */
+  /** The key that an attempt of this kind keeps from its claim to its end. */
   AdmitKey admitKey(RunKey run, AdmitKey mutexKey) {
     return this == RUN ? mutexKey : AdmitKey.ofRun(run);
   }

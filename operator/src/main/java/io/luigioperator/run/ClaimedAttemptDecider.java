@@ -24,7 +24,7 @@ final class ClaimedAttemptDecider {
 
   Decision decide(RunSnapshot s, Row row, Attempt attempt, Instant now) {
     ObservedAttempt observed = s.observed().orElseThrow();
-    if (observed.pods().stream().anyMatch(ClaimedAttemptDecider::mayRun)) {
+    if (observed.pods().stream().anyMatch(ClaimedAttemptDecider::couldBeRunning)) {
       // Something other than the operator removed the gate. The sweep stops the pod; the attempt
       // keeps its key until then.
       return Decision.waiting();
@@ -90,8 +90,8 @@ final class ClaimedAttemptDecider {
         : Decision.doing(new Effect.DiagnoseMissingPod(attempt.ref()));
   }
 
-  /** An unbound pod without a gate, unless it is proved that it has ended. */
-  private static boolean mayRun(ObservedPod pod) {
+  /** A pod without a gate, which has not been observed to have ended. */
+  private static boolean couldBeRunning(ObservedPod pod) {
     return !pod.gated() && !pod.gone() && !pod.terminal() && pod.ending().isEmpty();
   }
 
