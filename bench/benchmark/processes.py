@@ -81,7 +81,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
+                env={**_inherited(), **(environment or {})},
             )
         self.pid = self._child.pid
 
@@ -108,6 +108,14 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self._child.wait()
+
+
+def _inherited() -> dict[str, str]:
+    """The caller's environment without what configures the operator, which refuses variables that it does not know.
+
+    LUIGI_OPERATOR_CACHE, for example, is for the scripts in dev/.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("LUIGI_OPERATOR_")}
 
 
 def wait_until(

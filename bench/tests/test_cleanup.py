@@ -24,6 +24,17 @@ def ended_process():
     return child.pid
 
 
+def test_settings_of_the_caller_do_not_reach_the_operator(tmp_path, monkeypatch):
+    monkeypatch.setenv("LUIGI_OPERATOR_CACHE", "/elsewhere")
+    monkeypatch.setenv("ANOTHER", "stays")
+    process = Process("env", ["env"], tmp_path, {"LUIGI_OPERATOR_HTTP_PORT": "1"})
+    wait_until(lambda: not process.is_running(), 10, "env ends")
+    printed = process.log.read_text()
+    assert "LUIGI_OPERATOR_CACHE" not in printed
+    assert "LUIGI_OPERATOR_HTTP_PORT=1" in printed
+    assert "ANOTHER=stays" in printed
+
+
 def test_a_process_is_measured_and_stopped(tmp_path):
     process = Process("sleeper", ["sh", "-c", "echo begun; exec sleep 60"], tmp_path)
     wait_until(lambda: process.log.read_text() == "begun\n", 10, "it writes to its log", process)
