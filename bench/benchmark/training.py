@@ -27,8 +27,7 @@ BURST_RUNS = 120
 MUTEX = Schedule("mutex", 0.1, "Client")
 MUTEX_RUNS = 30
 
-# The C2 compiler records the profiles of methods. With them the JVM compiles hundreds of methods again in the first
-# second: that doubles the CPU time of a start and adds 25 MiB, and a burst after it takes no less CPU.
+# With C1 alone the JVM records no profiles of methods. bench/README.md says what they would cost and bring.
 WITHOUT_PROFILES = "-XX:TieredStopAtLevel=1"
 
 # To write the record takes the JVM several seconds.

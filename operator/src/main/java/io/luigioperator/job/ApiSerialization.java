@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>An event is read in one pass. The library reads it into a tree and then the tree into the
  *       object, because it learns the kind of the object only from its fields.
- *   <li>{@code managedFields}, often half of an object, are skipped.
+ *   <li>{@code managedFields}, which the operator does not use, are skipped.
  *   <li>Only the watched kinds are registered, and not the several hundred kinds of the library.
  * </ul>
  *

@@ -22,9 +22,10 @@ import java.util.Optional;
 /**
  * What the operator needs from the API server of one cluster. Every call has a timeout. A call
  * throws {@link KubeUnavailable} if the server does not respond, or responds with 429 or 5xx;
- * nothing may be concluded from that. It throws {@link KubeForbidden} if the operator lacks the
- * permission for this object. A request may reach the server late or twice; each is safe to repeat.
- * All methods may be called by several threads at once.
+ * nothing may be concluded from that. If an admission webhook fails, creating an object is refused
+ * instead. It throws {@link KubeForbidden} if the operator lacks the permission for this object. A
+ * request may reach the server late or twice; each is safe to repeat. All methods may be called by
+ * several threads at once.
  */
 public interface Kube {
 

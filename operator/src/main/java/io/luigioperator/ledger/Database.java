@@ -111,7 +111,7 @@ final class Database implements AutoCloseable {
     }
   }
 
-  /** Flyway is used only if there is something to do: to load it takes a fifth of the start. */
+  /** Flyway is used only if there is something to do, because its classes take long to load. */
   private void update() {
     Properties patient = new Properties();
     patient.putAll(properties);
@@ -211,9 +211,8 @@ final class Database implements AutoCloseable {
     p.setProperty("allowMultiQueries", "true");
     // Without this the driver asks the server before each change whether the session is read-only.
     p.setProperty("readOnlyPropagatesToServer", "false");
-    // The driver remembers where the parameters of a text are, instead of searching each time. All
-    // texts are constants, and there are fewer than a hundred; the longest has some 3,000
-    // characters.
+    // The driver remembers where the parameters of a text are, instead of searching each time. A
+    // longer text, or one that does not fit, is searched again.
     p.setProperty("cachePrepStmts", "true");
     p.setProperty("prepStmtCacheSize", "100");
     p.setProperty("prepStmtCacheSqlLimit", "8192");

@@ -39,13 +39,16 @@ interface ConflictTests extends SqlFixture {
         .one();
   }
 
-  /** MySQL renews what it shows about transactions only if nobody has asked for 100 ms. */
-  Duration TRANSACTIONS_ARE_SHOWN_EVERY = Duration.ofMillis(150);
+  /**
+   * InnoDB keeps a copy of this table, and updates it only if the table was not read within the
+   * last 100 ms. A shorter interval would read the same copy forever.
+   */
+  Duration INNODB_TRX_POLL_INTERVAL = Duration.ofMillis(150);
 
   default void untilTransactions(Sql watcher, String where, Matcher<Integer> count) {
     Awaitility.await()
         .atMost(Duration.ofSeconds(10))
-        .pollInterval(TRANSACTIONS_ARE_SHOWN_EVERY)
+        .pollInterval(INNODB_TRX_POLL_INTERVAL)
         .until(
             () -> watcher.count("SELECT COUNT(*) FROM information_schema.innodb_trx" + where),
             count);

@@ -50,6 +50,8 @@ class RunDeciderTest {
   private static final Ending SUCCESS =
       new Ending(Verdict.SUCCEEDED, OptionalInt.of(0), "done", "");
   private static final ObservedNode READY = new ObservedNode(Health.READY, Instant.EPOCH);
+  private static final ObservedNode READY_AGAIN =
+      new ObservedNode(Health.READY, T0.plusSeconds(400));
   private static final ObservedNode NOT_READY = new ObservedNode(Health.NOT_READY, T0);
   private static final ObservedNode OUT_OF_SERVICE = new ObservedNode(Health.OUT_OF_SERVICE, T0);
 
@@ -159,12 +161,7 @@ class RunDeciderTest {
             "Finish pod-1 PodDeleted"),
         arguments(
             "missing for long on a node that became Ready recently",
-            bound()
-                .onNode("n1")
-                .live()
-                .node(new ObservedNode(Health.READY, T0.plusSeconds(400)))
-                .missingSince(T0)
-                .after(secs(500)),
+            bound().onNode("n1").live().node(READY_AGAIN).missingSince(T0).after(secs(500)),
             "-"),
         arguments(
             "missing on a node that is not Ready, within the hold",
@@ -192,32 +189,15 @@ class RunDeciderTest {
             "Finish pod-1 Killed"),
         arguments(
             "terminal without exit statuses on a node that was not Ready meanwhile",
-            bound()
-                .onNode("n1")
-                .live()
-                .node(new ObservedNode(Health.READY, T0.plusSeconds(400)))
-                .pod(terminal(running("pod-1", "n1")))
-                .after(secs(400)),
+            terminalOnNodeReadyAgain().after(secs(400)),
             "MarkPodMissing pod-1"),
         arguments(
             "terminal without exit statuses, within the grace period of a node that is Ready again",
-            bound()
-                .onNode("n1")
-                .live()
-                .node(new ObservedNode(Health.READY, T0.plusSeconds(400)))
-                .missingSince(T0)
-                .pod(terminal(running("pod-1", "n1")))
-                .after(secs(549)),
+            terminalOnNodeReadyAgain().missingSince(T0).after(secs(549)),
             "-"),
         arguments(
             "terminal without exit statuses, beyond the grace period of a node that is Ready again",
-            bound()
-                .onNode("n1")
-                .live()
-                .node(new ObservedNode(Health.READY, T0.plusSeconds(400)))
-                .missingSince(T0)
-                .pod(terminal(running("pod-1", "n1")))
-                .after(secs(550)),
+            terminalOnNodeReadyAgain().missingSince(T0).after(secs(550)),
             "Finish pod-1 Killed"),
         arguments(
             "terminal without exit statuses on a node that was never recorded",
@@ -277,6 +257,11 @@ class RunDeciderTest {
             "a user's object without a time to live",
             bound().finished(Verdict.SUCCEEDED).after(secs(10_000_000)),
             "-"));
+  }
+
+  /** A pod that became terminal without exit statuses while its node was not Ready. */
+  private static SnapshotBuilder terminalOnNodeReadyAgain() {
+    return bound().onNode("n1").live().node(READY_AGAIN).pod(terminal(running("pod-1", "n1")));
   }
 
   @ParameterizedTest(name = "{0}: {2}")
