@@ -5,10 +5,12 @@
 package io.luigioperator.api;
 
 import com.fasterxml.jackson.annotation.JsonClassDescription;
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.generator.annotation.ValidationRule;
 import io.fabric8.kubernetes.api.model.Namespaced;
+import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.client.CustomResource;
 import io.fabric8.kubernetes.model.annotation.Categories;
 import io.fabric8.kubernetes.model.annotation.Group;
@@ -16,6 +18,7 @@ import io.fabric8.kubernetes.model.annotation.Plural;
 import io.fabric8.kubernetes.model.annotation.ShortNames;
 import io.fabric8.kubernetes.model.annotation.Singular;
 import io.fabric8.kubernetes.model.annotation.Version;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,6 +48,32 @@ import org.jspecify.annotations.Nullable;
 @Categories("luigi")
 public final class PipelineRun extends CustomResource<PipelineRunSpec, PipelineRunStatus>
     implements Namespaced {
+
+  /** Why the spec is null although the object has one; null if it could be read. */
+  @JsonIgnore private transient @Nullable String unreadableSpec;
+
+  /**
+   * An object whose spec cannot be read, for example because it has a value of a later version.
+   *
+   * @param status its values that can be read are kept; any other node than an object is ignored
+   * @param problem for people
+   */
+  public static PipelineRun unreadable(ObjectMeta metadata, JsonNode status, String problem) {
+    PipelineRun object = new PipelineRun();
+    object.setMetadata(metadata);
+    if (status.isObject()) {
+      object.readStatus(status);
+    }
+    object.unreadableSpec = problem;
+    return object;
+  }
+
+  /** Why the spec is null although the object has one; empty if it could be read. */
+  @JsonIgnore
+  public Optional<String> unreadableSpec() {
+    return Optional.ofNullable(unreadableSpec);
+  }
+
   /** Null until it is set: a record has no empty instance. */
   @Override
   protected @Nullable PipelineRunSpec initSpec() {

@@ -26,6 +26,11 @@ public record ResourcesSpec(
             message =
                 "Every value of resources.requests must be a quantity that is not negative, such as "
                     + "500m, 2 or 2Gi.")
+        @ValidationRule(
+            value = "self.all(name, size(name) <= 317)",
+            message =
+                "A name in resources.requests may have at most 317 characters: a prefix of 253, a slash "
+                    + "and a name of 63; shorten it.")
         Map<String, String> requests,
     @JsonPropertyDescription(
             "Maximum resources of the container, by resource name. At most 16 Kubernetes quantities, not negative. If the container exceeds its memory limit, it is killed and the attempt ends with reason OOMKilled. Default: no limit.")
@@ -38,6 +43,11 @@ public record ResourcesSpec(
             message =
                 "Every value of resources.limits must be a quantity that is not negative, such as "
                     + "500m, 2 or 2Gi.")
+        @ValidationRule(
+            value = "self.all(name, size(name) <= 317)",
+            message =
+                "A name in resources.limits may have at most 317 characters: a prefix of 253, a slash "
+                    + "and a name of 63; shorten it.")
         Map<String, String> limits) {
   public ResourcesSpec {
     requests = Frozen.sorted(requests);

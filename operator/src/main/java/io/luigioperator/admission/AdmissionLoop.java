@@ -290,7 +290,7 @@ public final class AdmissionLoop {
   private boolean createHere(RunKey key, Run run) {
     return switch (kube.createRun(key, RequestJson.read(run.definition().request()).asked())) {
       case RunCreation.Present(RunObject o) -> {
-        if (!RequestJson.hash(o.spec()).equals(run.definition().requestSha())) {
+        if (!o.asksFor(run.definition().requestSha())) {
           hold(
               key,
               Reasons.INTERNAL_ERROR,

@@ -9,7 +9,9 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
 import io.fabric8.kubernetes.api.model.KubernetesResource;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -35,7 +37,10 @@ import org.jspecify.annotations.Nullable;
  *   <li>Only the watched kinds are registered, and not the several hundred kinds of the library.
  * </ul>
  *
- * Thread-safe.
+ * <p>An object that cannot be read does not make the list or the event that contains it unreadable
+ * (see {@link LenientDeserializer}).
+ *
+ * <p>Thread-safe.
  */
 final class ApiSerialization extends KubernetesSerialization {
 
@@ -43,19 +48,40 @@ final class ApiSerialization extends KubernetesSerialization {
   private static final List<Class<? extends KubernetesResource>> WATCHED =
       List.of(PipelineRun.class, PipelineSchedule.class, Job.class, Pod.class, Status.class);
 
-  private final ObjectMapper mapper;
+  /** More than the API server stores; what is read of it is bounded for each object. */
+  private static final StreamReadConstraints ANY_OBJECT =
+      StreamReadConstraints.builder()
+          .maxNestingDepth(20_000)
+          .maxNameLength(16 * 1024 * 1024)
+          .maxStringLength(Integer.MAX_VALUE)
+          .maxNumberLength(10_000)
+          .build();
+
+  /** The bounds of an object that can be read, which is one level below its event. */
+  private static final StreamReadConstraints READABLE_OBJECT =
+      ANY_OBJECT
+          .rebuild()
+          .maxNestingDepth(1 + LenientDeserializer.MAX_DEPTH)
+          .maxNameLength(LenientDeserializer.MAX_NAME)
+          .build();
+
+  /** Reads events in one pass, and fails if an object is not within its bounds. */
+  private final ObjectMapper eventMapper = new ObjectMapper(factory(READABLE_OBJECT));
 
   @JsonIgnoreProperties("managedFields")
   private abstract static class WithoutManagedFields {}
 
   ApiSerialization() {
-    this(new ObjectMapper(factory()));
+    this(new ObjectMapper(factory(ANY_OBJECT)));
   }
 
   private ApiSerialization(ObjectMapper mapper) {
     super(mapper, false);
-    this.mapper = mapper;
+    configureMapper(eventMapper);
+    eventMapper.addMixIn(ObjectMeta.class, WithoutManagedFields.class);
     mapper.addMixIn(ObjectMeta.class, WithoutManagedFields.class);
+    mapper.registerModule(
+        new SimpleModule("lenient").setDeserializerModifier(new LenientDeserializer.Modifier()));
     WATCHED.forEach(this::registerKubernetesResource);
   }
 
@@ -63,8 +89,11 @@ final class ApiSerialization extends KubernetesSerialization {
    * The names of managed fields contain UIDs. A table of all names would be copied for each new
    * one, which costs more than it saves.
    */
-  private static JsonFactory factory() {
-    return new JsonFactoryBuilder().disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES).build();
+  private static JsonFactory factory(StreamReadConstraints constraints) {
+    return new JsonFactoryBuilder()
+        .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+        .streamReadConstraints(constraints)
+        .build();
   }
 
   @Override
@@ -80,11 +109,10 @@ final class ApiSerialization extends KubernetesSerialization {
 
   /**
    * @return empty if the fields are other ones than the API server sends, or in another order, or
-   *     the object is of an unknown kind or cannot be read: then the library tries, and reports the
-   *     error
+   *     the object is of an unknown kind or cannot be read: then the library reads it as a tree
    */
   private Optional<WatchEvent> event(String json) {
-    try (JsonParser parser = mapper.createParser(json)) {
+    try (JsonParser parser = eventMapper.createParser(json)) {
       if (parser.nextToken() != JsonToken.START_OBJECT || !"type".equals(parser.nextFieldName())) {
         return Optional.empty();
       }
@@ -98,7 +126,7 @@ final class ApiSerialization extends KubernetesSerialization {
       if (kind == null) {
         return Optional.empty();
       }
-      Object object = mapper.readerFor(kind).readValue(parser);
+      Object object = eventMapper.readerFor(kind).readValue(parser);
       return parser.nextToken() == JsonToken.END_OBJECT
           ? Optional.of(new WatchEvent(object, type))
           : Optional.empty();

@@ -338,7 +338,12 @@ final class ClusterView implements PipelineResourceCache {
     return runs.values().stream()
         .map(Cached::value)
         .filter(r -> r.key().namespace().equals(namespace))
-        .filter(r -> r.spec().scheduleRef() != null && r.spec().scheduleRef().name().equals(name))
+        .filter(
+            r ->
+                r.readableSpec()
+                    .flatMap(spec -> Optional.ofNullable(spec.scheduleRef()))
+                    .filter(ref -> ref.name().equals(name))
+                    .isPresent())
         .map(RunObject::key)
         .toList();
   }

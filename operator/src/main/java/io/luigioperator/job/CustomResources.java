@@ -11,6 +11,7 @@ import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.run.ParsedSpec;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
@@ -19,9 +20,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** Converts PipelineRuns and PipelineSchedules to and from the types of package run. Pure. */
-final class CustomResources {
+public final class CustomResources {
 
   private CustomResources() {}
 
@@ -38,14 +40,23 @@ final class CustomResources {
         Observation.instant(metadata.getCreationTimestamp()).orElse(Instant.EPOCH),
         metadata.getDeletionTimestamp() != null,
         isManaged(metadata),
-        run.getSpec(),
+        parsed(run.unreadableSpec(), run.getSpec()),
         Optional.ofNullable(run.getStatus()));
   }
 
-  static ScheduleObject schedule(PipelineSchedule schedule) {
+  public static ScheduleObject schedule(PipelineSchedule schedule) {
     ObjectMeta metadata = schedule.getMetadata();
     return new ScheduleObject(
-        metadata.getNamespace(), metadata.getName(), generation(metadata), schedule.getSpec());
+        metadata.getNamespace(),
+        metadata.getName(),
+        generation(metadata),
+        parsed(schedule.unreadableSpec(), schedule.getSpec()));
+  }
+
+  private static <S> ParsedSpec<S> parsed(Optional<String> unreadable, @Nullable S spec) {
+    return spec == null
+        ? new ParsedSpec.Unreadable<>(unreadable.orElse("it is missing"))
+        : new ParsedSpec.Valid<>(spec);
   }
 
   private static long generation(ObjectMeta metadata) {
@@ -70,14 +81,17 @@ final class CustomResources {
     if (spec.date() != null) {
       labels.put(Labels.DATE, spec.date());
     }
+    PipelineRun run = named(key);
+    run.getMetadata().setLabels(labels);
+    run.setSpec(spec);
+    return run;
+  }
+
+  /** An object to send a patch to; it has only the name. */
+  static PipelineRun named(RunKey key) {
     PipelineRun run = new PipelineRun();
     run.setMetadata(
-        new ObjectMetaBuilder()
-            .withNamespace(key.namespace())
-            .withName(key.name())
-            .withLabels(labels)
-            .build());
-    run.setSpec(spec);
+        new ObjectMetaBuilder().withNamespace(key.namespace()).withName(key.name()).build());
     return run;
   }
 

@@ -325,7 +325,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
       // with an object, because by name alone the client would read it first
       PipelineRun written =
           client
-              .resource(CustomResources.manifest(key, object.spec()))
+              .resource(CustomResources.named(key))
               .subresource("status")
               .patch(PatchContext.of(PatchType.JSON), patch);
       view.update(written);

@@ -162,8 +162,11 @@ public final class JobBlueprint {
   }
 
   private static OptionalInt override(RunObject owner) {
-    Integer seconds = owner.spec().activeDeadlineSeconds();
-    return seconds == null ? OptionalInt.empty() : OptionalInt.of(seconds);
+    return owner
+        .readableSpec()
+        .flatMap(spec -> Optional.ofNullable(spec.activeDeadlineSeconds()))
+        .map(OptionalInt::of)
+        .orElse(OptionalInt.empty());
   }
 
   private Map<String, String> labels(Identity id) {

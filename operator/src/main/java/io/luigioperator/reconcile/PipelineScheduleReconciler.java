@@ -4,7 +4,6 @@
  */
 package io.luigioperator.reconcile;
 
-import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
 import io.javaoperatorsdk.operator.api.reconciler.PrimaryUpdateAndCacheUtils;
@@ -16,9 +15,9 @@ import io.javaoperatorsdk.operator.processing.event.source.ResourceEventAware;
 import io.javaoperatorsdk.operator.processing.event.source.inbound.SimpleInboundEventSource;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.api.PipelineScheduleStatus;
+import io.luigioperator.job.CustomResources;
 import io.luigioperator.job.PipelineResourceCache;
 import io.luigioperator.reconcile.RunQueue.Lane;
-import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
 import java.time.InstantSource;
 import java.util.List;
@@ -88,11 +87,9 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
 
   private Optional<PipelineSchedule> writeStatus(
       PipelineSchedule schedule, Context<PipelineSchedule> context) {
-    ObjectMeta meta = schedule.getMetadata();
     PipelineScheduleStatus status =
         ScheduleView.of(
-            new ScheduleObject(
-                meta.getNamespace(), meta.getName(), meta.getGeneration(), schedule.getSpec()),
+            CustomResources.schedule(schedule),
             Optional.ofNullable(schedule.getStatus()),
             clock.instant());
     if (status.equals(schedule.getStatus())) {

@@ -103,13 +103,20 @@ final class SnapshotReader {
       Optional<RunObject> object, Optional<ScheduleObject> schedule) {
     return object.flatMap(
         o ->
-            Optional.ofNullable(o.spec().pipeline())
-                .or(() -> schedule.map(s -> s.spec().pipeline()))
+            o.readableSpec()
+                .flatMap(spec -> Optional.ofNullable(spec.pipeline()))
+                .or(
+                    () ->
+                        schedule
+                            .filter(s -> s.parsedSpec().problem().isEmpty())
+                            .map(s -> s.spec().pipeline()))
                 .map(spec -> new Pipeline(o.key().namespace(), spec)));
   }
 
   private Optional<ScheduleObject> scheduleOf(RunObject object) {
-    return Optional.ofNullable(object.spec().scheduleRef())
+    return object
+        .readableSpec()
+        .flatMap(spec -> Optional.ofNullable(spec.scheduleRef()))
         .flatMap(ref -> kube.schedule(object.key().namespace(), ref.name()));
   }
 

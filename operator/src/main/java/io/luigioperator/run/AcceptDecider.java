@@ -19,6 +19,12 @@ final class AcceptDecider {
       return Decision.waiting();
     }
     RunObject object = s.object().get();
+    Optional<String> problem = object.parsedSpec().problem();
+    if (problem.isPresent()) {
+      // not rejected permanently, because a later version of the operator may be able to read it
+      return Decision.waiting()
+          .showing(Optional.of(StatusView.unreadable(object, problem.get(), now)));
+    }
     return switch (Resolver.resolve(object, s.schedule())) {
       case Resolution.Refused r when r.fixable() -> pending(object, r, now);
       case Resolution.Refused r -> rejected(object, r, now);

@@ -30,7 +30,9 @@ final class ObjectDecider {
       return Optional.of(new Effect.RecordObject(object.uid()));
     }
     ObjectRecord recorded = row.recorded().get();
-    if (recorded.isOf(object) && recorded.appliedGeneration() < object.generation()) {
+    if (recorded.isOf(object)
+        && recorded.appliedGeneration() < object.generation()
+        && object.isReadable()) {
       return Optional.of(
           new Effect.Amend(object.generation(), Resolver.desired(object, row.kept())));
     }
@@ -43,6 +45,9 @@ final class ObjectDecider {
    * own time to live; one that the operator created also takes that of its pipeline.
    */
   static Optional<Instant> expiry(RunObject object, Row row) {
+    if (!object.isReadable()) {
+      return Optional.empty();
+    }
     Optional<Integer> own = Optional.ofNullable(object.spec().ttlSecondsAfterFinished());
     Optional<Integer> seconds =
         object.createdByOperator()

@@ -33,6 +33,7 @@ public final class Reasons {
 
   // whether a run was accepted
   public static final String ACCEPTED = "Accepted";
+  public static final String SPEC_UNREADABLE = "SpecUnreadable";
   public static final String SCHEDULE_NOT_FOUND = "ScheduleNotFound";
   public static final String CLIENT_NOT_ALLOWED = "ClientNotAllowed";
   public static final String PARAMETER_NOT_ALLOWED = "ParameterNotAllowed";

@@ -66,6 +66,14 @@ public final class Resolver {
                   + " it")
               .formatted(name, object.key().namespace()));
     }
+    Optional<String> problem = schedule.get().parsedSpec().problem();
+    if (problem.isPresent()) {
+      return fixable(
+          Reasons.SPEC_UNREADABLE,
+          ("the operator cannot read the spec of PipelineSchedule %s: %s; change it there, or"
+                  + " upgrade the operator if the value is of a later version")
+              .formatted(name, problem.get()));
+    }
     return byReference(object, schedule.get());
   }
 

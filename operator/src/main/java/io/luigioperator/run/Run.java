@@ -174,7 +174,7 @@ public record Run(
    */
   public boolean isRequestedBy(RunObject object, Optional<ObjectRecord> recorded) {
     return recorded.filter(r -> r.isOf(object)).isPresent()
-        || RequestJson.hash(object.spec()).equals(definition.requestSha());
+        || object.asksFor(definition.requestSha());
   }
 
   /** The start deadline of a run that still waits for its first attempt; empty for any other. */

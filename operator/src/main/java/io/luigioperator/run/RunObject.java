@@ -23,5 +23,48 @@ public record RunObject(
     Instant createdAt,
     boolean deleting,
     boolean createdByOperator,
-    PipelineRunSpec spec,
-    Optional<PipelineRunStatus> status) {}
+    ParsedSpec<PipelineRunSpec> parsedSpec,
+    Optional<PipelineRunStatus> status) {
+
+  /** An object that can be read. */
+  public RunObject(
+      RunKey key,
+      String uid,
+      long generation,
+      Instant createdAt,
+      boolean deleting,
+      boolean createdByOperator,
+      PipelineRunSpec spec,
+      Optional<PipelineRunStatus> status) {
+    this(
+        key,
+        uid,
+        generation,
+        createdAt,
+        deleting,
+        createdByOperator,
+        new ParsedSpec.Valid<>(spec),
+        status);
+  }
+
+  /**
+   * @throws IllegalStateException if it could not be read
+   */
+  public PipelineRunSpec spec() {
+    return parsedSpec.get();
+  }
+
+  /** Empty if it could not be read. */
+  public Optional<PipelineRunSpec> readableSpec() {
+    return isReadable() ? Optional.of(spec()) : Optional.empty();
+  }
+
+  public boolean isReadable() {
+    return parsedSpec.problem().isEmpty();
+  }
+
+  /** Whether it asks for the run with this hash; false if its spec could not be read. */
+  public boolean asksFor(String requestSha) {
+    return readableSpec().filter(spec -> RequestJson.hash(spec).equals(requestSha)).isPresent();
+  }
+}

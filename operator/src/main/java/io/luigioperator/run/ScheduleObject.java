@@ -8,4 +8,17 @@ import io.luigioperator.api.PipelineScheduleSpec;
 
 /** A PipelineSchedule as the API server gave it. */
 public record ScheduleObject(
-    String namespace, String name, long generation, PipelineScheduleSpec spec) {}
+    String namespace, String name, long generation, ParsedSpec<PipelineScheduleSpec> parsedSpec) {
+
+  /** An object that can be read. */
+  public ScheduleObject(String namespace, String name, long generation, PipelineScheduleSpec spec) {
+    this(namespace, name, generation, new ParsedSpec.Valid<>(spec));
+  }
+
+  /**
+   * @throws IllegalStateException if it could not be read
+   */
+  public PipelineScheduleSpec spec() {
+    return parsedSpec.get();
+  }
+}

@@ -5,6 +5,7 @@
 package io.luigioperator.run;
 
 import static io.luigioperator.run.Conditions.ACCEPTED;
+import static io.luigioperator.run.Conditions.STALLED;
 import static io.luigioperator.run.Conditions.TRUE;
 
 import io.luigioperator.api.AttemptStatus;
@@ -59,7 +60,20 @@ final class StatusFields {
                             + " create a new PipelineRun to use the new one")
                         .formatted(used, schedule.name()))
             .orElse("the run is in the ledger");
-    return new Conditions(object, now).set(ACCEPTED, TRUE, Reasons.ACCEPTED, message);
+    Conditions c = new Conditions(object, now).set(ACCEPTED, TRUE, Reasons.ACCEPTED, message);
+    object
+        .parsedSpec()
+        .problem()
+        .ifPresent(
+            problem ->
+                c.set(
+                    STALLED,
+                    TRUE,
+                    Reasons.SPEC_UNREADABLE,
+                    "the run continues as accepted, because the operator cannot read its newest"
+                        + " spec: "
+                        + problem));
+    return c;
   }
 
   private static ResolvedStatus resolved(Request r, Run run) {

@@ -44,6 +44,22 @@ public final class StatusView {
         .build();
   }
 
+  static PipelineRunStatus unreadable(RunObject object, String problem, Instant now) {
+    String message =
+        "the operator cannot read spec: %s; create a PipelineRun with another metadata.name and"
+                .formatted(problem)
+            + " without this value, or upgrade the operator if the value is of a later version";
+    Conditions c =
+        new Conditions(object, now)
+            .set(ACCEPTED, FALSE, Reasons.SPEC_UNREADABLE, message)
+            .set(SUCCEEDED, UNKNOWN, Reasons.SPEC_UNREADABLE, NOT_ACCEPTED)
+            .set(FINISHED, FALSE, Reasons.SPEC_UNREADABLE, NOT_ACCEPTED)
+            .set(STALLED, TRUE, Reasons.SPEC_UNREADABLE, message);
+    return StatusFields.of(object, Phase.Pending, Reasons.SPEC_UNREADABLE, message)
+        .conditions(c.list())
+        .build();
+  }
+
   static PipelineRunStatus rejected(RunObject object, Resolution.Refused why, Instant now) {
     Conditions c =
         new Conditions(object, now)
@@ -92,7 +108,12 @@ public final class StatusView {
     }
     RunObject object = s.object().get();
     if (!row.isRequestedBy(object)) {
-      return Optional.of(nameTaken(object, row.run(), now));
+      return Optional.of(
+          object
+              .parsedSpec()
+              .problem()
+              .map(problem -> unreadable(object, problem, now))
+              .orElseGet(() -> nameTaken(object, row.run(), now)));
     }
     return switch (row.run().state()) {
       case READY, DELAYED, HELD -> QueuedStatus.of(s, object, row, now);

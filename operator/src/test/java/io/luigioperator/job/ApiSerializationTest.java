@@ -7,17 +7,23 @@ package io.luigioperator.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import io.fabric8.kubernetes.api.model.DefaultKubernetesResourceList;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.KubernetesResource;
+import io.fabric8.kubernetes.api.model.KubernetesResourceList;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Status;
 import io.fabric8.kubernetes.api.model.WatchEvent;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
+import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import java.io.ByteArrayInputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -139,12 +145,119 @@ class ApiSerializationTest {
     assertThat(sameAsResponse).isEqualTo(read);
   }
 
+  private static final String SPEC_FIELD = "\"spec\":{";
+
+  /** A run with a value at podTemplate that the API server stores. */
+  private static String runWith(String podTemplate) {
+    return RUN.replace("\"pipeline\":{", "\"pipeline\":{\"podTemplate\":" + podTemplate + ",");
+  }
+
+  private static String nested(int levels) {
+    return "{\"a\":".repeat(levels) + "1" + "}".repeat(levels);
+  }
+
+  static final List<String> unreadable =
+      List.of(
+          RUN.replace("\"acme\"", "{\"a\":[]}"),
+          RUN.replace(SPEC_FIELD, SPEC_FIELD + "\"priority\":\"OfALaterVersion\","),
+          RUN.replace(SPEC_FIELD, SPEC_FIELD + "\"notBeforeTime\":\"2026-01-01T00:00:00+99:00\","),
+          RUN.replace(SPEC_FIELD, SPEC_FIELD + "\"maxAttempts\":123456789012345678901,"),
+          runWith("{\"metadata\":{\"annotations\":{\"" + "a".repeat(60_000) + "\":\"x\"}}}"),
+          runWith(nested(LenientDeserializer.MAX_DEPTH - 2)),
+          runWith(nested(1_100)),
+          runWith(nested(9_900)));
+
+  @ParameterizedTest
+  @FieldSource("unreadable")
+  void aRunThatCannotBeReadKeepsItsMetadataAndStatus(String json) {
+    PipelineRun run = (PipelineRun) event(json).getObject();
+
+    assertThat(run.unreadableSpec()).isPresent();
+    assertThat(run.getSpec()).isNull();
+    assertThat(run.getMetadata().getName()).isEqualTo("r");
+    assertThat(run.getStatus().phase()).isEqualTo(Phase.Running);
+  }
+
+  @ParameterizedTest
+  @FieldSource("unreadable")
+  void aRunThatCannotBeReadDoesNotMakeTheListUnreadable(String json) {
+    String bad = objectOf(json);
+    String good = objectOf(RUN);
+    KubernetesResourceList<PipelineRun> list =
+        api.unmarshal(
+            new ByteArrayInputStream(
+                "{\"items\":[%s,%s,%s]}"
+                    .formatted(good, bad, good)
+                    .getBytes(StandardCharsets.UTF_8)),
+            new TypeReference<DefaultKubernetesResourceList<PipelineRun>>() {});
+
+    assertThat(list.getItems())
+        .extracting(r -> r.unreadableSpec().isPresent())
+        .containsExactly(false, true, false);
+  }
+
+  private static String objectOf(String event) {
+    String json = event.strip();
+    return json.substring(json.indexOf("\"object\":") + "\"object\":".length(), json.length() - 1);
+  }
+
   @Test
-  void aValueThatCannotBeReadIsAnErrorAsInTheLibrary() {
-    String json = RUN.replace("\"acme\"", "{\"a\":[]}");
-    assertThatThrownBy(() -> library.unmarshal(json, WatchEvent.class))
-        .hasRootCauseInstanceOf(MismatchedInputException.class);
-    assertThatThrownBy(() -> event(json)).hasRootCauseInstanceOf(MismatchedInputException.class);
+  void theReasonNamesTheFieldAndIsShort() {
+    String key = "a".repeat(60_000);
+    assertThat(problem(runWith("{\"" + key + "\":1}")))
+        .isEqualTo(
+            "the name %s... of a field has more than 10000 characters".formatted("a".repeat(60)));
+    assertThat(problem(runWith(nested(1_100)))).isEqualTo("it is nested deeper than 100 levels");
+    assertThat(problem(RUN.replace("\"acme\"", "{\"a\":[]}"))).endsWith(" at spec.client");
+  }
+
+  private String problem(String json) {
+    return ((PipelineRun) event(json).getObject()).unreadableSpec().orElseThrow();
+  }
+
+  @Test
+  void theSameObjectsAreReadInAnEventAndInAList() {
+    String json = runWith(nested(LenientDeserializer.MAX_DEPTH - 3));
+
+    PipelineRun watched = (PipelineRun) event(json).getObject();
+    PipelineRun listed = api.unmarshal(objectOf(json), PipelineRun.class);
+
+    assertThat(watched.unreadableSpec()).isEmpty();
+    assertThat(listed.unreadableSpec()).isEmpty();
+    assertThat(watched.getSpec()).isEqualTo(listed.getSpec());
+  }
+
+  @Test
+  void managedFieldsAreNotBounded() {
+    String json =
+        RUN.replace(
+            "\"name\":\"r\"",
+            "\"name\":\"r\",\"managedFields\":[{\"fieldsV1\":%s,\"x\":{\"%s\":{}}}]"
+                .formatted(nested(1_100), "k".repeat(60_000)));
+    assertThat(((PipelineRun) event(json).getObject()).getSpec()).isNotNull();
+  }
+
+  @Test
+  void aPodThatCannotBeReadIsOneThatMayBeRunning() {
+    String json =
+        POD.replace(
+            "\"terminationGracePeriodSeconds\":30", "\"nodeName\":\"n1\",\"hostNetwork\":[]");
+    ObservedPod pod = Observation.pod((Pod) event(json).getObject());
+
+    assertThat(pod.uid()).isEqualTo("u");
+    assertThat(pod.gated()).isFalse();
+    assertThat(pod.terminal()).isFalse();
+    assertThat(pod.node()).contains("n1");
+    assertThat(pod.ending()).isEmpty();
+  }
+
+  @Test
+  void aJobThatCannotBeReadKeepsItsStatus() {
+    String json = JOB.replace("\"backoffLimit\":0", "\"backoffLimit\":[]");
+    Job job = (Job) event(json).getObject();
+
+    assertThat(job.getMetadata().getAnnotations()).containsEntry("k", "v");
+    assertThat(job.getStatus().getSucceeded()).isEqualTo(1);
   }
 
   @Test
