@@ -67,7 +67,7 @@ def test_the_golden_example_is_valid():
     assert (spec.run, spec.attempt, spec.fence) == ("flights/ua-20130115", 1, 12)
     assert spec.params == {"date": "2013-01-15", "carrier": "UA"}
     assert (spec.workers, spec.grace_seconds, spec.deadline_seconds, spec.task_seconds) == (2, 120, 14400, 0)
-    assert (spec.verify_root, spec.budget_bytes, spec.redact) == (True, 4000, ("DB_PASSWORD",))
+    assert (spec.verify_root, spec.budget_bytes, spec.redact) == (True, 1952, ("DB_PASSWORD",))
 
 
 @pytest.mark.parametrize("path", sorted(set(paths(GOLDEN_SPEC))), ids=".".join)

@@ -53,6 +53,12 @@ public final class JobBlueprint {
   private static final int MESSAGE_RESERVE = 96;
   private static final int MIN_MESSAGE_BYTES = 768;
 
+  /**
+   * Containers that webhooks may add to the pod, such as the proxy of a service mesh and an agent
+   * for secrets with their init containers. If there are more, the kubelet cuts the message.
+   */
+  private static final int INJECTED_CONTAINERS = 5;
+
   private final KubernetesSerialization serialization = new KubernetesSerialization();
   private final PodSpecFactory podSpecs = new PodSpecFactory(serialization);
   private final String version;
@@ -272,7 +278,8 @@ public final class JobBlueprint {
   }
 
   private static int messageBudget(int containers) {
-    int share = Math.min(MESSAGE_BYTES, MESSAGE_BYTES_OF_POD / containers) - MESSAGE_RESERVE;
+    int all = containers + INJECTED_CONTAINERS;
+    int share = Math.min(MESSAGE_BYTES, MESSAGE_BYTES_OF_POD / all) - MESSAGE_RESERVE;
     return Math.max(share, MIN_MESSAGE_BYTES);
   }
 

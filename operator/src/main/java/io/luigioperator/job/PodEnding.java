@@ -13,6 +13,8 @@ import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Message;
 import io.luigioperator.run.ObservedAttempt.StartFailure;
 import io.luigioperator.run.Verdict;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Stream;
@@ -26,6 +28,11 @@ final class PodEnding {
 
   private static final int MAX_TERMINATION_MESSAGE = 4096;
   private static final int SIGNALLED = 128;
+  private static final int SIGTERM = 15;
+  private static final String DEADLINE_EXCEEDED = "DeadlineExceeded";
+
+  /** Between the clocks of the API server and of a node. */
+  private static final Duration CLOCK_DIFFERENCE = Duration.ofSeconds(5);
 
   private PodEnding() {}
 
@@ -73,30 +80,37 @@ final class PodEnding {
 
   private static Ending ofInit(
       Pod pod, String name, ContainerStateTerminated end, boolean terminating) {
-    ContainerEnd container = new ContainerEnd("init container " + name, "", message(end));
-    return ofPod(pod, terminating, end, container, "");
+    ContainerEnd container = new ContainerEnd("init container " + name, end, "", message(end));
+    return ofPod(pod, isStopped(pod, end, terminating), container, "");
   }
 
   private static Ending ofLuigi(
       Pod pod, ContainerStateTerminated end, String token, boolean terminating) {
     String text = message(end);
+    int code = end.getExitCode();
+    boolean stopped = isStopped(pod, end, terminating);
     Optional<TerminationMessage> message = TerminationMessage.parse(text);
     String terminationMessage =
-        message.isEmpty() || text.length() > MAX_TERMINATION_MESSAGE ? "" : text;
-    OptionalInt code = OptionalInt.of(end.getExitCode());
+        message
+            .map(m -> m.asJson(text))
+            .filter(json -> json.length() <= MAX_TERMINATION_MESSAGE)
+            .orElse("");
     Optional<Verdict> verdict =
         message
-            .flatMap(m -> m.verdict(end.getExitCode(), token))
-            // stopped at the pod's deadline: the runner has missed its own, which is earlier
-            .filter(v -> v != Verdict.DRAINED || !hasReason(pod, "DeadlineExceeded"));
-    if (verdict.isPresent()) {
-      String summary = message.get().summary(verdict.get());
-      return new Ending(verdict.get(), code, Message.bounded(summary), terminationMessage);
+            .map(m -> m.verdict(code, token))
+            .orElseGet(() -> TerminationMessage.ofUnreadable(text, code));
+    if (verdict.filter(v -> v != Verdict.DRAINED || isDrained(pod, stopped)).isPresent()) {
+      String summary =
+          message
+              .map(m -> m.summary(verdict.get()))
+              .orElse("exit code %d, without a readable message of the runner".formatted(code));
+      return new Ending(
+          verdict.get(), OptionalInt.of(code), Message.bounded(summary), terminationMessage);
     }
-    if (end.getExitCode() == 0) {
+    if (code == 0) {
       return new Ending(
           FailureCause.NO_VERDICT,
-          code,
+          OptionalInt.of(code),
           "the container exited with code 0, but without a final message of the runner that confirms"
               + " success; is the image based on the Luigi image, with its entrypoint?",
           terminationMessage);
@@ -104,9 +118,38 @@ final class PodEnding {
     ContainerEnd container =
         new ContainerEnd(
             "the container",
+            end,
             message.map(TerminationMessage::during).orElse(""),
             message.isEmpty() ? text : "");
-    return ofPod(pod, terminating, end, container, terminationMessage);
+    return ofPod(pod, stopped, container, terminationMessage);
+  }
+
+  /**
+   * Whether a runner that was stopped by SIGTERM was stopped by Kubernetes or the operator. At the
+   * deadline of the pod it is not: the runner has missed its own, which is earlier.
+   */
+  private static boolean isDrained(Pod pod, boolean stopped) {
+    return !hasReason(pod, DEADLINE_EXCEEDED) && (stopped || disruption(pod).isPresent());
+  }
+
+  /**
+   * Whether the pod was deleted before the container ended. One that was deleted later, for example
+   * because only its sidecars were still running, did not end for that reason.
+   */
+  private static boolean isStopped(Pod pod, ContainerStateTerminated end, boolean terminating) {
+    Optional<Instant> finished = Observation.instant(end.getFinishedAt());
+    Optional<Instant> deleted =
+        Observation.instant(pod.getMetadata().getDeletionTimestamp())
+            .map(t -> t.minusSeconds(gracePeriod(pod)));
+    return terminating
+        && (finished.isEmpty()
+            || deleted.isEmpty()
+            || !deleted.get().isAfter(finished.get().plus(CLOCK_DIFFERENCE)));
+  }
+
+  /** A deletionTimestamp is the time of the request plus the grace period. */
+  private static long gracePeriod(Pod pod) {
+    return Optional.ofNullable(pod.getMetadata().getDeletionGracePeriodSeconds()).orElse(0L);
   }
 
   /**
@@ -114,33 +157,36 @@ final class PodEnding {
    * @param during what it was doing, according to its last message
    * @param message the container's termination message, if it is not the runner's
    */
-  private record ContainerEnd(String name, String during, String message) {}
+  private record ContainerEnd(
+      String name, ContainerStateTerminated state, String during, String message) {}
 
   /** There is no final message of the runner; the cause is derived from the status of the pod. */
   private static Ending ofPod(
-      Pod pod,
-      boolean terminating,
-      ContainerStateTerminated end,
-      ContainerEnd container,
-      String terminationMessage) {
-    int code = end.getExitCode();
+      Pod pod, boolean stopped, ContainerEnd container, String terminationMessage) {
+    int code = container.state().getExitCode();
     FailureCause cause;
     String message;
-    if ("OOMKilled".equals(end.getReason())) {
+    if ("OOMKilled".equals(container.state().getReason())) {
       cause = FailureCause.OOM_KILLED;
       message = container.name() + " was killed because it ran out of memory" + memoryLimit(pod);
     } else if (hasReason(pod, "Evicted")) {
       cause = FailureCause.EVICTED;
       message = "evicted: " + podMessage(pod);
-    } else if (hasReason(pod, "DeadlineExceeded")) {
+    } else if (hasReason(pod, DEADLINE_EXCEEDED)) {
       cause = FailureCause.DEADLINE;
       message = "the runner did not stop at its deadline, so the kubelet stopped the pod";
     } else if (disruption(pod).isPresent()) {
       cause = FailureCause.DISRUPTED;
       message = "disrupted: " + disruption(pod).get();
-    } else if (terminating) {
+    } else if (stopped) {
       cause = FailureCause.POD_DELETED;
       message = "the pod was deleted; %s %s".formatted(container.name(), exit(code));
+    } else if (code == SIGNALLED + SIGTERM || code == Verdict.DRAINED.exitCode()) {
+      cause = FailureCause.TERMINATED;
+      message =
+          container.name()
+              + " ended by a SIGTERM that neither Kubernetes nor the operator sent to stop the pod:"
+              + " its own code or a failed liveness probe did (exit code %d)".formatted(code);
     } else {
       cause = FailureCause.KILLED;
       message = container.name() + " " + exit(code);

@@ -14,6 +14,8 @@ public enum FailureCause implements EndCause {
   DISRUPTED("Disrupted", Treatment.INFRASTRUCTURE),
   /** Ended by a signal or an unknown exit code, without a final message. */
   KILLED("Killed", Treatment.INFRASTRUCTURE),
+  /** Ended by a SIGTERM of its own code or of a liveness probe, which a retry would repeat. */
+  TERMINATED("Terminated", Treatment.RETRY),
   /** Exit code 0 without a final message of the runner: success is not proved. */
   NO_VERDICT("NoVerdict", Treatment.INFRASTRUCTURE),
   /** The pod was deleted, and it is certain that it has ended. */

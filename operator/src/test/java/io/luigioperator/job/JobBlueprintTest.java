@@ -112,10 +112,8 @@ class JobBlueprintTest {
       sidecars.append("{name: c%d, image: c:1},".formatted(i));
     }
 
-    assertThat(budget("[]")).isEqualTo(4000);
-    assertThat(budget("[{name: a, image: a:1}, {name: b, image: b:1}]")).isEqualTo(4000);
-    assertThat(budget("[{name: a, image: a:1}, {name: b, image: b:1}, {name: c, image: c:1}]"))
-        .isEqualTo(2976);
+    assertThat(budget("[]")).as("with five containers of webhooks").isEqualTo(1952);
+    assertThat(budget("[{name: a, image: a:1}, {name: b, image: b:1}]")).isEqualTo(1440);
     assertThat(budget("[" + sidecars + "]")).as("minimum of the runner").isEqualTo(768);
   }
 

@@ -18,6 +18,7 @@ import com.networknt.schema.SpecVersion;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobStatusBuilder;
+import io.luigioperator.run.EndCause;
 import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
@@ -118,7 +119,8 @@ class ObservationTest {
     String message = finalMessage(verdict, TOKEN);
 
     Ending ending = ending(verdict.exitCode(), message);
-    assertThat(ending.cause()).isEqualTo(verdict);
+    assertThat(ending.cause())
+        .isEqualTo(verdict == Verdict.DRAINED ? FailureCause.TERMINATED : verdict);
     assertThat(ending.message()).isNotBlank();
     assertThat(ending.exitCode()).hasValue(verdict.exitCode());
 
@@ -136,9 +138,55 @@ class ObservationTest {
     assertThat(ending(verdict.exitCode(), message.replace("\"v\":1", "\"v\":2")).cause())
         .as("a message of another version")
         .isInstanceOf(FailureCause.class);
-    assertThat(ending(verdict.exitCode(), "").cause())
-        .as("no message")
-        .isInstanceOf(FailureCause.class);
+  }
+
+  /**
+   * The runner chooses its exit code; only a success and a Range with more to do need a message.
+   */
+  @ParameterizedTest
+  @EnumSource(Verdict.class)
+  void concludesFromTheExitCodeWithoutAMessage(Verdict verdict) throws IOException {
+    EndCause expected =
+        switch (verdict) {
+          case SUCCEEDED -> FailureCause.NO_VERDICT;
+          case DRAINED -> FailureCause.TERMINATED;
+          case RANGE_CUT -> Verdict.UNVERIFIED;
+          default -> verdict;
+        };
+
+    assertThat(ending(verdict.exitCode(), "").cause()).isEqualTo(expected);
+    assertThat(ending(verdict.exitCode(), "{\"v\":1,\"fin").cause()).isEqualTo(expected);
+  }
+
+  /** The kubelet may cut the message anywhere after its first 300 bytes. */
+  @ParameterizedTest
+  @EnumSource(value = Verdict.class, mode = EnumSource.Mode.EXCLUDE, names = "DRAINED")
+  void keepsTheVerdictOfEveryPrefix(Verdict verdict) throws IOException {
+    String message = essentialFirst(finalMessage(verdict, TOKEN));
+    for (int length = 300; length <= message.length(); length++) {
+      Ending ending = ending(verdict.exitCode(), message.substring(0, length));
+
+      assertThat(ending.cause()).as("of %d bytes", length).isEqualTo(verdict);
+      assertThat(JSON.readTree(ending.terminationMessage()).isObject()).isTrue();
+    }
+    for (int length = 0; length < 300; length++) {
+      EndCause cause = ending(verdict.exitCode(), message.substring(0, length)).cause();
+
+      assertThat(cause)
+          .as("of %d bytes", length)
+          .isIn(
+              verdict, verdict == Verdict.SUCCEEDED ? FailureCause.NO_VERDICT : Verdict.UNVERIFIED);
+    }
+  }
+
+  private static String essentialFirst(String message) throws IOException {
+    ObjectNode fields = (ObjectNode) JSON.readTree(message);
+    ObjectNode ordered = JSON.createObjectNode();
+    for (String name : List.of("v", "final", "verdict", "exit", "retry", "tok")) {
+      ordered.set(name, fields.get(name));
+    }
+    fields.properties().forEach(e -> ordered.putIfAbsent(e.getKey(), e.getValue()));
+    return ordered.toString();
   }
 
   @Test
