@@ -43,7 +43,7 @@ public final class FakeKube implements Kube {
   public String identity = IDENTITY;
   public NamespaceState namespace = NamespaceState.ACTIVE;
   public boolean crdEstablished = true;
-  public boolean full;
+  public Optional<ObservedPod> withoutNode = Optional.empty();
 
   /** The time at which a person confirmed deletions, by namespace. */
   public final Map<String, Instant> deletionsConfirmed = new HashMap<>();
@@ -56,6 +56,15 @@ public final class FakeKube implements Kube {
 
   /** How many of the next status writes find a newer version. */
   public int lateStatuses;
+
+  /** Runs with each live read of a PipelineRun. */
+  public Runnable afterLiveRead = () -> {};
+
+  /** What the API server answers to the next requests of a kind instead of carrying them out. */
+  public final Map<String, RuntimeException> failing = new HashMap<>();
+
+  /** The last status that was written. */
+  public Optional<PipelineRunStatus> status = Optional.empty();
 
   /** Runs once, directly after the next list of pods. */
   public Runnable oncePodsAreListed = () -> {};
@@ -99,8 +108,8 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public boolean isFull(Instant now) {
-    return full;
+  public Optional<ObservedPod> podWithoutNode(Instant now) {
+    return withoutNode;
   }
 
   @Override
@@ -110,6 +119,7 @@ public final class FakeKube implements Kube {
       return Optional.ofNullable(cachedRuns.get(key));
     }
     liveReads++;
+    afterLiveRead.run();
     if (unreadable.containsKey(key)) {
       throw unreadable.get(key);
     }
@@ -147,8 +157,9 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public boolean writeStatus(RunObject object, PipelineRunStatus status) {
+  public boolean writeStatus(RunObject object, PipelineRunStatus written) {
     statusWrites++;
+    status = Optional.of(written);
     return lateStatuses-- <= 0; // the content is tested elsewhere
   }
 
@@ -166,8 +177,14 @@ public final class FakeKube implements Kube {
   }
 
   @Override
+  public Optional<String> lastWarning(ObservedPod pod) {
+    return Optional.empty();
+  }
+
+  @Override
   public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
     changes.add("create Job " + attempt.jobName());
+    failIfAsked("createJob");
     ObservedJob job =
         new ObservedJob(
             run.key().namespace(),
@@ -175,6 +192,7 @@ public final class FakeKube implements Kube {
             "job-of-" + attempt.token(),
             attempt.token(),
             attempt.claimedAt(),
+            false,
             false);
     JobCreation answer = jobCreation.orElse(new JobCreation.Created(job));
     if (answer instanceof JobCreation.Created) {
@@ -191,8 +209,15 @@ public final class FakeKube implements Kube {
 
   @Override
   public boolean openGate(ObservedPod pod) {
+    failIfAsked("openGate");
     changes.add("open " + pod.uid());
     return true;
+  }
+
+  private void failIfAsked(String call) {
+    if (failing.containsKey(call)) {
+      throw failing.get(call);
+    }
   }
 
   @Override

@@ -23,7 +23,7 @@ public record TimeoutsSpec(
         @Max(2592000)
         Integer activeSeconds,
     @JsonPropertyDescription(
-            "Maximum time from the moment the operator has chosen the pod, just before it removes the scheduling gate, to the start of its container in seconds, from 10 to 86400. After that the operator deletes the pod; the attempt ends because of the infrastructure. Default: 900.")
+            "Maximum time from the moment the operator removes the scheduling gate of the pod to the start of its container in seconds, from 10 to 86400. After that the operator deletes the pod; the attempt ends because of the infrastructure. Default: 900.")
         @Default("900")
         @Min(10)
         @Max(86400)

@@ -9,6 +9,7 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeRefused;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.AttemptLedger.Claimed;
 import io.luigioperator.ledger.Ledger;
@@ -101,7 +102,7 @@ public final class AdmissionLoop {
     if (heads.isEmpty()) {
       return free;
     }
-    if (kube.isFull(ledger.queries().now())) {
+    if (kube.podWithoutNode(ledger.queries().now()).isPresent()) {
       return 0; // the scheduler already finds no node for some pods
     }
     UnansweredCalls unanswered = new UnansweredCalls();
@@ -173,6 +174,13 @@ public final class AdmissionLoop {
           head,
           Reasons.NAMESPACE_MISSING,
           "cluster %s may not read the PipelineRun: %s".formatted(clusterId, e.getMessage()));
+    } catch (KubeRefused e) {
+      // it concerns this run only, so it does not count as a server that does not answer
+      LOG.atWarn()
+          .addKeyValue("run", head.run())
+          .addKeyValue("error", e.getMessage())
+          .log("the API server refuses a request; run skipped in this admission pass");
+      return Outcome.SKIPPED;
     } catch (RuntimeException e) {
       LOG.atError().addKeyValue("run", head.run()).setCause(e).log("admission of the run failed");
       return held(head, Reasons.INTERNAL_ERROR, "admission of the run failed: " + e);

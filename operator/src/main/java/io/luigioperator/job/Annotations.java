@@ -16,6 +16,9 @@ public final class Annotations {
   public static final String TOKEN = Labels.GROUP + "token";
   public static final String CLUSTER = Labels.GROUP + "cluster";
 
+  /** On a pod: when the operator removed its gate, by the clock of the operator's host. */
+  public static final String GATE_OPENED = Labels.GROUP + "gate-opened";
+
   /** On a pod: the input of the runner as JSON. A downward API volume shows it as a file. */
   public static final String RUN_SPEC = Labels.GROUP + "run-spec";
 

@@ -8,6 +8,7 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.net.HttpURLConnection;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 
 /**
  * What an error of the API server means. A server that does not respond, is overloaded or fails
@@ -19,10 +20,16 @@ final class ApiErrors {
 
   private static final int MAX_DEPTH = 10;
 
+  /** In a message of the API server: a webhook, policy or quota, or an object by kind and name. */
+  private static final Pattern NAMED =
+      Pattern.compile(
+          "webhook|admission plugin|AdmissionPolicy|quota|[a-z][a-z.]* \"[^\"]+\"",
+          Pattern.CASE_INSENSITIVE);
+
   private ApiErrors() {}
 
   /**
-   * Sends a request for which every error is a {@link KubeForbidden} or {@link KubeUnavailable}.
+   * Sends a request for which every error is a {@link KubeRefused} or {@link KubeUnavailable}.
    *
    * @param action what the request does, for the message of an error
    */
@@ -35,18 +42,20 @@ final class ApiErrors {
   }
 
   /**
-   * The server has understood the request and refuses it. That includes the 500 which it returns if
-   * an admission webhook does not answer: the server works, and only requests that call this
-   * webhook fail.
+   * The server has understood the request and refuses it. That includes a 5xx that names an
+   * admission webhook, a policy, a quota or an object: the server works, and only requests for
+   * which these matter fail.
    */
   static boolean isRefusal(KubernetesClientException e) {
-    return isWebhookFailure(e) || isRefusalCode(e.getCode());
+    return isRefusalCode(e.getCode()) || isNamingFailure(e);
   }
 
-  /** An admission webhook did not answer, or not in the expected form. */
-  static boolean isWebhookFailure(KubernetesClientException e) {
-    return e.getCode() == HttpURLConnection.HTTP_INTERNAL_ERROR
-        && message(e).contains("failed calling webhook");
+  /** A failure of the server that names what has failed. */
+  static boolean isNamingFailure(KubernetesClientException e) {
+    return e.getCode() >= HttpURLConnection.HTTP_INTERNAL_ERROR
+        && e.getStatus() != null
+        && e.getStatus().getReason() != null
+        && NAMED.matcher(message(e)).find();
   }
 
   private static boolean isRefusalCode(int code) {
@@ -96,15 +105,26 @@ final class ApiErrors {
         .orElse("no reason given");
   }
 
-  /** {@link KubeForbidden} for a 403, otherwise {@link KubeUnavailable}. */
+  /**
+   * Whether the error concerns this object or what applies to it, and so not requests for others.
+   */
+  private static boolean isAttributed(KubernetesClientException e) {
+    return isRefusal(e) || isConflict(e) || e.getCode() == HttpURLConnection.HTTP_ENTITY_TOO_LARGE;
+  }
+
+  /**
+   * {@link KubeForbidden} for a 403, {@link KubeRefused} for another error that the server
+   * attributes to the request, otherwise {@link KubeUnavailable}.
+   */
   static RuntimeException failure(String action, KubernetesClientException e) {
     String message =
         e.getCode() > 0
             ? "%s: %d: %s".formatted(action, e.getCode(), message(e))
             : "%s: no response: %s".formatted(action, root(e));
-    return e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
-        ? new KubeForbidden(message, e)
-        : new KubeUnavailable(message, e);
+    if (e.getCode() == HttpURLConnection.HTTP_FORBIDDEN) {
+      return new KubeForbidden(message, e);
+    }
+    return isAttributed(e) ? new KubeRefused(message, e) : new KubeUnavailable(message, e);
   }
 
   /** The client library wraps the original exception several times. */

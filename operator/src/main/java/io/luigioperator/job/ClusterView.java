@@ -11,28 +11,21 @@ import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
-import io.luigioperator.run.ObservedAttempt.StartFailure;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The objects that the watches have reported, as small records. It may lag, so that nothing may be
@@ -44,90 +37,52 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClusterView implements PipelineResourceCache {
 
-  /**
-   * Bound on the deleted pods whose last state is kept. For older ones the end of the attempt is
-   * not observed any more, only its absence.
-   */
-  static final int TOMBSTONES = 2_000;
-
-  /**
-   * How long a pod must have been unschedulable for the cluster to count as full. Before, the
-   * scheduler may still find a node; after {@link #FULL_UNTIL}, the cause is the pod itself.
-   */
-  private static final Duration FULL_FROM = Duration.ofSeconds(30);
-
-  private static final Duration FULL_UNTIL = Duration.ofMinutes(5);
-
   /** Version of an object whose resourceVersion is not a number; counts as the newest. */
   private static final long UNKNOWN_VERSION = Long.MAX_VALUE;
 
   private record Cached<T>(T value, String uid, long version) {}
 
-  private record PodEntry(
-      RunKey run, ObservedPod observed, long version, Optional<Instant> openedAt) {}
-
-  private record Tombstone(RunKey run, ObservedPod lastState) {}
-
-  private final InstantSource clock;
-
-  private final Map<String, PodEntry> pods = new HashMap<>();
-  private final Map<RunKey, Set<String>> podsOfRun = new HashMap<>();
-  private final Map<String, Tombstone> tombstones = new LinkedHashMap<>();
-
+  private final CachedPods pods;
   private final Map<RunKey, Cached<ObservedJob>> jobs = new HashMap<>();
   private final Map<RunKey, Cached<RunObject>> runs = new HashMap<>();
   private final Map<RunKey, Cached<ScheduleObject>> schedules = new HashMap<>();
 
-  /** UIDs of recently deleted objects, so that a late response does not bring them back. */
-  private final Map<String, Boolean> deleted = new LinkedHashMap<>();
+  /** Why an object is not in the cache any more. */
+  private enum Removal {
+    DELETED,
+    /** It was deleted, or it is not selected by its labels any more. */
+    UNKNOWN
+  }
+
+  /** UIDs of recently removed objects, so that a late response does not bring them back. */
+  private final Map<String, Removal> removed = new LinkedHashMap<>();
 
   ClusterView(InstantSource clock) {
-    this.clock = clock;
+    pods = new CachedPods(clock);
   }
 
   // ---- pods
 
   /**
+   * A watch reported the pod, maybe again, because it has its labels back.
+   *
    * @return whether anything has changed that {@link ObservedPod} shows
    */
-  synchronized boolean update(Pod pod) {
+  synchronized boolean watched(Pod pod) {
     String uid = pod.getMetadata().getUid();
-    PodEntry before = pods.get(uid);
-    long version = version(pod);
-    if (deleted.containsKey(uid) || before != null && before.version() > version) {
-      return false;
-    }
-    ObservedPod current = Observation.pod(pod);
-    Optional<Instant> openedAt = openedAt(before, current);
-    ObservedPod observed = openedAt.map(t -> failingSince(current, t)).orElse(current);
-    RunKey run = runOf(pod);
-    pods.put(uid, new PodEntry(run, observed, version, openedAt));
-    podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(uid);
-    return before == null || !before.observed().equals(observed);
+    removed.remove(uid, Removal.UNKNOWN);
+    return !removed.containsKey(uid) && pods.put(pod, version(pod));
   }
 
   /**
-   * When the gate of the pod was opened. The pod's condition PodScheduled is False since its
-   * creation, although the scheduler only tries since then.
+   * A response showed the pod. It is only kept if a watch will report its further changes.
+   *
+   * @return whether anything has changed that {@link ObservedPod} shows
    */
-  private Optional<Instant> openedAt(@Nullable PodEntry before, ObservedPod now) {
-    if (before == null) {
-      return Optional.empty();
-    }
-    return before.observed().gated() && !now.gated()
-        ? Optional.of(clock.instant())
-        : before.openedAt();
-  }
-
-  private static ObservedPod failingSince(ObservedPod p, Instant openedAt) {
-    Optional<StartFailure> startFailure =
-        p.startFailure()
-            .map(
-                f ->
-                    f.since().isBefore(openedAt)
-                        ? new StartFailure(f.cause(), f.message(), openedAt)
-                        : f);
-    return p.with(startFailure);
+  synchronized boolean update(Pod pod) {
+    return !removed.containsKey(pod.getMetadata().getUid())
+        && Labels.areOn(pod)
+        && pods.put(pod, version(pod));
   }
 
   /**
@@ -140,8 +95,8 @@ final class ClusterView implements PipelineResourceCache {
     if (pod.getMetadata().getDeletionTimestamp() == null) {
       return removeWithoutState(pod).isPresent();
     }
-    removeEntry(pod.getMetadata().getUid());
-    return addTombstone(runOf(pod), Observation.gone(pod));
+    remember(pod.getMetadata().getUid(), Removal.DELETED);
+    return pods.replaceByTombstone(runOf(pod), Observation.gone(pod));
   }
 
   /**
@@ -151,43 +106,8 @@ final class ClusterView implements PipelineResourceCache {
    * @return its run; empty if the pod was not cached
    */
   synchronized Optional<RunKey> removeWithoutState(Pod pod) {
-    PodEntry last = removeEntry(pod.getMetadata().getUid());
-    if (last == null) {
-      return Optional.empty();
-    }
-    if (last.observed().terminal() && last.observed().ending().isPresent()) {
-      addTombstone(last.run(), last.observed().asGone());
-    }
-    return Optional.of(last.run());
-  }
-
-  private @Nullable PodEntry removeEntry(String uid) {
-    rememberDeletion(uid);
-    PodEntry entry = pods.remove(uid);
-    if (entry != null) {
-      unlink(entry.run(), uid);
-    }
-    return entry;
-  }
-
-  private boolean addTombstone(RunKey run, ObservedPod lastState) {
-    Tombstone before = tombstones.put(lastState.uid(), new Tombstone(run, lastState));
-    podsOfRun.computeIfAbsent(run, k -> new HashSet<>()).add(lastState.uid());
-    if (tombstones.size() > TOMBSTONES) {
-      Map.Entry<String, Tombstone> eldest = tombstones.entrySet().iterator().next();
-      tombstones.remove(eldest.getKey());
-      unlink(eldest.getValue().run(), eldest.getKey());
-    }
-    return before == null;
-  }
-
-  private void unlink(RunKey run, String uid) {
-    podsOfRun.computeIfPresent(
-        run,
-        (k, uids) -> {
-          uids.remove(uid);
-          return uids.isEmpty() ? null : uids;
-        });
+    remember(pod.getMetadata().getUid(), Removal.UNKNOWN);
+    return pods.removeWithoutState(pod.getMetadata().getUid());
   }
 
   static RunKey runOf(HasMetadata object) {
@@ -198,37 +118,17 @@ final class ClusterView implements PipelineResourceCache {
             : object.getMetadata().getLabels().getOrDefault(Labels.RUN, ""));
   }
 
-  synchronized boolean isFull(Instant now) {
-    return pods.values().stream()
-        .map(PodEntry::observed)
-        .filter(p -> !p.gated() && !p.terminating())
-        .flatMap(p -> p.startFailure().stream())
-        .filter(f -> f.cause() == FailureCause.UNSCHEDULABLE)
-        .anyMatch(
-            f ->
-                now.isAfter(f.since().plus(FULL_FROM)) && now.isBefore(f.since().plus(FULL_UNTIL)));
+  synchronized Optional<ObservedPod> podWithoutNode(Instant now) {
+    return pods.withoutNode(now);
   }
 
   // ---- attempts
 
   synchronized ObservedAttempt attempt(Attempt attempt) {
-    List<ObservedPod> found = new ArrayList<>();
-    for (String uid : podsOfRun.getOrDefault(attempt.run(), Set.of())) {
-      ObservedPod pod = lastState(uid);
-      if (pod.token().equals(attempt.token())) {
-        found.add(pod);
-      }
-    }
+    List<ObservedPod> found =
+        pods.of(attempt.run()).stream().filter(p -> p.token().equals(attempt.token())).toList();
     Cached<ObservedJob> job = jobs.get(new RunKey(attempt.run().namespace(), attempt.jobName()));
     return new ObservedAttempt(Optional.ofNullable(job).map(Cached::value), found, false);
-  }
-
-  /** For a UID from {@code podsOfRun}, which {@code pods} or {@code tombstones} holds. */
-  private ObservedPod lastState(String uid) {
-    PodEntry entry = pods.get(uid);
-    return entry != null
-        ? entry.observed()
-        : Objects.requireNonNull(tombstones.get(uid)).lastState();
   }
 
   /** Adds to a live read the pods that it does not show any more, and whose end was observed. */
@@ -352,7 +252,7 @@ final class ClusterView implements PipelineResourceCache {
     String uid = object.getMetadata().getUid();
     long version = version(object);
     Cached<T> before = map.get(CustomResources.key(object.getMetadata()));
-    if (deleted.containsKey(uid) || before != null && before.version() > version) {
+    if (removed.containsKey(uid) || before != null && before.version() > version) {
       return false;
     }
     map.put(CustomResources.key(object.getMetadata()), new Cached<>(value, uid, version));
@@ -361,16 +261,16 @@ final class ClusterView implements PipelineResourceCache {
 
   private <T> void remove(Map<RunKey, Cached<T>> map, HasMetadata object) {
     String uid = object.getMetadata().getUid();
-    rememberDeletion(uid);
+    remember(uid, Removal.DELETED);
     map.computeIfPresent(
         CustomResources.key(object.getMetadata()),
         (k, cached) -> cached.uid().equals(uid) ? null : cached);
   }
 
-  private void rememberDeletion(String uid) {
-    deleted.put(uid, Boolean.TRUE);
-    if (deleted.size() > 2 * TOMBSTONES) {
-      deleted.remove(deleted.keySet().iterator().next());
+  private void remember(String uid, Removal removal) {
+    removed.put(uid, removal);
+    if (removed.size() > 2 * CachedPods.TOMBSTONES) {
+      removed.remove(removed.keySet().iterator().next());
     }
   }
 

@@ -16,10 +16,17 @@ final class DryRunRefusal {
       List.of(
           "exceeded quota:",
           "status unknown for quota:",
+          "failed quota:", // the quota limits something for which the pod sets no limit
+          "resource quota evaluation timed out",
+          // of a LimitRange
+          " usage per ",
+          "max limit to request ratio per ",
           "error looking up service account",
           "no PriorityClass with name",
           "RuntimeClass",
           "because it is being terminated",
+          "conflicts with its namespace node label selector",
+          "conflict with its namespace",
           "cannot create resource");
 
   private static final String WEBHOOK_WITHOUT_DRY_RUN = "does not support dry run";
@@ -39,7 +46,7 @@ final class DryRunRefusal {
   static boolean isTemporary(KubernetesClientException e) {
     String message = ApiErrors.message(e);
     return ApiErrors.isNotFound(e)
-        || ApiErrors.isWebhookFailure(e)
+        || ApiErrors.isNamingFailure(e)
         || TEMPORARY.stream().anyMatch(message::contains);
   }
 }

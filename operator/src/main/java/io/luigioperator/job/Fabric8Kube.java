@@ -41,7 +41,6 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import okhttp3.OkHttpClient;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -83,7 +82,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     view = new ClusterView(clock);
     informers = new Informers(client, view, namespaces);
     events = new EventWriter(client, clock);
-    gate = new SchedulingGate(client, view);
+    gate = new SchedulingGate(client, view, clock);
   }
 
   /**
@@ -227,8 +226,8 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   @Override
-  public boolean isFull(Instant now) {
-    return view.isFull(now);
+  public Optional<ObservedPod> podWithoutNode(Instant now) {
+    return view.podWithoutNode(now);
   }
 
   // ---- PipelineRuns and PipelineSchedules
@@ -381,26 +380,34 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     pods.stream()
         .filter(p -> p.token().equals(attempt.token()) || attempt.isBoundTo(p.uid()))
         .forEach(matching::add);
-    if (attempt.binding().isPresent()
-        && matching.stream().noneMatch(p -> attempt.isBoundTo(p.uid()))) {
-      matching.addAll(boundWithoutLabels(attempt));
+    boolean found =
+        attempt.binding().isPresent()
+            ? matching.stream().anyMatch(p -> attempt.isBoundTo(p.uid()))
+            : !matching.isEmpty() || job.isEmpty();
+    if (!found) {
+      matching.addAll(withoutLabels(attempt, job));
     }
     return new ObservedAttempt(job, matching, true);
   }
 
   /**
-   * A running pod whose labels were removed must not count as absent, so all pods of the namespace
-   * are searched before the bound pod does. This is rare.
+   * A pod whose labels something removed must not count as absent, so all pods of the namespace are
+   * searched before: for the bound pod by its UID, else for those that the Job owns. This is rare.
    */
-  private List<ObservedPod> boundWithoutLabels(Attempt attempt) {
-    return PagedList.all(
-            "searching the bound pod of run " + attempt.run(),
+  private List<ObservedPod> withoutLabels(Attempt attempt, Optional<ObservedJob> job) {
+    List<Optional<ObservedPod>> all =
+        PagedList.all(
+            "searching the pod of run " + attempt.run(),
             client.pods().inNamespace(attempt.run().namespace()),
-            p -> attempt.isBoundTo(p.getMetadata().getUid()) ? Stream.of(p) : Stream.<Pod>empty())
-        .stream()
-        .flatMap(found -> found)
-        .map(Observation::pod)
-        .toList();
+            pod ->
+                Optional.of(pod)
+                    .map(Observation::pod)
+                    .filter(
+                        p ->
+                            attempt.binding().isPresent()
+                                ? attempt.isBoundTo(p.uid())
+                                : p.jobUid().equals(job.orElseThrow().uid())));
+    return all.stream().flatMap(Optional::stream).toList();
   }
 
   private Optional<ObservedJob> job(String namespace, String name) {
@@ -409,6 +416,11 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
             "reading Job %s/%s".formatted(namespace, name),
             () -> client.batch().v1().jobs().inNamespace(namespace).withName(name).get());
     return Optional.ofNullable(job).map(Observation::job);
+  }
+
+  @Override
+  public Optional<String> lastWarning(ObservedPod pod) {
+    return PodWarnings.newest(client, pod);
   }
 
   @Override

@@ -154,7 +154,7 @@ final class Informers implements AutoCloseable {
   private final class Pods implements Handler<Pod> {
     @Override
     public void addedOrUpdated(Pod pod) {
-      if (view.update(pod)) {
+      if (view.watched(pod)) {
         changed(ClusterView.runOf(pod));
       }
     }

@@ -22,10 +22,10 @@ import java.util.Optional;
 /**
  * What the operator needs from the API server of one cluster. Every call has a timeout. A call
  * throws {@link KubeUnavailable} if the server does not respond, or responds with 429 or 5xx;
- * nothing may be concluded from that. If an admission webhook fails, creating an object is refused
- * instead. It throws {@link KubeForbidden} if the operator lacks the permission for this object. A
- * request may reach the server late or twice; each is safe to repeat. All methods may be called by
- * several threads at once.
+ * nothing may be concluded from that. It throws {@link KubeRefused} if the response concerns only
+ * this object, its namespace, or a webhook, policy or quota that applies to it: a 4xx, or a 5xx
+ * that names one of them; and {@link KubeForbidden} for a 403. A request may reach the server late
+ * or twice; each is safe to repeat. All methods may be called by several threads at once.
  */
 public interface Kube {
 
@@ -56,10 +56,11 @@ public interface Kube {
   ObservedNode node(String name);
 
   /**
-   * Whether the cluster is full: a pod of a run has been unschedulable for more than 30 seconds and
-   * less than 5 minutes. From the cache.
+   * If the cluster is full, the pod that shows it: for more than 30 seconds and less than 5 minutes
+   * the scheduler has found no node with enough free resources for it. Pods that wait for something
+   * else, such as a claim or a label of a node, do not count. From the cache.
    */
-  boolean isFull(Instant now);
+  Optional<ObservedPod> podWithoutNode(Instant now);
 
   enum NamespaceState {
     ACTIVE,
@@ -104,6 +105,12 @@ public interface Kube {
   // ---- Jobs and pods
 
   ObservedAttempt attempt(Attempt attempt, Freshness freshness);
+
+  /**
+   * The newest Warning Event about a pod that has not started, with its reason, for example that a
+   * volume cannot be mounted. Empty if there is none, or if Events cannot be read. Live.
+   */
+  Optional<String> lastWarning(ObservedPod pod);
 
   /** Creates the Job of a claimed attempt, owned by the object; its pod has the gate. */
   JobCreation createJob(Run run, Attempt attempt, RunObject owner);

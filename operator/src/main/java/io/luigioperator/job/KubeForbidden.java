@@ -9,7 +9,7 @@ package io.luigioperator.job;
  * namespace that it no longer watches. It says nothing about the state of the object, and nothing
  * about other objects.
  */
-public final class KubeForbidden extends RuntimeException {
+public final class KubeForbidden extends KubeRefused {
   private static final long serialVersionUID = 1L;
 
   public KubeForbidden(String message, Throwable cause) {

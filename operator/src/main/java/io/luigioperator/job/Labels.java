@@ -4,6 +4,9 @@
  */
 package io.luigioperator.job;
 
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import java.util.Map;
+
 /** Label keys and values that the operator sets on its Jobs, pods and PipelineRuns. */
 public final class Labels {
 
@@ -25,6 +28,12 @@ public final class Labels {
   public static final String DATE = GROUP + "date";
 
   private Labels() {}
+
+  /** Whether the object has the labels by which lists and watches select those of the operator. */
+  static boolean areOn(HasMetadata object) {
+    Map<String, String> labels = object.getMetadata().getLabels();
+    return labels != null && OPERATOR.equals(labels.get(MANAGED_BY)) && labels.get(RUN) != null;
+  }
 
   /** Whether only the operator may set this label or annotation key. */
   static boolean isReserved(String key) {

@@ -15,6 +15,7 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.luigioperator.run.Ending;
+import io.luigioperator.run.ObservedAttempt.Leftover;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedAttempt.StartFailure;
@@ -43,6 +44,7 @@ public final class Observation {
         job.getMetadata().getUid(),
         annotation(job.getMetadata().getAnnotations(), Annotations.TOKEN),
         instant(job.getMetadata().getCreationTimestamp()).orElse(Instant.EPOCH),
+        job.getSpec() != null && Boolean.TRUE.equals(job.getSpec().getSuspend()),
         hasEnded(job));
   }
 
@@ -101,11 +103,15 @@ public final class Observation {
         pod.getMetadata().getUid(),
         token,
         controllingJob(pod),
+        Labels.areOn(pod),
         isGated(pod),
+        instant(annotation(pod.getMetadata().getAnnotations(), Annotations.GATE_OPENED)),
         terminating,
         gone,
         node,
         startedAt,
+        startedAt.isPresent() || terminal ? Optional.empty() : waitsFor(pod),
+        terminal ? Optional.empty() : leftover(pod),
         terminal,
         ending,
         terminal && startedAt.isEmpty() && ending.isEmpty()
@@ -156,6 +162,36 @@ public final class Observation {
             : state.getTerminated() != null ? state.getTerminated().getStartedAt() : null;
     // the kubelet reports the epoch for a container that could not be started
     return instant(started).filter(t -> t.isAfter(Instant.EPOCH));
+  }
+
+  /** Of the first container that waits: while they are created, all wait for the same. */
+  private static Optional<String> waitsFor(Pod pod) {
+    if (pod.getStatus() == null) {
+      return Optional.empty();
+    }
+    return Stream.of(
+            pod.getStatus().getInitContainerStatuses(), pod.getStatus().getContainerStatuses())
+        .flatMap(List::stream)
+        .map(ContainerStatus::getState)
+        .filter(Objects::nonNull)
+        .map(ContainerState::getWaiting)
+        .filter(w -> w != null && w.getReason() != null)
+        .map(w -> w.getMessage() == null ? w.getReason() : w.getReason() + ": " + w.getMessage())
+        .findFirst();
+  }
+
+  /** The kubelet always reports when a container ended; the time is that of the node. */
+  private static Optional<Leftover> leftover(Pod pod) {
+    List<String> running =
+        pod.getSpec().getContainers().stream()
+            .map(Container::getName)
+            .filter(name -> terminated(pod, name).isEmpty())
+            .toList();
+    return running.isEmpty()
+        ? Optional.empty()
+        : terminated(pod, JobBlueprint.CONTAINER)
+            .flatMap(end -> instant(end.getFinishedAt()))
+            .map(finished -> new Leftover(finished, running));
   }
 
   /** An init container that keeps running beside the containers of the pod. */

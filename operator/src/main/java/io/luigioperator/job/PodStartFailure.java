@@ -15,7 +15,9 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Why a pod does not start, as the scheduler or the kubelet reports it. */
 final class PodStartFailure {
@@ -39,6 +41,16 @@ final class PodStartFailure {
           "PreCreateHookError",
           "PreStartHookError");
 
+  /** Reasons of the scheduler that end when other pods end. */
+  private static final Pattern SHORTAGE =
+      Pattern.compile(
+          "Insufficient |Too many pods|exceed max volume count"
+              + "|node\\.kubernetes\\.io/(memory|disk|pid)-pressure");
+
+  private static final String PREEMPTION = "preemption: ";
+  private static final String NOT_HELPFUL = "Preemption is not helpful";
+  private static final String NO_VICTIMS = "No preemption victims found";
+
   private PodStartFailure() {}
 
   static Optional<StartFailure> of(Pod pod) {
@@ -58,7 +70,8 @@ final class PodStartFailure {
                             Optional.ofNullable(pod.getStatus().getMessage())
                                 .orElse("no message")
                                 .strip()),
-                    since(pod, Optional.empty())));
+                    since(pod, Optional.empty()),
+                    false));
   }
 
   private static Optional<StartFailure> unschedulable(Pod pod) {
@@ -69,7 +82,24 @@ final class PodStartFailure {
                 new StartFailure(
                     FailureCause.UNSCHEDULABLE,
                     Optional.ofNullable(c.getMessage()).orElse("no node fits"),
-                    since(pod, Optional.of(c))));
+                    since(pod, Optional.of(c)),
+                    isShortage(c.getMessage())));
+  }
+
+  /**
+   * Whether the scheduler would place the pod if other pods ended. It reports for how many nodes
+   * each reason holds, and then for how many of them a preemption would not help: if it would help
+   * on none, the pod asks for something that no node has, and other pods do not wait for it.
+   */
+  private static boolean isShortage(@Nullable String message) {
+    if (message == null) {
+      return false;
+    }
+    int preemption = message.indexOf(PREEMPTION);
+    String reasons = preemption < 0 ? message : message.substring(0, preemption);
+    String answer = preemption < 0 ? "" : message.substring(preemption);
+    return SHORTAGE.matcher(reasons).find()
+        && (!answer.contains(NOT_HELPFUL) || answer.contains(NO_VICTIMS));
   }
 
   private static Optional<StartFailure> waiting(Pod pod) {
@@ -99,20 +129,22 @@ final class PodStartFailure {
           new StartFailure(
               FailureCause.IMAGE_PULL,
               "image %s: %s".formatted(status.getImage(), message),
-              since));
+              since,
+              false));
     }
     if (!CONFIGURATION.contains(waiting.getReason())) {
       return Optional.empty();
     }
     return Optional.of(
         imageUser(status.getImage(), message)
-            .map(hint -> new StartFailure(FailureCause.IMAGE_USER_NOT_NUMERIC, hint, since))
+            .map(hint -> new StartFailure(FailureCause.IMAGE_USER_NOT_NUMERIC, hint, since, false))
             .orElseGet(
                 () ->
                     new StartFailure(
                         FailureCause.START_TIMEOUT,
                         "container %s: %s".formatted(status.getName(), message),
-                        since)));
+                        since,
+                        false)));
   }
 
   /** How to change the Dockerfile if the kubelet cannot verify that the user is not root. */

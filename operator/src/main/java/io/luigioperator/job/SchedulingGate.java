@@ -11,13 +11,15 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
 /**
  * Removes the scheduling gate of one pod, identified by its UID; this starts the attempt. One patch
  * tests the UID and the gate and removes the gate, so that a delayed or repeated request cannot
- * open another pod.
+ * open another pod. It also records the time, from which the pod has startSeconds to start.
  */
 final class SchedulingGate {
 
@@ -29,10 +31,15 @@ final class SchedulingGate {
 
   private final KubernetesClient client;
   private final ClusterView view;
+  private final InstantSource clock;
 
-  SchedulingGate(KubernetesClient client, ClusterView view) {
+  /**
+   * @param clock of this host, for the time of the opening
+   */
+  SchedulingGate(KubernetesClient client, ClusterView view, InstantSource clock) {
     this.client = client;
     this.view = view;
+    this.clock = clock;
   }
 
   /**
@@ -63,9 +70,16 @@ final class SchedulingGate {
         """
         [{"op":"test","path":"/metadata/uid","value":"%s"},
          {"op":"test","path":"/spec/schedulingGates/%d/name","value":"%s"},
-         {"op":"remove","path":"/spec/schedulingGates/%d"}]
+         {"op":"remove","path":"/spec/schedulingGates/%d"},
+         {"op":"add","path":"/metadata/annotations/%s","value":"%s"}]
         """
-            .formatted(pod.uid(), index, NAME, index);
+            .formatted(
+                pod.uid(),
+                index,
+                NAME,
+                index,
+                Annotations.GATE_OPENED.replace("/", "~1"),
+                clock.instant().truncatedTo(ChronoUnit.MILLIS));
     try {
       // with an object, because by name alone the client would read the pod first
       view.update(

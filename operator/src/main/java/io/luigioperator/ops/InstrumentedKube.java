@@ -59,8 +59,8 @@ public final class InstrumentedKube implements Kube {
   }
 
   @Override
-  public boolean isFull(Instant now) {
-    return calls.time("isFull", () -> kube.isFull(now));
+  public Optional<ObservedPod> podWithoutNode(Instant now) {
+    return calls.time("podWithoutNode", () -> kube.podWithoutNode(now));
   }
 
   @Override
@@ -96,6 +96,11 @@ public final class InstrumentedKube implements Kube {
   @Override
   public ObservedAttempt attempt(Attempt attempt, Freshness freshness) {
     return calls.time("attempt", () -> kube.attempt(attempt, freshness));
+  }
+
+  @Override
+  public Optional<String> lastWarning(ObservedPod pod) {
+    return calls.time("lastWarning", () -> kube.lastWarning(pod));
   }
 
   @Override

@@ -6,7 +6,7 @@ package io.luigioperator.reconcile;
 
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
-import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeRefused;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.TokenLookup;
 import io.luigioperator.run.AdmitKey;
@@ -151,7 +151,7 @@ final class ClusterSweep {
           .orElse(Optional.of(pod))
           .filter(p -> !p.terminal() && !p.gone())
           .isPresent();
-    } catch (KubeForbidden e) {
+    } catch (KubeRefused e) {
       return true;
     }
   }
@@ -168,7 +168,7 @@ final class ClusterSweep {
   }
 
   /**
-   * Deletes an object, but continues the pass if that is forbidden.
+   * Deletes an object, but continues the pass if that is refused.
    *
    * @return whether the request was sent
    */
@@ -176,10 +176,10 @@ final class ClusterSweep {
     try {
       deletion.run();
       return true;
-    } catch (KubeForbidden e) {
+    } catch (KubeRefused e) {
       LOG.atWarn()
           .addKeyValue("error", e.getMessage())
-          .log("the API server forbids the deletion; the object is kept");
+          .log("the API server refuses the deletion; the object is kept");
       return false;
     }
   }

@@ -8,7 +8,8 @@ import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
-import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeRefused;
+import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.run.Abandonment;
@@ -75,7 +76,7 @@ final class EffectRunner {
       }
       case Effect.Finish e -> finish(e, s, record);
       case Effect.Abandon e -> abandon(e.attempt(), e.why(), s, record);
-      case Effect.CreateJob e -> createJob(e.attempt(), s, record);
+      case Effect.CreateJob e -> createJob(e, s, record);
       case Effect.DiagnoseMissingPod e ->
           kube.dryRun(s.key(), run(s).definition().request()) instanceof DryRunResult.Refused r
               ? abandon(e.attempt(), refused(r.message()), s, record)
@@ -126,6 +127,26 @@ final class EffectRunner {
     return changed(after, record);
   }
 
+  /** A claim that cannot get a Job keeps its key and its slot only for a bounded time. */
+  private EffectResult createJob(Effect.CreateJob e, RunSnapshot s, Optional<RunRecord> record) {
+    try {
+      return createJob(e.attempt(), s, record);
+    } catch (KubeRefused refusal) {
+      if (e.last()) {
+        return abandon(e.attempt().ref(), refused(String.valueOf(refusal.getMessage())), s, record);
+      }
+      throw refusal;
+    } catch (KubeUnavailable failure) {
+      if (e.last()) {
+        Abandonment why =
+            new Abandonment(
+                Reasons.NO_POD, String.valueOf(failure.getMessage()), BudgetCharge.NONE);
+        return abandon(e.attempt().ref(), why, s, record);
+      }
+      throw failure;
+    }
+  }
+
   private EffectResult createJob(Attempt attempt, RunSnapshot s, Optional<RunRecord> record) {
     return switch (kube.createJob(run(s), attempt, s.object().orElseThrow())) {
       case JobCreation.Created _ -> UNCHANGED;
@@ -159,7 +180,7 @@ final class EffectRunner {
       return object.filter(o -> o.uid().equals(recorded.get()) && !o.deleting()).isPresent()
           ? Presence.PRESENT
           : Presence.MISSING;
-    } catch (KubeForbidden e) {
+    } catch (KubeRefused e) {
       // unknown: before a retry, admission reads it again and holds the run
       return Presence.PRESENT;
     }

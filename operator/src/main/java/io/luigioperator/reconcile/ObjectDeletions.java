@@ -9,7 +9,7 @@ import io.luigioperator.job.Annotations;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
-import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeRefused;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.RecordedObject;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
@@ -122,11 +122,11 @@ final class ObjectDeletions {
       }
       try {
         return !exists(kube.run(r.run(), Freshness.LIVE), r);
-      } catch (KubeForbidden e) {
+      } catch (KubeRefused e) {
         LOG.atWarn()
             .addKeyValue("namespace", r.run().namespace())
             .addKeyValue("error", e.getMessage())
-            .log("PipelineRuns must not be read in this namespace; deletions there are ignored");
+            .log("PipelineRuns cannot be read in this namespace; deletions there are ignored");
         states.put(r.run().namespace(), NamespaceState.ABSENT);
         return false;
       }
@@ -140,6 +140,19 @@ final class ObjectDeletions {
                   .filter(t -> Duration.between(t, now).abs().compareTo(CONFIRMATION_VALIDITY) <= 0)
                   .isPresent());
     }
+  }
+
+  /**
+   * The runs whose namespace is still active. The namespaces are read again, after the PipelineRuns
+   * were found missing: the deletion of a namespace also deletes what is in it.
+   */
+  private List<RunKey> inActiveNamespaces(List<RunKey> missing) {
+    Map<String, NamespaceState> states = new HashMap<>();
+    return missing.stream()
+        .filter(
+            run ->
+                states.computeIfAbsent(run.namespace(), kube::namespace) == NamespaceState.ACTIVE)
+        .toList();
   }
 
   private static boolean exists(Optional<RunObject> object, RecordedObject recorded) {
@@ -183,8 +196,8 @@ final class ObjectDeletions {
       massDeletion = MassDeletion.NONE;
     } else if (kube.crdEstablished()) {
       UnansweredCalls unanswered = new UnansweredCalls();
-      confirmed.forEach(key -> cancel(key, unanswered));
-      cancelOrHold(missing, notHeld.size(), held.size());
+      inActiveNamespaces(confirmed).forEach(key -> cancel(key, unanswered));
+      cancelOrHold(inActiveNamespaces(missing), notHeld.size(), held.size());
     }
   }
 
@@ -258,7 +271,7 @@ final class ObjectDeletions {
   private Optional<RunObject> liveIfAllowed(RunKey key) {
     try {
       return kube.run(key, Freshness.LIVE).filter(o -> !o.deleting());
-    } catch (KubeForbidden e) {
+    } catch (KubeRefused e) {
       return Optional.empty();
     }
   }

@@ -8,6 +8,7 @@ import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeRefused;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.AttemptLedger.Claimed;
 import io.luigioperator.ledger.Ledger;
@@ -64,6 +65,9 @@ public final class RunReconciler {
   /** If a store does not answer, or the cache does not show the result of an effect yet. */
   private static final Duration RETRY_AFTER = Duration.ofSeconds(2);
 
+  /** If the API server refuses a request for this run, for example because a webhook fails. */
+  private static final Duration REFUSED_RETRY_AFTER = Duration.ofSeconds(10);
+
   /** After a defect of the operator, or without a permission, which no retry can repair. */
   private static final Duration FAULT_RETRY_AFTER = Duration.ofSeconds(60);
 
@@ -79,6 +83,7 @@ public final class RunReconciler {
   private final Wakeups wakeups;
   private final LiveRows liveRows;
   private final WaitingRuns waitingRuns = new WaitingRuns();
+  private final Refusals refusals = new Refusals();
 
   /**
    * @param hostClock for the times in a status while the ledger is unavailable; otherwise database
@@ -134,10 +139,8 @@ public final class RunReconciler {
   List<RunKey> outdatedWaiting(int keys) {
     return waitingRuns.outdated(
         ledger.queries().holders(keys),
-        run ->
-            kube.run(run, Freshness.CACHED)
-                .flatMap(RunObject::status)
-                .flatMap(status -> Optional.ofNullable(status.reason())));
+        kube.podWithoutNode(ledger.queries().now()),
+        run -> kube.run(run, Freshness.CACHED).flatMap(RunObject::status));
   }
 
   /**
@@ -304,12 +307,8 @@ public final class RunReconciler {
         writeStoreUnavailable(key);
       } catch (KubeUnavailable e) {
         unanswered(e, "API server unavailable");
-      } catch (KubeForbidden e) {
-        LOG.atWarn()
-            .addKeyValue("run", key)
-            .addKeyValue("error", e.getMessage())
-            .log("the API server forbids a request");
-        retry(FAULT_RETRY_AFTER);
+      } catch (KubeRefused e) {
+        refused(e);
       } catch (RuntimeException e) {
         LOG.atError().addKeyValue("run", key).setCause(e).log("reconciliation of the run failed");
         retry(FAULT_RETRY_AFTER);
@@ -322,6 +321,15 @@ public final class RunReconciler {
       retry(RETRY_AFTER);
     }
 
+    /** The server works: this does not count as a request without an answer. */
+    private void refused(KubeRefused e) {
+      LOG.atWarn()
+          .addKeyValue("run", key)
+          .addKeyValue("error", e.getMessage())
+          .log("the API server refuses a request");
+      retry(e instanceof KubeForbidden ? FAULT_RETRY_AFTER : REFUSED_RETRY_AFTER);
+    }
+
     private void retry(Duration after) {
       liveRows.forget(key);
       accepting = Optional.empty();
@@ -332,8 +340,9 @@ public final class RunReconciler {
     void proceed() {
       accepting = Optional.empty();
       for (int steps = 0; steps < MAX_STEPS; steps++) {
-        RunSnapshot s = snapshots.read(key, record(), freshness, podCheck);
+        Optional<RunRecord> record = record();
         Instant now = row.orElseThrow().timeAt(nanoTime.getAsLong());
+        RunSnapshot s = snapshots.read(key, record, freshness, podCheck, refusals.of(key), now);
         Decision decision = decider.decide(s, now);
         if (decision.effect().isEmpty()) {
           if (!writeStatus(s, decision)) {
@@ -353,7 +362,15 @@ public final class RunReconciler {
           accepting = Optional.of(accept);
           return;
         }
-        if (!carryOut(effect, s, decision)) {
+        try {
+          if (!carryOut(effect, s, decision)) {
+            return;
+          }
+          refusals.remove(key);
+        } catch (KubeRefused e) {
+          RunSnapshot after = s.with(refusals.add(key, now, String.valueOf(e.getMessage())));
+          writeStatus(after, decider.decide(after, now));
+          refused(e);
           return;
         }
       }
@@ -416,6 +433,11 @@ public final class RunReconciler {
     }
 
     private void remember() {
+      if (row.flatMap(LedgerRow::record)
+          .filter(r -> r.run().state() == RunState.ACTIVE)
+          .isEmpty()) {
+        refusals.remove(key);
+      }
       row.ifPresent(known -> liveRows.put(key, known));
       Optional<RunRecord> waiting =
           row.flatMap(LedgerRow::record)
@@ -476,7 +498,7 @@ public final class RunReconciler {
               object ->
                   StatusView.storeUnavailable(object, hostClock.instant())
                       .ifPresent(status -> kube.writeStatus(object, status)));
-    } catch (KubeUnavailable | KubeForbidden e) {
+    } catch (KubeUnavailable | KubeRefused e) {
       LOG.atWarn()
           .addKeyValue("run", key)
           .addKeyValue("error", e.getMessage())

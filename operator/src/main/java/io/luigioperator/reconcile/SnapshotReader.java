@@ -15,8 +15,13 @@ import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
+import io.luigioperator.run.RunSnapshot.Hints;
 import io.luigioperator.run.RunSnapshot.PodCheck;
+import io.luigioperator.run.RunSnapshot.Refusal;
+import io.luigioperator.run.RunState;
 import io.luigioperator.run.ScheduleObject;
+import io.luigioperator.run.StatusView;
+import java.time.Instant;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -58,8 +63,16 @@ final class SnapshotReader {
   /**
    * @param record the rows of the run; empty if the ledger has none
    * @param podCheck the result of a dry run in this reconciliation, if there was one
+   * @param refusal the last request for this run, if the API server refused it
+   * @param now database time
    */
-  RunSnapshot read(RunKey key, Optional<RunRecord> record, Freshness freshness, PodCheck podCheck) {
+  RunSnapshot read(
+      RunKey key,
+      Optional<RunRecord> record,
+      Freshness freshness,
+      PodCheck podCheck,
+      Optional<Refusal> refusal,
+      Instant now) {
     Optional<RunObject> object = kube.run(key, freshness);
     Optional<ScheduleObject> schedule = object.flatMap(this::scheduleOf);
     RunSnapshot s =
@@ -73,7 +86,11 @@ final class SnapshotReader {
                 : podCheck,
             record.map(this::row),
             Optional.empty(),
-            Optional.empty());
+            Optional.empty(),
+            new Hints(
+                refusal,
+                Optional.empty(),
+                record.filter(SnapshotReader::waitsForCapacity).flatMap(r -> withoutNode(now))));
     Optional<Attempt> mine = s.mine();
     if (mine.isEmpty()) {
       return s;
@@ -87,7 +104,24 @@ final class SnapshotReader {
         s.podCheck(),
         s.row(),
         Optional.of(seen),
-        nodeIfNeeded(mine.get(), seen));
+        nodeIfNeeded(mine.get(), seen),
+        new Hints(refusal, warning(mine.get(), seen, now), Optional.empty()));
+  }
+
+  private static boolean waitsForCapacity(RunRecord r) {
+    return r.run().state() == RunState.READY && r.holder().isEmpty();
+  }
+
+  private Optional<ObservedPod> withoutNode(Instant now) {
+    return kube.podWithoutNode(now);
+  }
+
+  /** Read only for a pod that has been starting for a while and whose status does not say why. */
+  private Optional<String> warning(Attempt attempt, ObservedAttempt seen, Instant now) {
+    return attempt
+        .binding()
+        .flatMap(b -> seen.pod(b.podUid()).filter(p -> StatusView.needsWarning(b, p, now)))
+        .flatMap(kube::lastWarning);
   }
 
   /** The pod of this pipeline passed a dry run, so that other runs of it need none. */

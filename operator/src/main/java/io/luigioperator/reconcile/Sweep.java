@@ -8,7 +8,7 @@ import io.luigioperator.admission.UnansweredCalls;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
-import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeRefused;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerMaintenance;
 import io.luigioperator.ledger.LedgerUnavailable;
@@ -280,7 +280,7 @@ public final class Sweep {
     try {
       kube.run(run, Freshness.LIVE);
       return true;
-    } catch (KubeForbidden e) {
+    } catch (KubeRefused e) {
       return false;
     }
   }

@@ -4,13 +4,14 @@
  */
 package io.luigioperator.reconcile;
 
+import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.run.AdmitKey;
-import io.luigioperator.run.Reasons;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.StatusView;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
@@ -20,9 +21,6 @@ import java.util.function.Function;
  * new leader reconciles all runs. It holds one entry for each waiting PipelineRun. Thread-safe.
  */
 final class WaitingRuns {
-  private static final Set<String> REASONS =
-      Set.of(Reasons.WAITING_FOR_CLIENT, Reasons.WAITING_FOR_CAPACITY);
-
   private final Map<RunKey, AdmitKey> keys = new ConcurrentHashMap<>();
 
   void put(RunKey run, AdmitKey key) {
@@ -34,24 +32,26 @@ final class WaitingRuns {
   }
 
   /**
-   * The runs whose condition names the wrong reason.
+   * The runs whose status names the wrong reason.
    *
    * @param holders the keys that are held now, with the run that holds each
-   * @param shown returns the reason in the status of the PipelineRun, if it has one
+   * @param withoutNode the pod for which the cluster counts as full
+   * @param shown returns the status of the PipelineRun, if it has one
    */
-  List<RunKey> outdated(Map<AdmitKey, RunKey> holders, Function<RunKey, Optional<String>> shown) {
+  List<RunKey> outdated(
+      Map<AdmitKey, RunKey> holders,
+      Optional<ObservedPod> withoutNode,
+      Function<RunKey, Optional<PipelineRunStatus>> shown) {
     return keys.entrySet().stream()
         .filter(
-            e -> {
-              String expected =
-                  holders.containsKey(e.getValue())
-                      ? Reasons.WAITING_FOR_CLIENT
-                      : Reasons.WAITING_FOR_CAPACITY;
-              return shown
-                  .apply(e.getKey())
-                  .filter(reason -> REASONS.contains(reason) && !reason.equals(expected))
-                  .isPresent();
-            })
+            e ->
+                shown
+                    .apply(e.getKey())
+                    .filter(
+                        status ->
+                            StatusView.isOutdatedWaiting(
+                                status, holders.containsKey(e.getValue()), withoutNode))
+                    .isPresent())
         .map(Map.Entry::getKey)
         .toList();
   }

@@ -29,6 +29,10 @@ public final class AmendTransition {
             .with(run.budget().withMaxAttempts(a.maxAttempts()));
     if (!started) {
       next = next.with(times(run, next, a, ageing));
+      if (isBackingOff(run) && isPostponed(run, a)) {
+        // from now on it waits for the user's time, which may be moved again in both directions
+        next = next.with(run.state(), Reasons.WAITING_FOR_TIME, "");
+      }
     }
     if (a.desired() == DesiredState.Canceled) {
       Run amended = next;
@@ -44,14 +48,27 @@ public final class AmendTransition {
 
   private static Run.Times times(Run before, Run next, Amendment a, Ageing ageing) {
     // notBeforeTime is the user's; it must not shorten a backoff of the operator
-    boolean backingOff = before.stateDetails().reason().equals(Reasons.BACKING_OFF);
-    boolean moved = !backingOff && !a.notBefore().equals(before.times().notBefore());
+    boolean moved =
+        isBackingOff(before)
+            ? isPostponed(before, a)
+            : !a.notBefore().equals(before.times().notBefore());
     Instant earliest = later(a.notBefore(), before.times().acceptedAt());
     Instant since = moved ? earliest : ageing.since(before.priority(), before.times().admitAt());
     return next.times()
         .withAdmitAt(ageing.admitAt(next.priority(), since))
         .withNotBefore(moved ? a.notBefore() : before.times().notBefore())
         .withStartDeadline(Instants.plusSeconds(earliest, a.startDeadlineSeconds()));
+  }
+
+  private static boolean isBackingOff(Run run) {
+    return run.stateDetails().reason().equals(Reasons.BACKING_OFF);
+  }
+
+  /** Whether the run is to start later than its backoff ends. */
+  private static boolean isPostponed(Run before, Amendment a) {
+    return a.notBefore()
+        .filter(t -> before.times().notBefore().filter(t::isAfter).isPresent())
+        .isPresent();
   }
 
   private static Run waiting(Run before, Run next, Ageing ageing, Instant now) {

@@ -4,14 +4,19 @@
  */
 package io.luigioperator.run;
 
+import io.luigioperator.run.ObservedAttempt.Leftover;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedAttempt.StartFailure;
 import io.luigioperator.run.RunSnapshot.Row;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 
 /** The next step for a bound attempt, of which exactly one pod may run. */
 final class BoundAttemptDecider {
+
+  /** How long other containers may run on after that of the pipeline, for example to send logs. */
+  private static final Duration LEFTOVER_GRACE = Duration.ofSeconds(15);
 
   private final MissingPodDecider missing;
 
@@ -31,11 +36,12 @@ final class BoundAttemptDecider {
       return pod.flatMap(p -> newNode(attempt, binding, p))
           .orElseGet(() -> missing.decide(s, attempt, binding, pod, now));
     }
-    return present(row, attempt, binding, pod.get(), now);
+    return present(s, row, attempt, pod.get(), now);
   }
 
   private static Decision present(
-      Row row, Attempt attempt, Attempt.Binding binding, ObservedPod pod, Instant now) {
+      RunSnapshot s, Row row, Attempt attempt, ObservedPod pod, Instant now) {
+    Attempt.Binding binding = attempt.binding().orElseThrow();
     if (binding.missingSince().isPresent()) {
       return Decision.doing(new Effect.ClearPodMissing(attempt.ref(), pod.uid()));
     }
@@ -51,11 +57,43 @@ final class BoundAttemptDecider {
       return Decision.doing(new Effect.StopPod(pod));
     }
     if (pod.gated()) {
-      return Decision.doing(new Effect.OpenGate(pod));
+      return gated(s, row, attempt, pod, now);
     }
-    return pod.startedAt().isPresent()
-        ? Decision.waiting()
-        : notStarted(row, attempt, binding, pod, now);
+    if (pod.leftover().isPresent()) {
+      Instant stop = stopOfLeftover(pod.leftover().get());
+      return now.isBefore(stop)
+          ? Decision.waitingUntil(stop)
+          : Decision.doing(new Effect.StopPod(pod));
+    }
+    return pod.startedAt().isPresent() ? Decision.waiting() : notStarted(s, row, attempt, pod, now);
+  }
+
+  /** Opens the gate, unless the API server has refused that for too long. */
+  private static Decision gated(
+      RunSnapshot s, Row row, Attempt attempt, ObservedPod pod, Instant now) {
+    int startSeconds = row.pipeline().timeouts().startSeconds();
+    return s.hints()
+        .refusal()
+        .filter(r -> !now.isBefore(r.since().plusSeconds(startSeconds)))
+        .map(
+            r ->
+                markForStop(
+                    attempt,
+                    pod,
+                    FailureCause.START_TIMEOUT,
+                    "its gate could not be opened within startSeconds (%d): %s"
+                        .formatted(startSeconds, r.message())))
+        .orElseGet(() -> Decision.doing(new Effect.OpenGate(pod)));
+  }
+
+  /** When a pod is stopped whose pipeline has ended, but not the other containers. */
+  static Instant stopOfLeftover(Leftover leftover) {
+    return leftover.since().plus(LEFTOVER_GRACE);
+  }
+
+  /** From when on a pod has startSeconds to start: its gate may be opened long after the bind. */
+  static Instant startOf(Attempt.Binding binding, ObservedPod pod) {
+    return Instants.later(pod.openedAt(), binding.boundAt());
   }
 
   /** Records the node of the pod, if it is not recorded yet. */
@@ -68,7 +106,7 @@ final class BoundAttemptDecider {
 
   /** The gate is open, and no container has started yet. */
   private static Decision notStarted(
-      Row row, Attempt attempt, Attempt.Binding binding, ObservedPod pod, Instant now) {
+      RunSnapshot s, Row row, Attempt attempt, ObservedPod pod, Instant now) {
     Optional<StartFailure> failure = pod.startFailure();
     if (failure
         .map(StartFailure::cause)
@@ -77,11 +115,18 @@ final class BoundAttemptDecider {
       return markForStop(attempt, pod, failure.get().cause(), failure.get().message());
     }
     int startSeconds = row.pipeline().timeouts().startSeconds();
-    Instant deadline = binding.boundAt().plusSeconds(startSeconds);
+    Instant opened = startOf(attempt.binding().orElseThrow(), pod);
+    Instant deadline = opened.plusSeconds(startSeconds);
     if (now.isBefore(deadline)) {
-      return Decision.waitingUntil(deadline);
+      Instant shown = opened.plus(ActiveStatus.STARTING_SHOWN_AFTER);
+      return Decision.waitingUntil(now.isBefore(shown) ? shown : deadline);
     }
-    String message = failure.map(StartFailure::message).orElse("no reason is known");
+    String message =
+        failure
+            .map(StartFailure::message)
+            .or(() -> s.hints().podWarning())
+            .or(pod::waitsFor)
+            .orElse("no reason is known");
     return markForStop(
         attempt,
         pod,

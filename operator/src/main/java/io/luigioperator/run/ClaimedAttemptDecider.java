@@ -8,6 +8,7 @@ import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunSnapshot.Row;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
@@ -15,6 +16,9 @@ import java.util.Optional;
 
 /** The next step for an attempt that is claimed but not bound, so that no pod of it may run yet. */
 final class ClaimedAttemptDecider {
+
+  /** A pod that does not appear in the cache until then is searched by a live read. */
+  private static final Duration SEARCH_AFTER = Duration.ofSeconds(10);
 
   private final Limits limits;
 
@@ -35,12 +39,12 @@ final class ClaimedAttemptDecider {
     }
     Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
     if (observed.job().isPresent()) {
-      return job(attempt, observed.job().get(), observed.pods(), overdue, now);
+      return job(attempt, observed.job().get(), observed, now);
     }
     // The owner is the recorded object and not a later one with the same name, so that the Job is
     // garbage-collected if the recorded object was deleted meanwhile.
     if (s.object().filter(o -> row.isRecordOf(o) && !o.deleting()).isPresent()) {
-      return Decision.doing(new Effect.CreateJob(attempt));
+      return Decision.doing(new Effect.CreateJob(attempt, !now.isBefore(overdue)));
     }
     // A Job needs an owner. Only the deletion pass decides whether the PipelineRun was deleted.
     return now.isBefore(overdue)
@@ -52,20 +56,16 @@ final class ClaimedAttemptDecider {
             BudgetCharge.NONE);
   }
 
-  private static Decision job(
-      Attempt attempt,
-      ObservedJob job,
-      List<ObservedPod> observedPods,
-      Instant overdue,
-      Instant now) {
+  private Decision job(Attempt attempt, ObservedJob job, ObservedAttempt observed, Instant now) {
     if (!job.token().equals(attempt.token())) {
       return abandon(attempt, Abandonment.nameTaken(job.name()));
     }
     List<ObservedPod> pods =
-        observedPods.stream().filter(p -> p.jobUid().equals(job.uid())).toList();
+        observed.pods().stream().filter(p -> p.jobUid().equals(job.uid())).toList();
     Optional<ObservedPod> chosen =
         pods.stream()
             .filter(p -> p.gated() && !p.terminating() && !p.gone())
+            .filter(p -> p.token().equals(attempt.token()))
             .min(Comparator.comparing(ObservedPod::uid));
     if (chosen.isPresent()) {
       return Decision.doing(new Effect.Bind(attempt.ref(), job.uid(), chosen.get().uid()));
@@ -85,9 +85,33 @@ final class ClaimedAttemptDecider {
           "its pod was deleted before it could start",
           BudgetCharge.NONE);
     }
-    return now.isBefore(overdue)
-        ? Decision.waitingUntil(overdue)
-        : Decision.doing(new Effect.DiagnoseMissingPod(attempt.ref()));
+    return withoutUsablePod(attempt, job, pods, observed.live(), now);
+  }
+
+  /** The Job exists, and there is no pod that the attempt could be bound to. */
+  private Decision withoutUsablePod(
+      Attempt attempt, ObservedJob job, List<ObservedPod> pods, boolean live, Instant now) {
+    Instant search = attempt.claimedAt().plus(SEARCH_AFTER);
+    Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
+    if (now.isBefore(search)) {
+      return Decision.waitingUntil(search);
+    }
+    if (!live) {
+      return Decision.doing(new Effect.ReadLive()); // also finds a pod that lost its labels
+    }
+    if (now.isBefore(overdue)) {
+      return Decision.waitingUntil(overdue);
+    }
+    Instant end = attempt.claimedAt().plus(limits.podTtl());
+    Optional<String> defect = MissingPod.defect(job, pods);
+    if (defect.isPresent() || !now.isBefore(end)) {
+      return abandon(
+          attempt,
+          Reasons.NO_POD,
+          defect.orElseGet(() -> MissingPod.noPod(job, limits.podTtl())),
+          BudgetCharge.INFRASTRUCTURE);
+    }
+    return Decision.doing(new Effect.DiagnoseMissingPod(attempt.ref()));
   }
 
   /** A pod without a gate, which has not been observed to have ended. */

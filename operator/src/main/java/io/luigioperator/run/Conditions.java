@@ -49,7 +49,7 @@ final class Conditions {
             .withType(type)
             .withStatus(status)
             .withReason(reason)
-            .withMessage(message)
+            .withMessage(Message.bounded(message))
             .withLastTransitionTime(
                 before.map(Condition::getLastTransitionTime).orElseGet(() -> seconds(now)))
             .withObservedGeneration(generation)

@@ -36,7 +36,10 @@ public sealed interface Effect {
   /** Reads from the API server, because an object that is missing in the cache may exist. */
   record ReadLive() implements Effect {}
 
-  record CreateJob(Attempt attempt) implements Effect {}
+  /**
+   * @param last whether the attempt is abandoned if the Job cannot be created
+   */
+  record CreateJob(Attempt attempt, boolean last) implements Effect {}
 
   record Bind(AttemptRef attempt, String jobUid, String podUid) implements Effect {}
 

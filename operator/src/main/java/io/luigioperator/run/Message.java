@@ -14,6 +14,10 @@ public final class Message {
 
   /** The text, with its end replaced by an ellipsis if it is longer than {@link #MAX}. */
   public static String bounded(String text) {
-    return text.length() <= MAX ? text : text.substring(0, MAX - 1) + "…";
+    if (text.length() <= MAX) {
+      return text;
+    }
+    int end = Character.isHighSurrogate(text.charAt(MAX - 2)) ? MAX - 2 : MAX - 1;
+    return text.substring(0, end) + "…";
   }
 }

@@ -25,20 +25,32 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
 
   /**
    * @param token of the claim it was created for; with another token it is not this attempt's Job
+   * @param suspended its spec.suspend is true, so that it creates no pod
    * @param ended it is Complete or Failed and creates no more pods
    */
   public record ObservedJob(
-      String namespace, String name, String uid, String token, Instant createdAt, boolean ended) {}
+      String namespace,
+      String name,
+      String uid,
+      String token,
+      Instant createdAt,
+      boolean suspended,
+      boolean ended) {}
 
   /**
    * One pod, from a read or from a watch event of its UID.
    *
+   * @param token empty when something removed the annotation
    * @param jobUid of its controlling Job, empty when it has none
+   * @param labelled it has the labels by which the watch selects pods
    * @param gated it has the operator's scheduling gate
+   * @param openedAt when the operator removed that gate, by the clock of its host
    * @param terminating it has a deletionTimestamp
    * @param gone a watch event reported its deletion; the other fields are from its last state
    * @param node to which it is scheduled
    * @param startedAt when its first container started
+   * @param waitsFor why a scheduled pod has not started, as the kubelet reports it in its status
+   * @param leftover present while only containers beside that of the pipeline keep it running
    * @param ending present once it is terminal with an exit status for every container, or deleted
    *     without ever having had a node
    * @param terminal its phase is Succeeded or Failed, with or without exit statuses
@@ -50,11 +62,15 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
       String uid,
       String token,
       String jobUid,
+      boolean labelled,
       boolean gated,
+      Optional<Instant> openedAt,
       boolean terminating,
       boolean gone,
       Optional<String> node,
       Optional<Instant> startedAt,
+      Optional<String> waitsFor,
+      Optional<Leftover> leftover,
       boolean terminal,
       Optional<Ending> ending,
       Optional<StartFailure> startFailure) {
@@ -76,17 +92,37 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
           uid,
           token,
           jobUid,
+          labelled,
           gated,
+          openedAt,
           isTerminating,
           isGone,
           node,
           startedAt,
+          waitsFor,
+          leftover,
           terminal,
           ending,
           failure);
     }
   }
 
-  /** Why a pod does not start, with the message of the scheduler or the kubelet. */
-  public record StartFailure(FailureCause cause, String message, Instant since) {}
+  /**
+   * The container of the pipeline has ended, and other containers have not. Sidecars that the
+   * kubelet stops by itself (restartPolicy Always) are not among them.
+   *
+   * @param since when the container of the pipeline ended
+   */
+  public record Leftover(Instant since, List<String> containers) {
+    public Leftover {
+      containers = List.copyOf(containers);
+    }
+  }
+
+  /**
+   * Why a pod does not start, with the message of the scheduler or the kubelet.
+   *
+   * @param shortage the nodes do not have enough free resources, so that other pods would wait, too
+   */
+  public record StartFailure(FailureCause cause, String message, Instant since, boolean shortage) {}
 }

@@ -13,6 +13,7 @@ import static io.luigioperator.run.Conditions.UNKNOWN;
 
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunSnapshot.Row;
 import java.time.Duration;
 import java.time.Instant;
@@ -33,9 +34,9 @@ final class QueuedStatus {
       return Optional.empty();
     }
     String reason = reason(row);
-    String message = message(row, reason);
+    String message = message(s, row, reason);
     Conditions c = StatusFields.conditions(s, object, row, now);
-    if (ready) {
+    if (reason.equals(Reasons.WAITING_FOR_CLIENT)) {
       // one write while it waits for its client, and not one for each holder of the mutex
       c.setLasting(QUEUED, TRUE, reason, message);
     } else {
@@ -50,6 +51,19 @@ final class QueuedStatus {
             .build());
   }
 
+  /**
+   * @param withoutNode the pod for which the cluster counts as full
+   */
+  static String waitingForCapacity(Optional<ObservedPod> withoutNode) {
+    return withoutNode
+        .map(
+            p ->
+                ("waiting for a free slot in the cluster; no run starts, because the scheduler finds"
+                        + " no node with enough free resources for pod %s/%s")
+                    .formatted(p.namespace(), p.name()))
+        .orElse("waiting for a free slot in the cluster");
+  }
+
   private static String reason(Row row) {
     if (row.run().state() != RunState.READY) {
       return row.run().stateDetails().reason();
@@ -57,14 +71,14 @@ final class QueuedStatus {
     return row.holder().isPresent() ? Reasons.WAITING_FOR_CLIENT : Reasons.WAITING_FOR_CAPACITY;
   }
 
-  private static String message(Row row, String reason) {
+  private static String message(RunSnapshot s, Row row, String reason) {
     Run run = row.run();
     Instant start = Instants.toSecond(run.times().readySince());
     return switch (reason) {
       case Reasons.WAITING_FOR_CLIENT ->
           "waiting until run %s of client %s has ended"
               .formatted(row.holder().orElseThrow().name(), run.definition().client());
-      case Reasons.WAITING_FOR_CAPACITY -> "waiting for a free slot in the cluster";
+      case Reasons.WAITING_FOR_CAPACITY -> waitingForCapacity(s.hints().withoutNode());
       case Reasons.WAITING_FOR_TIME -> "waiting until " + start;
       case Reasons.BACKING_OFF ->
           "next attempt at %s, %s".formatted(start, run.stateDetails().message());

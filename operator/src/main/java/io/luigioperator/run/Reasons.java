@@ -29,6 +29,7 @@ public final class Reasons {
   public static final String LAUNCH_REFUSED = "LaunchRefused";
   public static final String JOB_NAME_TAKEN = "JobNameTaken";
   public static final String POD_GONE_BEFORE_START = "PodGoneBeforeStart";
+  public static final String NO_POD = "NoPod";
   public static final String CLUSTER_SILENT = "ClusterSilent";
 
   // whether a run was accepted

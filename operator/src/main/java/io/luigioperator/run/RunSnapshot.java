@@ -5,6 +5,7 @@
 package io.luigioperator.run;
 
 import io.luigioperator.api.PipelineSpec;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
@@ -17,6 +18,7 @@ import java.util.Optional;
  * @param row the rows of the run; empty if the ledger has none
  * @param observed the observed Job and pods of the live attempt, if this cluster has claimed it
  * @param node of that attempt, read only if its pod is missing or does not end
+ * @param hints what only the status and messages show
  */
 public record RunSnapshot(
     RunKey key,
@@ -26,7 +28,45 @@ public record RunSnapshot(
     PodCheck podCheck,
     Optional<Row> row,
     Optional<ObservedAttempt> observed,
-    Optional<ObservedNode> node) {
+    Optional<ObservedNode> node,
+    Hints hints) {
+
+  /**
+   * Why something does not happen. No step of the protocol depends on it.
+   *
+   * @param refusal the last request for this run, if the API server refused it
+   * @param podWarning what the kubelet reports about a pod that does not start
+   * @param withoutNode the pod for which the cluster counts as full
+   */
+  public record Hints(
+      Optional<Refusal> refusal,
+      Optional<String> podWarning,
+      Optional<ObservedAttempt.ObservedPod> withoutNode) {
+
+    public static final Hints NONE =
+        new Hints(Optional.empty(), Optional.empty(), Optional.empty());
+  }
+
+  /**
+   * A request that the API server refuses for this object.
+   *
+   * @param since when it was refused for the first time in a row
+   */
+  public record Refusal(Instant since, String message) {}
+
+  /** The same after a request was refused. */
+  public RunSnapshot with(Refusal refusal) {
+    return new RunSnapshot(
+        key,
+        clusterId,
+        object,
+        schedule,
+        podCheck,
+        row,
+        observed,
+        node,
+        new Hints(Optional.of(refusal), hints.podWarning(), hints.withoutNode()));
+  }
 
   /**
    * @param request what the run computes; empty once its history is purged

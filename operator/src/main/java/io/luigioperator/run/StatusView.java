@@ -122,6 +122,34 @@ public final class StatusView {
     };
   }
 
+  /** Whether the status shows that this pod does not start, and the pod itself does not say why. */
+  public static boolean needsWarning(
+      Attempt.Binding binding, ObservedAttempt.ObservedPod pod, Instant now) {
+    return pod.startedAt().isEmpty()
+        && !pod.gated()
+        && !pod.terminating()
+        && !pod.terminal()
+        && pod.startFailure().isEmpty()
+        && pod.node().isPresent()
+        && !now.isBefore(
+            BoundAttemptDecider.startOf(binding, pod).plus(ActiveStatus.STARTING_SHOWN_AFTER));
+  }
+
+  /**
+   * Whether the status of a READY run says that it waits for something else than it does.
+   *
+   * @param held whether another run holds its key
+   * @param withoutNode the pod for which the cluster counts as full
+   */
+  public static boolean isOutdatedWaiting(
+      PipelineRunStatus shown, boolean held, Optional<ObservedAttempt.ObservedPod> withoutNode) {
+    if (Reasons.WAITING_FOR_CLIENT.equals(shown.reason())) {
+      return !held;
+    }
+    return Reasons.WAITING_FOR_CAPACITY.equals(shown.reason())
+        && (held || !QueuedStatus.waitingForCapacity(withoutNode).equals(shown.message()));
+  }
+
   private static PipelineRunStatus nameTaken(RunObject object, Run run, Instant now) {
     String date = run.definition().businessDate();
     return rejected(

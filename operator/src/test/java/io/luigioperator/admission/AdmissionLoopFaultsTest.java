@@ -13,6 +13,7 @@ import io.luigioperator.api.Priority;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.job.KubeRefused;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.ObjectRecord;
@@ -108,6 +109,21 @@ class AdmissionLoopFaultsTest {
         .extracting(fixture::stateAndReason)
         .describedAs("the heads of one page are claimed in parallel")
         .containsExactly("READY", "ACTIVE", "READY", "ACTIVE", "READY", "READY", "ACTIVE");
+  }
+
+  @Test
+  void refusalsOfTheirOwnDoNotEndThePass() {
+    List<String> heads = List.of("a", "b", "c", "d");
+    heads.forEach(head -> fixture.accepted(head).objectNotCached(head));
+    RuntimeException refused =
+        new KubeRefused("500: failed calling webhook", new IllegalStateException());
+    List.of("a", "b", "c").forEach(head -> failLiveRead(head, refused));
+
+    loop.pass();
+
+    assertThat(heads)
+        .extracting(fixture::stateAndReason)
+        .containsExactly("READY", "READY", "READY", "ACTIVE");
   }
 
   @Test

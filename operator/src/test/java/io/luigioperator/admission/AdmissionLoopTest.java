@@ -11,6 +11,7 @@ import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.Verdict;
 import java.time.Duration;
@@ -82,7 +83,7 @@ class AdmissionLoopTest {
             "the cluster is full",
             s -> {
               s.accepted("a").accepted("b");
-              s.kube.full = true;
+              s.kube.withoutNode = Optional.of(Pods.gated("data", "p", "u", "t", "j"));
             }),
 
         // the PipelineRun is checked before the claim

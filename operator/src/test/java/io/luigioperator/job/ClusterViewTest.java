@@ -52,6 +52,7 @@ class ClusterViewTest {
     view.update(pod("u", 1));
     view.remove(terminating(pod("u", 2)));
     assertThat(view.update(pod("u", 3))).isFalse();
+    assertThat(view.watched(pod("u", 3))).isFalse();
     assertThat(only().gone()).isTrue();
 
     view.update(job("j", 1));
@@ -126,12 +127,12 @@ class ClusterViewTest {
 
   @Test
   void keepsABoundedNumberOfTombstones() {
-    IntStream.rangeClosed(0, ClusterView.TOMBSTONES)
+    IntStream.rangeClosed(0, CachedPods.TOMBSTONES)
         .forEach(i -> view.remove(terminating(pod("u" + i, 1))));
 
-    assertThat(cached().pods()).hasSize(ClusterView.TOMBSTONES);
+    assertThat(cached().pods()).hasSize(CachedPods.TOMBSTONES);
     assertThat(cached().pod("u0")).as("the oldest").isEmpty();
-    assertThat(cached().pod("u" + ClusterView.TOMBSTONES)).isPresent();
+    assertThat(cached().pod("u" + CachedPods.TOMBSTONES)).isPresent();
   }
 
   /** The condition PodScheduled is False since the creation of the pod, with or without a gate. */
@@ -151,7 +152,55 @@ class ClusterViewTest {
     view.update(unschedulable(open(pod("u", 2))));
     now = now.plusSeconds(openSeconds);
 
-    assertThat(view.isFull(now)).isEqualTo(full);
+    assertThat(view.podWithoutNode(now).isPresent()).isEqualTo(full);
+  }
+
+  /** Messages of the scheduler, versions 1.29 to 1.34. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod. | true
+          0/2 nodes are available: 1 Insufficient memory, 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling. | true
+          0/1 nodes are available: 1 Too many pods. preemption: not eligible due to preemptionPolicy=Never. | true
+          0/1 nodes are available: 1 Insufficient nvidia.com/gpu. | true
+          0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling. | false
+          0/1 nodes are available: persistentvolumeclaim "typo" not found. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling. | false
+          0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling. | false
+          0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. | false
+          0/1 nodes are available: 1 node(s) had untolerated taint {gpu: true}. | false
+          0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }. | true
+          0/1 nodes are available: persistentvolumeclaim "Insufficient-data" not found. | false
+          """)
+  void onlyAShortageOfResourcesCountsAsFull(String message, boolean full) {
+    view.update(pod("u", 1));
+    view.update(unschedulable(open(pod("u", 2)), message));
+
+    assertThat(view.podWithoutNode(CREATED.plusSeconds(60)).isPresent()).isEqualTo(full);
+  }
+
+  @Test
+  void aPodThatHasItsLabelsBackIsObservedAgain() {
+    view.watched(pod("u", 1));
+    assertThat(view.remove(open(pod("u", 2)))).as("it lost a label").isTrue();
+    assertThat(view.update(open(pod("u", 3)))).as("a response that no watch follows up").isFalse();
+    assertThat(cached().pods()).isEmpty();
+
+    assertThat(view.watched(ended(pod("u", 4)))).isTrue();
+
+    assertThat(only().ending()).isPresent();
+    assertThat(only().gone()).isFalse();
+  }
+
+  @Test
+  void aResponseWithoutTheLabelsIsNotKept() {
+    Pod relabelled = open(pod("u", 1));
+    relabelled.getMetadata().getLabels().put(Labels.MANAGED_BY, "platform");
+
+    assertThat(view.update(relabelled)).isFalse();
+    assertThat(cached().pods()).isEmpty();
   }
 
   @Test
@@ -159,12 +208,13 @@ class ClusterViewTest {
     view.update(unschedulable(pod("gated", 1)));
     view.update(terminating(unschedulable(open(pod("terminating", 1)))));
     view.update(open(pod("pending", 1)));
-    assertThat(view.isFull(CREATED.plusSeconds(60))).isFalse();
+    assertThat(view.podWithoutNode(CREATED.plusSeconds(60))).isEmpty();
 
     view.update(unschedulable(open(pod("one", 1))));
-    assertThat(view.isFull(CREATED.plusSeconds(60))).isTrue();
+    assertThat(view.podWithoutNode(CREATED.plusSeconds(60)))
+        .hasValueSatisfying(p -> assertThat(p.name()).isEqualTo("p-one"));
     view.remove(terminating(unschedulable(open(pod("one", 2)))));
-    assertThat(view.isFull(CREATED.plusSeconds(60))).isFalse();
+    assertThat(view.podWithoutNode(CREATED.plusSeconds(60))).isEmpty();
   }
 
   @Test
@@ -222,12 +272,17 @@ class ClusterViewTest {
   }
 
   private static Pod unschedulable(Pod pod) {
+    return unschedulable(pod, "0/3 nodes are available: 3 Insufficient memory.");
+  }
+
+  private static Pod unschedulable(Pod pod, String message) {
     return new PodBuilder(pod)
         .editStatus()
         .addNewCondition()
         .withType("PodScheduled")
         .withStatus("False")
         .withReason("Unschedulable")
+        .withMessage(message)
         .withLastTransitionTime(CREATED.toString())
         .endCondition()
         .endStatus()

@@ -121,13 +121,11 @@ class Fabric8KubeErrorsTest {
                 : new RunCreation.Refused("because"));
   }
 
-  /** The API server works, and only requests that call this webhook fail. */
-  @Test
-  void aFailingWebhookIsATemporaryRefusal() {
-    String message =
-        "Internal error occurred: failed calling webhook \"w.example.com\": failed to call webhook:"
-            + " connection refused";
-    kube.always(StubServerFixture.status(500, "InternalError", message));
+  /** The API server works, and only requests that need what the message names fail. */
+  @ParameterizedTest
+  @MethodSource("attributedFailures")
+  void aFailureThatNamesItsCauseIsATemporaryRefusal(int code, String message) {
+    kube.always(StubServerFixture.status(code, "InternalError", message));
 
     assertThat(
             kube.kube.createJob(
@@ -144,20 +142,68 @@ class Fabric8KubeErrorsTest {
         .isEqualTo(new DryRunResult.Refused(message, false));
   }
 
+  static Stream<Arguments> attributedFailures() {
+    return Stream.of(
+        Arguments.of(
+            500,
+            "Internal error occurred: failed calling webhook \"w.example.com\": failed to call"
+                + " webhook: connection refused"),
+        Arguments.of(503, "admission webhook \"w.example.com\" denied the request: no database"),
+        Arguments.of(
+            500, "conversion webhook for luigi-operator.io/v1beta1, Kind=PipelineRun failed: EOF"),
+        Arguments.of(500, "Internal error occurred: resource quota evaluation timed out"),
+        Arguments.of(500, "Internal error occurred: namespaces \"flights\" is broken"));
+  }
+
+  static Stream<Arguments> refusedCalls() {
+    return attributedFailures()
+        .map(failure -> failure.get()[1])
+        .flatMap(
+            message ->
+                Stream.of("openGate", "deletePod", "deleteJob", "deleteRun", "writeStatus", "run")
+                    .map(call -> Arguments.of(call, message)));
+  }
+
+  /** Also for changes and deletions such a failure says nothing about the API server. */
+  @ParameterizedTest
+  @MethodSource("refusedCalls")
+  void aFailureThatNamesItsCauseBelongsToTheObject(String call, String message) {
+    kube.always(StubServerFixture.status(500, "InternalError", message));
+
+    assertThatThrownBy(() -> StubServerFixture.calls().get(call).accept(kube.kube))
+        .isInstanceOf(KubeRefused.class)
+        .hasMessageContaining(message);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "etcdserver: request timed out",
+        "Timeout: request did not complete within requested timeout - context deadline exceeded",
+        "rpc error: code = Unavailable desc = transport is closing",
+        "the server is currently unable to handle the request"
+      })
+  void aFailureThatNamesNothingIsThatOfTheServer(String message) {
+    kube.always(StubServerFixture.status(500, "InternalError", message));
+
+    assertThatThrownBy(() -> StubServerFixture.calls().get("openGate").accept(kube.kube))
+        .isInstanceOf(KubeUnavailable.class);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"createJob", "createRun", "dryRun"})
-  void isUnavailableOnAConflict(String call) {
+  void aConflictBelongsToTheObject(String call) {
     kube.always(
         StubServerFixture.status(
             409, "Conflict", "Operation cannot be fulfilled on resourcequotas"));
 
     assertThatThrownBy(() -> StubServerFixture.calls().get(call).accept(kube.kube))
-        .isInstanceOf(KubeUnavailable.class);
+        .isInstanceOf(KubeRefused.class);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"createJob", "createRun"})
-  void isUnavailableIfAnExistingObjectIsNotFound(String call) {
+  void isRefusedIfAnExistingObjectIsNotFound(String call) {
     kube.server.respondWith(
         r ->
             r.method().equals("POST")
@@ -165,7 +211,7 @@ class Fabric8KubeErrorsTest {
                 : StubServerFixture.status(404, "NotFound", "not found"));
 
     assertThatThrownBy(() -> StubServerFixture.calls().get(call).accept(kube.kube))
-        .isInstanceOf(KubeUnavailable.class)
+        .isInstanceOf(KubeRefused.class)
         .hasMessageContaining("already exists");
   }
 
@@ -243,14 +289,17 @@ class Fabric8KubeErrorsTest {
           """
           403 | pods "x" is forbidden: violates PodSecurity "restricted:latest": host namespaces      | true
           403 | pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1 | false
-          403 | pods "x" is forbidden: failed quota: q: must specify limits.memory for: luigi          | true
+          403 | pods "x" is forbidden: failed quota: q: must specify limits.memory for: luigi          | false
           403 | pods "x" is forbidden: status unknown for quota: q, resources: pods                    | false
           403 | pods "x" is forbidden: error looking up service account f/x: serviceaccount "x" not found | false
           403 | pods "x" is forbidden: no PriorityClass with name x was found                          | false
           403 | pods "x" is forbidden: pod rejected: RuntimeClass "x" not found                        | false
           403 | pods "x" is forbidden: unable to create new content in namespace f because it is being terminated | false
           403 | pods is forbidden: User "x" cannot create resource "pods" in API group "" in the namespace "f" | false
-          403 | pods "x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi     | true
+          403 | pods "x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi     | false
+          403 | pods "x" is forbidden: [minimum cpu usage per Container is 100m, but request is 50m, maximum cpu usage per Pod is 1, but limit is 2] | false
+          403 | pods "x" is forbidden: memory max limit to request ratio per Container is 2, but provided ratio is 4.0 | false
+          403 | pods "x" is forbidden: pod node label selector conflicts with its namespace node label selector | false
           404 | namespaces "f" not found                                                               | false
           422 | Pod "x" is invalid: spec.dnsPolicy: Unsupported value: "Sometimes"                     | true
           400 | strict decoding error: unknown field "spec.x"                                          | true

@@ -89,7 +89,9 @@ class Fabric8KubeRequestsTest {
                 [{"op":"test","path":"/metadata/uid","value":"u-1"},
                  {"op":"test","path":"/spec/schedulingGates/0/name",
                   "value":"luigi-operator.io/launch"},
-                 {"op":"remove","path":"/spec/schedulingGates/0"}]
+                 {"op":"remove","path":"/spec/schedulingGates/0"},
+                 {"op":"add","path":"/metadata/annotations/luigi-operator.io~1gate-opened",
+                  "value":"2026-01-31T12:00:00Z"}]
                 """));
   }
 
@@ -103,7 +105,7 @@ class Fabric8KubeRequestsTest {
                     StubServerFixture.pod("p", "u-1", "example.com/a", SchedulingGate.NAME)));
 
     assertThatThrownBy(() -> kube.kube.openGate(StubServerFixture.POD))
-        .isInstanceOf(KubeUnavailable.class);
+        .isInstanceOf(KubeRefused.class);
     assertThat(kube.server.requests())
         .extracting(Request::method)
         .containsExactly("PATCH", "GET", "PATCH");
@@ -119,7 +121,7 @@ class Fabric8KubeRequestsTest {
                 : StubServerFixture.ok(StubServerFixture.pod("p", "u-1", SchedulingGate.NAME)));
 
     assertThatThrownBy(() -> kube.kube.openGate(StubServerFixture.POD))
-        .isInstanceOf(KubeUnavailable.class)
+        .isInstanceOf(KubeRefused.class)
         .hasMessageContaining("a policy denied the request");
   }
 

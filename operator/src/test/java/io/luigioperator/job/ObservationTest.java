@@ -17,6 +17,7 @@ import com.networknt.schema.JsonSchemaFactory;
 import com.networknt.schema.SpecVersion;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.fabric8.kubernetes.api.model.batch.v1.JobSpecBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.JobStatusBuilder;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.EndCause.Treatment;
@@ -239,6 +240,7 @@ class ObservationTest {
                 "job-uid",
                 "t-1",
                 Instant.parse("2026-01-31T12:00:00Z"),
+                false,
                 false));
 
     job.setStatus(
@@ -249,6 +251,9 @@ class ObservationTest {
             .endCondition()
             .build());
     assertThat(Observation.job(job).ended()).isTrue();
+
+    job.setSpec(new JobSpecBuilder().withSuspend(true).build());
+    assertThat(Observation.job(job).suspended()).isTrue();
   }
 
   private static Ending ending(int exitCode, String message) throws IOException {
@@ -282,6 +287,14 @@ class ObservationTest {
     all.put("terminating", Boolean.toString(p.terminating()));
     all.put("gone", Boolean.toString(p.gone()));
     all.put("terminal", Boolean.toString(p.terminal()));
+    all.put("labelled", Boolean.toString(p.labelled()));
+    p.openedAt().ifPresent(t -> all.put("openedAt", t.toString()));
+    if (p.startFailure().isEmpty()) {
+      p.waitsFor().ifPresent(w -> all.put("waitsFor", w));
+    }
+    p.leftover()
+        .ifPresent(
+            l -> all.put("leftover", String.join(",", l.containers()) + " since " + l.since()));
     p.node().ifPresent(n -> all.put("node", n));
     p.startedAt().ifPresent(t -> all.put("startedAt", t.toString()));
     p.startFailure().map(StartFailure::cause).ifPresent(c -> all.put("startFailure", c.reason()));
@@ -307,6 +320,7 @@ class ObservationTest {
     for (String flag : List.of("gated", "terminating", "gone", "terminal")) {
       all.put(flag, "false");
     }
+    all.put("labelled", "true");
     expected.properties().forEach(e -> all.put(e.getKey(), e.getValue().asText()));
     return all;
   }

@@ -46,7 +46,8 @@ final class StubServerFixture implements AutoCloseable {
               .addNewSchedulingGate(SchedulingGate.NAME)
               .endSpec()
               .build());
-  static final ObservedJob JOB = new ObservedJob("flights", "overlay-a1", "j-1", "t-1", NOW, false);
+  static final ObservedJob JOB =
+      new ObservedJob("flights", "overlay-a1", "j-1", "t-1", NOW, false, false);
 
   final StubApiServer server = new StubApiServer();
   final Config config =

@@ -45,7 +45,13 @@ class EffectRunnerTest {
     Optional<RunRecord> record = fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key);
     RunSnapshot s =
         new SnapshotReader(fixture.kube, OperatorFixture.HERE)
-            .read(key, record, Freshness.CACHED, new PodCheck.Unasked());
+            .read(
+                key,
+                record,
+                Freshness.CACHED,
+                new PodCheck.Unasked(),
+                Optional.empty(),
+                OperatorFixture.T0);
     EffectResult result =
         new EffectRunner(
                 fixture.ledger, fixture.kube, OperatorFixture.HERE, OperatorFixture.NO_WAKEUPS)
@@ -62,7 +68,7 @@ class EffectRunnerTest {
   // ---- the Job, and a pod that does not appear
 
   private static final Function<OperatorFixture, Effect> CREATE_JOB =
-      s -> new Effect.CreateJob(s.attempt("a"));
+      s -> new Effect.CreateJob(s.attempt("a"), false);
   private static final Function<OperatorFixture, Effect> DIAGNOSE =
       s -> new Effect.DiagnoseMissingPod(s.attempt("a").ref());
 
@@ -75,7 +81,7 @@ class EffectRunnerTest {
   }
 
   private static ObservedJob job(String token) {
-    return new ObservedJob("data", "a-a1", "job-a", token, OperatorFixture.T0, false);
+    return new ObservedJob("data", "a-a1", "job-a", token, OperatorFixture.T0, false, false);
   }
 
   static Stream<Arguments> launches() {

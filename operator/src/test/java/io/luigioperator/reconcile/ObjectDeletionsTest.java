@@ -7,6 +7,7 @@ package io.luigioperator.reconcile;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.OperatorFixture;
+import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
@@ -177,6 +178,18 @@ class ObjectDeletionsTest {
         .contains(new ObjectRecord(OperatorFixture.HERE, "uid-new", 0));
     assertUnconfirmed(runs.subList(1, 2));
     assertUnconfirmed(runs.subList(3, 12));
+  }
+
+  /** The objects are gone because their namespace is, which is only visible afterwards. */
+  @Test
+  void looksAtTheNamespaceAfterTheAbsence() {
+    List<String> runs = waiting("data", 2);
+    delete(runs);
+    fixture.kube.afterLiveRead = () -> fixture.kube.namespace = NamespaceState.TERMINATING;
+
+    sweep.concludeDeletions();
+
+    assertAre("READY", runs);
   }
 
   @Test

@@ -5,13 +5,22 @@
 package io.luigioperator.reconcile;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.OperatorFixture;
+import io.luigioperator.job.KubeRefused;
+import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** When a reconciliation repeats its steps, and when it requeues the run. */
 class RunReconcilerStepsTest {
@@ -56,5 +65,60 @@ class RunReconcilerStepsTest {
         .as("the status shows that it waits for its pod")
         .isEqualTo(1);
     assertThat(fixture.kube.changes).isEmpty();
+  }
+
+  // ---- requests that the API server refuses for this run only
+
+  private static final KubeRefused WEBHOOK_FAILS =
+      new KubeRefused("500: failed calling webhook \"w\"", new IllegalStateException());
+
+  @Test
+  void aRefusedRequestIsShownAndRepeatedAndIsNoOutage() {
+    fixture.bound("a").kube.failing.put("openGate", WEBHOOK_FAILS);
+
+    assertThat(runReconciler.reconcileNow(List.of(RUN))).containsExactly(Optional.empty());
+    assertThat(runReconciler.reconcile(RUN)).contains(Duration.ofSeconds(10));
+
+    assertThat(fixture.kube.status.orElseThrow().message())
+        .contains("has not opened the gate", "failed calling webhook \"w\"");
+    fixture.kube.failing.clear();
+    runReconciler.reconcile(RUN);
+    assertThat(fixture.kube.changes).containsExactly("open pod-a");
+  }
+
+  @Test
+  void aPodWhoseGateCannotBeOpenedIsStoppedAfterStartSeconds() {
+    fixture.bound("a").kube.failing.put("openGate", WEBHOOK_FAILS);
+    runReconciler.reconcile(RUN);
+
+    fixture.at(Duration.ofSeconds(900));
+    runReconciler.reconcile(RUN);
+
+    assertThat(fixture.attempt("a").stopReason().orElseThrow().message())
+        .contains("startSeconds (900)", "failed calling webhook \"w\"");
+    assertThat(fixture.kube.changes).containsExactly("delete pod pod-a");
+  }
+
+  @ParameterizedTest
+  @MethodSource("failuresOfACreation")
+  void aClaimWhoseJobCannotBeCreatedIsGivenUpAfterItsTtl(RuntimeException failure, String reason) {
+    fixture.claimed("a").kube.failing.put("createJob", failure);
+    fixture.at(Limits.DEFAULT.claimTtl().minusSeconds(1));
+    runReconciler.reconcile(RUN);
+    assertThat(fixture.stateAndReason("a")).isEqualTo("ACTIVE");
+
+    fixture.at(Limits.DEFAULT.claimTtl());
+    runReconciler.reconcile(RUN);
+
+    assertThat(fixture.stateAndReason("a")).isEqualTo("DELAYED BackingOff");
+    assertThat(fixture.attempt("a").end().orElseThrow().reason()).isEqualTo(reason);
+    assertThat(fixture.attempt("a").end().orElseThrow().message()).contains("the answer");
+    assertThat(fixture.run("a").budget().infra()).isEqualTo(reason.equals("NoPod") ? 0 : 1);
+  }
+
+  static Stream<Arguments> failuresOfACreation() {
+    return Stream.of(
+        arguments(new KubeUnavailable("the answer"), "NoPod"),
+        arguments(new KubeRefused("the answer", new IllegalStateException()), "LaunchRefused"));
   }
 }

@@ -270,13 +270,14 @@ class SweepTest {
                   ObservedJob job = s.kube.jobs.getFirst();
                   s.kube.jobs.add(
                       new ObservedJob(
-                          "data", "late", "job-2", job.token(), job.createdAt(), false));
+                          "data", "late", "job-2", job.token(), job.createdAt(), false, false));
                 },
             300,
             "delete Job job-2"),
         arguments(
             "the Job of a claimed attempt",
-            (Consumer<OperatorFixture>) s -> s.accepted("a").claimed("a").job("a", "token-a"),
+            (Consumer<OperatorFixture>)
+                s -> s.accepted("a").job("a", "token-a").at(secs(200)).claimed("a"),
             301,
             ""),
         arguments(

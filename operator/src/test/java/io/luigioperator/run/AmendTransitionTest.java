@@ -84,6 +84,51 @@ class AmendTransitionTest {
         .isEmpty();
   }
 
+  @Test
+  void postponingWinsOverABackoffBeforeTheFirstStart() {
+    Run backingOff = abandoned();
+    Instant end = backingOff.times().notBefore().orElseThrow();
+    Instant tomorrow = T0.plusSeconds(86_400);
+
+    Run postponed = amended(backingOff, tomorrow);
+    assertThat(postponed.state()).isEqualTo(RunState.DELAYED);
+    assertThat(postponed.stateDetails().reason()).isEqualTo(Reasons.WAITING_FOR_TIME);
+    assertThat(postponed.times().notBefore()).contains(tomorrow);
+    assertThat(postponed.times().admitAt()).isEqualTo(tomorrow.minusSeconds(3600));
+
+    Run earlier = amended(postponed, end.plusSeconds(1));
+    assertThat(earlier.times().notBefore()).as("moved back").contains(end.plusSeconds(1));
+
+    Run unchanged = amended(backingOff, end.minusSeconds(1));
+    assertThat(unchanged.times().notBefore()).as("not shortened").contains(end);
+    assertThat(unchanged.stateDetails().reason()).isEqualTo(Reasons.BACKING_OFF);
+  }
+
+  /** It backs off, and no attempt was ever bound. */
+  private static Run abandoned() {
+    RunAndAttempt claimed = RunFixture.claimed();
+    return EndTransitions.abandon(
+            claimed.run(),
+            claimed.attempt(),
+            new Abandonment(
+                Reasons.LAUNCH_REFUSED, "quota", Abandonment.BudgetCharge.INFRASTRUCTURE),
+            SnapshotBuilder.POLICY,
+            T0)
+        .orElseThrow()
+        .run();
+  }
+
+  private static Run amended(Run run, Instant notBefore) {
+    Amendment amendment =
+        new Amendment(
+            DesiredState.Running,
+            Priority.Normal,
+            Optional.of(notBefore),
+            OptionalLong.empty(),
+            run.budget().maxAttempts());
+    return AmendTransition.amend(run, amendment, Ageing.DEFAULT, T0).orElse(run);
+  }
+
   private static Amendment amendment(DesiredState desired, Priority priority, int maxAttempts) {
     return new Amendment(desired, priority, Optional.empty(), OptionalLong.empty(), maxAttempts);
   }

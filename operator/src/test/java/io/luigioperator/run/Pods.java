@@ -4,10 +4,12 @@
  */
 package io.luigioperator.run;
 
+import io.luigioperator.run.ObservedAttempt.Leftover;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedAttempt.StartFailure;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -31,8 +33,12 @@ public final class Pods {
         token,
         jobUid,
         true,
+        true,
+        Optional.empty(),
         false,
         false,
+        Optional.empty(),
+        Optional.empty(),
         Optional.empty(),
         Optional.empty(),
         false,
@@ -42,6 +48,30 @@ public final class Pods {
 
   public static ObservedPod opened(ObservedPod p) {
     return changed(p, q -> q.gated = false);
+  }
+
+  /** Opened by the operator at this time. */
+  public static ObservedPod opened(ObservedPod p, Instant when) {
+    return changed(
+        p,
+        q -> {
+          q.gated = false;
+          q.openedAt = Optional.of(when);
+        });
+  }
+
+  /** Something else removed its labels, or set them again. */
+  public static ObservedPod labelled(ObservedPod p, boolean labelled) {
+    return changed(p, q -> q.labelled = labelled);
+  }
+
+  /** The container of the pipeline has ended, and one beside it has not. */
+  public static ObservedPod leftOver(ObservedPod p, Instant since) {
+    return changed(p, q -> q.leftover = Optional.of(new Leftover(since, List.of("proxy"))));
+  }
+
+  public static ObservedPod waitingFor(ObservedPod p, String what) {
+    return changed(p, q -> q.waitsFor = Optional.of(what));
   }
 
   public static ObservedPod placed(ObservedPod p, String node) {
@@ -63,7 +93,12 @@ public final class Pods {
 
   /** In a terminal phase, with or without exit statuses. */
   public static ObservedPod terminal(ObservedPod p) {
-    return changed(p, q -> q.terminal = true);
+    return changed(
+        p,
+        q -> {
+          q.terminal = true;
+          q.leftover = Optional.empty();
+        });
   }
 
   // ---- pods of the attempt of a SnapshotBuilder
@@ -81,25 +116,33 @@ public final class Pods {
   }
 
   static ObservedPod startFailing(ObservedPod p, FailureCause cause) {
-    return p.with(Optional.of(new StartFailure(cause, "message of the kubelet", T0)));
+    return p.with(Optional.of(new StartFailure(cause, "message of the kubelet", T0, false)));
   }
 
   // ---- a copy
 
   /** The fields of a pod that change. */
   private static final class Changing {
+    boolean labelled;
     boolean gated;
+    Optional<Instant> openedAt;
     boolean terminating;
     Optional<String> node;
     Optional<Instant> startedAt;
+    Optional<String> waitsFor;
+    Optional<Leftover> leftover;
     boolean terminal;
     Optional<Ending> ending;
 
     Changing(ObservedPod p) {
+      labelled = p.labelled();
       gated = p.gated();
+      openedAt = p.openedAt();
       terminating = p.terminating();
       node = p.node();
       startedAt = p.startedAt();
+      waitsFor = p.waitsFor();
+      leftover = p.leftover();
       terminal = p.terminal();
       ending = p.ending();
     }
@@ -114,11 +157,15 @@ public final class Pods {
         p.uid(),
         p.token(),
         p.jobUid(),
+        now.labelled,
         now.gated,
+        now.openedAt,
         now.terminating,
         p.gone(),
         now.node,
         now.startedAt,
+        now.waitsFor,
+        now.leftover,
         now.terminal,
         now.ending,
         p.startFailure());

@@ -6,6 +6,8 @@ package io.luigioperator.run;
 
 import static io.luigioperator.run.Pods.ended;
 import static io.luigioperator.run.Pods.gated;
+import static io.luigioperator.run.Pods.labelled;
+import static io.luigioperator.run.Pods.leftOver;
 import static io.luigioperator.run.Pods.opened;
 import static io.luigioperator.run.Pods.running;
 import static io.luigioperator.run.Pods.startFailing;
@@ -81,9 +83,43 @@ class RunDeciderTest {
             claimed().job("job-1", "token-1").endedJob(),
             "Abandon PodGoneBeforeStart NONE"),
         arguments(
+            "no Job yet after claimTtl",
+            claimed().after(secs(60)),
+            "CreateJob ua-20130115-a1 last"),
+        arguments(
+            "no pod in the cache for a while",
+            claimed().job("job-1", "token-1").after(secs(10)),
+            "ReadLive"),
+        arguments(
+            "no pod by a live read", claimed().job("job-1", "token-1").live().after(secs(59)), "-"),
+        arguments(
             "no pod after claimTtl",
-            claimed().job("job-1", "token-1").after(Duration.ofSeconds(60)),
+            claimed().job("job-1", "token-1").live().after(secs(60)),
             "DiagnoseMissingPod"),
+        arguments(
+            "no pod after podTtl",
+            claimed().job("job-1", "token-1").live().after(secs(300)),
+            "Abandon NoPod INFRASTRUCTURE"),
+        arguments(
+            "a suspended Job",
+            claimed().job("job-1", "token-1").suspendedJob().live().after(secs(59)),
+            "-"),
+        arguments(
+            "a suspended Job after claimTtl",
+            claimed().job("job-1", "token-1").suspendedJob().live().after(secs(60)),
+            "Abandon NoPod INFRASTRUCTURE"),
+        arguments(
+            "a pod without the annotation of its attempt after claimTtl",
+            claimed()
+                .job("job-1", "token-1")
+                .pod(gated("flights", "p", "pod-1", "", "job-1"))
+                .live()
+                .after(secs(60)),
+            "Abandon NoPod INFRASTRUCTURE"),
+        arguments(
+            "a pod that lost its labels",
+            claimed().job("job-1", "token-1").live().pod(labelled(gated("pod-1"), false)),
+            "Bind job-1 pod-1"),
         arguments("canceled before a Job", claimed().canceled(), "Abandon Canceled NONE"),
         arguments(
             "canceled with a gated pod",
@@ -101,6 +137,34 @@ class RunDeciderTest {
             "bound, with a second pod of the Job",
             bound().pod(opened("pod-1")).pod(gated("pod-2")),
             "-"),
+        arguments(
+            "bound and gated, and the gate cannot be opened",
+            bound().pod(gated("pod-1")).refused(T0, "a webhook fails").after(secs(899)),
+            "OpenGate pod-1"),
+        arguments(
+            "bound and gated, and the gate cannot be opened for startSeconds",
+            bound().pod(gated("pod-1")).refused(T0, "a webhook fails").after(secs(900)),
+            "MarkForStop pod-1 StartTimeout"),
+        arguments(
+            "bound and gated for long, because no operator was there",
+            bound().pod(gated("pod-1")).after(secs(10_000)),
+            "OpenGate pod-1"),
+        arguments(
+            "gate opened long after the bind",
+            bound().pod(Pods.opened(gated("pod-1"), T0.plusSeconds(5000))).after(secs(5899)),
+            "-"),
+        arguments(
+            "not started in time after a late opening",
+            bound().pod(Pods.opened(gated("pod-1"), T0.plusSeconds(5000))).after(secs(5900)),
+            "MarkForStop pod-1 StartTimeout"),
+        arguments(
+            "the pipeline has ended, and another container still runs",
+            bound().onNode("n1").pod(leftOver(running("pod-1", "n1"), T0)).after(secs(14)),
+            "-"),
+        arguments(
+            "the pipeline has ended, and another container runs for too long",
+            bound().onNode("n1").pod(leftOver(running("pod-1", "n1"), T0)).after(secs(15)),
+            "StopPod pod-1"),
         arguments("canceled while gated", bound().canceled().pod(gated("pod-1")), "StopPod pod-1"),
         arguments("gate open, not scheduled", bound().pod(opened("pod-1")), "-"),
         arguments("scheduled", bound().pod(running("pod-1", "n1")), "RecordNode pod-1 n1"),
@@ -288,7 +352,8 @@ class RunDeciderTest {
           case Effect.StopPod(ObservedPod pod) -> " " + pod.uid();
           case Effect.MarkPodMissing(var _, String pod) -> " " + pod;
           case Effect.ClearPodMissing(var _, String pod) -> " " + pod;
-          case Effect.CreateJob(Attempt attempt) -> " " + attempt.jobName();
+          case Effect.CreateJob(Attempt attempt, boolean last) ->
+              " " + attempt.jobName() + (last ? " last" : "");
           case Effect.RecordObject(String uid) -> " " + uid;
           case Effect.Amend(long generation, Amendment a) -> " " + generation + " " + a.desired();
           case Effect.DeleteObject(String uid) -> " " + uid;
@@ -370,12 +435,18 @@ class RunDeciderTest {
 
   @Test
   void requeuesWhenTimeAloneChangesTheDecision() {
-    assertThat(claimed().job("job-1", "token-1").decide().requeueAt()).contains(T0.plusSeconds(60));
-    assertThat(bound().pod(opened("pod-1")).decide().requeueAt()).contains(T0.plusSeconds(900));
+    SnapshotBuilder withoutPod = claimed().job("job-1", "token-1");
+    assertThat(withoutPod.decide().requeueAt()).contains(T0.plusSeconds(10));
+    assertThat(withoutPod.live().after(secs(10)).decide().requeueAt()).contains(T0.plusSeconds(60));
+    SnapshotBuilder opened = bound().pod(opened("pod-1"));
+    assertThat(opened.after(secs(4)).decide().requeueAt()).contains(T0.plusSeconds(5));
+    assertThat(opened.after(secs(5)).decide().requeueAt()).contains(T0.plusSeconds(900));
+    SnapshotBuilder leftOver = bound().onNode("n1").pod(leftOver(running("pod-1", "n1"), T0));
+    assertThat(leftOver.decide().requeueAt()).contains(T0.plusSeconds(15));
     assertThat(bound().onNode("n1").pod(running("pod-1", "n1")).decide().requeueAt()).isEmpty();
     // claimed in time: a deadline that has passed must not cause a requeue
     assertThat(claimed().startDeadline(30).job("job-1", "token-1").decide().requeueAt())
-        .contains(T0.plusSeconds(60));
+        .contains(T0.plusSeconds(10));
   }
 
   // ---- a pod whose gate something other than the operator removed
@@ -458,7 +529,8 @@ class RunDeciderTest {
             new RunSnapshot.PodCheck.Unasked(),
             Optional.empty(),
             Optional.empty(),
-            Optional.empty());
+            Optional.empty(),
+            RunSnapshot.Hints.NONE);
     RunDecider decider = new RunDecider(Limits.DEFAULT);
 
     Decision early = decider.decide(s, T0.plusSeconds(4199));

@@ -42,6 +42,9 @@ final class SnapshotBuilder {
   private final List<ObservedPod> pods = new ArrayList<>();
   private boolean live;
   private Optional<ObservedNode> node = Optional.empty();
+  private Optional<RunSnapshot.Refusal> refusal = Optional.empty();
+  private Optional<String> podWarning = Optional.empty();
+  private Optional<ObservedPod> withoutNode = Optional.empty();
   Instant now = T0.plusSeconds(5);
 
   static SnapshotBuilder ready() {
@@ -158,19 +161,45 @@ final class SnapshotBuilder {
   }
 
   SnapshotBuilder job(String uid, String token) {
-    job = Optional.of(new ObservedJob("flights", "ua-20130115-a1", uid, token, T0, false));
+    job = Optional.of(new ObservedJob("flights", "ua-20130115-a1", uid, token, T0, false, false));
     return this;
   }
 
   SnapshotBuilder endedJob() {
     job =
         job.map(
-            j -> new ObservedJob(j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true));
+            j ->
+                new ObservedJob(
+                    j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), false, true));
     return this;
   }
 
   SnapshotBuilder pod(ObservedPod p) {
     pods.add(p);
+    return this;
+  }
+
+  SnapshotBuilder suspendedJob() {
+    job =
+        job.map(
+            j ->
+                new ObservedJob(
+                    j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true, false));
+    return this;
+  }
+
+  SnapshotBuilder refused(Instant since, String message) {
+    refusal = Optional.of(new RunSnapshot.Refusal(since, message));
+    return this;
+  }
+
+  SnapshotBuilder podWarning(String message) {
+    podWarning = Optional.of(message);
+    return this;
+  }
+
+  SnapshotBuilder withoutNode(ObservedPod p) {
+    withoutNode = Optional.of(p);
     return this;
   }
 
@@ -208,7 +237,8 @@ final class SnapshotBuilder {
                 recorded,
                 holder)),
         attempt.map(a -> new ObservedAttempt(job, pods, live)),
-        node);
+        node,
+        new RunSnapshot.Hints(refusal, podWarning, withoutNode));
   }
 
   Decision decide() {

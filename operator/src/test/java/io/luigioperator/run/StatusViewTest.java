@@ -4,6 +4,9 @@
  */
 package io.luigioperator.run;
 
+import static io.luigioperator.run.Pods.gated;
+import static io.luigioperator.run.Pods.labelled;
+import static io.luigioperator.run.Pods.leftOver;
 import static io.luigioperator.run.Pods.opened;
 import static io.luigioperator.run.Pods.running;
 import static io.luigioperator.run.Pods.startFailing;
@@ -20,6 +23,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedNode.Health;
 import io.luigioperator.run.Resolver.Resolution;
 import java.time.Duration;
@@ -88,7 +92,42 @@ class StatusViewTest {
             "Running WaitingForPod",
             RUNS,
             ""),
-        arguments("its gate is open", bound().pod(opened("pod-1")), "Running Started", RUNS, ""),
+        arguments(
+            "its gate was opened just now",
+            bound().pod(opened("pod-1")).after(secs(4)),
+            "-",
+            "",
+            ""),
+        arguments(
+            "is not scheduled",
+            bound().pod(opened("pod-1")).after(secs(5)),
+            "Running Starting",
+            RUNS,
+            ""),
+        arguments(
+            "its gate was opened long after the bind",
+            bound().pod(Pods.opened(gated("pod-1"), T0.plusSeconds(100))).after(secs(104)),
+            "-",
+            "",
+            ""),
+        arguments(
+            "its gate cannot be opened",
+            bound().pod(gated("pod-1")).refused(T0, "a webhook fails"),
+            "Running Starting",
+            RUNS,
+            ""),
+        arguments(
+            "its Job is suspended",
+            claimed().job("job-1", "token-1").suspendedJob(),
+            "Running WaitingForPod",
+            RUNS,
+            ""),
+        arguments(
+            "has ended, but not its sidecar",
+            bound().onNode("n1").pod(leftOver(running("pod-1", "n1"), T0)),
+            "Running Stopping",
+            RUNS,
+            ""),
         arguments("runs", onNode(), "Running Started", RUNS, ""),
         arguments(
             "cannot start yet",
@@ -304,6 +343,63 @@ class StatusViewTest {
   }
 
   @Test
+  void saysWhatAPodWaitsFor() {
+    ObservedPod creating = Pods.waitingFor(opened("pod-1"), "ContainerCreating");
+
+    assertThat(message(bound().pod(Pods.placed(creating, "n1"))))
+        .isEqualTo("attempt 1 has not started: ContainerCreating");
+    assertThat(
+            message(
+                bound()
+                    .pod(Pods.placed(creating, "n1"))
+                    .podWarning("FailedMount: configmap \"nosuch\" not found")))
+        .isEqualTo(
+            "attempt 1 has not started: ContainerCreating; FailedMount: configmap \"nosuch\" not"
+                + " found");
+    assertThat(message(bound().pod(opened("pod-1")))).contains("its pod is not scheduled yet");
+  }
+
+  @Test
+  void saysWhyAnAttemptDoesNotGoOn() {
+    assertThat(message(claimed().job("job-1", "token-1").suspendedJob()))
+        .contains("Job ua-20130115-a1 is suspended");
+    assertThat(message(bound().onNode("n1").pod(labelled(running("pod-1", "n1"), false))))
+        .contains("attempt 1 is running", "does not carry the label");
+    assertThat(message(bound().pod(gated("pod-1")).refused(T0, "failed calling webhook \"w\"")))
+        .contains("has not opened the gate", "failed calling webhook \"w\"");
+    assertThat(message(onNode().canceled().refused(T0, "failed calling webhook \"w\"")))
+        .contains("stopping attempt 1", "failed calling webhook \"w\"");
+    assertThat(message(bound().onNode("n1").pod(leftOver(running("pod-1", "n1"), T0))))
+        .contains("2026-01-31T12:00:15Z", "still run: proxy");
+  }
+
+  @Test
+  void namesThePodForWhichTheClusterIsFull() {
+    SnapshotBuilder c = ready();
+    assertThat(message(c)).isEqualTo("waiting for a free slot in the cluster");
+    c.object(withStatus(c.snapshot().object().orElseThrow(), shown(c).orElseThrow()));
+
+    c.withoutNode(opened("pod-1"));
+
+    assertThat(shown(c).orElseThrow().reason()).isEqualTo(Reasons.WAITING_FOR_CAPACITY);
+    assertThat(message(c)).contains("pod flights/pod-of-job-1");
+  }
+
+  @Test
+  void everyMessageIsBounded() {
+    String endless = "x".repeat(5000);
+    PipelineRunStatus status =
+        shown(bound().pod(gated("pod-1")).refused(T0, endless)).orElseThrow();
+
+    assertThat(status.message()).hasSize(Message.MAX);
+    assertThat(status.conditions())
+        .allSatisfy(c -> assertThat(c.getMessage()).hasSizeLessThanOrEqualTo(Message.MAX));
+    assertThat(Message.bounded("x".repeat(Message.MAX - 2) + "\ud83d\ude00\ud83d\ude00"))
+        .as("no half of a character")
+        .isEqualTo("x".repeat(Message.MAX - 2) + "…");
+  }
+
+  @Test
   void rejectsAnotherRequestOfTheSameNameWithTheRemedy() {
     assertThat(message(ready().object(object(spec(DesiredState.Running, "99", null), "uid-2", 1))))
         .contains("another metadata.name");
@@ -317,7 +413,7 @@ class StatusViewTest {
 
   @Test
   void writesNoStatusOfAClaimWithinClaimTtl() {
-    Limits limits = new Limits(secs(5), secs(600), secs(30));
+    Limits limits = new Limits(secs(5), secs(300), secs(600), secs(30));
 
     RunDecider decider = new RunDecider(limits);
     SnapshotBuilder c = claimed().job("job-1", "token-1").pod(opened("pod-1"));

@@ -7,6 +7,7 @@ package io.luigioperator.sim;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.Pods;
 import java.time.Duration;
 import java.util.List;
 
@@ -112,7 +113,7 @@ final class FaultScenario implements Scenario {
   private void injectFault(SimCluster c) {
     SimControllers controllers = env.controllers.get(c.name);
     List<ObservedPod> alive = c.pods.values().stream().filter(p -> !p.terminal()).toList();
-    switch (env.random.nextInt(18)) {
+    switch (env.random.nextInt(20)) {
       case 0 -> env.any(alive).ifPresent(p -> count(Fault.POD_DELETED, () -> c.deletePod(p.uid())));
       case 1, 2 ->
           env.any(alive.stream().filter(p -> p.node().isPresent()).toList())
@@ -139,6 +140,9 @@ final class FaultScenario implements Scenario {
       case 10 -> startRefusing(c);
       case 11 -> rareFault(c);
       case 12 -> users.finishDeletions();
+      case 13 ->
+          env.any(List.copyOf(c.pods.values()))
+              .ifPresent(p -> count(Fault.POD_UNLABELLED, () -> c.put(Pods.labelled(p, false))));
       default -> controllers.repair();
     }
   }
@@ -149,6 +153,8 @@ final class FaultScenario implements Scenario {
                 List.of(
                     Fault.OBJECTS_REFUSED,
                     Fault.JOBS_REFUSED,
+                    Fault.JOBS_SUSPENDED,
+                    Fault.GATES_REFUSED,
                     Fault.PODS_REFUSED,
                     Fault.TEMPLATES_REFUSED,
                     Fault.NAMESPACE_TERMINATING))

@@ -7,6 +7,7 @@ package io.luigioperator.sim;
 import static io.luigioperator.sim.Invariants.require;
 
 import io.luigioperator.job.Kube;
+import io.luigioperator.job.KubeRefused;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.Loaded;
@@ -72,7 +73,8 @@ final class FaultyClients {
           "hold",
           "clearPodMissing",
           "release",
-          "markPodMissing");
+          "markPodMissing",
+          "lastWarning");
 
   private final SimEnvironment env;
   private final Runnable step;
@@ -216,6 +218,10 @@ final class FaultyClients {
         requestsInFlight.add(() -> deliver(target, method, args));
         return LedgerProxy.invoke(target, method, args);
       }
+      case 5 -> {
+        env.counts.count(Fault.REQUEST_REFUSED);
+        throw new KubeRefused("refused for this object", new IllegalStateException());
+      }
       default -> {
         return LedgerProxy.invoke(target, method, args);
       }
@@ -230,6 +236,8 @@ final class FaultyClients {
   private static void deliver(Object target, Method method, Object[] args) {
     try {
       LedgerProxy.invoke(target, method, args);
+    } catch (KubeRefused e) {
+      // nobody waits for the answer
     } catch (RuntimeException | Error e) {
       throw e;
     } catch (Throwable e) {

@@ -15,6 +15,8 @@ enum Mutant {
   GATE_OPENED_BY_TOKEN,
   /** The ledger binds without comparing the state. */
   BIND_WITHOUT_COMPARE,
+  /** A bound pod without the labels of the operator is not found. */
+  UNLABELLED_IS_ABSENT,
 
   // in the configuration of the operator
   /** A pod on a node that does not respond counts as ended at once. */

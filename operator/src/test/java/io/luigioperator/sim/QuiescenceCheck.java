@@ -39,7 +39,8 @@ final class QuiescenceCheck {
           "schedule",
           "attempt",
           "node",
-          "isFull",
+          "podWithoutNode",
+          "lastWarning",
           "namespace",
           "crdEstablished",
           "dryRun");

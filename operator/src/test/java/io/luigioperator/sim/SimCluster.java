@@ -140,8 +140,10 @@ final class SimCluster {
 
   /** With an empty token it is a Job that no operator created. */
   ObservedJob putJob(String namespace, String jobName, String token) {
+    boolean suspended = !token.isEmpty() && refusing.contains(Fault.JOBS_SUSPENDED);
     ObservedJob job =
-        new ObservedJob(namespace, jobName, newUid("job"), token, clock.instant(), false);
+        new ObservedJob(
+            namespace, jobName, newUid("job"), token, clock.instant(), suspended, false);
     jobs.put(job.uid(), job);
     return job;
   }
@@ -169,7 +171,7 @@ final class SimCluster {
       return false;
     }
     opened.accept(pod);
-    put(Pods.opened(pod));
+    put(Pods.opened(pod, clock.instant()));
     return true;
   }
 

@@ -40,6 +40,9 @@ final class SimControllers {
   private final Processes processes;
   private final Map<String, Integer> podsCreated = new HashMap<>();
 
+  /** How the pipelines ended whose pods are left over, by the UIDs of the pods. */
+  private final Map<String, Ending> endingsOfLeftOver = new HashMap<>();
+
   SimControllers(SimCluster cluster, Random random, InstantSource clock, Processes processes) {
     this.cluster = cluster;
     this.random = random;
@@ -94,7 +97,7 @@ final class SimControllers {
       return List.of(() -> cluster.deleteJob(job.uid()));
     }
     if (!podsCreated.containsKey(job.uid())) {
-      return isRefusingPods() ? List.of() : List.of(() -> createPod(job));
+      return isRefusingPods() || job.suspended() ? List.of() : List.of(() -> createPod(job));
     }
     boolean alive =
         cluster.pods.values().stream().anyMatch(p -> p.jobUid().equals(job.uid()) && !p.terminal());
@@ -109,7 +112,8 @@ final class SimControllers {
   }
 
   private static ObservedJob ended(ObservedJob j) {
-    return new ObservedJob(j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true);
+    return new ObservedJob(
+        j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), j.suspended(), true);
   }
 
   /** Also for a Job that was deleted meanwhile. */
@@ -146,11 +150,25 @@ final class SimControllers {
     }
     if (pod.terminating()) {
       boolean stillRuns = clock.instant().isBefore(cluster.processEndsAt.get(pod.uid()));
-      return stillRuns ? List.of() : List.of(() -> end(pod, ending(FailureCause.KILLED, 143)));
+      Ending ending = endingsOfLeftOver.getOrDefault(pod.uid(), ending(FailureCause.KILLED, 137));
+      return stillRuns ? List.of() : List.of(() -> end(pod, ending));
+    }
+    if (pod.leftover().isPresent()) {
+      return List.of(); // its second container never ends by itself
     }
     return pod.startedAt().isEmpty()
         ? List.of(() -> cluster.put(Pods.started(pod, clock.instant())))
-        : List.of(() -> end(pod, randomEnding()));
+        : List.of(() -> endPipeline(pod, randomEnding()));
+  }
+
+  /** One in eight pods has a second container, which runs on. */
+  private void endPipeline(ObservedPod pod, Ending ending) {
+    if (random.nextInt(8) == 0) {
+      endingsOfLeftOver.put(pod.uid(), ending);
+      cluster.put(Pods.leftOver(pod, clock.instant()));
+    } else {
+      end(pod, ending);
+    }
   }
 
   private void end(ObservedPod pod, Ending ending) {
@@ -182,7 +200,9 @@ final class SimControllers {
             : random.nextInt(3) == 0
                 ? FailureCause.IMAGE_USER_NOT_NUMERIC
                 : FailureCause.IMAGE_PULL;
-    cluster.put(pod.with(Optional.of(new StartFailure(cause, cause.reason(), clock.instant()))));
+    boolean shortage = cause == FailureCause.UNSCHEDULABLE && random.nextBoolean();
+    cluster.put(
+        pod.with(Optional.of(new StartFailure(cause, cause.reason(), clock.instant(), shortage))));
   }
 
   /** A forced deletion: the pod is removed at once, and its process runs on for a while. */
@@ -210,6 +230,8 @@ final class SimControllers {
     }
     cluster.pods.replaceAll(
         (uid, p) -> p.startFailure().isPresent() ? p.with(Optional.empty()) : p);
+    // those without labels are found by their UID or owner
+    cluster.pods.replaceAll((uid, p) -> random.nextBoolean() ? Pods.labelled(p, true) : p);
     cluster.refusing.clear();
     cluster.jobs.values().removeIf(j -> j.token().isEmpty());
   }

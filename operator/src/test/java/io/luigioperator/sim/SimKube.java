@@ -7,6 +7,7 @@ package io.luigioperator.sim;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
+import io.luigioperator.job.KubeRefused;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
@@ -27,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /** One operator's client of a simulated cluster, with caches that lag object by object. */
 final class SimKube implements Kube {
@@ -51,7 +53,14 @@ final class SimKube implements Kube {
     this.mutant = mutant;
     runs.putAll(cluster.runs);
     jobs.putAll(cluster.jobs);
-    pods.putAll(cluster.pods);
+    pods.putAll(selectedPods());
+  }
+
+  /** A watch and a list show only pods with the labels of the operator. */
+  private Map<String, ObservedPod> selectedPods() {
+    TreeMap<String, ObservedPod> selected = new TreeMap<>(cluster.pods);
+    selected.values().removeIf(p -> !p.labelled());
+    return selected;
   }
 
   // ---- caches
@@ -87,9 +96,9 @@ final class SimKube implements Kube {
   /** Each in its new state or, if it was deleted, in the state that the cache holds. */
   private List<Object> changedObjects() {
     List<Object> changedObjects = new ArrayList<>();
-    cluster.pods.forEach((uid, p) -> addUnless(pods.get(uid) == p, p, changedObjects));
-    pods.forEach(
-        (uid, p) -> addUnless(p.gone() || cluster.pods.containsKey(uid), p, changedObjects));
+    Map<String, ObservedPod> selected = selectedPods();
+    selected.forEach((uid, p) -> addUnless(pods.get(uid) == p, p, changedObjects));
+    pods.forEach((uid, p) -> addUnless(p.gone() || selected.containsKey(uid), p, changedObjects));
     cluster.jobs.forEach((uid, j) -> addUnless(jobs.get(uid) == j, j, changedObjects));
     jobs.forEach((uid, j) -> addUnless(cluster.jobs.containsKey(uid), j, changedObjects));
     cluster.runs.forEach((key, o) -> addUnless(runs.get(key) == o, o, changedObjects));
@@ -104,10 +113,14 @@ final class SimKube implements Kube {
   }
 
   private WatchEvent podEvent(ObservedPod p, boolean missed) {
-    if (cluster.pods.containsKey(p.uid())) {
+    boolean exists = cluster.pods.containsKey(p.uid());
+    if (exists && cluster.pods.get(p.uid()).labelled()) {
       pods.put(p.uid(), p);
-    } else if (missed) {
-      pods.remove(p.uid());
+    } else if (exists || missed) {
+      ObservedPod last = pods.remove(p.uid());
+      if (exists && last.terminal() && last.ending().isPresent()) {
+        pods.put(p.uid(), last.asGone()); // its end stays known
+      }
     } else {
       pods.put(p.uid(), cluster.lastStates.get(p.uid()).asGone());
     }
@@ -172,13 +185,17 @@ final class SimKube implements Kube {
   }
 
   @Override
-  public boolean isFull(Instant now) {
+  public Optional<ObservedPod> podWithoutNode(Instant now) {
     return pods.values().stream()
         .filter(p -> !p.gated() && !p.terminating() && !p.gone())
-        .flatMap(p -> p.startFailure().stream())
-        .filter(t -> t.cause() == FailureCause.UNSCHEDULABLE)
-        .map(StartFailure::since)
-        .anyMatch(t -> now.isAfter(t.plusSeconds(30)) && now.isBefore(t.plusSeconds(300)));
+        .filter(p -> p.startFailure().filter(f -> isFull(f, now)).isPresent())
+        .findFirst();
+  }
+
+  private static boolean isFull(StartFailure f, Instant now) {
+    return f.shortage()
+        && now.isAfter(f.since().plusSeconds(30))
+        && now.isBefore(f.since().plusSeconds(300));
   }
 
   // ---- PipelineRuns
@@ -246,14 +263,11 @@ final class SimKube implements Kube {
                 .filter(j -> j.name().equals(attempt.jobName()))
                 .filter(j -> j.namespace().equals(attempt.run().namespace()))
                 .findFirst();
-    List<ObservedPod> observed = new ArrayList<>();
+    List<ObservedPod> observed = new ArrayList<>(live ? listed(attempt, job) : pods.values());
     if (live) {
       pods.values().stream()
           .filter(p -> p.gone() && !cluster.pods.containsKey(p.uid()))
           .forEach(observed::add);
-      observed.addAll(cluster.pods.values());
-    } else {
-      observed.addAll(pods.values());
     }
     return new ObservedAttempt(
         job,
@@ -262,6 +276,30 @@ final class SimKube implements Kube {
             .map(this::mutated)
             .toList(),
         live);
+  }
+
+  /** By label; if that shows none, by the UID of the bound pod or by the owner. */
+  private List<ObservedPod> listed(Attempt attempt, Optional<ObservedJob> job) {
+    List<ObservedPod> byLabel =
+        selectedPods().values().stream()
+            .filter(p -> p.token().equals(attempt.token()) || attempt.isBoundTo(p.uid()))
+            .toList();
+    boolean found =
+        attempt.binding().isPresent()
+            ? byLabel.stream().anyMatch(p -> attempt.isBoundTo(p.uid()))
+            : !byLabel.isEmpty();
+    if (found || mutant == Mutant.UNLABELLED_IS_ABSENT) {
+      return byLabel;
+    }
+    return Stream.concat(
+            byLabel.stream(),
+            cluster.pods.values().stream()
+                .filter(
+                    p ->
+                        attempt.binding().isPresent()
+                            ? attempt.isBoundTo(p.uid())
+                            : job.filter(j -> j.uid().equals(p.jobUid())).isPresent()))
+        .toList();
   }
 
   private ObservedPod mutated(ObservedPod p) {
@@ -297,7 +335,15 @@ final class SimKube implements Kube {
   }
 
   @Override
+  public Optional<String> lastWarning(ObservedPod pod) {
+    return Optional.of("FailedMount: a ConfigMap is missing");
+  }
+
+  @Override
   public boolean openGate(ObservedPod pod) {
+    if (cluster.refusing.contains(Fault.GATES_REFUSED)) {
+      throw new KubeRefused("a webhook does not answer", new IllegalStateException());
+    }
     if (mutant == Mutant.GATE_OPENED_BY_TOKEN) {
       return cluster.pods.values().stream()
           .filter(p -> p.token().equals(pod.token()) && p.gated())
@@ -326,6 +372,6 @@ final class SimKube implements Kube {
 
   @Override
   public List<ObservedPod> activePods() {
-    return cluster.pods.values().stream().filter(p -> !p.terminal()).toList();
+    return selectedPods().values().stream().filter(p -> !p.terminal()).toList();
   }
 }

@@ -107,6 +107,11 @@ class SimulationTest {
   }
 
   @Test
+  void detectsUnlabelledPodTakenAsAbsent() {
+    requireDetected(Mutant.UNLABELLED_IS_ABSENT, "I1: ", FaultScenario::new);
+  }
+
+  @Test
   void detectsMoreAttemptsThanSlots() {
     requireDetected(Mutant.TOO_MANY_SLOTS, "capacity: ", FaultScenario::new);
     requireDetected(Mutant.TOO_MANY_SLOTS, "capacity: ", CalmScenario::withoutFaults);

@@ -260,11 +260,15 @@ final class DerivedState {
         POD,
         "token-1",
         "job-1",
+        true,
         false,
+        Optional.empty(),
         false,
         false,
         Optional.empty(),
         startedAt,
+        Optional.empty(),
+        Optional.empty(),
         false,
         Optional.empty(),
         Optional.empty());
@@ -294,7 +298,8 @@ final class DerivedState {
                 new PodCheck.Passed(),
                 row,
                 Optional.of(new ObservedAttempt(Optional.empty(), pods, true)),
-                Optional.of(new ObservedNode(ObservedNode.Health.READY, Instant.EPOCH))),
+                Optional.of(new ObservedNode(ObservedNode.Health.READY, Instant.EPOCH)),
+                RunSnapshot.Hints.NONE),
             NOW);
   }
 

@@ -31,7 +31,7 @@ class RbacTest {
               runs      | luigi-operator.io    | pipelineschedules/status  | -                                                                | patch
               runs      | batch                | jobs                      | -                                                                | create delete get list watch
               runs      |                      | pods                      | -                                                                | create delete get list patch watch
-              runs      |                      | events                    | -                                                                | create
+              runs      |                      | events                    | -                                                                | create list
               own       | coordination.k8s.io  | leases                    | -                                                                | create
               own       | coordination.k8s.io  | leases                    | tidy-luigi-operator                                              | get update
               """)
