@@ -73,7 +73,8 @@ class UnreadableSpecTest {
             new PodCheck.Unasked(),
             Optional.empty(),
             Optional.empty(),
-            Optional.empty());
+            Optional.empty(),
+            RunSnapshot.Hints.NONE);
 
     Decision decision = new RunDecider(Limits.DEFAULT).decide(s, T0);
 
