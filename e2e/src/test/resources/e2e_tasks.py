@@ -5,6 +5,7 @@
 import base64
 import datetime
 import os
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -96,3 +97,18 @@ class Hog(Sleep):
         hoard = []
         while True:
             hoard.append(bytearray(os.urandom(1 << 20)))
+
+
+class TerminatesItself(Sleep):
+    """Sends SIGTERM to the first process of its container."""
+
+    def run(self) -> None:
+        os.kill(1, signal.SIGTERM)
+        time.sleep(60)
+
+
+class FailsAtLength(Sleep):
+    """Fails with a message that is longer than the share of a container in a pod with many containers."""
+
+    def run(self) -> None:
+        raise ValueError("é" * 2000)

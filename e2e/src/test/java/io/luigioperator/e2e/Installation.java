@@ -260,7 +260,7 @@ final class Installation implements AutoCloseable {
     return Command.run(command, Map.of(), "", COMMAND_LIMIT).orFail();
   }
 
-  private static String resource(String name) {
+  static String resource(String name) {
     try (var in = Installation.class.getResourceAsStream(name)) {
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {

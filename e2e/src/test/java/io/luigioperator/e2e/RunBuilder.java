@@ -14,6 +14,8 @@ import java.util.Map;
 /** Builds and applies a PipelineRun with an inline pipeline. Not thread-safe. */
 final class RunBuilder {
 
+  static final String IMAGE = "luigi-operator/luigi:0.1.0";
+
   private final Installation installation;
   private final String name;
   private String client = "acme";
@@ -30,7 +32,7 @@ final class RunBuilder {
     this.name = name;
     pipeline("retry", Map.of("maxAttempts", 3, "backoffSeconds", 1));
     pipeline("timeouts", Map.of("graceSeconds", 20, "startSeconds", 60));
-    pipeline("image", "luigi-operator/luigi:0.1.0");
+    pipeline("image", IMAGE);
     volumes.add(Map.of("name", "code", "configMap", Map.of("name", "code")));
     mounts.add(Map.of("name", "code", "mountPath", "/code", "readOnly", true));
   }
@@ -63,6 +65,13 @@ final class RunBuilder {
   RunBuilder volume(String claim) {
     volumes.add(Map.of("name", "kept", "persistentVolumeClaim", Map.of("claimName", claim)));
     mounts.add(Map.of("name", "kept", "mountPath", "/kept"));
+    return this;
+  }
+
+  /** Mounts the ConfigMap at {@code /configured}. */
+  RunBuilder configMap(String configMap) {
+    volumes.add(Map.of("name", "configured", "configMap", Map.of("name", configMap)));
+    mounts.add(Map.of("name", "configured", "mountPath", "/configured"));
     return this;
   }
 

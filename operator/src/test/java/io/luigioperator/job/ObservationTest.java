@@ -164,14 +164,15 @@ class ObservationTest {
   @EnumSource(value = Verdict.class, mode = EnumSource.Mode.EXCLUDE, names = "DRAINED")
   void keepsTheVerdictOfEveryPrefix(Verdict verdict) throws IOException {
     String message = essentialFirst(finalMessage(verdict, TOKEN));
+    Pod pod = killedPod();
     for (int length = 300; length <= message.length(); length++) {
-      Ending ending = ending(verdict.exitCode(), message.substring(0, length));
+      Ending ending = ending(pod, verdict.exitCode(), message.substring(0, length));
 
       assertThat(ending.cause()).as("of %d bytes", length).isEqualTo(verdict);
       assertThat(JSON.readTree(ending.terminationMessage()).isObject()).isTrue();
     }
     for (int length = 0; length < 300; length++) {
-      EndCause cause = ending(verdict.exitCode(), message.substring(0, length)).cause();
+      EndCause cause = ending(pod, verdict.exitCode(), message.substring(0, length)).cause();
 
       assertThat(cause)
           .as("of %d bytes", length)
@@ -257,8 +258,15 @@ class ObservationTest {
   }
 
   private static Ending ending(int exitCode, String message) throws IOException {
-    Pod pod =
-        cases().filter(c -> c.name().equals("killed without a message")).findFirst().get().pod();
+    return ending(killedPod(), exitCode, message);
+  }
+
+  private static Pod killedPod() throws IOException {
+    return cases().filter(c -> c.name().equals("killed without a message")).findFirst().get().pod();
+  }
+
+  /** Of the pod with this exit code and message, which are set in it. */
+  private static Ending ending(Pod pod, int exitCode, String message) {
     var terminated = pod.getStatus().getContainerStatuses().getFirst().getState().getTerminated();
     terminated.setExitCode(exitCode);
     terminated.setMessage(message);
