@@ -117,3 +117,30 @@ secret: {{ .Values.mysql.existingSecret | quote }}
 {{- printf "Low=%d,Normal=%d,High=%d,Critical=%d" (int64 .low) (int64 .normal) (int64 .high) (int64 .critical) -}}
 {{- end -}}
 {{- end -}}
+
+{{/* CEL: the user is not the operator, and not that of another release. */}}
+{{- define "luigi-operator.notAnOperator" -}}
+{{- $users := prepend .Values.admissionPolicies.exemptUsers (include "luigi-operator.username" .) -}}
+!(request.userInfo.username in [{{ range $i, $user := $users }}{{ if $i }}, {{ end }}'{{ $user }}'{{ end }}])
+{{- end -}}
+
+{{/*
+CEL: an object with a pipeline is new, or fields have changed that reach its pods. Those of the clients are compared in
+their order, which kubectl keeps. Unchanged clients are not compared one by one, because evaluation has a cost limit.
+*/}}
+{{- define "luigi-operator.podChanged" -}}
+has(object.spec.pipeline) && (request.operation == 'CREATE' || !has(oldObject.spec.pipeline)
+|| object.spec.pipeline != oldObject.spec.pipeline
+|| object.kind == 'PipelineRun'
+&& object.spec.?activeDeadlineSeconds != oldObject.spec.?activeDeadlineSeconds
+|| object.kind == 'PipelineSchedule' && object.spec.?clients != oldObject.spec.?clients
+&& {{ include "luigi-operator.protectedParameters" "object" }}
+!= {{ include "luigi-operator.protectedParameters" "oldObject" }})
+{{- end -}}
+
+{{/* CEL: the parameters of clients that runs may not set themselves. */}}
+{{- define "luigi-operator.protectedParameters" -}}
+{{ . }}.spec.?clients.orValue([]).map(client, [[client.id]] + client.?parameters.orValue([]).filter(parameter,
+!(parameter.name in {{ . }}.spec.pipeline.?allow.?parameters.orValue([]))).map(parameter,
+[parameter.name, parameter.value])).filter(list, list.size() > 1)
+{{- end -}}

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -27,6 +28,8 @@ class AdmissionPoliciesIT {
   private static final String OPERATOR =
       "system:serviceaccount:" + Helm.NAMESPACE + ":tidy-luigi-operator";
 
+  private static final String OTHER_OPERATOR = "system:serviceaccount:other:luigi-operator";
+
   /**
    * Every user may write runs and schedules, and has the other rights according to its name.
    * Columns: role, namespace, group, resources, names, verbs, users.
@@ -35,11 +38,12 @@ class AdmissionPoliciesIT {
       Table.of(
               """
               write   | sales     | luigi-operator.io | pipelineruns, pipelineschedules |         | "*"    | no-pods no-clients pods pods-elsewhere pods-and-account support cleaner
-              write   | elsewhere | luigi-operator.io | pipelineruns                    |         | create | no-clients
+              write   | elsewhere | luigi-operator.io | pipelineruns                    |         | create | no-clients pods-elsewhere clients-elsewhere system:serviceaccount:other:luigi-operator
               pods    | sales     | ""                | pods                            |         | create | pods pods-and-account
               pods    | elsewhere | ""                | pods                            |         | create | pods-elsewhere
               account | sales     | ""                | serviceaccounts                 | flights | use    | pods-and-account
               clients | sales     | luigi-operator.io | clients                         |         | run    | no-pods pods pods-elsewhere pods-and-account
+              clients | elsewhere | luigi-operator.io | clients                         |         | run    | clients-elsewhere pods-elsewhere
               support | sales     | luigi-operator.io | clients                         | acme    | run    | support
               cleaner | sales     | luigi-operator.io | clients                         |         | delete | cleaner
               """)
@@ -60,6 +64,19 @@ class AdmissionPoliciesIT {
       kind: PipelineSchedule
       metadata: {name: %s}
       spec: {clients: [{id: acme}], %s}
+      """;
+
+  /** acme has a parameter that runs may set themselves, and one that they may not. */
+  private static final String CLIENTS =
+      """
+      apiVersion: luigi-operator.io/v1beta1
+      kind: PipelineSchedule
+      metadata: {name: %s}
+      spec:
+        pipeline: {image: i, task: {module: m, family: F}, allow: {parameters: [limit]}%s}
+        clients:
+        - {id: acme, parameters: [{name: limit, value: "1"}, {name: table, value: orders}]}
+        - {id: globex}
       """;
 
   private static final String REFERENCE = "scheduleRef: {name: nightly}";
@@ -93,6 +110,10 @@ class AdmissionPoliciesIT {
     store(SCHEDULE.formatted("plain", PIPELINE));
     store(SCHEDULE.formatted("with-account", WITH_ACCOUNT));
     store(SCHEDULE.formatted("with-template", WITH_TEMPLATE));
+    store(CLIENTS.formatted("with-clients", ""));
+    store(CLIENTS.formatted("with-clients-and-account", ", serviceAccountName: flights"));
+    store(RUN.formatted("acme-inline", "acme", PIPELINE));
+    store(RUN.formatted("acme-account", "acme", WITH_ACCOUNT));
     store(RUN.formatted("acme-1", "acme", REFERENCE));
     store(RUN.formatted("globex-1", "globex", REFERENCE));
 
@@ -101,7 +122,10 @@ class AdmissionPoliciesIT {
     awaitRefusal("pods", RUN.formatted("r", "acme", WITH_ACCOUNT));
     withoutPerClient = create("no-clients", RUN.formatted("r", "acme", REFERENCE));
 
-    helm("upgrade", "--set", "admissionPolicies.perClient=true");
+    helm(
+        "upgrade",
+        "--set",
+        "admissionPolicies.perClient=true,admissionPolicies.exemptUsers={" + OTHER_OPERATOR + "}");
     awaitRefusal("no-clients", RUN.formatted("r", "acme", REFERENCE));
   }
 
@@ -155,6 +179,96 @@ class AdmissionPoliciesIT {
         """;
     assertRefused(change("no-pods", "lps/with-template", affinity), NEEDS_PODS);
     assertAccepted(change("pods", "lps/with-template", affinity));
+  }
+
+  private static final List<String> CHANGES_OF_PROTECTED_PARAMETERS =
+      List.of(
+          // another value, a new parameter, without the parameter, without the client
+          "[{id: acme, parameters: [{name: table, value: salaries}]}, {id: globex}]",
+          "[{id: acme, parameters: [{name: table, value: orders}, {name: x, value: z}]}]",
+          "[{id: acme, parameters: [{name: limit, value: '1'}]}, {id: globex}]",
+          "[{id: globex}]",
+          "[]",
+          // of another client, under another id, of a new client
+          "[{id: acme, parameters: [{name: table, value: orders}]},"
+              + " {id: globex, parameters: [{name: table, value: orders}]}]",
+          "[{id: globex, parameters: [{name: table, value: orders}]}]",
+          "[{id: acme, parameters: [{name: table, value: orders}]},"
+              + " {id: initech, parameters: [{name: module, value: os}]}]");
+
+  /** They reach the pod like the parameters of the pipeline, which is protected, too. */
+  @ParameterizedTest
+  @FieldSource("CHANGES_OF_PROTECTED_PARAMETERS")
+  void changingParametersOfClientsThatRunsMayNotSetRequiresTheSameRights(String clients) {
+    String patch = "spec: {clients: " + clients + "}";
+    assertRefused(
+        change("no-pods", "lps/with-clients", patch),
+        "user no-pods may not change parameters of clients that spec.pipeline.allow.parameters does"
+            + " not list, because this requires the verb create on pods in namespace sales");
+    assertRefused(change("pods-elsewhere", "lps/with-clients", patch), "may not change parameters");
+    assertAccepted(change("pods", "lps/with-clients", patch));
+    assertRefused(change("pods", "lps/with-clients-and-account", patch), NEEDS_ACCOUNT);
+    assertAccepted(change("pods-and-account", "lps/with-clients-and-account", patch));
+  }
+
+  private static final List<String> CHANGES_OF_OTHER_PARAMETERS =
+      List.of(
+          "[{id: acme, parameters: [{name: limit, value: '9'}, {name: table, value: orders}]},"
+              + " {id: globex}]",
+          "[{id: acme, parameters: [{name: table, value: orders}]}, {id: globex}]",
+          "[{id: acme, parameters: [{name: table, value: orders}]},"
+              + " {id: initech, parameters: [{name: limit, value: '5'}]}]",
+          "[{id: initech}, {id: acme, parameters: [{name: table, value: orders}]}]");
+
+  @ParameterizedTest
+  @FieldSource("CHANGES_OF_OTHER_PARAMETERS")
+  void clientsAndParametersThatRunsMaySetRequireNoRightToPods(String clients) {
+    String patch = "spec: {clients: " + clients + "}";
+    assertAccepted(change("no-pods", "lps/with-clients", patch));
+    assertAccepted(change("no-pods", "lps/with-clients-and-account", patch));
+  }
+
+  /** With as many clients as the definitions allow, the cost limit of CEL is not exceeded. */
+  @Test
+  void thePoliciesEvaluateTheLargestSchedule() {
+    String allowed =
+        IntStream.range(0, 64).mapToObj("p%d"::formatted).collect(Collectors.joining(", "));
+    String parameters =
+        IntStream.range(0, 16)
+            .mapToObj("{name: q%d, value: v}"::formatted)
+            .collect(Collectors.joining(", "));
+    String clients =
+        IntStream.range(0, 499)
+            .mapToObj(i -> "{id: c%d, parameters: [%s]}".formatted(i, parameters))
+            .collect(Collectors.joining(", "));
+    store(
+        SCHEDULE
+            .replace("[{id: acme}]", "[" + clients + "]")
+            .formatted("largest", PIPELINE.replace("F}", "F}, allow: {parameters: [%s]}"))
+            .formatted(allowed));
+    String changed = clients.replace("{id: c0,", "{id: new,");
+    assertRefused(changeClients("no-pods", changed), "may not change parameters");
+    assertAccepted(changeClients("pods", changed));
+    assertAccepted(changeClients("no-pods", "{id: new}, " + clients));
+  }
+
+  private static Command.Output changeClients(String user, String clients) {
+    String patch = "spec: {priority: Low, clients: [" + clients + "]}";
+    return as(
+        user, "sales", patch, "patch", "lps/largest", "--type=merge", "--patch-file=/dev/stdin");
+  }
+
+  /** It is a field of the pod; the other fields of a run with an inline pipeline cannot change. */
+  @Test
+  void changingTheDeadlineOfAnInlineRunRequiresTheSameRights() {
+    String deadline = "spec: {activeDeadlineSeconds: 2592000}";
+    assertRefused(change("no-pods", "lpr/acme-inline", deadline), NEEDS_PODS);
+    assertAccepted(change("pods", "lpr/acme-inline", deadline));
+    assertRefused(change("pods", "lpr/acme-account", deadline), NEEDS_ACCOUNT);
+    assertAccepted(change("pods-and-account", "lpr/acme-account", deadline));
+    assertAccepted(change("no-pods", "lpr/acme-inline", "spec: {desiredState: Held}"));
+    assertAccepted(change("no-pods", "lpr/acme-inline", "spec: {maxAttempts: 1}"));
+    assertAccepted(change("no-pods", "lpr/acme-1", deadline));
   }
 
   @Test
@@ -215,10 +329,26 @@ class AdmissionPoliciesIT {
     assertAccepted(remove(OPERATOR, "lpr/globex-1"));
   }
 
+  /** Otherwise a run written there would start when the operator handles the namespace later. */
   @Test
-  void thePoliciesDoNotApplyToOtherNamespaces() {
-    String document = RUN.formatted("r", "globex", WITH_ACCOUNT);
-    assertAccepted(as("no-clients", "elsewhere", document, "create", "-f", "-"));
+  void thePoliciesApplyToNamespacesThatTheOperatorDoesNotHandle() {
+    assertRefused(
+        create("clients-elsewhere", "elsewhere", RUN.formatted("r", "globex", PIPELINE)),
+        "may not create or change a pipeline");
+    assertRefused(
+        create("pods-elsewhere", "elsewhere", RUN.formatted("r", "globex", WITH_ACCOUNT)),
+        "may not use the ServiceAccount flights");
+    assertRefused(
+        create("no-clients", "elsewhere", RUN.formatted("r", "globex", REFERENCE)),
+        "may not run PipelineRuns of client globex");
+    assertAccepted(
+        create("clients-elsewhere", "elsewhere", RUN.formatted("r", "globex", REFERENCE)));
+  }
+
+  /** The operator of another release creates runs that another cluster accepted, too. */
+  @Test
+  void exemptUsersAreExempt() {
+    assertAccepted(create(OTHER_OPERATOR, "elsewhere", RUN.formatted("r", "globex", WITH_ACCOUNT)));
   }
 
   private static String roleAndBinding(List<String> row) {
@@ -257,7 +387,11 @@ class AdmissionPoliciesIT {
   }
 
   private static Command.Output create(String user, String document) {
-    return as(user, "sales", document, "create", "-f", "-");
+    return create(user, "sales", document);
+  }
+
+  private static Command.Output create(String user, String namespace, String document) {
+    return as(user, namespace, document, "create", "-f", "-");
   }
 
   private static Command.Output change(String user, String object, String patch) {

@@ -7,7 +7,9 @@ package io.luigioperator.chart;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import io.luigioperator.OperatorConfig;
 import io.luigioperator.api.Phase;
 import io.luigioperator.run.ScheduleObject;
@@ -116,6 +118,7 @@ class EffectsTest {
   static final List<Value> VALUES =
       Table.of(
               """
+              admissionPolicies.exemptUsers        | production       | ["u:a"]                  | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-pipelines.spec.matchConditions.not-an-operator.expression = !(request.userInfo.username in ['system:serviceaccount:luigi-system:tidy-luigi-operator', 'u:a'])
               admissionPolicies.enabled            | production-least | true                     | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-pipelines.spec.failurePolicy = Fail ; ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-service-accounts.spec.failurePolicy = Fail
               admissionPolicies.perClient          | production       | true                     | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-clients.spec.failurePolicy = Fail
               capacity.maxRunning                  | production       | 77                       | operator.capacity.maxRunning = 77
@@ -217,15 +220,26 @@ class EffectsTest {
   private static final ResourceFields SCHEDULE =
       ResourceFields.of("pipelineschedules.luigi-operator.io.yaml");
 
+  private static final String ONLY_BY_REFERENCE =
+      "allow applies only to runs that reference a schedule, not to an inline pipeline";
+
   /** Fields of a spec without effect, with the reason. */
   private static final Map<String, String> WITHOUT_EFFECT =
       Map.of(
           "run spec.rerun.mode",
           "it has only one value, which is the default",
           "run spec.pipeline.allow.parameters[]",
-          "allow applies only to runs that reference a schedule, not to an inline pipeline",
+          ONLY_BY_REFERENCE,
+          "run spec.pipeline.allow.clientParameters[]",
+          ONLY_BY_REFERENCE,
           "run spec.pipeline.allow.unlistedClients",
-          "allow applies only to runs that reference a schedule, not to an inline pipeline");
+          ONLY_BY_REFERENCE,
+          "run spec.pipeline.allow.priorities[]",
+          ONLY_BY_REFERENCE,
+          "run spec.pipeline.allow.maxAttempts",
+          ONLY_BY_REFERENCE,
+          "run spec.pipeline.allow.activeSeconds",
+          ONLY_BY_REFERENCE);
 
   /** Fields with several effects, all of which must occur. */
   private static final Map<String, List<String>> REQUIRED_EFFECTS =
@@ -299,6 +313,13 @@ class EffectsTest {
     assertThat(fieldsOfSpecs().map(EffectsTest::path)).containsAll(REQUIRED_EFFECTS.keySet());
   }
 
+  /** Values of a run that a raised limit of the schedule allows, and one of its priorities. */
+  private static final Map<String, JsonNode> BEYOND_LIMITS =
+      Map.of(
+          "maxAttempts", IntNode.valueOf(10),
+          "activeDeadlineSeconds", IntNode.valueOf(86401),
+          "priority", TextNode.valueOf("Critical"));
+
   private static final ObjectNode REFERENCE =
       withParameter(ResourceFields.valid("run-by-reference.yaml"));
   private static final List<ObjectNode> RUNS =
@@ -353,6 +374,12 @@ class EffectsTest {
       ((ObjectNode) run.get("spec")).put("client", client);
       DerivedState.of(run, Optional.of(schedule)).describe(client, lines);
     }
+    BEYOND_LIMITS.forEach(
+        (field, value) -> {
+          ObjectNode run = REFERENCE.deepCopy();
+          ((ObjectNode) run.get("spec")).set(field, value);
+          DerivedState.of(run, Optional.of(schedule)).describe(field, lines);
+        });
     return lines;
   }
 

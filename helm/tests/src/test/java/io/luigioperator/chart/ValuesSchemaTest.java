@@ -32,6 +32,7 @@ class ValuesSchemaTest {
       Table.of(
               """
               admissionPolicies.enabled            | "yes"         | got string, want boolean
+              admissionPolicies.exemptUsers        | ["a'b"]       | does not match pattern
               admissionPolicies.perClient          | 1             | got number, want boolean
               capacity.maxRunning                  | 0             | minimum: got 0, want 1
               capacity.maxRunning                  | "20"          | got string, want integer
