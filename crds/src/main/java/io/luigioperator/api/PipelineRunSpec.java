@@ -94,7 +94,7 @@ public record PipelineRunSpec(
             "Which tasks to run if some are already complete. Default: the incomplete ones. Immutable.")
         @Nullable RerunSpec rerun,
     @JsonPropertyDescription(
-            "Order among waiting runs: Critical, High, Normal or Low. A run counts as if it had been created earlier by the head start of its priority (chart value headStartSeconds), so runs of low priority start eventually. Default: with scheduleRef the priority of the PipelineSchedule at the time the run is accepted, otherwise Normal. Immutable once status.startTime is set.")
+            "Order among waiting runs: Critical, High, Normal or Low. A run counts as if it had been created earlier by the head start of its priority (chart value headStartSeconds), so runs of low priority start eventually. Default: with scheduleRef the priority of the PipelineSchedule at the time the run is accepted, otherwise Normal. With scheduleRef, pipeline.allow.priorities of the schedule may restrict it. Immutable once status.startTime is set.")
         @SelectableField
         @Nullable Priority priority,
     @JsonPropertyDescription(
@@ -121,12 +121,12 @@ public record PipelineRunSpec(
         @Max(31536000)
         @Nullable Integer startDeadlineSeconds,
     @JsonPropertyDescription(
-            "Maximum duration of one attempt in seconds, from 1 to 2592000. Overrides pipeline.timeouts.activeSeconds. A change applies from the next attempt on.")
+            "Maximum duration of one attempt in seconds, from 1 to 2592000. Overrides pipeline.timeouts.activeSeconds. With scheduleRef, it may not exceed pipeline.allow.activeSeconds of the schedule. A change applies from the next attempt on.")
         @Min(1)
         @Max(2592000)
         @Nullable Integer activeDeadlineSeconds,
     @JsonPropertyDescription(
-            "Maximum number of counted attempts, from 1 to 100. Overrides pipeline.retry.maxAttempts. If it is lowered to the number of attempts already made, a waiting run fails with reason AttemptsExhausted.")
+            "Maximum number of counted attempts, from 1 to 100. Overrides pipeline.retry.maxAttempts. With scheduleRef, pipeline.allow.maxAttempts of the schedule may restrict it. If it is lowered to the number of attempts already made, a waiting run fails with reason AttemptsExhausted.")
         @Min(1)
         @Max(100)
         @Nullable Integer maxAttempts,

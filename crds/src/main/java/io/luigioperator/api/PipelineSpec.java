@@ -42,6 +42,12 @@ import org.jspecify.annotations.Nullable;
         "allow.parameters may not contain the parameters that dateParameter and clientParameter name, because the operator sets them from spec.date and spec.client of the run; remove them.")
 @ValidationRule(
     value =
+        "!has(self.allow.clientParameters) || !self.allow.clientParameters.exists(name, name == "
+            + "self.dateParameter || name == self.clientParameter)",
+    message =
+        "allow.clientParameters may not contain the parameters that dateParameter and clientParameter name, because the operator sets them from spec.date and spec.client of the run; remove them.")
+@ValidationRule(
+    value =
         "!has(self.volumeMounts) || self.volumeMounts.all(m, has(self.volumes) && "
             + "self.volumes.exists(v, v.name == m.name))",
     message =
@@ -82,7 +88,7 @@ public record PipelineSpec(
         @Size(max = 64)
         List<Parameter> parameters,
     @JsonPropertyDescription(
-            "What a PipelineRun that references this schedule may set itself. Has no effect in an inline pipeline. Default: nothing.")
+            "What the clients of the schedule, and the PipelineRuns that reference it, may set. Has no effect in an inline pipeline. Default: no parameters.")
         @Default("{}")
         AllowSpec allow,
     @JsonPropertyDescription(

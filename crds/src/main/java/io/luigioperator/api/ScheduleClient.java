@@ -27,7 +27,7 @@ public record ScheduleClient(
                 "The id of a client must consist of letters, digits, -, _ and ., and must begin and end with a letter or digit, because it is used as a label value.")
         String id,
     @JsonPropertyDescription(
-            "Luigi parameters for this client, at most 16. They override the parameters of the pipeline; the parameters of a run override them. Default: none.")
+            "Luigi parameters for this client, at most 16. They override the parameters of the pipeline; the parameters of a run override them. Only names in pipeline.allow.parameters and pipeline.allow.clientParameters are allowed; otherwise runs for this client stay Pending with reason ParameterNotAllowed. Default: none.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("name")
         @Size(max = 16)

@@ -21,6 +21,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Request;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunLimits;
 import io.luigioperator.run.RunObject;
 import java.util.List;
 import java.util.Map;
@@ -126,7 +127,7 @@ public final class JobBlueprint {
         .withBackoffLimit(0)
         // the finalizer of the Job keeps a deleted pod until it is terminal, with its verdict
         .withPodReplacementPolicy("Failed")
-        .withTemplate(template(id, request, override(owner)))
+        .withTemplate(template(id, request, override(owner, request)))
         .endSpec()
         .build();
   }
@@ -151,12 +152,7 @@ public final class JobBlueprint {
             "dry-run",
             "dry-run");
     PodTemplateSpec template =
-        template(
-            id,
-            request,
-            request.asked().activeDeadlineSeconds() == null
-                ? OptionalInt.empty()
-                : OptionalInt.of(request.asked().activeDeadlineSeconds()));
+        template(id, request, RunLimits.of(request).activeSeconds(request.asked()));
     return new PodBuilder()
         .withMetadata(
             new ObjectMetaBuilder(template.getMetadata())
@@ -167,11 +163,10 @@ public final class JobBlueprint {
         .build();
   }
 
-  private static OptionalInt override(RunObject owner) {
+  private static OptionalInt override(RunObject owner, Request request) {
     return owner
         .readableSpec()
-        .flatMap(spec -> Optional.ofNullable(spec.activeDeadlineSeconds()))
-        .map(OptionalInt::of)
+        .map(spec -> RunLimits.of(request).activeSeconds(spec))
         .orElse(OptionalInt.empty());
   }
 

@@ -38,6 +38,7 @@ public final class Reasons {
   public static final String SCHEDULE_NOT_FOUND = "ScheduleNotFound";
   public static final String CLIENT_NOT_ALLOWED = "ClientNotAllowed";
   public static final String PARAMETER_NOT_ALLOWED = "ParameterNotAllowed";
+  public static final String LIMIT_EXCEEDED = "LimitExceeded";
   public static final String INVALID_DATE = "InvalidDate";
   public static final String POD_TEMPLATE_INVALID = "PodTemplateInvalid";
   public static final String NAME_ALREADY_USED = "NameAlreadyUsed";

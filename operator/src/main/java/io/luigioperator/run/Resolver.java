@@ -99,6 +99,28 @@ public final class Resolver {
                 .formatted(schedule.name(), p.name()));
       }
     }
+    Optional<Parameter> notAllowed =
+        entry.stream()
+            .flatMap(client -> client.parameters().stream())
+            .filter(p -> !allow.parameters().contains(p.name()))
+            .filter(p -> !allow.clientParameters().contains(p.name()))
+            .findFirst();
+    if (notAllowed.isPresent()) {
+      return fixable(
+          Reasons.PARAMETER_NOT_ALLOWED,
+          ("PipelineSchedule %1$s sets parameter %2$s of client %3$s, but its pipeline does not"
+                  + " allow that; add %2$s to spec.pipeline.allow.clientParameters there, which"
+                  + " requires the right to create pods, or remove it from the client")
+              .formatted(schedule.name(), notAllowed.get().name(), spec.client()));
+    }
+    List<String> exceeded = RunLimits.of(spec, schedule.spec().pipeline()).exceeded(spec);
+    if (!exceeded.isEmpty()) {
+      return fixable(
+          Reasons.LIMIT_EXCEEDED,
+          ("PipelineSchedule %s limits its runs: %s; change the PipelineRun, or spec.pipeline of"
+                  + " the schedule")
+              .formatted(schedule.name(), String.join("; ", exceeded)));
+    }
     return assemble(
         object,
         schedule.spec().pipeline(),
@@ -188,19 +210,20 @@ public final class Resolver {
   }
 
   /**
-   * The mutable fields of an object, with what it inherits from its request. For an accepted run
-   * that is the stored request, because the schedule may have changed since.
+   * The mutable fields of an object, within its limits and with what it inherits from its request.
+   * For an accepted run that is the stored request, because the schedule may have changed since.
    */
   public static Amendment desired(RunObject object, Request request) {
     PipelineRunSpec spec = object.spec();
+    RunLimits limits = RunLimits.of(request);
     return new Amendment(
         spec.desiredState(),
-        Optional.ofNullable(spec.priority()).orElse(request.defaultPriority()),
+        limits.priority(spec, request.defaultPriority()),
         Optional.ofNullable(spec.notBeforeTime()),
         spec.startDeadlineSeconds() == null
             ? OptionalLong.empty()
             : OptionalLong.of(spec.startDeadlineSeconds()),
-        spec.maxAttempts() == null ? request.pipeline().retry().maxAttempts() : spec.maxAttempts());
+        limits.maxAttempts(spec, request.pipeline().retry().maxAttempts()));
   }
 
   private static Resolution refused(String reason, String message) {

@@ -60,7 +60,9 @@ final class StatusFields {
                             + " create a new PipelineRun to use the new one")
                         .formatted(used, schedule.name()))
             .orElse("the run is in the ledger");
-    Conditions c = new Conditions(object, now).set(ACCEPTED, TRUE, Reasons.ACCEPTED, message);
+    Conditions c =
+        new Conditions(object, now)
+            .set(ACCEPTED, TRUE, Reasons.ACCEPTED, message + notApplied(object, row));
     object
         .parsedSpec()
         .problem()
@@ -74,6 +76,17 @@ final class StatusFields {
                         + " spec: "
                         + problem));
     return c;
+  }
+
+  private static String notApplied(RunObject object, Row row) {
+    List<String> exceeded =
+        object
+            .readableSpec()
+            .flatMap(spec -> row.request().map(r -> RunLimits.of(r).exceeded(spec)))
+            .orElse(List.of());
+    return exceeded.isEmpty()
+        ? ""
+        : "; not applied, because of the limits of the schedule: " + String.join("; ", exceeded);
   }
 
   private static ResolvedStatus resolved(Request r, Run run) {

@@ -172,6 +172,36 @@ class JobBlueprintTest {
         .isInstanceOf(PodTemplateInvalid.class);
   }
 
+  /** Also of a run that was changed after it had been accepted. */
+  @Test
+  void theDeadlineOfARunIsLimitedByItsSchedule() {
+    AttemptFixture attempt =
+        AttemptFixture.parse(
+            """
+            object:
+              apiVersion: luigi-operator.io/v1beta1
+              kind: PipelineRun
+              metadata: {namespace: flights, name: limited, uid: u-1}
+              spec: {client: UA, scheduleRef: {name: nightly}, activeDeadlineSeconds: 90000}
+            pipeline:
+              image: flights:1
+              task: {module: m, family: F}
+              allow: {activeSeconds: 20000}
+              timeouts: {startSeconds: 900, graceSeconds: 120}
+            attempt: {number: 1, fence: 1, token: t-1}
+            """);
+
+    long pod = job(attempt).getSpec().getTemplate().getSpec().getActiveDeadlineSeconds();
+
+    assertThat(pod).isBetween(20000L, 30000L);
+    assertThat(
+            blueprint
+                .dryRunPod(attempt.run().key(), attempt.request())
+                .getSpec()
+                .getActiveDeadlineSeconds())
+        .isEqualTo(pod);
+  }
+
   @Test
   void namesEveryProblemAtOnce() {
     assertThatThrownBy(() -> job(withPodTemplate("{spec: {nodeName: n, restartPolicy: Always}}")))

@@ -31,7 +31,7 @@ class ResolverTest {
         task: {module: flights.pipeline, family: CarrierReport}
         clientParameter: carrier
         parameters: [{name: min_delay, value: "15"}, {name: unit, value: min}]
-        allow: {parameters: [min_delay]}
+        allow: {parameters: [min_delay], clientParameters: [unit, region]}
       clients:
       - {id: UA, parameters: [{name: unit, value: s}, {name: region, value: us}]}
       - {id: DL}
@@ -124,6 +124,149 @@ class ResolverTest {
     assertThat(refused.message()).contains(message);
   }
 
+  /**
+   * Whoever may change the schedule may change its clients, but only a user with the right to
+   * create pods may change its pipeline, and with it the names that clients may set.
+   */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{}                                                | min_delay",
+        "{parameters: [min_delay]}                         | unit",
+        "{parameters: [min_delay], clientParameters: [unit]} | region",
+        "{parameters: [min_delay, unit, region]}           |",
+        "{clientParameters: [min_delay, unit, region]}     |",
+      })
+  void parametersOfClientsMustBeAllowedByThePipeline(String allow, @Nullable String refused) {
+    String schedule =
+        NIGHTLY
+            .replace("{parameters: [min_delay], clientParameters: [unit, region]}", allow)
+            .replace(
+                "[{name: unit, value: s}",
+                "[{name: min_delay, value: '9'}, {name: unit, value: s}");
+    Resolution r = resolve(RUN + "}", schedule);
+
+    if (refused == null) {
+      assertThat(r).isInstanceOf(Resolution.Resolved.class);
+      return;
+    }
+    assertThat(((Resolution.Refused) r).reason()).isEqualTo("ParameterNotAllowed");
+    assertThat(((Resolution.Refused) r).fixable()).isTrue();
+    assertThat(((Resolution.Refused) r).message())
+        .contains("PipelineSchedule nightly", "client UA", refused, "allow.clientParameters");
+  }
+
+  @Test
+  void runsMayNotSetParametersThatOnlyClientsMaySet() {
+    Resolution r = resolve(RUN + ", parameters: [{name: unit, value: h}]}");
+
+    assertThat(((Resolution.Refused) r).reason()).isEqualTo("ParameterNotAllowed");
+  }
+
+  // ---- limits of the schedule
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "priorities: [Normal, Low] | priority: Critical             | Critical",
+        "maxAttempts: 5            | maxAttempts: 6                 | allow.maxAttempts 5",
+        "activeSeconds: 20000      | activeDeadlineSeconds: 20001   | allow.activeSeconds 20000",
+        "maxAttempts: 5            | activeDeadlineSeconds: 14401   | timeouts.activeSeconds 14400",
+      })
+  void fieldsBeyondTheLimitsOfTheScheduleAreRefused(String allow, String field, String message) {
+    Resolution r = resolve(RUN + ", " + field + "}", limited(allow));
+
+    assertThat(((Resolution.Refused) r).reason()).isEqualTo("LimitExceeded");
+    assertThat(((Resolution.Refused) r).fixable()).isTrue();
+    assertThat(((Resolution.Refused) r).message()).contains("PipelineSchedule nightly", message);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "priorities: [Normal, Low] | priority: Low",
+        "maxAttempts: 5            | maxAttempts: 5",
+        "activeSeconds: 20000      | activeDeadlineSeconds: 20000",
+        "maxAttempts: 5            | activeDeadlineSeconds: 14400",
+        "activeSeconds: 60         | client: UA",
+        "priorities: [Low]         | client: UA",
+        "maxAttempts: 1            | client: UA",
+        "unlistedClients: false    | priority: Critical",
+        "unlistedClients: false    | maxAttempts: 100",
+      })
+  void fieldsWithinTheLimitsAndInheritedOnesAreAccepted(String allow, String field) {
+    String run = field.startsWith("client") ? RUN : RUN + ", " + field;
+
+    assertThat(resolve(run + "}", limited(allow))).isInstanceOf(Resolution.Resolved.class);
+  }
+
+  @Test
+  void limitsDoNotApplyToAnInlinePipeline() {
+    Resolution r =
+        resolve(
+            "{pipeline: {image: i, task: {module: m, family: F}, allow: {priorities: [Low],"
+                + " maxAttempts: 1, activeSeconds: 1}}, client: UA, date: '2013-01-15', priority:"
+                + " Critical, maxAttempts: 9, activeDeadlineSeconds: 99999}");
+
+    NewRun run = ((Resolution.Resolved) r).run();
+    assertThat(run.priority()).isEqualTo(Priority.Critical);
+    assertThat(run.maxAttempts()).isEqualTo(9);
+  }
+
+  /** The limits are those of the stored request, because the run is accepted already. */
+  @Test
+  void laterChangesTakeEffectUpToTheLimits() {
+    String allow = "priorities: [Normal, Low], maxAttempts: 5, activeSeconds: 20000";
+    Request stored = ((Resolution.Resolved) resolve(RUN + "}", limited(allow))).request();
+    RunObject changed =
+        SnapshotBuilder.object(
+            spec(RUN + ", priority: Critical, maxAttempts: 50, activeDeadlineSeconds: 86400}"),
+            "uid-1",
+            2);
+
+    Amendment amendment = Resolver.desired(changed, stored);
+
+    assertThat(amendment.priority()).isEqualTo(Priority.Normal);
+    assertThat(amendment.maxAttempts()).isEqualTo(5);
+    assertThat(RunLimits.of(stored).activeSeconds(changed.spec())).hasValue(20000);
+    assertThat(RunLimits.of(stored).exceeded(changed.spec()))
+        .containsExactly(
+            "spec.priority Critical is not in allow.priorities [Normal, Low]",
+            "spec.maxAttempts 50 is more than allow.maxAttempts 5",
+            "spec.activeDeadlineSeconds 86400 is more than allow.activeSeconds 20000");
+  }
+
+  @Test
+  void theConditionAcceptedNamesWhatIsNotApplied() {
+    PipelineScheduleSpec limited =
+        read(limited("priorities: [Normal, Low]"), PipelineScheduleSpec.class);
+    RunObject changed = SnapshotBuilder.object(spec(RUN + ", priority: High}"), "uid-1", 2);
+    RunSnapshot s =
+        SnapshotBuilder.ready()
+            .accepted(
+                SnapshotBuilder.object(spec(RUN + "}"), "uid-1", 1),
+                new ScheduleObject(KEY.namespace(), "nightly", 3, limited))
+            .object(changed)
+            .snapshot();
+
+    assertThat(
+            StatusFields.conditions(s, changed, s.row().orElseThrow(), SnapshotBuilder.T0).list())
+        .singleElement()
+        .satisfies(
+            c ->
+                assertThat(c.getMessage())
+                    .contains(
+                        "not applied, because of the limits of the schedule",
+                        "spec.priority High is not in allow.priorities [Normal, Low]"));
+  }
+
+  private static String limited(String allow) {
+    return NIGHTLY.replace("allow: {", "allow: {" + allow + ", ");
+  }
+
   @Test
   void refusesAParameterThatTheDateSets() {
     Resolution r =
@@ -161,9 +304,14 @@ class ResolverTest {
   }
 
   private static Resolution resolve(String run) {
+    return resolve(run, NIGHTLY);
+  }
+
+  private static Resolution resolve(String run, String schedule) {
+    PipelineScheduleSpec spec = read(schedule, PipelineScheduleSpec.class);
     return Resolver.resolve(
         SnapshotBuilder.object(spec(run), "uid-1", 1),
-        Optional.of(new ScheduleObject(KEY.namespace(), "nightly", 3, schedule()))
+        Optional.of(new ScheduleObject(KEY.namespace(), "nightly", 3, spec))
             .filter(s -> !run.contains("other")));
   }
 
