@@ -18,7 +18,10 @@ import java.io.ByteArrayInputStream;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** The RBAC of the chart, rendered by Helm and applied to the test API server. */
+/**
+ * The rights of the operator in the chart, with the policy that restricts them, rendered by Helm
+ * and applied to the test API server.
+ */
 public final class ChartRbac {
   /** The namespace of the release that {@link #grant} installs. */
   static final String NAMESPACE = "luigi-system";
@@ -111,6 +114,8 @@ public final class ChartRbac {
                 namespace,
                 "--show-only",
                 "templates/rbac.yaml",
+                "--show-only",
+                "templates/operator-policy.yaml",
                 "--set",
                 "profile=demo",
                 "--set-json",

@@ -176,6 +176,8 @@ class ChartTest {
           demo       | mysql.sslMode="VERIFY_CA"        | leave mysql.sslMode at REQUIRED
           demo       | mysql.database="my-ledger"       | with profile demo, mysql.database may contain only letters, digits and _
           production | podLabels={"helm.sh/chart":"x"}  | podLabels must not contain helm.sh/chart, because the chart sets it: remove it
+          production | watchNamespaces=["a","luigi-system"] | watchNamespaces contains luigi-system, but the admission policies keep the operator from running pods in its own namespace
+          production | watchNamespaces=["kube-system"]   | watchNamespaces contains kube-system
           production | priorities.headStartSeconds.low=4000 | priorities.headStartSeconds must not decrease from low to normal, high and critical
           """)
   void contradictoryValuesAreRefused(String set, String change, String message) {
