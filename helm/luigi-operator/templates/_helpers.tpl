@@ -3,12 +3,19 @@ Copyright The luigi-operator authors
 SPDX-License-Identifier: Apache-2.0
 */}}
 
+{{- define "luigi-operator.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
 {{/* Base name of all objects of the release. */}}
 {{- define "luigi-operator.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
+{{- $name := include "luigi-operator.name" . -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
 {{- .Release.Name | trunc 50 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -22,7 +29,10 @@ SPDX-License-Identifier: Apache-2.0
 {{- end -}}
 
 {{- define "luigi-operator.serviceAccountName" -}}
-{{- include "luigi-operator.fullname" . -}}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
+{{- fail "serviceAccount.name is missing: set it to an existing ServiceAccount, or set serviceAccount.create to true" -}}
+{{- end -}}
+{{- .Values.serviceAccount.name | default (include "luigi-operator.fullname" .) -}}
 {{- end -}}
 
 {{/* User name of the operator at the API server. */}}
@@ -32,14 +42,31 @@ SPDX-License-Identifier: Apache-2.0
 
 {{- define "luigi-operator.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "luigi-operator.podLabels" . }}
+{{- end -}}
+
+{{/* Without the version of the chart, so that a new chart with unchanged pods does not restart them. */}}
+{{- define "luigi-operator.podLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: luigi-operator
 {{ include "luigi-operator.baseLabels" . }}
+{{- include "luigi-operator.ownLabels" (list "commonLabels" .Values.commonLabels) }}
+{{- end -}}
+
+{{/* Labels of the user, each on a line of its own: the name of the value, and the labels. */}}
+{{- define "luigi-operator.ownLabels" -}}
+{{- $value := first . -}}
+{{- range $label, $text := last . -}}
+{{- if regexMatch "^(app\\.kubernetes\\.io|helm\\.sh)/" $label -}}
+{{- fail (printf "%s must not contain %s, because the chart sets it: remove it" $value $label) -}}
+{{- end }}
+{{ $label }}: {{ $text | quote }}
+{{- end -}}
 {{- end -}}
 
 {{- define "luigi-operator.baseLabels" -}}
-app.kubernetes.io/name: luigi-operator
+app.kubernetes.io/name: {{ include "luigi-operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
@@ -54,22 +81,37 @@ app.kubernetes.io/component: operator
 app.kubernetes.io/component: mysql
 {{- end -}}
 
+{{/* Reference of an image: the root context and the values of the image. */}}
 {{- define "luigi-operator.image" -}}
-{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- $image := last . -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $image.repository ($image.tag | default (first .).Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Those of the chart and of the parent chart, which may be names. */}}
+{{- define "luigi-operator.imagePullSecrets" -}}
+{{- $all := list -}}
+{{- range concat .Values.imagePullSecrets ((.Values.global | default dict).imagePullSecrets | default list) -}}
+{{- $all = append $all (kindIs "string" . | ternary (dict "name" .) .) -}}
+{{- end -}}
+{{- with $all | uniq }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{/* What the Pod Security level "restricted" requires of a container, and a read-only root file system. */}}
 {{- define "luigi-operator.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{- $required := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) -}}
+{{- toYaml (mergeOverwrite $required (deepCopy .Values.securityContext)) -}}
 {{- end -}}
 
 {{- define "luigi-operator.podSecurity" -}}
-runAsNonRoot: true
-seccompProfile:
-  type: RuntimeDefault
+{{- $required := dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- toYaml (mergeOverwrite $required (deepCopy .Values.podSecurityContext)) -}}
 {{- end -}}
 
 {{/*

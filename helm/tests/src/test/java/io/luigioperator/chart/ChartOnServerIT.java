@@ -14,6 +14,7 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.luigioperator.testing.Command;
 import java.io.IOException;
+import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -31,6 +32,12 @@ class ChartOnServerIT {
   @BeforeAll
   static void start() throws IOException {
     server = ChartApiServer.start("sales", "stock", "again");
+    Path monitors = Path.of("src/test/resources/definitions/monitors.yaml").toAbsolutePath();
+    server.kubectl("", "create", "--filename=" + monitors).orFail();
+    server
+        .kubectl(
+            "", "wait", "--for=condition=Established", "--timeout=30s", "--filename=" + monitors)
+        .orFail();
   }
 
   @AfterAll

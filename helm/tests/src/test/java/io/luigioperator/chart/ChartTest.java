@@ -120,7 +120,71 @@ class ChartTest {
         Helm.rendered("production").only("Deployment").at("/spec/template/spec/containers/0");
     assertThat(container.at("/livenessProbe/httpGet/path").asText()).isEqualTo("/livez");
     assertThat(container.at("/readinessProbe/httpGet/path").asText()).isEqualTo("/readyz");
-    assertThat(container.has("startupProbe")).isFalse();
+  }
+
+  /**
+   * After kill -9 on a busy node, the Java runtime may need longer than the liveness probe waits.
+   */
+  @Test
+  void aSlowStartIsNotKilled() {
+    JsonNode container =
+        Helm.rendered("production").only("Deployment").at("/spec/template/spec/containers/0");
+    JsonNode probe = container.path("startupProbe");
+    assertThat(probe.path("httpGet")).isEqualTo(container.at("/livenessProbe/httpGet"));
+    assertThat(probe.path("periodSeconds").asInt() * probe.path("failureThreshold").asInt())
+        .isGreaterThanOrEqualTo(300);
+  }
+
+  /** Otherwise every new version of the chart restarts the pods, also if nothing else changes. */
+  @ForEachValuesFile
+  void podsDoNotHaveTheVersionOfTheChart(String set) {
+    assertThat(Helm.rendered(set).podTemplates())
+        .isNotEmpty()
+        .allSatisfy(pod -> assertThat(pod.at("/metadata/labels").has("helm.sh/chart")).isFalse());
+  }
+
+  @ForEachValuesFile
+  void everyPodRunsAsTheUserOfTheImage(String set) {
+    String user = set.equals("production-full") ? "20002" : "10001";
+    assertThat(Helm.rendered(set).podTemplates())
+        .isNotEmpty()
+        .allSatisfy(
+            pod -> {
+              assertThat(pod.at("/spec/securityContext/runAsUser").asText()).isEqualTo(user);
+              assertThat(pod.at("/spec/securityContext/runAsGroup").asText()).isEqualTo("10001");
+            });
+  }
+
+  /** OpenShift assigns them, and refuses others. */
+  @ParameterizedTest
+  @ValueSource(strings = {"production", "demo"})
+  void theUsersAndGroupsOfThePodsCanBeRemoved(String set) {
+    var without =
+        Helm.rendered(
+            set,
+            "--set",
+            "podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null,"
+                + "podSecurityContext.fsGroup=null");
+    assertThat(without.podTemplates())
+        .isNotEmpty()
+        .allSatisfy(
+            pod -> {
+              JsonNode context = pod.at("/spec/securityContext");
+              assertThat(context.has("runAsUser")).isFalse();
+              assertThat(context.has("runAsGroup")).isFalse();
+              assertThat(context.has("fsGroup")).isFalse();
+              assertThat(context.path("runAsNonRoot").asBoolean()).isTrue();
+            });
+  }
+
+  @Test
+  void anEmptyListRemovesTheSpread() {
+    assertThat(
+            Helm.rendered("production", "--set-json", "topologySpreadConstraints=[]")
+                .only("Deployment")
+                .at("/spec/template/spec")
+                .has("topologySpreadConstraints"))
+        .isFalse();
   }
 
   @Test
@@ -176,6 +240,9 @@ class ChartTest {
           demo       | mysql.sslMode="VERIFY_CA"        | leave mysql.sslMode at REQUIRED
           demo       | mysql.database="my-ledger"       | with profile demo, mysql.database may contain only letters, digits and _
           production | podLabels={"helm.sh/chart":"x"}  | podLabels must not contain helm.sh/chart, because the chart sets it: remove it
+          production | commonLabels={"app.kubernetes.io/name":"x"} | commonLabels must not contain app.kubernetes.io/name, because the chart sets it: remove it
+          production | serviceAccount.create=false      | serviceAccount.name is missing: set it to an existing ServiceAccount
+          production | extraEnv=[{"name":"LUIGI_OPERATOR_LOG_LEVEL"}] | extraEnv must not contain LUIGI_OPERATOR_LOG_LEVEL: set the value of the chart instead
           production | watchNamespaces=["a","luigi-system"] | watchNamespaces contains luigi-system, but the admission policies keep the operator from running pods in its own namespace
           production | watchNamespaces=["kube-system"]   | watchNamespaces contains kube-system
           production | priorities.headStartSeconds.low=4000 | priorities.headStartSeconds must not decrease from low to normal, high and critical

@@ -118,11 +118,14 @@ class EffectsTest {
   static final List<Value> VALUES =
       Table.of(
               """
-              admissionPolicies.exemptUsers        | production       | ["u:a"]                  | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-pipelines.spec.matchConditions.not-an-operator.expression = !(request.userInfo.username in ['system:serviceaccount:luigi-system:tidy-luigi-operator', 'u:a'])
               admissionPolicies.enabled            | production-least | true                     | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-pipelines.spec.failurePolicy = Fail ; ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-service-accounts.spec.failurePolicy = Fail
+              admissionPolicies.exemptUsers        | production       | ["u:a"]                  | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-pipelines.spec.matchConditions.not-an-operator.expression = !(request.userInfo.username in ['system:serviceaccount:luigi-system:tidy-luigi-operator', 'u:a'])
               admissionPolicies.perClient          | production       | true                     | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-clients.spec.failurePolicy = Fail
+              affinity                             | production       | {"podAffinity":{}}       | Deployment.spec.template.spec.affinity.podAffinity = {} ; Pod-test.spec.affinity.podAffinity = {}
               capacity.maxRunning                  | production       | 77                       | operator.capacity.maxRunning = 77
               clusterId                            | production       | "west"                   | operator.clusterId = west
+              commonLabels                         | production       | {"team":"data"}          | Deployment.metadata.labels.team = data ; Deployment.spec.template.metadata.labels.team = data ; Service.metadata.labels.team = data ; Pod-test.metadata.labels.team = data
+              demo.mysql.image.digest              | demo             | "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" | StatefulSet-mysql.spec.template.spec.containers.mysql.image = luigi-operator/mysql@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
               demo.mysql.image.pullPolicy          | demo             | "Always"                 | StatefulSet-mysql.spec.template.spec.containers.mysql.imagePullPolicy = Always
               demo.mysql.image.repository          | demo             | "example.com/db"         | StatefulSet-mysql.spec.template.spec.containers.mysql.image = example.com/db:0.1.0
               demo.mysql.image.tag                 | demo             | "9.1"                    | StatefulSet-mysql.spec.template.spec.containers.mysql.image = luigi-operator/mysql:9.1
@@ -130,7 +133,14 @@ class EffectsTest {
               demo.mysql.resources.requests        | demo             | {"memory":"700Mi"}       | StatefulSet-mysql.spec.template.spec.containers.mysql.resources.requests.memory = 700Mi
               demo.mysql.storage.className         | demo             | "fast"                   | StatefulSet-mysql.spec.volumeClaimTemplates.0.spec.storageClassName = fast
               demo.mysql.storage.size              | demo             | "5Gi"                    | StatefulSet-mysql.spec.volumeClaimTemplates.0.spec.resources.requests.storage = 5Gi
+              extraEnv                             | production       | [{"name":"TZ","value":"UTC"}] | Deployment.spec.template.spec.containers.operator.env.TZ.value = UTC
+              extraObjects                         | production       | ["kind: Note"]           | Note/.kind = Note
+              extraVolumeMounts                    | production       | [{"name":"x","mountPath":"/x"}] | Deployment.spec.template.spec.containers.operator.volumeMounts.x.mountPath = /x
+              extraVolumes                         | production       | [{"name":"x","emptyDir":{}}] | Deployment.spec.template.spec.volumes.x.emptyDir = {}
+              fullnameOverride                     | production       | "short"                  | Service/short.spec.ports.http.port = 8080 ; operator.leaseName = short
+              global.imagePullSecrets              | production       | ["reg"]                  | Deployment.spec.template.spec.imagePullSecrets.reg.name = reg ; Pod-test.spec.imagePullSecrets.reg.name = reg
               historyDays                          | production       | 90                       | operator.retention.history = PT2160H
+              image.digest                         | production       | "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" | Deployment.spec.template.spec.containers.operator.image = luigi-operator/operator@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef ; Pod-test.spec.containers.probe.image = luigi-operator/operator@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
               image.pullPolicy                     | production       | "Always"                 | Deployment.spec.template.spec.containers.operator.imagePullPolicy = Always ; Pod-test.spec.containers.probe.imagePullPolicy = Always
               image.repository                     | production       | "example.com/op"         | Deployment.spec.template.spec.containers.operator.image = example.com/op:0.1.0 ; Pod-test.spec.containers.probe.image = example.com/op:0.1.0
               image.tag                            | production       | "2.0"                    | Deployment.spec.template.spec.containers.operator.image = luigi-operator/operator:2.0 ; Pod-test.spec.containers.probe.image = luigi-operator/operator:2.0
@@ -144,12 +154,18 @@ class EffectsTest {
               mysql.host                           | production       | "db.example.com"         | operator.ledger.host = db.example.com
               mysql.port                           | production       | 3310                     | operator.ledger.port = 3310 ; NetworkPolicy.spec.egress.2.ports.0.port = 3310
               mysql.sslMode                        | production       | "VERIFY_CA"              | operator.ledger.ssl = VERIFY_CA
+              nameOverride                         | production       | "luigi"                  | Service/tidy-luigi.metadata.labels.app.kubernetes.io/name = luigi ; operator.leaseName = tidy-luigi
               networkPolicy.apiServerPorts         | production       | [16443]                  | NetworkPolicy.spec.egress.1.ports.0.port = 16443
+              networkPolicy.dnsPorts               | production       | [5353]                   | NetworkPolicy.spec.egress.0.ports.0.port = 5353 ; NetworkPolicy.spec.egress.0.ports.1.port = 5353
               networkPolicy.enabled                | production-least | true                     | NetworkPolicy.spec.podSelector.matchLabels.app.kubernetes.io/component = operator
               nodeLossHoldSeconds                  | production       | 45                       | operator.limits.nodeLossHold = PT45S
               nodeSelector                         | production       | {"disk":"ssd"}           | Deployment.spec.template.spec.nodeSelector.disk = ssd ; Pod-test.spec.nodeSelector.disk = ssd
               podAnnotations                       | production       | {"example.com/a":"b"}    | Deployment.spec.template.metadata.annotations.example.com/a = b
               podLabels                            | production       | {"team":"data"}          | Deployment.spec.template.metadata.labels.team = data
+              podMonitor.enabled                   | production       | true                     | PodMonitor.spec.podMetricsEndpoints.0.path = /metrics
+              podMonitor.interval                  | production       | "7s"; podMonitor.enabled=true | PodMonitor.spec.podMetricsEndpoints.0.interval = 7s
+              podMonitor.labels                    | production       | {"a":"b"}; podMonitor.enabled=true | PodMonitor.metadata.labels.a = b
+              podSecurityContext                   | production       | {"runAsUser":7}          | Deployment.spec.template.spec.securityContext.runAsUser = 7 ; Pod-test.spec.securityContext.runAsUser = 7
               priorities.headStartSeconds.critical | production       | 90000                    | operator.ageing.headStarts.Critical = PT25H
               priorities.headStartSeconds.high     | production       | 20000                    | operator.ageing.headStarts.High = PT5H33M20S
               priorities.headStartSeconds.low      | production       | 100                      | operator.ageing.headStarts.Low = PT1M40S
@@ -159,8 +175,15 @@ class EffectsTest {
               replicas                             | production       | 4                        | Deployment.spec.replicas = 4
               resources.limits                     | production       | {"memory":"900Mi"}       | Deployment.spec.template.spec.containers.operator.resources.limits.memory = 900Mi
               resources.requests                   | production       | {"cpu":"7m"}             | Deployment.spec.template.spec.containers.operator.resources.requests.cpu = 7m
+              securityContext                      | production       | {"privileged":false}     | Deployment.spec.template.spec.containers.operator.securityContext.privileged = false ; Pod-test.spec.containers.probe.securityContext.privileged = false
               serviceAccount.annotations           | production       | {"example.com/role":"r"} | ServiceAccount.metadata.annotations.example.com/role = r
+              serviceAccount.create                | production       | false; serviceAccount.name="own" | ServiceAccount.kind is gone ; Deployment.spec.template.spec.serviceAccountName = own
+              serviceAccount.name                  | production       | "own"                    | ServiceAccount/own.kind = ServiceAccount ; Deployment.spec.template.spec.serviceAccountName = own
+              serviceMonitor.enabled               | production       | true                     | ServiceMonitor.spec.endpoints.0.path = /metrics
+              serviceMonitor.interval              | production       | "7s"; serviceMonitor.enabled=true | ServiceMonitor.spec.endpoints.0.interval = 7s
+              serviceMonitor.labels                | production       | {"a":"b"}; serviceMonitor.enabled=true | ServiceMonitor.metadata.labels.a = b
               tolerations                          | production       | [{"key":"gpu"}]          | Deployment.spec.template.spec.tolerations.0.key = gpu ; Pod-test.spec.tolerations.0.key = gpu
+              topologySpreadConstraints            | production       | [{"topologyKey":"rack"}] | Deployment.spec.template.spec.topologySpreadConstraints.0.topologyKey = rack ; Deployment.spec.template.spec.topologySpreadConstraints.1.topologyKey is gone
               userRoles.enabled                    | production-least | true                     | ClusterRole/luigi-system-tidy-luigi-operator-view.rules.0.verbs.0 = get ; ClusterRole/luigi-system-tidy-luigi-operator-edit.rules.0.verbs.0 = create
               watchNamespaces                      | production       | ["sales"]                | operator.namespaces.0 = sales ; RoleBinding/luigi-system-tidy-luigi-operator-runs.metadata.namespace = sales
               """)
@@ -169,11 +192,12 @@ class EffectsTest {
 
   @Test
   void everyValueIsListed() {
-    assertThat(VALUES.stream().map(Value::key))
-        .containsExactlyInAnyOrderElementsOf(ValuesSchema.leaves().keySet());
+    var all = VALUES.stream().map(Value::key).collect(Collectors.toCollection(TreeSet::new));
+    all.add("enabled"); // removes everything, see ParentChartTest
+    assertThat(all).isEqualTo(ValuesSchema.leaves().keySet());
   }
 
-  /** Not set by values: the name of the Lease, the port, and two settings from the pod. */
+  /** Not set by values: the port, and two settings from the pod. */
   @Test
   void everyPartOfTheConfigurationIsChangedByAValue() {
     var changed = new TreeSet<String>();
@@ -184,10 +208,7 @@ class EffectsTest {
     assertThat(VARIABLES.stream().map(v -> "operator." + v.part.replaceFirst(" = .*", "")))
         .filteredOn(part -> !changed.contains(part))
         .containsExactlyInAnyOrder(
-            "operator.httpPort",
-            "operator.leaseName",
-            "operator.leaseNamespace",
-            "operator.podName");
+            "operator.httpPort", "operator.leaseNamespace", "operator.podName");
   }
 
   @ParameterizedTest

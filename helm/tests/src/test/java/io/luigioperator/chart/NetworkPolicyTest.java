@@ -29,7 +29,7 @@ class NetworkPolicyTest {
         OPERATOR
             + """
             egress:
-            - ports: [53/UDP, 53/TCP]
+            - ports: [53/UDP, 53/TCP, 5353/UDP, 5353/TCP]
             - ports: [16443/TCP]
             - ports: [3307/TCP]
             """);

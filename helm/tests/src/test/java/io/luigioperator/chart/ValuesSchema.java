@@ -31,8 +31,6 @@ final class ValuesSchema {
             leaves.put(path, node);
           }
         });
-    // Global values of parent charts; the chart has none.
-    leaves.remove("global");
     return leaves;
   }
 
