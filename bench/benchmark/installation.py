@@ -173,7 +173,10 @@ class Installation:
             places.REPOSITORY / "helm" / "luigi-operator",
             f"--namespace={places.OPERATOR_NAMESPACE}",
             "--set=clusterId=bench,mysql.host=localhost,mysql.existingSecret=mysql",
-            *(f"--show-only=templates/{name}.yaml" for name in ("serviceaccount", "rbac", "admission-policies")),
+            *(
+                f"--show-only=templates/{name}.yaml"
+                for name in ("serviceaccount", "rbac", "admission-policies", "operator-policy")
+            ),
         )
         self.control_plane.create(chart)
 
@@ -191,6 +194,7 @@ class Installation:
             logs=self._logs,
             limit=limit,
             mysql_port=places.MYSQL_PROXY_PORT if self._proxy else places.MYSQL_PORT,
+            mysql_ca=self.mysql.ca,
             capacity=self._capacity,
             aot_options=self._aot_options,
         )

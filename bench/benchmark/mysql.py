@@ -37,6 +37,7 @@ class MySqlServer:
         self._own_selects = 0
         self.pid = 0
         self.version = ""
+        self.ca = folder / "data" / "ca.pem"
 
     def start(self) -> None:
         answer = run(places.DEV / "mysql", "start", self._folder, str(places.MYSQL_PORT))

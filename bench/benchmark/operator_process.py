@@ -54,6 +54,7 @@ class Operator:
         logs: Path,
         limit: MemoryLimit,
         mysql_port: int,
+        mysql_ca: Path,
         capacity: int,
         aot_options: Sequence[str] = (),
     ) -> None:
@@ -69,6 +70,8 @@ class Operator:
         flags = [f"-Xlog:gc:file={self._garbage_log}"]
         if not limit.available:
             flags.append(f"-XX:MaxRAM={limit.mebibytes}m")
+        password = kubeconfig.with_suffix(".password")
+        password.write_text(mysql.PASSWORD)
         environment = {
             "KUBECONFIG": str(kubeconfig),
             "LUIGI_OPERATOR_CLUSTER_ID": "bench",
@@ -76,7 +79,10 @@ class Operator:
             "LUIGI_OPERATOR_MYSQL_PORT": str(mysql_port),
             "LUIGI_OPERATOR_MYSQL_DATABASE": mysql.DATABASE,
             "LUIGI_OPERATOR_MYSQL_USER": mysql.USER,
-            "LUIGI_OPERATOR_MYSQL_PASSWORD": mysql.PASSWORD,
+            "LUIGI_OPERATOR_MYSQL_PASSWORD_FILE": str(password),
+            # The certificate that the server generates is not for its address.
+            "LUIGI_OPERATOR_MYSQL_SSL_MODE": "VERIFY_CA",
+            "LUIGI_OPERATOR_MYSQL_CA_FILE": str(mysql_ca),
             "LUIGI_OPERATOR_CAPACITY_MAX_RUNNING": str(capacity),
             "LUIGI_OPERATOR_HTTP_PORT": str(port),
             "LUIGI_OPERATOR_LEASE_NAMESPACE": places.OPERATOR_NAMESPACE,

@@ -115,7 +115,7 @@ imagePullSecrets:
 {{- end -}}
 
 {{/*
-Host and Secret of the MySQL server as YAML. Fails if values contradict each other, with a message that says what to do.
+Host, Secret and Secret of the CA (which may be empty) of the MySQL server as YAML. Fails if values contradict each other, with a message that says what to do.
 */}}
 {{- define "luigi-operator.mysql" -}}
 {{- with .Values.mysql -}}
@@ -127,14 +127,12 @@ Host and Secret of the MySQL server as YAML. Fails if values contradict each oth
 {{- if or .Values.mysql.host .Values.mysql.existingSecret .Values.mysql.caSecret -}}
 {{- fail "profile demo installs its own MySQL server: leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or set profile to production" -}}
 {{- end -}}
-{{- if hasPrefix "VERIFY_" .Values.mysql.sslMode -}}
-{{- fail "the MySQL server of profile demo has a self-signed certificate, which cannot be verified: leave mysql.sslMode at REQUIRED" -}}
-{{- end -}}
 {{- if contains "-" .Values.mysql.database -}}
 {{- fail "with profile demo, mysql.database may contain only letters, digits and _: choose another name" -}}
 {{- end -}}
 host: {{ include "luigi-operator.mysqlName" . }}
 secret: {{ include "luigi-operator.mysqlName" . }}
+ca: {{ hasPrefix "VERIFY_" .Values.mysql.sslMode | ternary (include "luigi-operator.mysqlName" .) "" | quote }}
 {{- else -}}
 {{- if not .Values.mysql.host -}}
 {{- fail "mysql.host is missing: set it to the host name of your MySQL server, or try the operator with --set profile=demo" -}}
@@ -147,6 +145,7 @@ secret: {{ include "luigi-operator.mysqlName" . }}
 {{- end -}}
 host: {{ .Values.mysql.host | quote }}
 secret: {{ .Values.mysql.existingSecret | quote }}
+ca: {{ .Values.mysql.caSecret | quote }}
 {{- end }}
 {{- end -}}
 

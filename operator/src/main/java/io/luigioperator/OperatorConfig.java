@@ -124,13 +124,18 @@ public record OperatorConfig(
   }
 
   private static LedgerConfig ledger(Environment env) {
-    Ssl mode = env.choice("MYSQL_SSL_MODE", Ssl.REQUIRED);
+    Ssl mode = env.choice("MYSQL_SSL_MODE", Ssl.VERIFY_IDENTITY);
     Optional<Path> ca = env.optional("MYSQL_CA_FILE").map(Path::of);
-    ca.filter(path -> !Files.isReadable(path))
-        .ifPresent(
-            path ->
-                env.problem(
-                    "MYSQL_CA_FILE", "file " + path + " is not readable: mount the CA there"));
+    ca.ifPresent(path -> requireReadable(env, "MYSQL_CA_FILE", path, "mount the CA there"));
+    Path password =
+        Path.of(
+            env.required(
+                "MYSQL_PASSWORD_FILE",
+                Pattern.compile(".{1,1024}"),
+                "the file with that user's password (from a Secret)"));
+    if (!password.toString().isEmpty()) {
+      requireReadable(env, "MYSQL_PASSWORD_FILE", password, "mount the Secret there");
+    }
     if (ca.isPresent() && mode == Ssl.REQUIRED) {
       env.problem(
           "MYSQL_CA_FILE",
@@ -143,11 +148,16 @@ public record OperatorConfig(
         env.number("MYSQL_PORT", 3306, 1, 65_535),
         env.required("MYSQL_DATABASE", SCHEMA, "the schema, used by nothing but the operator"),
         env.required("MYSQL_USER", Pattern.compile(".{1,128}"), "the user of the operator"),
-        env.required(
-            "MYSQL_PASSWORD", Pattern.compile(".{1,512}"), "that user's password (a Secret)"),
+        password,
         mode,
         ca.filter(path -> mode != Ssl.REQUIRED),
         LedgerConfig.DEFAULT_POOL_SIZE);
+  }
+
+  private static void requireReadable(Environment env, String key, Path file, String advice) {
+    if (!Files.isReadable(file)) {
+      env.problem(key, "file " + file + " is not readable: " + advice);
+    }
   }
 
   private static Ageing ageing(Environment env) {

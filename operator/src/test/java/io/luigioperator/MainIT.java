@@ -116,7 +116,10 @@ class MainIT {
       env.put("MYSQL_PORT", "" + database.port());
       env.put("MYSQL_DATABASE", database.database());
       env.put("MYSQL_USER", database.user());
-      env.put("MYSQL_PASSWORD", "do-not-print");
+      // The server of the tests accepts every password.
+      Path password = Files.writeString(dir.resolve("password"), "do-not-print");
+      env.put("MYSQL_PASSWORD_FILE", password.toString());
+      env.put("MYSQL_SSL_MODE", database.ssl().name());
       env.put("LEASE_NAME", ChartRbac.LEASE);
       env.put("LEASE_NAMESPACE", ChartRbac.NAMESPACE);
       env.put("POD_NAME", podName);

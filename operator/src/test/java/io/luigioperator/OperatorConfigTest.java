@@ -31,7 +31,7 @@ class OperatorConfigTest {
           "LUIGI_OPERATOR_MYSQL_HOST", "mysql.data.svc",
           "LUIGI_OPERATOR_MYSQL_DATABASE", "luigi_operator",
           "LUIGI_OPERATOR_MYSQL_USER", "luigi",
-          "LUIGI_OPERATOR_MYSQL_PASSWORD", "do-not-print",
+          "LUIGI_OPERATOR_MYSQL_PASSWORD_FILE", "pom.xml",
           "LUIGI_OPERATOR_LEASE_NAMESPACE", "luigi-system",
           "LUIGI_OPERATOR_POD_NAME", "luigi-operator-6f-x1");
 
@@ -55,7 +55,7 @@ class OperatorConfigTest {
 
     assertThat(config.namespaces()).isEmpty();
     assertThat(config.ledger().port()).isEqualTo(3306);
-    assertThat(config.ledger().ssl()).isEqualTo(Ssl.REQUIRED);
+    assertThat(config.ledger().ssl()).isEqualTo(Ssl.VERIFY_IDENTITY);
     assertThat(config.ledger().caFile()).isEmpty();
     assertThat(config.capacity()).isEqualTo(new Capacity(20));
     assertThat(config.limits().nodeLossHold()).isEqualTo(Duration.ofMinutes(10));
@@ -85,7 +85,7 @@ class OperatorConfigTest {
             p ->
                 assertThat(p)
                     .startsWith("LUIGI_OPERATOR_CLUSTER_ID: is not set: set it to a DNS label"))
-        .anySatisfy(p -> assertThat(p).startsWith("LUIGI_OPERATOR_MYSQL_PASSWORD: is not set"))
+        .anySatisfy(p -> assertThat(p).startsWith("LUIGI_OPERATOR_MYSQL_PASSWORD_FILE: is not set"))
         .contains("LUIGI_OPERATOR_HTTP_PORT: is \"http\": set it to a whole number from 1 to 65535")
         .anySatisfy(p -> assertThat(p).startsWith("LUIGI_OPERATOR_NONSENSE: is not a setting"));
   }
@@ -104,6 +104,7 @@ class OperatorConfigTest {
           MYSQL_DATABASE            | a/b                  | is invalid
           MYSQL_SSL_MODE            | required             | REQUIRED, VERIFY_CA, VERIFY_IDENTITY
           MYSQL_CA_FILE             | /nowhere/ca.pem      | file /nowhere/ca.pem is not readable: mount the CA
+          MYSQL_PASSWORD_FILE       | /nowhere/password    | file /nowhere/password is not readable: mount the Secret
           CAPACITY_MAX_RUNNING      | -1                   | whole number from 1 to 10000
           CAPACITY_MAX_RUNNING      | 99999999999999999999 | whole number from 1 to 10000
           NODE_LOSS_HOLD_SECONDS    | 604801               | whole number from 0 to 604800
@@ -128,7 +129,7 @@ class OperatorConfigTest {
   @Test
   void aCaWithoutEffectIsAProblem(@TempDir Path dir) throws Exception {
     Path ca = Files.writeString(dir.resolve("ca.pem"), "");
-    assertThat(problems(with("MYSQL_CA_FILE", ca.toString())))
+    assertThat(problems(with("MYSQL_CA_FILE", ca.toString(), "MYSQL_SSL_MODE", "REQUIRED")))
         .singleElement()
         .asString()
         .contains("set LUIGI_OPERATOR_MYSQL_SSL_MODE to VERIFY_CA or VERIFY_IDENTITY");
@@ -136,10 +137,10 @@ class OperatorConfigTest {
 
   @Test
   void anUnknownVariableIsAProblemWithASuggestion() {
-    assertThat(problems(with("MYSQL_PASWORD", "x")))
+    assertThat(problems(with("MYSQL_PASWORD_FILE", "x")))
         .containsExactly(
-            "LUIGI_OPERATOR_MYSQL_PASWORD: is not a setting: did you mean"
-                + " LUIGI_OPERATOR_MYSQL_PASSWORD?");
+            "LUIGI_OPERATOR_MYSQL_PASWORD_FILE: is not a setting: did you mean"
+                + " LUIGI_OPERATOR_MYSQL_PASSWORD_FILE?");
   }
 
   @Test
@@ -155,16 +156,5 @@ class OperatorConfigTest {
                     "PORT_8080_TCP_ADDR", "10.0.0.1",
                     "MYSQL_SERVICE_HOST", "10.0.0.2")))
         .isEqualTo(OperatorConfig.from(REQUIRED));
-  }
-
-  @Test
-  void secretsAreNotPrinted() throws Invalid {
-    assertThat(OperatorConfig.from(REQUIRED).toString())
-        .contains("mysql.data.svc", "password=***")
-        .doesNotContain("do-not-print");
-    // also if the secret itself is invalid
-    assertThat(problems(with("MYSQL_PASSWORD", "secret\nsecret")).toString())
-        .contains("MYSQL_PASSWORD")
-        .doesNotContain("secret\n");
   }
 }

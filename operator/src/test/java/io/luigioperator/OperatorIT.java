@@ -118,7 +118,8 @@ class OperatorIT {
       env.put("LUIGI_OPERATOR_MYSQL_PORT", "" + database.port());
       env.put("LUIGI_OPERATOR_MYSQL_DATABASE", database.database());
       env.put("LUIGI_OPERATOR_MYSQL_USER", database.user());
-      env.put("LUIGI_OPERATOR_MYSQL_PASSWORD", "any");
+      env.put("LUIGI_OPERATOR_MYSQL_PASSWORD_FILE", database.passwordFile().toString());
+      env.put("LUIGI_OPERATOR_MYSQL_SSL_MODE", database.ssl().name());
       env.put("LUIGI_OPERATOR_LEASE_NAMESPACE", operatorNamespace);
       env.put("LUIGI_OPERATOR_LEASE_NAME", ChartRbac.LEASE);
       env.put("LUIGI_OPERATOR_POD_NAME", podName);

@@ -6,6 +6,7 @@ package io.luigioperator.ledger;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import io.luigioperator.ledger.LedgerConfig.Ssl;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -20,11 +21,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import javax.net.ssl.SSLException;
+import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.jdbi.v3.core.Handle;
@@ -72,10 +72,10 @@ final class Database implements AutoCloseable {
   Database(LedgerConfig config) {
     this.config = config;
     this.properties = properties(config);
+    DataSource connections = new LedgerConnections(config.url(), properties, config.passwordFile());
     HikariConfig hikari = new HikariConfig();
     hikari.setPoolName("ledger");
-    hikari.setJdbcUrl(config.url());
-    hikari.setDataSourceProperties(properties);
+    hikari.setDataSource(connections);
     hikari.setMaximumPoolSize(config.poolSize());
     hikari.setMinimumIdle(0); // no spare connections: each costs a TLS handshake and statements
     hikari.setConnectionTimeout(CONNECT_TIMEOUT.toMillis());
@@ -86,7 +86,7 @@ final class Database implements AutoCloseable {
     hikari.setInitializationFailTimeout(-1); // the caller retries
     this.pool = new HikariDataSource(hikari);
     this.pooled = configured(Jdbi.create(pool));
-    this.fresh = configured(Jdbi.create(config.url(), properties));
+    this.fresh = configured(Jdbi.create(connections));
   }
 
   /**
@@ -118,8 +118,7 @@ final class Database implements AutoCloseable {
     patient.setProperty("socketTimeout", Long.toString(MIGRATION_TIMEOUT.toMillis()));
     try {
       Flyway.configure()
-          .dataSource(config.url(), config.user(), config.password())
-          .jdbcProperties(asMap(patient))
+          .dataSource(new LedgerConnections(config.url(), patient, config.passwordFile()))
           .locations("classpath:db/migration")
           .table("ledger_version")
           .validateMigrationNaming(true)
@@ -144,12 +143,6 @@ final class Database implements AutoCloseable {
     }
   }
 
-  private static Map<String, String> asMap(Properties p) {
-    Map<String, String> map = new HashMap<>();
-    p.stringPropertyNames().forEach(name -> map.put(name, p.getProperty(name)));
-    return map;
-  }
-
   /** A connection of the pool. */
   Handle open() {
     return pooled.open();
@@ -165,19 +158,38 @@ final class Database implements AutoCloseable {
     pool.evictConnection(connection);
   }
 
-  /** With the address of the server, the cause, and what to do if TLS fails. */
+  /** With the address of the server, the cause, and what to do if TLS or the password is wrong. */
   LedgerUnavailable unavailable(String what, Throwable cause) {
-    String message = SqlFault.message(cause);
-    String advice =
-        aboutTls(cause)
-            ? ("; TLS is always required, and sslMode is %s: enable TLS on the server, with a"
-                    + " certificate that matches")
-                .formatted(config.ssl())
-            : "";
     return new LedgerUnavailable(
         "ledger unavailable: %s (MySQL at %s:%d): %s%s"
-            .formatted(what, config.host(), config.port(), message, advice),
+            .formatted(what, config.host(), config.port(), SqlFault.message(cause), advice(cause)),
         cause);
+  }
+
+  private String advice(Throwable cause) {
+    if (SqlFault.isAccessDenied(cause)) {
+      return "; the password of user %s is read from %s: correct the Secret or the server"
+          .formatted(config.user(), config.passwordFile());
+    }
+    if (!aboutTls(cause)) {
+      return "";
+    }
+    String always =
+        "; TLS is always required, and sslMode is %s: enable TLS on the server"
+            .formatted(config.ssl());
+    if (config.ssl() == Ssl.REQUIRED) {
+      return always;
+    }
+    String trusted =
+        config.caFile().map(file -> "those in " + file).orElse("those of the Java runtime");
+    String name =
+        config.ssl() == Ssl.VERIFY_IDENTITY
+            ? " and for the host name %s".formatted(config.host())
+            : "";
+    return ("%s, with a certificate of a trusted CA%s. The trusted CA certificates are %s; to give"
+            + " that of the server, put it into a Secret with the key ca.crt and set mysql.caSecret"
+            + " of the chart (LUIGI_OPERATOR_MYSQL_CA_FILE)")
+        .formatted(always, name, trusted);
   }
 
   private static boolean aboutTls(Throwable failure) {
@@ -198,7 +210,6 @@ final class Database implements AutoCloseable {
   private static Properties properties(LedgerConfig config) {
     Properties p = new Properties();
     p.setProperty("user", config.user());
-    p.setProperty("password", config.password());
     p.setProperty("connectTimeout", Long.toString(CONNECT_TIMEOUT.toMillis()));
     p.setProperty("socketTimeout", Long.toString(PACKET_TIMEOUT.toMillis()));
     p.setProperty("sessionVariables", SESSION);

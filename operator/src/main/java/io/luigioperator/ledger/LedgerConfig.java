@@ -10,6 +10,7 @@ import java.util.Optional;
 /**
  * How to connect to the database of the ledger.
  *
+ * @param passwordFile read for each new connection, so that the password can change
  * @param ssl what is verified; TLS is always required
  * @param caFile PEM certificates to trust instead of those of the JVM; not with REQUIRED
  * @param poolSize most connections at a time, at least 2
@@ -19,7 +20,7 @@ public record LedgerConfig(
     int port,
     String database,
     String user,
-    String password,
+    Path passwordFile,
     Ssl ssl,
     Optional<Path> caFile,
     int poolSize) {
@@ -55,7 +56,8 @@ public record LedgerConfig(
 
   @Override
   public String toString() {
-    return "LedgerConfig[url=%s, user=%s, password=***, ssl=%s, caFile=%s, poolSize=%d]"
-        .formatted(url(), user, ssl, caFile.map(Path::toString).orElse("none"), poolSize);
+    return "LedgerConfig[url=%s, user=%s, passwordFile=%s, ssl=%s, caFile=%s, poolSize=%d]"
+        .formatted(
+            url(), user, passwordFile, ssl, caFile.map(Path::toString).orElse("none"), poolSize);
   }
 }

@@ -20,6 +20,7 @@ enum SqlFault {
   /** No answer, or an error that is not about the data. */
   UNAVAILABLE;
 
+  private static final int ACCESS_DENIED = 1045;
   private static final int DUPLICATE_KEY = 1062;
   private static final int NO_SUCH_TABLE = 1146;
 
@@ -32,6 +33,11 @@ enum SqlFault {
   /** Whether a statement failed because a table does not exist. */
   static boolean isMissingTable(Throwable failure) {
     return sql(failure).filter(e -> e.getErrorCode() == NO_SUCH_TABLE).isPresent();
+  }
+
+  /** Whether the server does not accept the user or its password. */
+  static boolean isAccessDenied(Throwable failure) {
+    return sql(failure).filter(e -> e.getErrorCode() == ACCESS_DENIED).isPresent();
   }
 
   static SqlFault of(Throwable failure) {

@@ -4,6 +4,9 @@
  */
 package io.luigioperator.ledger;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.util.List;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
@@ -27,8 +30,16 @@ final class Sql implements AutoCloseable {
             "jdbc:mysql://%s:%d/%s?sslMode=REQUIRED"
                 .formatted(config.host(), config.port(), config.database()),
             config.user(),
-            config.password())
+            password())
         .open();
+  }
+
+  private String password() {
+    try {
+      return Files.readString(config.passwordFile());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** After the server was killed. */
@@ -47,7 +58,7 @@ final class Sql implements AutoCloseable {
         port,
         config.database(),
         config.user(),
-        config.password(),
+        config.passwordFile(),
         config.ssl(),
         config.caFile(),
         config.poolSize());

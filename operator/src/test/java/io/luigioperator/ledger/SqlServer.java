@@ -4,6 +4,9 @@
  */
 package io.luigioperator.ledger;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -19,6 +22,17 @@ record SqlServer(int port, String user, String password, Path ca) {
 
   private static final AtomicInteger DATABASES = new AtomicInteger();
 
+  /** A new file with a password. */
+  static Path passwordFile(String password) {
+    try {
+      Path file = Files.createTempFile("ledger-password-", "");
+      file.toFile().deleteOnExit();
+      return Files.writeString(file, password);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** Creates an empty database. */
   Sql freshDatabase(String hint) {
     String name = hint.toLowerCase(java.util.Locale.ROOT) + "_" + DATABASES.incrementAndGet();
@@ -30,7 +44,7 @@ record SqlServer(int port, String user, String password, Path ca) {
             port,
             name,
             user,
-            password,
+            passwordFile(password),
             LedgerConfig.Ssl.REQUIRED,
             Optional.empty(),
             LedgerConfig.DEFAULT_POOL_SIZE));

@@ -63,7 +63,18 @@ interface TlsTests extends SqlFixture {
     Path stranger = Certificate.make().cert();
     assertThatThrownBy(() -> open(trusting(stranger)))
         .isInstanceOf(LedgerUnavailable.class)
-        .hasMessageContaining("sslMode is VERIFY_CA: enable TLS on the server");
+        .hasMessageContaining("sslMode is VERIFY_CA: enable TLS on the server")
+        .hasMessageContaining("The trusted CA certificates are those in " + stranger)
+        .hasMessageContaining("set mysql.caSecret of the chart (LUIGI_OPERATOR_MYSQL_CA_FILE)");
+  }
+
+  /** The certificates of both servers are for other names. */
+  @Test
+  default void theCertificateMustBeForTheHost() {
+    open(trusting("localhost", server().ca(), Ssl.VERIFY_CA));
+    assertThatThrownBy(() -> open(trusting("localhost", server().ca(), Ssl.VERIFY_IDENTITY)))
+        .isInstanceOf(LedgerUnavailable.class)
+        .hasMessageContaining("with a certificate of a trusted CA and for the host name localhost");
   }
 
   @Test
@@ -79,14 +90,18 @@ interface TlsTests extends SqlFixture {
   }
 
   private LedgerConfig trusting(Path ca) {
+    return trusting(sql().config().host(), ca, Ssl.VERIFY_CA);
+  }
+
+  private LedgerConfig trusting(String host, Path ca, Ssl ssl) {
     LedgerConfig c = sql().config();
     return new LedgerConfig(
-        c.host(),
+        host,
         c.port(),
         c.database(),
         c.user(),
-        c.password(),
-        Ssl.VERIFY_CA,
+        c.passwordFile(),
+        ssl,
         Optional.of(ca),
         c.poolSize());
   }

@@ -13,8 +13,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.luigioperator.testing.Command;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.util.Base64;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -113,6 +119,8 @@ class ChartOnServerIT {
     try {
       String first = password();
       assertThat(first).hasSize(44);
+      Map<String, String> secret = secret();
+      assertThat(secret).containsKeys("username", "password", "ca.crt", "tls.crt", "tls.key");
       pair("upgrade", chart, "--set", "profile=demo,replicas=1").orFail();
       assertThat(
               server
@@ -125,7 +133,7 @@ class ChartOnServerIT {
                   .getSpec()
                   .getReplicas())
           .isEqualTo(1);
-      assertThat(password()).isEqualTo(first);
+      assertThat(secret()).isEqualTo(secret);
       pair("uninstall").orFail();
       pair("install", chart, "--set", "profile=demo").orFail();
       assertThat(password()).isNotEqualTo(first);
@@ -139,14 +147,36 @@ class ChartOnServerIT {
   }
 
   private static String password() {
+    return secret().get("password");
+  }
+
+  private static Map<String, String> secret() {
     return server
         .client()
         .secrets()
         .inNamespace("again")
         .withName("pair-luigi-operator-mysql")
         .require()
-        .getData()
-        .get("password");
+        .getData();
+  }
+
+  /** For the name that the operator uses, by the CA that it gets. */
+  @Test
+  void theDemoServerHasACertificateThatTheOperatorCanVerify() throws Exception {
+    JsonNode data = Helm.rendered("demo").only("Secret").path("data");
+    X509Certificate ca = certificate(data, "ca.crt");
+    X509Certificate server = certificate(data, "tls.crt");
+    server.verify(ca.getPublicKey());
+    assertThat(ca.getBasicConstraints()).as("it is a CA").isNotNegative();
+    assertThat(server.getSubjectAlternativeNames().stream().map(name -> "" + name.get(1)))
+        .contains(Helm.rendered("demo").configuration().ledger().host());
+  }
+
+  private static X509Certificate certificate(JsonNode data, String key)
+      throws GeneralSecurityException {
+    byte[] pem = Base64.getDecoder().decode(data.path(key).asText());
+    return (X509Certificate)
+        CertificateFactory.getInstance("X.509").generateCertificate(new ByteArrayInputStream(pem));
   }
 
   /** Checks the table with the authorizer of the API server. */

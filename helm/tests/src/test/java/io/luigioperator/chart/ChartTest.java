@@ -234,10 +234,9 @@ class ChartTest {
           production | mysql.host=""                    | mysql.host is missing: set it to the host name of your MySQL server
           production | mysql.existingSecret=""          | mysql.existingSecret is missing: create a Secret with the keys username and password
           production | clusterId=""                     | clusterId is missing: set it to a name of this Kubernetes cluster
-          production | mysql.caSecret="ca"              | mysql.caSecret has no effect with mysql.sslMode REQUIRED: set mysql.sslMode to VERIFY_CA or VERIFY_IDENTITY
+          production-least | mysql.caSecret="ca"        | mysql.caSecret has no effect with mysql.sslMode REQUIRED: set mysql.sslMode to VERIFY_CA or VERIFY_IDENTITY
           demo       | mysql.host="db"                  | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or set profile to production
           demo       | mysql.existingSecret="ledger"    | leave mysql.host, mysql.existingSecret and mysql.caSecret empty, or set profile to production
-          demo       | mysql.sslMode="VERIFY_CA"        | leave mysql.sslMode at REQUIRED
           demo       | mysql.database="my-ledger"       | with profile demo, mysql.database may contain only letters, digits and _
           production | podLabels={"helm.sh/chart":"x"}  | podLabels must not contain helm.sh/chart, because the chart sets it: remove it
           production | commonLabels={"app.kubernetes.io/name":"x"} | commonLabels must not contain app.kubernetes.io/name, because the chart sets it: remove it

@@ -71,7 +71,7 @@ class EffectsTest {
           "LUIGI_OPERATOR_MYSQL_HOST", "mysql",
           "LUIGI_OPERATOR_MYSQL_DATABASE", "luigi",
           "LUIGI_OPERATOR_MYSQL_USER", "luigi",
-          "LUIGI_OPERATOR_MYSQL_PASSWORD", "luigi",
+          "LUIGI_OPERATOR_MYSQL_PASSWORD_FILE", "src/test/resources/variables.txt",
           "LUIGI_OPERATOR_MYSQL_SSL_MODE", "VERIFY_CA",
           "LUIGI_OPERATOR_LEASE_NAMESPACE", "luigi-system",
           "LUIGI_OPERATOR_POD_NAME", "luigi-operator-6f-x1");
@@ -148,9 +148,9 @@ class EffectsTest {
               jobs.failedTtlSeconds                | production       | 17000000                 | operator.retention.failedJobs = PT4722H13M20S
               jobs.ttlSeconds                      | production       | 17000001                 | operator.retention.jobs = PT4722H13M21S
               logLevel                             | production       | "WARN"                   | Deployment.spec.template.spec.containers.operator.env.LUIGI_OPERATOR_LOG_LEVEL.value = WARN ; operator.logLevel = WARN
-              mysql.caSecret                       | production       | "ca"; mysql.sslMode="VERIFY_CA" | Deployment.spec.template.spec.volumes.mysql-ca.secret.secretName = ca ; operator.ledger.caFile = target/ca.crt ; operator.ledger.ssl = VERIFY_CA
+              mysql.caSecret                       | production       | "ca"                     | Deployment.spec.template.spec.volumes.mysql-ca.secret.secretName = ca ; operator.ledger.caFile = target/ca.crt
               mysql.database                       | production       | "books"                  | operator.ledger.database = books
-              mysql.existingSecret                 | production       | "other"                  | operator.ledger.user = other/username ; operator.ledger.password = other/password
+              mysql.existingSecret                 | production       | "other"                  | operator.ledger.user = other/username ; Deployment.spec.template.spec.volumes.mysql-password.secret.secretName = other
               mysql.host                           | production       | "db.example.com"         | operator.ledger.host = db.example.com
               mysql.port                           | production       | 3310                     | operator.ledger.port = 3310 ; NetworkPolicy.spec.egress.2.ports.0.port = 3310
               mysql.sslMode                        | production       | "VERIFY_CA"              | operator.ledger.ssl = VERIFY_CA
@@ -171,7 +171,7 @@ class EffectsTest {
               priorities.headStartSeconds.low      | production       | 100                      | operator.ageing.headStarts.Low = PT1M40S
               priorities.headStartSeconds.normal   | production       | 4000                     | operator.ageing.headStarts.Normal = PT1H6M40S
               priorityClassName                    | production       | "important"              | Deployment.spec.template.spec.priorityClassName = important
-              profile                              | production       | "demo"; mysql.host=""; mysql.existingSecret="" | StatefulSet-mysql.spec.serviceName = tidy-luigi-operator-mysql ; operator.ledger.host = tidy-luigi-operator-mysql ; operator.ledger.user = tidy-luigi-operator-mysql/username ; operator.ledger.password = tidy-luigi-operator-mysql/password
+              profile                              | production       | "demo"; mysql.host=""; mysql.existingSecret="" | StatefulSet-mysql.spec.serviceName = tidy-luigi-operator-mysql ; operator.ledger.host = tidy-luigi-operator-mysql ; operator.ledger.user = tidy-luigi-operator-mysql/username ; operator.ledger.caFile = target/ca.crt ; Deployment.spec.template.spec.volumes.mysql-password.secret.secretName = tidy-luigi-operator-mysql ; Deployment.spec.template.spec.volumes.mysql-ca.secret.secretName = tidy-luigi-operator-mysql
               replicas                             | production       | 4                        | Deployment.spec.replicas = 4
               resources.limits                     | production       | {"memory":"900Mi"}       | Deployment.spec.template.spec.containers.operator.resources.limits.memory = 900Mi
               resources.requests                   | production       | {"cpu":"7m"}             | Deployment.spec.template.spec.containers.operator.resources.requests.cpu = 7m
@@ -197,7 +197,7 @@ class EffectsTest {
     assertThat(all).isEqualTo(ValuesSchema.leaves().keySet());
   }
 
-  /** Not set by values: the port, and two settings from the pod. */
+  /** Not set by values: the file with the password, the port, and two settings from the pod. */
   @Test
   void everyPartOfTheConfigurationIsChangedByAValue() {
     var changed = new TreeSet<String>();
@@ -208,7 +208,10 @@ class EffectsTest {
     assertThat(VARIABLES.stream().map(v -> "operator." + v.part.replaceFirst(" = .*", "")))
         .filteredOn(part -> !changed.contains(part))
         .containsExactlyInAnyOrder(
-            "operator.httpPort", "operator.leaseNamespace", "operator.podName");
+            "operator.ledger.passwordFile",
+            "operator.httpPort",
+            "operator.leaseNamespace",
+            "operator.podName");
   }
 
   @ParameterizedTest

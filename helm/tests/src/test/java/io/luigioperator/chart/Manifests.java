@@ -66,16 +66,32 @@ record Manifests(List<JsonNode> objects) {
     for (JsonNode entry : pod.at("/spec/containers/0/env")) {
       environment.put(entry.path("name").asText(), value(entry));
     }
-    String ca = "LUIGI_OPERATOR_MYSQL_CA_FILE";
-    if (environment.containsKey(ca)) {
-      Path file = Path.of(environment.get(ca));
-      if (each(pod.at("/spec/containers/0/volumeMounts"))
-          .noneMatch(m -> Path.of(m.path("mountPath").asText()).equals(file.getParent()))) {
-        throw new AssertionError("no volume is mounted at the path of the CA file: " + file);
+    for (String key :
+        List.of("LUIGI_OPERATOR_MYSQL_CA_FILE", "LUIGI_OPERATOR_MYSQL_PASSWORD_FILE")) {
+      if (environment.containsKey(key)) {
+        Path file = Path.of(environment.get(key));
+        requireMounted(pod, file);
+        Path copy = Path.of("target", file.getFileName().toString());
+        environment.put(key, Files.writeString(copy, "").toString());
       }
-      environment.put(ca, Files.writeString(Path.of("target", "ca.crt"), "").toString());
     }
     return environment;
+  }
+
+  /** The key of a Secret with the name of the file. */
+  private static void requireMounted(JsonNode pod, Path file) {
+    String volume =
+        each(pod.at("/spec/containers/0/volumeMounts"))
+            .filter(m -> Path.of(m.path("mountPath").asText()).equals(file.getParent()))
+            .map(m -> m.path("name").asText())
+            .findFirst()
+            .orElseThrow(() -> new AssertionError("no volume is mounted for " + file));
+    if (each(pod.at("/spec/volumes"))
+        .filter(v -> v.path("name").asText().equals(volume))
+        .flatMap(v -> each(v.at("/secret/items")))
+        .noneMatch(item -> item.path("path").asText().equals(file.getFileName().toString()))) {
+      throw new AssertionError("no Secret has the file " + file);
+    }
   }
 
   private static String value(JsonNode entry) {
