@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.regex.Pattern;
 
 /**
@@ -108,7 +109,7 @@ public record OperatorConfig(
         env.required("CLUSTER_ID", LABEL, "a DNS label such as prod-eu that never changes"),
         env.list("NAMESPACES", LABEL, "namespaces, separated by commas; empty for all"),
         ledger(env),
-        new Capacity(env.number("CAPACITY_MAX_RUNNING", 20, 1, 10_000)),
+        capacity(env),
         Limits.DEFAULT.withNodeLossHold(
             env.seconds("NODE_LOSS_HOLD_SECONDS", 600, 0, WEEK.toSeconds())),
         new Sweep.Retention(
@@ -121,6 +122,13 @@ public record OperatorConfig(
         env.optional("LEASE_NAME", SUBDOMAIN, "luigi-operator", "a name for the leader's Lease"),
         env.required("LEASE_NAMESPACE", LABEL, "the operator's own namespace"),
         env.required("POD_NAME", SUBDOMAIN, "the pod's own name, from the downward API"));
+  }
+
+  private static Capacity capacity(Environment env) {
+    int perNamespace = env.number("CAPACITY_MAX_RUNNING_PER_NAMESPACE", 0, 0, 10_000);
+    return new Capacity(
+        env.number("CAPACITY_MAX_RUNNING", 20, 1, 10_000),
+        perNamespace == 0 ? OptionalInt.empty() : OptionalInt.of(perNamespace));
   }
 
   private static LedgerConfig ledger(Environment env) {

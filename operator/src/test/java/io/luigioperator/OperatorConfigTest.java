@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -72,6 +73,14 @@ class OperatorConfigTest {
   }
 
   @Test
+  void aNamespaceMayHaveALimitOfItsOwn() throws Invalid {
+    assertThat(OperatorConfig.from(with("CAPACITY_MAX_RUNNING_PER_NAMESPACE", "3")).capacity())
+        .isEqualTo(new Capacity(20, OptionalInt.of(3)));
+    assertThat(OperatorConfig.from(with("CAPACITY_MAX_RUNNING_PER_NAMESPACE", "0")).capacity())
+        .isEqualTo(new Capacity(20));
+  }
+
+  @Test
   void anEmptyValueCountsAsUnset() throws Invalid {
     assertThat(OperatorConfig.from(with("NAMESPACES", "", "MYSQL_CA_FILE", "", "HTTP_PORT", " ")))
         .isEqualTo(OperatorConfig.from(REQUIRED));
@@ -107,6 +116,7 @@ class OperatorConfigTest {
           MYSQL_PASSWORD_FILE       | /nowhere/password    | file /nowhere/password is not readable: mount the Secret
           CAPACITY_MAX_RUNNING      | -1                   | whole number from 1 to 10000
           CAPACITY_MAX_RUNNING      | 99999999999999999999 | whole number from 1 to 10000
+          CAPACITY_MAX_RUNNING_PER_NAMESPACE | 10001       | whole number from 0 to 10000
           NODE_LOSS_HOLD_SECONDS    | 604801               | whole number from 0 to 604800
           HISTORY_DAYS              | 0                    | whole number from 1
           JOB_TTL_SECONDS           | 1h                   | whole number from 60

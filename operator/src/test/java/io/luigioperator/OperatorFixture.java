@@ -108,11 +108,15 @@ public final class OperatorFixture {
   }
 
   public AdmissionLoop admission(int slots, Consumer<RunKey> launched) {
+    return admission(new Capacity(slots), launched);
+  }
+
+  public AdmissionLoop admission(Capacity capacity, Consumer<RunKey> launched) {
     return new AdmissionLoop(
         ledger,
         kube,
         HERE,
-        new Capacity(slots),
+        capacity,
         () -> "t-" + ++tokens,
         Runnable::run,
         claimed -> launched.accept(claimed.run().key()));

@@ -24,6 +24,7 @@ import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -41,9 +42,10 @@ import org.slf4j.LoggerFactory;
  * together fill more slots than {@link Capacity#maxRunning}, because a claim does not check the
  * slots under lock.
  *
- * <p>A pass claims as many heads as there are free slots, in their order. The claims run in
- * parallel, because each locks another key. An error of one head does not affect the others: the
- * head is held or skipped, and the next one gets its slot.
+ * <p>A pass claims as many heads as there are free slots, in their order, without those of
+ * namespaces that fill all slots that a namespace may have. The claims run in parallel, because
+ * each locks another key. An error of one head does not affect the others: the head is held or
+ * skipped, and the next one gets its slot.
  */
 public final class AdmissionLoop {
 
@@ -94,39 +96,55 @@ public final class AdmissionLoop {
    * @throws KubeUnavailable if the API server does not answer
    */
   public int pass() {
-    int free = capacity.free(occupied());
-    if (free == 0) {
+    Slots slots = capacity.free(occupied());
+    if (slots.free() == 0) {
       return 0;
     }
-    List<Head> heads = ledger.queries().openHeads(clusterId, Optional.empty(), PAGE);
+    List<Head> heads = heads(Optional.empty(), slots);
     if (heads.isEmpty()) {
-      return free;
+      return slots.free();
     }
     if (kube.podWithoutNode(ledger.queries().now()).isPresent()) {
       return 0; // the scheduler already finds no node for some pods
     }
     UnansweredCalls unanswered = new UnansweredCalls();
     while (true) {
-      free = claim(heads, free, unanswered);
-      if (free == 0 || heads.size() < PAGE) {
-        return free;
+      claim(heads, slots, unanswered);
+      if (slots.free() == 0 || heads.size() < PAGE) {
+        return slots.free();
       }
-      heads = ledger.queries().openHeads(clusterId, Optional.of(heads.getLast()), PAGE);
+      heads = heads(Optional.of(heads.getLast()), slots);
     }
   }
 
-  /** Claims heads in their order while slots are free; returns the number of slots left. */
-  private int claim(List<Head> heads, int slots, UnansweredCalls unanswered) {
-    int free = slots;
-    for (int from = 0; from < heads.size() && free > 0; ) {
-      List<Head> some = heads.subList(from, Math.min(heads.size(), from + free));
-      for (Outcome outcome : admit(some)) {
-        free -= outcome.slots();
-        unanswered.next(outcome.failure());
+  private List<Head> heads(Optional<Head> after, Slots slots) {
+    return ledger.queries().openHeads(clusterId, after, PAGE, slots.fullNamespaces());
+  }
+
+  /**
+   * Claims heads in their order while slots are free. A head that finds its namespace full waits
+   * for the answers of the heads before it, which may not need their slots.
+   */
+  private void claim(List<Head> heads, Slots slots, UnansweredCalls unanswered) {
+    List<Head> left = heads;
+    while (!left.isEmpty() && slots.free() > 0) {
+      List<Head> tried = new ArrayList<>();
+      List<Head> later = new ArrayList<>();
+      for (Head head : left) {
+        (slots.take(head.run().namespace()) ? tried : later).add(head);
       }
-      from += some.size();
+      if (tried.isEmpty()) {
+        return;
+      }
+      List<Outcome> outcomes = admit(tried);
+      for (int i = 0; i < tried.size(); i++) {
+        if (outcomes.get(i).slots() == 0) {
+          slots.giveBack(tried.get(i).run().namespace());
+        }
+        unanswered.next(outcomes.get(i).failure());
+      }
+      left = later;
     }
-    return free;
   }
 
   /**
@@ -223,9 +241,11 @@ public final class AdmissionLoop {
   }
 
   /** A slot is free as soon as the pod is observed terminal; the key only after finish. */
-  private int occupied() {
-    return (int)
-        ledger.queries().liveAttempts(clusterId).stream().filter(a -> !isObservedEnded(a)).count();
+  private List<String> occupied() {
+    return ledger.queries().liveAttempts(clusterId).stream()
+        .filter(a -> !isObservedEnded(a))
+        .map(a -> a.ref().run().namespace())
+        .toList();
   }
 
   private boolean isObservedEnded(Attempt attempt) {

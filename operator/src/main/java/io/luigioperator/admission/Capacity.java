@@ -4,19 +4,29 @@
  */
 package io.luigioperator.admission;
 
+import java.util.Collection;
+import java.util.OptionalInt;
+
 /**
  * The slots of this cluster.
  *
- * @param maxRunning the configured number of slots
+ * @param maxRunning the number of slots
+ * @param maxRunningPerNamespace how many of them the runs of one namespace may fill; empty: all
  */
-public record Capacity(int maxRunning) {
+public record Capacity(int maxRunning, OptionalInt maxRunningPerNamespace) {
+
+  /** Without a limit for a namespace. */
+  public Capacity(int maxRunning) {
+    this(maxRunning, OptionalInt.empty());
+  }
 
   /**
-   * The number of free slots.
+   * The slots that are free.
    *
-   * @param occupied live attempts of this cluster whose pod was not observed terminal
+   * @param occupied the namespace of each live attempt of this cluster whose pod was not observed
+   *     terminal
    */
-  public int free(int occupied) {
-    return Math.max(0, maxRunning - occupied);
+  Slots free(Collection<String> occupied) {
+    return new Slots(this, occupied);
   }
 }

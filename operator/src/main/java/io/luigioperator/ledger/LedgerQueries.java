@@ -38,7 +38,13 @@ public interface LedgerQueries {
   /**
    * Keys without a holder that have a READY run, in the order of admission, after {@code after}.
    */
-  List<Head> openHeads(String clusterId, Optional<Head> after, int limit);
+  default List<Head> openHeads(String clusterId, Optional<Head> after, int limit) {
+    return openHeads(clusterId, after, limit, Set.of());
+  }
+
+  /** The same without the runs of some namespaces. */
+  List<Head> openHeads(
+      String clusterId, Optional<Head> after, int limit, Set<String> exceptNamespaces);
 
   /** The run that holds each key now, of at most {@code limit} keys. */
   Map<AdmitKey, RunKey> holders(int limit);

@@ -141,9 +141,13 @@ final class Queries implements LedgerQueries {
     return new RunRecord(record.run(), List.copyOf(attempts), record.object(), record.holder());
   }
 
-  /** One range scan over open_at: its cost does not depend on how many runs wait. */
+  /**
+   * One range scan over open_at: its cost depends only on how many heads of the excluded namespaces
+   * come before the others. It does not read their runs, unless they have no mutex.
+   */
   @Override
-  public List<Head> openHeads(String clusterId, Optional<Head> after, int limit) {
+  public List<Head> openHeads(
+      String clusterId, Optional<Head> after, int limit, Set<String> exceptNamespaces) {
     return transactions.read(
         "read of open heads",
         h ->
@@ -152,6 +156,7 @@ final class Queries implements LedgerQueries {
                 .bind("key", after.map(head -> head.key().value()).orElse(""))
                 .bind("cluster", clusterId)
                 .bind("limit", limit)
+                .bindList("except", exceptNamespaces.isEmpty() ? NO_NAMESPACE : exceptNamespaces)
                 .map(
                     (rs, ctx) ->
                         new Head(
@@ -162,6 +167,9 @@ final class Queries implements LedgerQueries {
                             rs.getInt("claims")))
                 .list());
   }
+
+  /** A list in SQL may not be empty. */
+  private static final Set<String> NO_NAMESPACE = Set.of("");
 
   static final String OPEN_HEADS =
       expand(
@@ -174,6 +182,7 @@ final class Queries implements LedgerQueries {
              ORDER BY head.admit_at, head.run_id LIMIT 1)
           LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
           WHERE m.open_at >= :openAt AND (m.open_at > :openAt OR m.admit_key > :key)
+            AND SUBSTRING_INDEX(m.admit_key, '/', 1) NOT IN (<except>) AND r.namespace NOT IN (<except>)
           ORDER BY m.open_at, m.admit_key LIMIT :limit
           """);
 

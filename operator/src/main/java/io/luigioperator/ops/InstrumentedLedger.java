@@ -30,6 +30,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** A {@link Ledger} that times every call and reports each commit to {@link RunMetrics}. */
 public final class InstrumentedLedger implements Ledger {
@@ -228,8 +229,10 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public List<Head> openHeads(String clusterId, Optional<Head> after, int limit) {
-      return calls.time("openHeads", () -> ledger.queries().openHeads(clusterId, after, limit));
+    public List<Head> openHeads(
+        String clusterId, Optional<Head> after, int limit, Set<String> exceptNamespaces) {
+      return calls.time(
+          "openHeads", () -> ledger.queries().openHeads(clusterId, after, limit, exceptNamespaces));
     }
 
     @Override

@@ -61,7 +61,7 @@ final class QueuedStatus {
                 ("waiting for a free slot in the cluster; no run starts, because the scheduler finds"
                         + " no node with enough free resources for pod %s/%s")
                     .formatted(p.namespace(), p.name()))
-        .orElse("waiting for a free slot in the cluster");
+        .orElse("waiting for a free slot in the cluster, or for one of its namespace");
   }
 
   private static String reason(Row row) {

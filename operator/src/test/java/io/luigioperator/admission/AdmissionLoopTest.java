@@ -10,14 +10,19 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
+import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.LedgerQueries;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.Verdict;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -194,5 +199,127 @@ class AdmissionLoopTest {
     assertThat(launched).extracting(RunKey::name).containsExactly("c110", "c111");
     assertThat(pass(20)).describedAs("slots left when no further run can be claimed").isEqualTo(10);
     assertThat(launched).hasSize(10);
+  }
+
+  // ---- a limit for each namespace
+
+  private int passWithLimit(int slots, int perNamespace) {
+    return fixture
+        .admission(new Capacity(slots, OptionalInt.of(perNamespace)), launched::add)
+        .pass();
+  }
+
+  static Stream<Arguments> passesWithALimitOfTwo() {
+    return Stream.of(
+        row(
+            "later runs of other namespaces start",
+            s -> s.accepted("x/a").accepted("x/b").accepted("x/c").accepted("y/d").accepted("y/e"),
+            "x/a",
+            "x/b",
+            "y/d",
+            "y/e"),
+        row(
+            "live attempts count",
+            s ->
+                s.accepted("x/a")
+                    .bound("x/a")
+                    .gateOpened("x/a")
+                    .accepted("x/b")
+                    .accepted("x/c")
+                    .accepted("y/d"),
+            "x/b",
+            "y/d"),
+        row(
+            "an ended pod does not count",
+            s ->
+                s.accepted("x/a")
+                    .bound("x/a")
+                    .podTerminal("x/a", Verdict.SUCCEEDED)
+                    .accepted("x/b")
+                    .accepted("x/c")
+                    .accepted("x/d"),
+            "x/b",
+            "x/c"),
+        row(
+            "the slots of another cluster do not count",
+            s -> s.accepted("x/a").boundBy("there", "x/a").accepted("x/b").accepted("x/c"),
+            "x/b",
+            "x/c"),
+        row(
+            "a run that cannot be claimed leaves its slot to the next one",
+            s ->
+                s.accepted("x/a")
+                    .objectDeleted("x/a")
+                    .accepted("x/b")
+                    .objectDeleted("x/b")
+                    .accepted("x/c")
+                    .accepted("x/d")
+                    .accepted("x/e"),
+            "x/c",
+            "x/d"));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("passesWithALimitOfTwo")
+  void aNamespaceFillsOnlyItsShare(
+      String situation, Consumer<OperatorFixture> given, List<String> expected) {
+    given.accept(fixture);
+    passWithLimit(10, 2);
+    assertThat(launched)
+        .extracting(key -> key.namespace() + "/" + key.name())
+        .containsExactlyInAnyOrderElementsOf(expected);
+  }
+
+  @Test
+  void theSlotsOfTheClusterStillLimit() {
+    fixture.accepted("x/a").accepted("x/b").accepted("y/c").accepted("z/d");
+    assertThat(passWithLimit(3, 2)).isZero();
+    assertThat(launched).extracting(RunKey::name).containsExactly("a", "b", "c");
+  }
+
+  /** Its heads are not read page by page. */
+  @Test
+  void aFullNamespaceWithManyWaitingRunsCostsNoFurtherQueries() {
+    IntStream.range(0, 2000).forEach(i -> fixture.accepted("x/c%04d".formatted(i)));
+    fixture.accepted("y/d");
+    passWithLimit(10, 2);
+    assertThat(launched).extracting(RunKey::name).containsExactly("c0000", "c0001", "d");
+    launched.clear();
+
+    var queries = new AtomicInteger();
+    Ledger counted = counting(fixture.ledger, queries);
+    assertThat(
+            new AdmissionLoop(
+                    counted,
+                    fixture.kube,
+                    OperatorFixture.HERE,
+                    new Capacity(10, OptionalInt.of(2)),
+                    () -> "t",
+                    Runnable::run,
+                    claimed -> launched.add(claimed.run().key()))
+                .pass())
+        .isEqualTo(7);
+    assertThat(launched).isEmpty();
+    assertThat(queries).hasValue(1);
+  }
+
+  private static Ledger counting(Ledger ledger, AtomicInteger headQueries) {
+    LedgerQueries queries =
+        (LedgerQueries)
+            Proxy.newProxyInstance(
+                LedgerQueries.class.getClassLoader(),
+                new Class<?>[] {LedgerQueries.class},
+                (proxy, method, arguments) -> {
+                  if (method.getName().equals("openHeads")) {
+                    headQueries.incrementAndGet();
+                  }
+                  return method.invoke(ledger.queries(), arguments);
+                });
+    return (Ledger)
+        Proxy.newProxyInstance(
+            Ledger.class.getClassLoader(),
+            new Class<?>[] {Ledger.class},
+            (proxy, method, arguments) ->
+                method.getName().equals("queries") ? queries : method.invoke(ledger, arguments));
   }
 }

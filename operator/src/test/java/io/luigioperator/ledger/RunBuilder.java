@@ -48,6 +48,15 @@ record RunBuilder(NewRun run) {
     return run.key();
   }
 
+  /** In another namespace, with the key of its client there. */
+  RunBuilder in(String namespace) {
+    return with(
+        new RunKey(namespace, run.key().name()),
+        run.client(),
+        AdmitKey.ofClient(namespace, run.client(), "default"),
+        run.firstKind());
+  }
+
   RunBuilder client(String client) {
     return with(client, AdmitKey.ofClient("team-a", client, "default"), run.firstKind());
   }
@@ -61,9 +70,13 @@ record RunBuilder(NewRun run) {
   }
 
   private RunBuilder with(String client, AdmitKey mutexKey, AttemptKind firstKind) {
+    return with(run.key(), client, mutexKey, firstKind);
+  }
+
+  private RunBuilder with(RunKey key, String client, AdmitKey mutexKey, AttemptKind firstKind) {
     return new RunBuilder(
         new NewRun(
-            run.key(),
+            key,
             client,
             run.businessDate(),
             run.schedule(),

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -226,7 +227,7 @@ interface StatementTests extends SqlFixture {
       ledger.queries().attemptsByToken(List.of(data, data + "1"));
       ledger.queries().liveAttempts(data);
       ledger.queries().recordedObjects(data, Optional.of(key), 10);
-      ledger.queries().openHeads(data, Optional.empty(), 10);
+      ledger.queries().openHeads(data, Optional.empty(), 10, Set.of(data));
       ledger
           .attempts()
           .finish(bound.ref(), data, ending(Verdict.INTERNAL_ERROR), AT_ONCE, Presence.PRESENT)

@@ -19,6 +19,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** Cancel, hold, release, due, expire, purge. */
@@ -46,6 +48,26 @@ interface WaitingContract extends LedgerFixture {
     }
     assertThat(heads()).isEmpty();
     assertThat(ledger().queries().nextDue()).isEmpty();
+  }
+
+  @Test
+  default void headsOfSomeNamespacesAreLeftOut() {
+    accepted(RunBuilder.named("a-1").in("a"));
+    accepted(RunBuilder.named("own").in("a").withoutMutex());
+    Run b = accepted(RunBuilder.named("b-1").in("b"));
+    Run ownOfB = accepted(RunBuilder.named("own").in("b").withoutMutex());
+    Run similar = accepted(RunBuilder.named("c-1").in("a-b"));
+
+    assertThat(heads()).hasSize(5);
+    assertThat(headsWithout("a")).containsExactlyInAnyOrder(b.key(), ownOfB.key(), similar.key());
+    assertThat(headsWithout("a", "b")).containsExactly(similar.key());
+    assertThat(headsWithout("A", "%", "")).hasSize(5);
+  }
+
+  private List<RunKey> headsWithout(String... namespaces) {
+    return ledger().queries().openHeads(CLUSTER, Optional.empty(), 10, Set.of(namespaces)).stream()
+        .map(LedgerQueries.Head::run)
+        .toList();
   }
 
   @Test

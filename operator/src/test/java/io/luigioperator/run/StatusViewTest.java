@@ -376,7 +376,8 @@ class StatusViewTest {
   @Test
   void namesThePodForWhichTheClusterIsFull() {
     SnapshotBuilder c = ready();
-    assertThat(message(c)).isEqualTo("waiting for a free slot in the cluster");
+    assertThat(message(c))
+        .isEqualTo("waiting for a free slot in the cluster, or for one of its namespace");
     c.object(withStatus(c.snapshot().object().orElseThrow(), shown(c).orElseThrow()));
 
     c.withoutNode(opened("pod-1"));

@@ -21,6 +21,8 @@ enum Mutant {
   // in the configuration of the operator
   /** A pod on a node that does not respond counts as ended at once. */
   NO_NODE_LOSS_HOLD,
+  /** The operator ignores the limit of a namespace. */
+  TOO_MANY_SLOTS_OF_A_NAMESPACE,
   /** The operator fills more slots than there are. */
   TOO_MANY_SLOTS,
   /** The signal for an admission pass is ignored. */

@@ -6,7 +6,6 @@ package io.luigioperator.sim;
 
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.admission.AdmissionLoop;
-import io.luigioperator.admission.Capacity;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
 import io.luigioperator.ledger.Ledger;
@@ -61,7 +60,7 @@ final class QuiescenceCheck {
             ledger,
             kube(Set.of()),
             operator.cluster.name,
-            new Capacity(env.slots.get(operator.cluster.name)),
+            env.capacity(operator.cluster.name),
             () -> "no token",
             Runnable::run,
             claimed -> {})

@@ -4,12 +4,14 @@
  */
 package io.luigioperator.sim;
 
+import io.luigioperator.admission.Capacity;
 import io.luigioperator.run.Ageing;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.TreeMap;
 
@@ -28,6 +30,10 @@ final class SimEnvironment {
   final SimCluster other;
   final Map<String, SimControllers> controllers;
   final Map<String, Integer> slots;
+
+  /** All runs are in one namespace. */
+  final OptionalInt slotsOfNamespace;
+
   final Invariants invariants;
   private Instant now = Instant.parse("2026-01-01T00:00:00Z");
   private int tokens;
@@ -44,12 +50,19 @@ final class SimEnvironment {
     this.other = cluster(OTHER);
     this.controllers = each(controllersOf(main), controllersOf(other));
     this.slots = each(1 + random.nextInt(3), 1);
+    // not from the random numbers of the seed, so that its other choices do not depend on it
+    this.slotsOfNamespace = seed % 3 == 0 ? OptionalInt.of(1) : OptionalInt.empty();
+    int most = slotsOfNamespace.orElse(Integer.MAX_VALUE);
     this.invariants =
         new Invariants(
             ledger,
             processes,
             each(main, other),
-            each(leaders * slots.get(MAIN), slots.get(OTHER)));
+            each(leaders * Math.min(slots.get(MAIN), most), Math.min(slots.get(OTHER), most)));
+  }
+
+  Capacity capacity(String cluster) {
+    return new Capacity(slots.get(cluster), slotsOfNamespace);
   }
 
   /** Iterates in a fixed order: the execution of a seed must always be the same. */

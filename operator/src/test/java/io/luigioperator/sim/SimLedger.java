@@ -462,7 +462,8 @@ public final class SimLedger
   }
 
   @Override
-  public List<Head> openHeads(String clusterId, Optional<Head> after, int limit) {
+  public List<Head> openHeads(
+      String clusterId, Optional<Head> after, int limit, Set<String> exceptNamespaces) {
     return mutexes.entrySet().stream()
         .filter(e -> e.getValue().holder.isEmpty())
         .flatMap(
@@ -477,6 +478,7 @@ public final class SimLedger
                                 objectOf(r.key(), clusterId).map(ObjectRecord::uid),
                                 r.budget().claims())))
         .sorted(ADMISSION)
+        .filter(h -> !exceptNamespaces.contains(h.run().namespace()))
         .filter(h -> after.isEmpty() || ADMISSION.compare(h, after.get()) > 0)
         .limit(limit)
         .toList();

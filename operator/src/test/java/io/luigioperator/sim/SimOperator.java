@@ -110,8 +110,12 @@ final class SimOperator {
   }
 
   private Capacity capacity() {
-    int slots = env.slots.get(cluster.name);
-    return new Capacity(env.mutant == Mutant.TOO_MANY_SLOTS ? slots + 5 : slots);
+    Capacity capacity = env.capacity(cluster.name);
+    return switch (env.mutant) {
+      case TOO_MANY_SLOTS -> new Capacity(capacity.maxRunning() + 5);
+      case TOO_MANY_SLOTS_OF_A_NAMESPACE -> new Capacity(capacity.maxRunning());
+      default -> capacity;
+    };
   }
 
   /** What its signals and timers request now. */

@@ -115,6 +115,9 @@ class SimulationTest {
   void detectsMoreAttemptsThanSlots() {
     requireDetected(Mutant.TOO_MANY_SLOTS, "capacity: ", FaultScenario::new);
     requireDetected(Mutant.TOO_MANY_SLOTS, "capacity: ", CalmScenario::withoutFaults);
+    requireDetected(Mutant.TOO_MANY_SLOTS_OF_A_NAMESPACE, "capacity: ", FaultScenario::new);
+    requireDetected(
+        Mutant.TOO_MANY_SLOTS_OF_A_NAMESPACE, "capacity: ", CalmScenario::withoutFaults);
   }
 
   @Test

@@ -123,6 +123,7 @@ class EffectsTest {
               admissionPolicies.perClient          | production       | true                     | ValidatingAdmissionPolicy/luigi-system-tidy-luigi-operator-clients.spec.failurePolicy = Fail
               affinity                             | production       | {"podAffinity":{}}       | Deployment.spec.template.spec.affinity.podAffinity = {} ; Pod-test.spec.affinity.podAffinity = {}
               capacity.maxRunning                  | production       | 77                       | operator.capacity.maxRunning = 77
+              capacity.maxRunningPerNamespace      | production       | 7                        | operator.capacity.maxRunningPerNamespace = 7
               clusterId                            | production       | "west"                   | operator.clusterId = west
               commonLabels                         | production       | {"team":"data"}          | Deployment.metadata.labels.team = data ; Deployment.spec.template.metadata.labels.team = data ; Service.metadata.labels.team = data ; Pod-test.metadata.labels.team = data
               demo.mysql.image.digest              | demo             | "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" | StatefulSet-mysql.spec.template.spec.containers.mysql.image = luigi-operator/mysql@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef

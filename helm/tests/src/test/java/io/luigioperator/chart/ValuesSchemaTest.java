@@ -38,6 +38,7 @@ class ValuesSchemaTest {
               capacity.maxRunning                  | 0             | minimum: got 0, want 1
               capacity.maxRunning                  | "20"          | got string, want integer
               capacity.maxRunning                  | 10001         | maximum: got 10,001, want 10,000
+              capacity.maxRunningPerNamespace      | -1            | minimum: got -1, want 0
               clusterId                            | "East"        | 'East' does not match pattern
               clusterId                            | true          | got boolean, want string
               commonLabels                         | {"a":1}       | got number, want string
