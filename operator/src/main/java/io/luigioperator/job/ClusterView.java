@@ -181,6 +181,14 @@ final class ClusterView implements PipelineResourceCache {
     remove(jobs, job);
   }
 
+  /** The operator has deleted it; a watch may not report that, if its labels were changed. */
+  synchronized void remove(ObservedJob job) {
+    remember(job.uid(), Removal.DELETED);
+    jobs.computeIfPresent(
+        new RunKey(job.namespace(), job.name()),
+        (k, cached) -> cached.uid().equals(job.uid()) ? null : cached);
+  }
+
   @Override
   public synchronized void remove(PipelineRun run) {
     remove(runs, run);

@@ -411,11 +411,14 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   private Optional<ObservedJob> job(String namespace, String name) {
-    Job job =
-        ApiErrors.send(
-            "reading Job %s/%s".formatted(namespace, name),
-            () -> client.batch().v1().jobs().inNamespace(namespace).withName(name).get());
-    return Optional.ofNullable(job).map(Observation::job);
+    Optional<Job> job =
+        Optional.ofNullable(
+            ApiErrors.send(
+                "reading Job %s/%s".formatted(namespace, name),
+                () -> client.batch().v1().jobs().inNamespace(namespace).withName(name).get()));
+    // no watch shows a Job whose labels something has changed
+    job.filter(j -> !Labels.areOn(j)).ifPresent(view::update);
+    return job.map(Observation::job);
   }
 
   @Override
@@ -481,6 +484,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
         "deleting Job %s/%s".formatted(job.namespace(), job.name()),
         "/apis/batch/v1/namespaces/%s/jobs/%s".formatted(job.namespace(), job.name()),
         job.uid());
+    view.remove(job);
   }
 
   /** A raw request, because the client library cannot send a precondition on the UID. */

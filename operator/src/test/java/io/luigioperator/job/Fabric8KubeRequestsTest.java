@@ -8,8 +8,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
+import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.StubApiServer.Request;
 import io.luigioperator.job.StubApiServer.Response;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import java.io.IOException;
 import java.util.Iterator;
@@ -110,6 +114,37 @@ class Fabric8KubeRequestsTest {
         .extracting(Request::method)
         .containsExactly("PATCH", "GET", "PATCH");
     assertThat(kube.server.requests().getLast().body()).contains("/spec/schedulingGates/1/name");
+  }
+
+  /** No watch shows it, so that the cache would otherwise never know it. */
+  @Test
+  void remembersAJobWhoseLabelsWereChanged() {
+    Job relabelled =
+        new JobBuilder()
+            .withNewMetadata()
+            .withNamespace(StubServerFixture.KEY.namespace())
+            .withName(StubServerFixture.ATTEMPT.attempt().jobName())
+            .withUid("j-1")
+            .withResourceVersion("1")
+            .addToAnnotations(Annotations.TOKEN, StubServerFixture.ATTEMPT.attempt().token())
+            .endMetadata()
+            .build();
+    kube.server.respondWith(
+        r ->
+            r.method().equals("POST")
+                ? StubServerFixture.status(409, "AlreadyExists", "it already exists")
+                : StubServerFixture.ok(relabelled));
+
+    StubServerFixture.calls().get("createJob").accept(kube.kube);
+    ObservedJob cached =
+        kube.kube
+            .attempt(StubServerFixture.ATTEMPT.attempt(), Freshness.CACHED)
+            .job()
+            .orElseThrow();
+    assertThat(cached.uid()).isEqualTo("j-1");
+
+    kube.kube.deleteJob(cached);
+    assertThat(kube.kube.cachedJobs()).isEmpty();
   }
 
   @Test
