@@ -41,6 +41,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import okhttp3.OkHttpClient;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -380,34 +381,40 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     pods.stream()
         .filter(p -> p.token().equals(attempt.token()) || attempt.isBoundTo(p.uid()))
         .forEach(matching::add);
-    boolean found =
-        attempt.binding().isPresent()
-            ? matching.stream().anyMatch(p -> attempt.isBoundTo(p.uid()))
-            : !matching.isEmpty() || job.isEmpty();
-    if (!found) {
-      matching.addAll(withoutLabels(attempt, job));
+    if (attempt.binding().isPresent()) {
+      if (matching.stream().noneMatch(p -> attempt.isBoundTo(p.uid()))) {
+        matching.addAll(boundWithoutLabels(attempt));
+      }
+    } else if (matching.isEmpty()) {
+      job.ifPresent(j -> matching.addAll(ownedBy(j)));
     }
     return new ObservedAttempt(job, matching, true);
   }
 
   /**
-   * A pod whose labels something removed must not count as absent, so all pods of the namespace are
-   * searched before: for the bound pod by its UID, else for those that the Job owns. This is rare.
+   * A running pod whose labels were removed must not count as absent, so all pods of the namespace
+   * are searched before the bound pod does. This is rare.
    */
-  private List<ObservedPod> withoutLabels(Attempt attempt, Optional<ObservedJob> job) {
-    List<Optional<ObservedPod>> all =
-        PagedList.all(
-            "searching the pod of run " + attempt.run(),
+  private List<ObservedPod> boundWithoutLabels(Attempt attempt) {
+    return PagedList.all(
+            "searching the bound pod of run " + attempt.run(),
             client.pods().inNamespace(attempt.run().namespace()),
-            pod ->
-                Optional.of(pod)
-                    .map(Observation::pod)
-                    .filter(
-                        p ->
-                            attempt.binding().isPresent()
-                                ? attempt.isBoundTo(p.uid())
-                                : p.jobUid().equals(job.orElseThrow().uid())));
-    return all.stream().flatMap(Optional::stream).toList();
+            p -> attempt.isBoundTo(p.getMetadata().getUid()) ? Stream.of(p) : Stream.<Pod>empty())
+        .stream()
+        .flatMap(found -> found)
+        .map(Observation::pod)
+        .toList();
+  }
+
+  /** The pods of a Job that lack labels of the operator, by the label of the Job controller. */
+  private List<ObservedPod> ownedBy(ObservedJob job) {
+    return PagedList.all(
+            "searching the pods of Job %s/%s".formatted(job.namespace(), job.name()),
+            client.pods().inNamespace(job.namespace()).withLabel(Labels.JOB_UID, job.uid()),
+            Observation::pod)
+        .stream()
+        .filter(p -> p.jobUid().equals(job.uid()))
+        .toList();
   }
 
   private Optional<ObservedJob> job(String namespace, String name) {

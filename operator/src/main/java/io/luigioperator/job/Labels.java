@@ -27,6 +27,9 @@ public final class Labels {
   public static final String SCHEDULE = GROUP + "schedule";
   public static final String DATE = GROUP + "date";
 
+  /** On a pod, set by the Job controller: the UID of its Job. */
+  static final String JOB_UID = "batch.kubernetes.io/controller-uid";
+
   private Labels() {}
 
   /** Whether the object has the labels by which lists and watches select those of the operator. */

@@ -8,11 +8,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.PodListBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.StubApiServer.Request;
 import io.luigioperator.job.StubApiServer.Response;
+import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import java.io.IOException;
@@ -119,21 +123,11 @@ class Fabric8KubeRequestsTest {
   /** No watch shows it, so that the cache would otherwise never know it. */
   @Test
   void remembersAJobWhoseLabelsWereChanged() {
-    Job relabelled =
-        new JobBuilder()
-            .withNewMetadata()
-            .withNamespace(StubServerFixture.KEY.namespace())
-            .withName(StubServerFixture.ATTEMPT.attempt().jobName())
-            .withUid("j-1")
-            .withResourceVersion("1")
-            .addToAnnotations(Annotations.TOKEN, StubServerFixture.ATTEMPT.attempt().token())
-            .endMetadata()
-            .build();
     kube.server.respondWith(
         r ->
             r.method().equals("POST")
                 ? StubServerFixture.status(409, "AlreadyExists", "it already exists")
-                : StubServerFixture.ok(relabelled));
+                : StubServerFixture.ok(job()));
 
     StubServerFixture.calls().get("createJob").accept(kube.kube);
     ObservedJob cached =
@@ -145,6 +139,51 @@ class Fabric8KubeRequestsTest {
 
     kube.kube.deleteJob(cached);
     assertThat(kube.kube.cachedJobs()).isEmpty();
+  }
+
+  @Test
+  void findsThePodOfAClaimByItsOwnerIfItsLabelsAreGone() {
+    Pod relabelled =
+        new PodBuilder(StubServerFixture.pod("p", "u-1", SchedulingGate.NAME))
+            .editMetadata()
+            .addToAnnotations(Annotations.TOKEN, StubServerFixture.ATTEMPT.attempt().token())
+            .addNewOwnerReference()
+            .withKind("Job")
+            .withUid("j-1")
+            .withController(true)
+            .endOwnerReference()
+            .endMetadata()
+            .build();
+    Pod foreign = StubServerFixture.pod("foreign", "u-2");
+    kube.server.respondWith(
+        r ->
+            r.path().contains("/jobs/")
+                ? StubServerFixture.ok(job())
+                : r.query().contains("controller-uid=j-1")
+                    ? StubServerFixture.ok(
+                        new PodListBuilder()
+                            .withNewMetadata()
+                            .endMetadata()
+                            .withItems(relabelled, foreign)
+                            .build())
+                    : StubServerFixture.list(""));
+
+    ObservedAttempt found = kube.kube.attempt(StubServerFixture.ATTEMPT.attempt(), Freshness.LIVE);
+
+    assertThat(found.pods()).extracting(ObservedPod::uid).containsExactly("u-1");
+    assertThat(found.pods().getFirst().labelled()).isFalse();
+  }
+
+  private static Job job() {
+    return new JobBuilder()
+        .withNewMetadata()
+        .withNamespace(StubServerFixture.KEY.namespace())
+        .withName(StubServerFixture.ATTEMPT.attempt().jobName())
+        .withUid("j-1")
+        .withResourceVersion("1")
+        .addToAnnotations(Annotations.TOKEN, StubServerFixture.ATTEMPT.attempt().token())
+        .endMetadata()
+        .build();
   }
 
   @Test
