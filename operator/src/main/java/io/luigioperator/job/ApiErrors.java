@@ -20,10 +20,14 @@ final class ApiErrors {
 
   private static final int MAX_DEPTH = 10;
 
-  /** In a message of the API server: a webhook, policy or quota, or an object by kind and name. */
+  /**
+   * In a message of the API server: a webhook, policy or quota, or an object by kind and name. An
+   * HTTP method before a quoted URL is no kind.
+   */
   private static final Pattern NAMED =
       Pattern.compile(
-          "webhook|admission plugin|AdmissionPolicy|quota|[a-z][a-z.]* \"[^\"]+\"",
+          "webhook|admission plugin|AdmissionPolicy|quota"
+              + "|\\b(?!(get|post|put|patch|delete|head) )[a-z][a-z.]* \"[^\"]+\"",
           Pattern.CASE_INSENSITIVE);
 
   private ApiErrors() {}

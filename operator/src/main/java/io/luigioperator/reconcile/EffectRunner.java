@@ -152,7 +152,7 @@ final class EffectRunner {
       case JobCreation.Created _ -> UNCHANGED;
       case JobCreation.Exists e when e.job().token().equals(attempt.token()) -> UNCHANGED;
       case JobCreation.Exists e ->
-          abandon(attempt.ref(), Abandonment.nameTaken(e.job().name()), s, record);
+          abandon(attempt.ref(), Abandonment.nameTaken(e.job()), s, record);
       case JobCreation.Refused r -> abandon(attempt.ref(), refused(r.message()), s, record);
     };
   }

@@ -23,10 +23,13 @@ public record Abandonment(String reason, String message, BudgetCharge charge) {
   }
 
   /** Another Job has the name of this attempt's Job. */
-  public static Abandonment nameTaken(String job) {
+  public static Abandonment nameTaken(ObservedAttempt.ObservedJob job) {
+    String message =
+        job.token().isEmpty()
+            ? "Job %s exists without the annotation luigi-operator.io/token: another program created"
+                + " it, or a webhook or policy removes annotations"
+            : "Job %s exists and was not created for this attempt; delete that Job";
     return new Abandonment(
-        Reasons.JOB_NAME_TAKEN,
-        "Job %s exists and was not created for this attempt; delete that Job".formatted(job),
-        BudgetCharge.INFRASTRUCTURE);
+        Reasons.JOB_NAME_TAKEN, message.formatted(job.name()), BudgetCharge.INFRASTRUCTURE);
   }
 }

@@ -58,7 +58,7 @@ final class ClaimedAttemptDecider {
 
   private Decision job(Attempt attempt, ObservedJob job, ObservedAttempt observed, Instant now) {
     if (!job.token().equals(attempt.token())) {
-      return abandon(attempt, Abandonment.nameTaken(job.name()));
+      return abandon(attempt, Abandonment.nameTaken(job));
     }
     List<ObservedPod> pods =
         observed.pods().stream().filter(p -> p.jobUid().equals(job.uid())).toList();

@@ -181,7 +181,8 @@ class Fabric8KubeErrorsTest {
         "etcdserver: request timed out",
         "Timeout: request did not complete within requested timeout - context deadline exceeded",
         "rpc error: code = Unavailable desc = transport is closing",
-        "the server is currently unable to handle the request"
+        "the server is currently unable to handle the request",
+        "Internal error occurred: Post \"https://kms.example.com\": context deadline exceeded"
       })
   void aFailureThatNamesNothingIsThatOfTheServer(String message) {
     kube.always(StubServerFixture.status(500, "InternalError", message));
