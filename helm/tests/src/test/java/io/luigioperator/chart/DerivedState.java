@@ -69,7 +69,7 @@ final class DerivedState {
   static final Instant T0 = Instant.parse("2026-01-31T12:00:00Z");
 
   /** Late enough for every status to be written. */
-  private static final Instant NOW = T0.plusSeconds(2);
+  private static final Instant NOW = T0.plusSeconds(5);
 
   private static final String REPORT =
       """
