@@ -29,6 +29,7 @@ final class PodEnding {
   private static final int MAX_TERMINATION_MESSAGE = 4096;
   private static final int SIGNALLED = 128;
   private static final int SIGTERM = 15;
+  private static final int NO_CODE = -1;
   private static final String DEADLINE_EXCEEDED = "DeadlineExceeded";
 
   /** Between the clocks of the API server and of a node. */
@@ -80,7 +81,8 @@ final class PodEnding {
 
   private static Ending ofInit(
       Pod pod, String name, ContainerStateTerminated end, boolean terminating) {
-    ContainerEnd container = new ContainerEnd("init container " + name, end, "", message(end));
+    ContainerEnd container =
+        new ContainerEnd("init container " + name, end, "", message(end), NO_CODE);
     return ofPod(pod, isStopped(pod, end, terminating), container, "");
   }
 
@@ -120,7 +122,8 @@ final class PodEnding {
             "the container",
             end,
             message.map(TerminationMessage::during).orElse(""),
-            message.isEmpty() ? text : "");
+            message.isEmpty() ? text : "",
+            Verdict.DRAINED.exitCode());
     return ofPod(pod, stopped, container, terminationMessage);
   }
 
@@ -156,9 +159,10 @@ final class PodEnding {
    * @param name of the container, as the subject of a sentence
    * @param during what it was doing, according to its last message
    * @param message the container's termination message, if it is not the runner's
+   * @param drained the exit code with which it ends after SIGTERM, if it chooses one
    */
   private record ContainerEnd(
-      String name, ContainerStateTerminated state, String during, String message) {}
+      String name, ContainerStateTerminated state, String during, String message, int drained) {}
 
   /** There is no final message of the runner; the cause is derived from the status of the pod. */
   private static Ending ofPod(
@@ -181,7 +185,7 @@ final class PodEnding {
     } else if (stopped) {
       cause = FailureCause.POD_DELETED;
       message = "the pod was deleted; %s %s".formatted(container.name(), exit(code));
-    } else if (code == SIGNALLED + SIGTERM || code == Verdict.DRAINED.exitCode()) {
+    } else if (code == SIGNALLED + SIGTERM || code == container.drained()) {
       cause = FailureCause.TERMINATED;
       message =
           container.name()
