@@ -135,7 +135,7 @@ class InterferenceIT {
   @Test
   void aMissingConfigMapIsNamed() {
     awaitMessage("configless", "\"no-such-map\" not found");
-    assertThat(installation.status("configless", "reason")).isIn("Starting", "StartTimeout");
+    assertThat(installation.status("configless", "reason")).isIn("Starting", "Stopping", "StartTimeout");
     installation.awaitPhase("configless", "Failed");
 
     assertThat(installation.status("configless", "reason")).isEqualTo("StartTimeout");

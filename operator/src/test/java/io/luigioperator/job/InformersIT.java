@@ -7,6 +7,7 @@ package io.luigioperator.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunStatus;
@@ -105,7 +106,7 @@ class InformersIT {
   }
 
   @Test
-  void aPodWithoutItsLabelsIsFoundByALiveRead() {
+  void aPodWithoutItsLabelsIsFoundByALiveReadAndObservedAgainWithThem() {
     kube.watch();
     AttemptFixture attempt = kube.attempt("bare");
     ObservedPod pod = kube.gatedPod("bare");
@@ -113,6 +114,7 @@ class InformersIT {
     await()
         .atMost(Fabric8KubeFixture.TIMEOUT)
         .until(() -> kube.cached(attempt).pod(pod.uid()).isPresent());
+    Pod before = kube.client.pods().inNamespace(kube.namespace).withName(pod.name()).get();
 
     kube.client
         .pods()
@@ -134,6 +136,23 @@ class InformersIT {
     ObservedPod found = kube.kube.attempt(bound, Freshness.LIVE).pod(pod.uid()).orElseThrow();
     assertThat(found.gone()).isFalse();
     assertThat(found.ending()).isEmpty();
+
+    kube.client
+        .pods()
+        .inNamespace(kube.namespace)
+        .withName(pod.name())
+        .edit(
+            p ->
+                new PodBuilder(p)
+                    .editMetadata()
+                    .withLabels(before.getMetadata().getLabels())
+                    .withAnnotations(before.getMetadata().getAnnotations())
+                    .endMetadata()
+                    .build());
+
+    await()
+        .atMost(Fabric8KubeFixture.TIMEOUT)
+        .until(() -> kube.cached(attempt).pod(pod.uid()).isPresent());
   }
 
   @Test
