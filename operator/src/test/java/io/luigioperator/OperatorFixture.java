@@ -4,10 +4,14 @@
  */
 package io.luigioperator;
 
+import io.fabric8.kubernetes.api.model.Condition;
+import io.fabric8.kubernetes.api.model.ConditionBuilder;
 import io.luigioperator.admission.AdmissionLoop;
 import io.luigioperator.admission.Capacity;
 import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.api.TaskRef;
@@ -40,6 +44,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -203,6 +208,23 @@ public final class OperatorFixture {
   /** Its object carries a deletionTimestamp. */
   public OperatorFixture objectDeleting(String name) {
     return store(object(name, "uid-" + name, spec(name), Deletion.IN_PROGRESS));
+  }
+
+  /** The status of its object shows that it has succeeded. */
+  public OperatorFixture objectShowsSuccess(String name, String uid) {
+    RunObject o = object(name, uid, spec(name), Deletion.NONE);
+    List<Condition> conditions =
+        Stream.of("Accepted", "Succeeded", "Finished")
+            .map(type -> new ConditionBuilder().withType(type).withStatus("True").build())
+            .toList();
+    PipelineRunStatus status =
+        PipelineRunStatus.builder()
+            .observedGeneration(1L)
+            .phase(Phase.Succeeded)
+            .reason("Completed")
+            .conditions(conditions)
+            .build();
+    return store(new RunObject(o.key(), uid, 1, T0, false, false, o.spec(), Optional.of(status)));
   }
 
   private OperatorFixture store(RunObject object) {

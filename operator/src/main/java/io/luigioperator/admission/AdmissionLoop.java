@@ -20,7 +20,10 @@ import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RecordedOutcome;
+import io.luigioperator.run.Request;
 import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.Resolver;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -271,6 +274,7 @@ public final class AdmissionLoop {
   private static boolean isRecorded(Head head, Optional<RunObject> object) {
     return object
         .filter(o -> head.objectUid().filter(o.uid()::equals).isPresent() && !o.deleting())
+        .filter(o -> o.outcome().isEmpty())
         .isPresent();
   }
 
@@ -288,14 +292,23 @@ public final class AdmissionLoop {
     if (recorded.isEmpty()) {
       return !holdIfNotServed(key) && createHere(key, run);
     }
-    boolean exists =
+    Optional<RunObject> object =
         kube.run(key, Freshness.LIVE)
-            .filter(o -> o.uid().equals(recorded.get().uid()) && !o.deleting())
-            .isPresent();
-    if (!exists) { // checked only now, because it would delay every claim
+            .filter(o -> o.uid().equals(recorded.get().uid()) && !o.deleting());
+    if (object.isEmpty()) { // checked only now, because it would delay every claim
       holdIfNotServed(key);
     }
-    return exists;
+    return object.isPresent() && !hasEnded(object.get());
+  }
+
+  /**
+   * Whether the status shows that the run ended before the ledger was restored from a backup. Then
+   * the row ends too, because nothing else may look at this object for a long time.
+   */
+  private boolean hasEnded(RunObject object) {
+    Optional<RecordedOutcome> outcome = object.outcome();
+    outcome.ifPresent(o -> ledger.runs().restoreOutcome(object.key(), o));
+    return outcome.isPresent();
   }
 
   /**
@@ -316,7 +329,8 @@ public final class AdmissionLoop {
   }
 
   private boolean createHere(RunKey key, Run run) {
-    return switch (kube.createRun(key, RequestJson.read(run.definition().request()).asked())) {
+    Request request = RequestJson.read(run.definition().request());
+    return switch (kube.createRun(key, Resolver.currentSpec(run, request))) {
       case RunCreation.Present(RunObject o) -> {
         if (!o.asksFor(run.definition().requestSha())) {
           hold(
@@ -327,8 +341,11 @@ public final class AdmissionLoop {
                   .formatted(clusterId, key));
           yield false;
         }
+        if (o.isRejected()) {
+          yield false; // final for this cluster; another one may take the run
+        }
         ledger.runs().recordObject(key, ObjectRecord.of(clusterId, o));
-        yield !o.deleting();
+        yield !o.deleting() && !hasEnded(o);
       }
       case RunCreation.Refused(String message) -> {
         LOG.atError()

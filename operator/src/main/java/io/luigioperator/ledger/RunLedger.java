@@ -7,6 +7,7 @@ package io.luigioperator.ledger;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import java.util.List;
@@ -44,11 +45,25 @@ public interface RunLedger {
   Optional<Run> release(RunKey run, String reason);
 
   /**
+   * Ends a waiting run that had ended before its row was restored from a backup.
+   *
+   * @return the run; empty if it is not waiting
+   */
+  Optional<Run> restoreOutcome(RunKey run, RecordedOutcome outcome);
+
+  /**
    * A run to accept.
    *
    * @param object the PipelineRun that requests it
+   * @param outcome how the run ended, if its row was lost: the new row is that of an ended run
    */
-  record AcceptRequest(NewRun run, ObjectRecord object) {}
+  record AcceptRequest(NewRun run, ObjectRecord object, Optional<RecordedOutcome> outcome) {
+
+    /** A run that has not ended. */
+    public AcceptRequest(NewRun run, ObjectRecord object) {
+      this(run, object, Optional.empty());
+    }
+  }
 
   /** The answer to one request. */
   sealed interface Acceptance {

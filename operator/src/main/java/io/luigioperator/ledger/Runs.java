@@ -15,6 +15,7 @@ import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.WaitingTransitions;
@@ -232,7 +233,7 @@ final class Runs implements RunLedger {
         answers.add(new Acceptance.Refused(asked.key(), problem));
         continue;
       }
-      Run run = WaitingTransitions.accept(asked, ageing, times.getFirst());
+      Run run = newRow(asked, request.outcome(), times.getFirst());
       known.put(run.key(), run);
       accepted.put(run.key().id(), new NewRow(run, request.object()));
       answers.add(new Acceptance.Accepted(run));
@@ -243,6 +244,12 @@ final class Runs implements RunLedger {
     List<NewRow> added = List.copyOf(accepted.values());
     store(h, added, batch);
     return Outcome.changed(answers, accepted(added.getFirst().run()));
+  }
+
+  private Run newRow(NewRun asked, Optional<RecordedOutcome> outcome, Instant now) {
+    return outcome
+        .map(o -> WaitingTransitions.acceptEnded(asked, o, ageing, now))
+        .orElseGet(() -> WaitingTransitions.accept(asked, ageing, now));
   }
 
   private static void store(Handle h, List<NewRow> rows, List<AcceptRequest> batch) {
@@ -377,6 +384,12 @@ final class Runs implements RunLedger {
   public Optional<Run> release(RunKey run, String reason) {
     return runTransactions.updateRun(
         "release", run, l -> WaitingTransitions.release(l.run(), reason, ageing, l.now()));
+  }
+
+  @Override
+  public Optional<Run> restoreOutcome(RunKey run, RecordedOutcome outcome) {
+    return runTransactions.updateRun(
+        "recorded outcome", run, l -> WaitingTransitions.restoreOutcome(l.run(), outcome, l.now()));
   }
 
   // ---- the database keeps microseconds; rounded first, a row equals what was written

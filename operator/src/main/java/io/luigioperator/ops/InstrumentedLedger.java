@@ -19,6 +19,7 @@ import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
+import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunAndAttempt;
@@ -90,8 +91,22 @@ public final class InstrumentedLedger implements Ledger {
     @Override
     public List<Acceptance> accept(List<AcceptRequest> requests) {
       List<Acceptance> answers = calls.time("accept", () -> ledger.runs().accept(requests));
-      answers.forEach(metrics::accepted);
+      for (int i = 0; i < answers.size(); i++) {
+        if (requests.get(i).outcome().isPresent()) {
+          metrics.restored(answers.get(i));
+        } else {
+          metrics.accepted(answers.get(i));
+        }
+      }
       return answers;
+    }
+
+    @Override
+    public Optional<Run> restoreOutcome(RunKey run, RecordedOutcome outcome) {
+      Optional<Run> ended =
+          calls.time("restoreOutcome", () -> ledger.runs().restoreOutcome(run, outcome));
+      ended.ifPresent(r -> metrics.restored());
+      return ended;
     }
 
     @Override

@@ -41,6 +41,7 @@ public final class RunMetrics {
   private final Metrics metrics;
   private final LongSupplier nanoTime;
   private final Counter accepted;
+  private final Counter outcomesRestored;
   private final Counter claims;
   private final Counter retries;
   private final Timer acceptToGate;
@@ -54,6 +55,10 @@ public final class RunMetrics {
     this.metrics = metrics;
     this.nanoTime = nanoTime;
     accepted = metrics.counter("runs.accepted", "Runs accepted into the ledger");
+    outcomesRestored =
+        metrics.counter(
+            "outcomes.restored",
+            "Ended runs whose row was missing or older in the ledger, and entered it again");
     claims = metrics.counter("claims", "Attempts claimed");
     retries = metrics.counter("retries", "Attempts after which the run is retried");
     acceptToGate =
@@ -72,6 +77,18 @@ public final class RunMetrics {
       acceptedAt.put(run.key(), nanoTime.getAsLong());
       ended(run);
     }
+  }
+
+  /** The row of an ended run was inserted again. */
+  void restored(Acceptance answer) {
+    if (answer instanceof Acceptance.Accepted) {
+      restored();
+    }
+  }
+
+  /** A run ended as its PipelineRun shows; it had ended before, so that it does not count again. */
+  void restored() {
+    outcomesRestored.increment();
   }
 
   synchronized void claimed(Claimed c) {

@@ -29,6 +29,7 @@ import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
 import io.luigioperator.run.RunSnapshot.PodCheck;
+import io.luigioperator.run.WarningEvents;
 import java.util.Optional;
 
 /** Carries out one effect and reports what it changed. */
@@ -69,6 +70,16 @@ final class EffectRunner {
             .map(run -> changed(amended(record.orElseThrow(), run, e.generation())))
             .orElse(STALE);
       }
+      case Effect.RestoreOutcome e -> {
+        Optional<Run> ended = ledger.runs().restoreOutcome(s.key(), e.outcome());
+        ended.ifPresent(
+            run -> {
+              WarningEvents.WarningEvent w = WarningEvents.outcomeRestored(run);
+              s.object().ifPresent(o -> kube.warn(o, w.reason(), w.message()));
+              wakeups.wakeAdmission(); // the next run of the key is now the head
+            });
+        yield STALE;
+      }
       case Effect.Expire() -> {
         ledger.maintenance().expire(EXPIRED_AT_ONCE);
         wakeups.wakeAdmission(); // the next run of the key is now the head
@@ -82,7 +93,7 @@ final class EffectRunner {
               ? abandon(e.attempt(), refused(r.message()), s, record)
               : new EffectResult.StillWaiting();
       case Effect.RecordObject e -> {
-        ObjectRecord object = new ObjectRecord(clusterId, e.uid(), 0);
+        ObjectRecord object = ObjectRecord.of(clusterId, s.object().orElseThrow());
         ledger.runs().recordObject(s.key(), object);
         yield changed(withObject(record.orElseThrow(), object));
       }

@@ -68,6 +68,9 @@ public final class RunReconciler {
   /** If the API server refuses a request for this run, for example because a webhook fails. */
   private static final Duration REFUSED_RETRY_AFTER = Duration.ofSeconds(10);
 
+  /** Between two reconciliations of a run of which the first had no effect. */
+  private static final Duration MIN_PAUSE = Duration.ofSeconds(1);
+
   /** After a defect of the operator, or without a permission, which no retry can repair. */
   private static final Duration FAULT_RETRY_AFTER = Duration.ofSeconds(60);
 
@@ -258,7 +261,8 @@ public final class RunReconciler {
     for (Reconciliation r : accepting) {
       Effect.Accept e = r.accepting.orElseThrow();
       requests.add(
-          new AcceptRequest(e.run(), new ObjectRecord(clusterId, e.uid(), e.generation())));
+          new AcceptRequest(
+              e.run(), new ObjectRecord(clusterId, e.uid(), e.generation()), e.outcome()));
     }
     List<Acceptance> answers = ledger.runs().accept(requests);
     for (Acceptance answer : answers) {
@@ -269,10 +273,10 @@ public final class RunReconciler {
     for (int i = 0; i < answers.size(); i++) {
       Reconciliation r = accepting.get(i);
       Acceptance answer = answers.get(i);
-      ObjectRecord object = requests.get(i).object();
+      AcceptRequest request = requests.get(i);
       r.guarded(
           () -> {
-            r.accepted(answer, object);
+            r.accepted(answer, request.object(), request.outcome().isPresent());
             r.proceed();
           });
     }
@@ -422,10 +426,15 @@ public final class RunReconciler {
       row = row.map(before -> before.changed(after, nanoTime.getAsLong()));
     }
 
-    void accepted(Acceptance answer, ObjectRecord object) {
+    void accepted(Acceptance answer, ObjectRecord object, boolean outcomeRestored) {
       switch (answer) {
-        case Acceptance.Accepted(var run) ->
-            changed(new RunRecord(run, List.of(), Optional.of(object), Optional.empty()));
+        case Acceptance.Accepted(var run) -> {
+          if (outcomeRestored) {
+            WarningEvents.WarningEvent w = WarningEvents.outcomeRestored(run);
+            kube.run(key, Freshness.CACHED).ifPresent(o -> kube.warn(o, w.reason(), w.message()));
+          }
+          changed(new RunRecord(run, List.of(), Optional.of(object), Optional.empty()));
+        }
         case Acceptance.Same _, Acceptance.NameTaken _ -> row = Optional.empty();
         case Acceptance.Refused(var _, String message) ->
             throw new IllegalStateException("the ledger refused the run: " + message);
@@ -447,7 +456,14 @@ public final class RunReconciler {
     }
 
     private Requeue requeueAfter(Duration after) {
-      return new Requeue(after.isPositive() ? after : Duration.ofMillis(1), lane());
+      if (!after.isPositive()) {
+        LOG.atError()
+            .addKeyValue("run", key)
+            .addKeyValue("after", after)
+            .log("defect of the operator: a decision without an effect is due for repetition");
+      }
+      boolean idle = effectsDone.isEmpty();
+      return new Requeue(idle && after.compareTo(MIN_PAUSE) < 0 ? MIN_PAUSE : after, lane());
     }
 
     private Lane lane() {

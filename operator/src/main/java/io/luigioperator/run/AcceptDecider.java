@@ -4,6 +4,7 @@
  */
 package io.luigioperator.run;
 
+import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunSnapshot.PodCheck;
 import java.time.Instant;
@@ -19,6 +20,21 @@ final class AcceptDecider {
       return Decision.waiting();
     }
     RunObject object = s.object().get();
+    Optional<RecordedOutcome> outcome = object.outcome();
+    if (outcome.isPresent()) {
+      return object.isReadable()
+          ? Decision.doing(
+              new Effect.Accept(
+                  Resolver.ended(object, outcome.get()),
+                  object.uid(),
+                  object.generation(),
+                  outcome))
+          : Decision.waiting();
+    }
+    if (object.isRejected()) {
+      // final, also if the schedule or the namespace has changed since
+      return ObjectDecider.endOfRejected(object, now);
+    }
     Optional<String> problem = object.parsedSpec().problem();
     if (problem.isPresent()) {
       // not rejected permanently, because a later version of the operator may be able to read it
@@ -40,7 +56,9 @@ final class AcceptDecider {
                         false),
                     now);
             case PodCheck.Passed() ->
-                Decision.doing(new Effect.Accept(r.run(), object.uid(), object.generation()));
+                Decision.doing(
+                    new Effect.Accept(
+                        r.run(), object.uid(), object.generation(), Optional.empty()));
           };
     };
   }
@@ -68,6 +86,10 @@ final class AcceptDecider {
   }
 
   private static Decision rejected(RunObject object, Resolution.Refused refusal, Instant now) {
-    return Decision.waiting().showing(Optional.of(StatusView.rejected(object, refusal, now)));
+    PipelineRunStatus status = StatusView.rejected(object, refusal, now);
+    Decision decision = Decision.waiting().showing(Optional.of(status));
+    return ObjectDecider.expiryOfRejected(object, status)
+        .map(t -> decision.requeueingAt(ObjectDecider.afterStatus(t, now)))
+        .orElse(decision);
   }
 }

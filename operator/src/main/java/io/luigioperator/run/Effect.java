@@ -5,6 +5,7 @@
 package io.luigioperator.run;
 
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import java.util.Optional;
 
 /**
  * One change to make, or one fact to find out. Each effect may be carried out twice, late, or not
@@ -18,11 +19,18 @@ public sealed interface Effect {
   /** Asks the API server by a dry run whether it accepts the pod of this request. */
   record DryRunPod(String request) implements Effect {}
 
-  record Accept(NewRun run, String uid, long generation) implements Effect {}
+  /**
+   * @param outcome how the run ended, if the row of an ended run was lost
+   */
+  record Accept(NewRun run, String uid, long generation, Optional<RecordedOutcome> outcome)
+      implements Effect {}
+
+  /** Ends a waiting run that, as its PipelineRun shows, had ended before the row was restored. */
+  record RestoreOutcome(RecordedOutcome outcome) implements Effect {}
 
   /**
-   * Records the object of this cluster with no generation applied; the next decision is to apply
-   * its mutable fields.
+   * Records the object of this cluster. If a user created it, no generation of it is applied yet,
+   * and the next decision is to apply its mutable fields.
    */
   record RecordObject(String uid) implements Effect {}
 

@@ -10,6 +10,7 @@ import static io.luigioperator.run.Conditions.QUEUED;
 import static io.luigioperator.run.Conditions.SUCCEEDED;
 import static io.luigioperator.run.Conditions.TRUE;
 
+import io.fabric8.kubernetes.api.model.ConditionBuilder;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.run.RunSnapshot.Row;
@@ -41,6 +42,19 @@ final class EndedStatus {
             .set(FINISHED, TRUE, reason, message);
     return StatusFields.of(object, row, phase(run.state()), reason, message)
         .conditions(c.list())
+        .build();
+  }
+
+  /** An end that was written before never changes, only the generation that it describes. */
+  static PipelineRunStatus kept(RunObject object, PipelineRunStatus before) {
+    return before.toBuilder()
+        .observedGeneration(object.generation())
+        .conditions(
+            before.conditions().stream()
+                .map(
+                    c ->
+                        new ConditionBuilder(c).withObservedGeneration(object.generation()).build())
+                .toList())
         .build();
   }
 

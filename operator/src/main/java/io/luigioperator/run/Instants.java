@@ -4,10 +4,12 @@
  */
 package io.luigioperator.run;
 
+import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /** Arithmetic on times, some of which may be absent. */
 final class Instants {
@@ -17,6 +19,15 @@ final class Instants {
   /** The later of the two; {@code b} when {@code a} is empty. */
   static Instant later(Optional<Instant> a, Instant b) {
     return a.filter(t -> t.isAfter(b)).orElse(b);
+  }
+
+  /** Empty if it is not a time in the format of Kubernetes. */
+  static Optional<Instant> parsed(@Nullable String time) {
+    try {
+      return Optional.ofNullable(time).map(Instant::parse);
+    } catch (DateTimeException e) {
+      return Optional.empty();
+    }
   }
 
   /** To the second, as Kubernetes writes times. */

@@ -210,6 +210,30 @@ public final class Resolver {
   }
 
   /**
+   * A run that has ended before. What it computed is not resolved again, because its schedule may
+   * have changed since or not exist any more.
+   */
+  static NewRun ended(RunObject object, RecordedOutcome outcome) {
+    PipelineRunSpec spec = object.spec();
+    return new NewRun(
+        object.key(),
+        spec.client(),
+        Optional.ofNullable(spec.date()).orElse(""),
+        spec.scheduleRef() == null ? "" : spec.scheduleRef().name(),
+        AdmitKey.ofRun(object.key()),
+        AttemptKind.RUN,
+        spec.desiredState(),
+        Optional.ofNullable(spec.priority()).orElse(Priority.Normal),
+        Optional.empty(),
+        OptionalLong.empty(),
+        Math.max(outcome.counted(), Optional.ofNullable(spec.maxAttempts()).orElse(1)),
+        0,
+        "",
+        RequestJson.hash(spec),
+        RequestJson.HASH_VERSION);
+  }
+
+  /**
    * The mutable fields of an object, within its limits and with what it inherits from its request.
    * For an accepted run that is the stored request, because the schedule may have changed since.
    */
@@ -224,6 +248,32 @@ public final class Resolver {
             ? OptionalLong.empty()
             : OptionalLong.of(spec.startDeadlineSeconds()),
         limits.maxAttempts(spec, request.pipeline().retry().maxAttempts()));
+  }
+
+  /**
+   * The spec for the PipelineRun that the operator creates in a cluster that has none: what was
+   * asked for when the run was accepted, with its mutable fields as they are now. Otherwise a later
+   * edit of that object would bring back the old values.
+   */
+  public static PipelineRunSpec currentSpec(Run run, Request request) {
+    PipelineRunSpec asked = request.asked();
+    int max = run.budget().maxAttempts();
+    boolean inherited =
+        asked.maxAttempts() == null && max == request.pipeline().retry().maxAttempts();
+    return new PipelineRunSpec(
+        asked.scheduleRef(),
+        asked.pipeline(),
+        asked.client(),
+        asked.date(),
+        asked.parameters(),
+        asked.rerun(),
+        run.priority(),
+        run.desired(),
+        asked.notBeforeTime(),
+        asked.startDeadlineSeconds(),
+        asked.activeDeadlineSeconds(),
+        inherited ? null : Integer.valueOf(max),
+        asked.ttlSecondsAfterFinished());
   }
 
   private static Resolution refused(String reason, String message) {

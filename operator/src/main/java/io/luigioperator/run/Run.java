@@ -179,12 +179,15 @@ public record Run(
 
   /** The start deadline of a run that still waits for its first attempt; empty for any other. */
   Optional<Instant> startDeadlineWhileWaiting() {
-    boolean waits =
-        switch (state()) {
-          case READY, DELAYED, HELD -> true;
-          case ACTIVE, SUCCEEDED, FAILED, CANCELED -> false;
-        };
-    return times.startDeadline().filter(t -> waits && times.startedAt().isEmpty());
+    return times.startDeadline().filter(t -> isWaiting() && times.startedAt().isEmpty());
+  }
+
+  /** Whether it waits for an attempt: it has neither a live one nor ended. */
+  boolean isWaiting() {
+    return switch (state()) {
+      case READY, DELAYED, HELD -> true;
+      case ACTIVE, SUCCEEDED, FAILED, CANCELED -> false;
+    };
   }
 
   boolean isPastStartDeadline(Instant now) {

@@ -35,6 +35,13 @@ public final class RunDecider {
   }
 
   private Decision accepted(RunSnapshot s, Row row, Instant now) {
+    Optional<RecordedOutcome> outcome =
+        s.object()
+            .filter(o -> row.run().isWaiting() && row.isRequestedBy(o))
+            .flatMap(RunObject::outcome);
+    if (outcome.isPresent()) {
+      return Decision.doing(new Effect.RestoreOutcome(outcome.get()));
+    }
     Optional<Effect> upkeep = s.object().flatMap(o -> ObjectDecider.effect(o, row, now));
     if (upkeep.isPresent()) {
       return Decision.doing(upkeep.get());
@@ -51,7 +58,9 @@ public final class RunDecider {
       return decision;
     }
     return Stream.of(
-            s.object().flatMap(o -> ObjectDecider.expiry(o, row)),
+            s.object()
+                .flatMap(o -> ObjectDecider.nextExpiry(o, row, decision.status()))
+                .map(t -> ObjectDecider.afterStatus(t, now)),
             row.run().startDeadlineWhileWaiting(),
             queuedStatusDue(row.run(), now))
         .flatMap(Optional::stream)

@@ -4,6 +4,7 @@
  */
 package io.luigioperator.run;
 
+import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
 import java.time.Instant;
@@ -57,6 +58,19 @@ public record RunObject(
   /** Empty if it could not be read. */
   public Optional<PipelineRunSpec> readableSpec() {
     return isReadable() ? Optional.of(spec()) : Optional.empty();
+  }
+
+  /** How its run ended, as the status shows; empty if it does not show an end. */
+  public Optional<RecordedOutcome> outcome() {
+    return status.flatMap(RecordedOutcome::of);
+  }
+
+  /** Whether this generation was rejected permanently in its cluster. */
+  public boolean isRejected() {
+    return status
+        .filter(s -> s.phase() == Phase.Rejected)
+        .filter(s -> s.observedGeneration() != null && s.observedGeneration() == generation)
+        .isPresent();
   }
 
   public boolean isReadable() {

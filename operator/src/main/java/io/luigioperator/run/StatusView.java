@@ -107,6 +107,12 @@ public final class StatusView {
       return Optional.empty();
     }
     RunObject object = s.object().get();
+    if (object.outcome().isPresent()) {
+      return object.status().map(before -> EndedStatus.kept(object, before));
+    }
+    if (object.isRejected()) {
+      return object.status(); // also if the same request was accepted in another cluster
+    }
     if (!row.isRequestedBy(object)) {
       return Optional.of(
           object

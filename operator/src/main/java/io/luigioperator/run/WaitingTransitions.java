@@ -56,6 +56,40 @@ public final class WaitingTransitions {
     return waiting(run, now);
   }
 
+  /** The row of a run that has ended before; see {@link RecordedOutcome}. */
+  public static Run acceptEnded(NewRun n, RecordedOutcome outcome, Ageing ageing, Instant now) {
+    return restored(accept(n, ageing, now), outcome, now);
+  }
+
+  /** Ends a waiting run that had ended before; see {@link RecordedOutcome}. */
+  public static Optional<Run> restoreOutcome(Run run, RecordedOutcome outcome, Instant now) {
+    return run.isWaiting() ? Optional.of(restored(run, outcome, now)) : Optional.empty();
+  }
+
+  private static Run restored(Run run, RecordedOutcome o, Instant now) {
+    Run.Budget b = run.budget();
+    Run.Times t = run.times();
+    int claims = Math.max(b.claims(), o.attempts());
+    int counted = Math.max(b.counted(), o.counted());
+    return run.with(
+            new Run.Budget(
+                claims,
+                counted,
+                b.infra(),
+                b.uncounted(),
+                Math.max(b.maxAttempts(), counted),
+                b.maxInfra()))
+        .with(
+            new Run.Times(
+                t.acceptedAt(),
+                t.admitAt(),
+                t.notBefore(),
+                t.startDeadline(),
+                t.startedAt().or(o::startedAt),
+                Optional.of(o.finishedAt().orElse(now))))
+        .with(o.state(), o.reason(), Message.bounded(o.message()));
+  }
+
   /**
    * Ends the wait of a DELAYED run whose notBefore has passed. A retry keeps its place in the order
    * of admission.

@@ -29,6 +29,16 @@ public final class WarningEvents {
     return replay ? skipped(object.status(), after) : between(object.status(), after);
   }
 
+  /** The event of a run whose outcome entered the ledger again. */
+  public static WarningEvent outcomeRestored(Run run) {
+    return new WarningEvent(
+        "OutcomeRestored",
+        ("the ledger had no row of this ended run, or an older one, so the database was lost or"
+                + " restored from a backup; its outcome %s (%s) was taken from the status, and the"
+                + " run is not repeated")
+            .formatted(run.state(), run.stateDetails().reason()));
+  }
+
   /** Applied again after the run ended, or in another cluster: nothing runs or fails again. */
   private static List<WarningEvent> skipped(
       Optional<PipelineRunStatus> before, PipelineRunStatus after) {

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.Kube.RunCreation;
@@ -18,6 +19,7 @@ import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RunKey;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -144,6 +146,45 @@ class AdmissionLoopFaultsTest {
 
     assertClaimed("head");
     assertThat(recorded("head")).contains(new ObjectRecord(OperatorFixture.HERE, "uid-head", 0));
+  }
+
+  @Test
+  void aRunThatEndedBeforeTheLedgerWasRestoredIsNotClaimed() {
+    fixture.accepted("known").objectShowsSuccess("known", "uid-known");
+    fixture.acceptedElsewhere("adopted").objectShowsSuccess("adopted", "uid-adopted");
+    fixture.accepted("uncached").objectShowsSuccess("uncached", "uid-uncached");
+    fixture.objectNotCached("uncached");
+    fixture.accepted("other");
+
+    loop.pass();
+
+    for (String ended : List.of("known", "adopted", "uncached")) {
+      assertThat(fixture.stateAndReason(ended)).isEqualTo("SUCCEEDED Completed");
+    }
+    assertClaimed("other");
+  }
+
+  @Test
+  void theObjectThatIsCreatedHereHasTheMutableFieldsOfNow() {
+    fixture.acceptedElsewhere("head");
+    RunKey key = OperatorFixture.key("head");
+    fixture.ledger.runs().recordObject(key, new ObjectRecord("there", "uid-there", 1));
+    fixture
+        .ledger
+        .runs()
+        .amend(
+            key,
+            "there",
+            2,
+            new Amendment(
+                DesiredState.Running, Priority.High, Optional.empty(), OptionalLong.empty(), 7));
+
+    loop.pass();
+
+    PipelineRunSpec created = fixture.kube.runs.get(key).spec();
+    assertThat(created.priority()).isEqualTo(Priority.High);
+    assertThat(created.maxAttempts()).isEqualTo(7);
+    assertThat(recorded("head").orElseThrow().appliedGeneration()).isEqualTo(1);
   }
 
   @Test

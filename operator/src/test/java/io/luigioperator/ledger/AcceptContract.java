@@ -10,9 +10,11 @@ import io.luigioperator.api.DesiredState;
 import io.luigioperator.ledger.LedgerQueries.RecordedObject;
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.ledger.RunLedger.Acceptance;
+import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptState;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
@@ -77,6 +79,60 @@ interface AcceptContract extends LedgerFixture {
     assertThat(accept(asking)).isEqualTo(new Acceptance.Same(done));
     assertThat(accept(asking.another())).isEqualTo(new Acceptance.NameTaken(done));
     assertThat(heads()).isEmpty();
+  }
+
+  @Test
+  default void anEndedRunEntersTheLedgerAsEnded() {
+    RunBuilder asking = RunBuilder.named("r");
+    Instant start = Instant.parse("2026-01-31T10:00:00Z");
+    RecordedOutcome outcome =
+        new RecordedOutcome(
+            RunState.FAILED,
+            "TaskFailed",
+            "tasks failed",
+            3,
+            2,
+            Optional.of(start),
+            Optional.of(start.plusSeconds(60)));
+    Acceptance answer =
+        ledger()
+            .runs()
+            .accept(
+                List.of(
+                    new AcceptRequest(asking.run(), object(asking.key()), Optional.of(outcome))))
+            .getFirst();
+
+    Run run = load(asking.key());
+    assertThat(answer).isEqualTo(new Acceptance.Accepted(run));
+    assertThat(run.state()).isEqualTo(RunState.FAILED);
+    assertThat(run.stateDetails().reason()).isEqualTo("TaskFailed");
+    assertThat(run.budget().claims()).isEqualTo(3);
+    assertThat(run.budget().counted()).isEqualTo(2);
+    assertThat(run.times().startedAt()).contains(start);
+    assertThat(run.times().finishedAt()).contains(start.plusSeconds(60));
+    assertThat(heads()).isEmpty();
+    assertThat(accept(asking)).isEqualTo(new Acceptance.Same(run));
+  }
+
+  @Test
+  default void aWaitingRunEndsWithARecordedOutcomeAndFreesItsPlace() {
+    RecordedOutcome outcome =
+        new RecordedOutcome(
+            RunState.SUCCEEDED, "Completed", "done", 1, 1, Optional.empty(), Optional.empty());
+    Run first = accepted(RunBuilder.named("r1"));
+    Run second = accepted(RunBuilder.named("r2"));
+    Run ended = ledger().runs().restoreOutcome(first.key(), outcome).orElseThrow();
+
+    assertThat(load(first)).isEqualTo(ended);
+    assertThat(ended.state()).isEqualTo(RunState.SUCCEEDED);
+    assertThat(ended.times().finishedAt()).isPresent();
+    assertThat(heads()).containsExactly(second.key());
+    assertThat(ledger().runs().restoreOutcome(first.key(), outcome)).isEmpty();
+    Attempt live = claimed(second);
+    assertThat(ledger().runs().restoreOutcome(second.key(), outcome))
+        .as("its attempt may be running")
+        .isEmpty();
+    assertThat(reload(live)).isEqualTo(live);
   }
 
   @Test

@@ -11,7 +11,9 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
@@ -51,6 +53,15 @@ interface BrokenCommitTests extends SqlFixture {
           return l -> l.clusters().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
         });
     all.put("accept", n -> l -> accept(l, RunBuilder.named(n)));
+    all.put(
+        "restoreOutcome",
+        n -> {
+          Run run = accepted(RunBuilder.named(n));
+          RecordedOutcome outcome =
+              new RecordedOutcome(
+                  RunState.SUCCEEDED, "Completed", "", 0, 0, Optional.empty(), Optional.empty());
+          return l -> l.runs().restoreOutcome(run.key(), outcome);
+        });
     all.put(
         "recordObject",
         n -> {

@@ -11,6 +11,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
@@ -53,6 +54,21 @@ interface DamageTests extends SqlFixture {
             Map.entry(
                 "recordObject",
                 () -> ledger().runs().recordObject(ready.key(), object(ready.key()))),
+            Map.entry(
+                "restoreOutcome",
+                () ->
+                    ledger()
+                        .runs()
+                        .restoreOutcome(
+                            ready.key(),
+                            new RecordedOutcome(
+                                RunState.FAILED,
+                                "",
+                                "",
+                                0,
+                                0,
+                                Optional.empty(),
+                                Optional.empty()))),
             Map.entry(
                 "takeOver", () -> ledger().clusters().takeOver(CLUSTER, "second", Duration.ZERO)),
             Map.entry(

@@ -357,6 +357,7 @@ class RunDeciderTest {
           case Effect.RecordObject(String uid) -> " " + uid;
           case Effect.Amend(long generation, Amendment a) -> " " + generation + " " + a.desired();
           case Effect.DeleteObject(String uid) -> " " + uid;
+          case Effect.RestoreOutcome(RecordedOutcome outcome) -> " " + outcome.state();
           case Effect.Accept _,
               Effect.DryRunPod _,
               Effect.Expire _,

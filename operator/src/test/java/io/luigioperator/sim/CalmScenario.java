@@ -7,6 +7,7 @@ package io.luigioperator.sim;
 import static io.luigioperator.sim.Invariants.require;
 
 import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Phase;
 import io.luigioperator.run.RunObject;
 import java.time.Duration;
 import java.time.Instant;
@@ -282,7 +283,12 @@ final class CalmScenario implements Scenario {
                         && c.runs.values().stream()
                             .allMatch(
                                 o ->
-                                    env.ledger.run(o.key()) != null
+                                    (env.ledger.run(o.key()) != null || isRejected(o))
                                         && o.spec().ttlSecondsAfterFinished() == null));
+  }
+
+  /** A person would create another PipelineRun. */
+  private static boolean isRejected(RunObject o) {
+    return o.status().filter(s -> s.phase() == Phase.Rejected).isPresent();
   }
 }

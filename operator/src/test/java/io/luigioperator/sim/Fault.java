@@ -17,6 +17,8 @@ enum Fault {
   REQUEST_REFUSED,
   LEDGER_ROLLED_BACK,
   LEDGER_APPLIED_BUT_ERROR,
+  /** The row of an ended run is lost, or restored to the state in which it was accepted. */
+  ROW_LOST,
 
   // what an API server refuses until the fault is repaired
   OBJECTS_REFUSED,

@@ -4,12 +4,18 @@
  */
 package io.luigioperator.sim;
 
+import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Pods;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 
 /**
  * A scenario with every kind of fault: three operators, two of them as leaders of the same cluster,
@@ -165,12 +171,43 @@ final class FaultScenario implements Scenario {
   private void rareFault(SimCluster c) {
     if (env.oneIn(8)) {
       count(Fault.CLUSTER_REBUILT, () -> rebuild(c));
+    } else if (env.oneIn(2)) {
+      loseRow();
     } else {
       String next = users.anyRun().name() + "-a" + env.random.nextInt(1, 4);
       if (c.job(users.anyRun().namespace(), next).isEmpty()) {
         count(Fault.JOB_NAME_TAKEN, () -> c.putJob(users.anyRun().namespace(), next, ""));
       }
     }
+  }
+
+  /**
+   * The database is restored while nothing is under way: every operator has seen how the run ended.
+   */
+  private void loseRow() {
+    env.any(
+            StreamSupport.stream(env.ledger.allRuns().spliterator(), false)
+                .filter(run -> run.state().isFinal())
+                .map(Run::key)
+                .filter(this::everyoneSeesTheEnd)
+                .toList())
+        .ifPresent(
+            key -> {
+              clients.dropRequestsInFlight();
+              count(Fault.ROW_LOST, () -> env.ledger.loseRow(key, env.oneIn(2)));
+              env.invariants.rowLost(key);
+            });
+  }
+
+  private boolean everyoneSeesTheEnd(RunKey key) {
+    Run run = env.ledger.run(key);
+    return env.clusters().stream().anyMatch(c -> c.runs.containsKey(key))
+        && env.clusters().stream()
+            .flatMap(c -> Stream.ofNullable(c.runs.get(key)))
+            .allMatch(o -> o.outcome().isPresent() && o.asksFor(run.definition().requestSha()))
+        && Arrays.stream(operators)
+            .allMatch(
+                o -> o.kube.run(key, Freshness.CACHED).equals(o.kube.run(key, Freshness.LIVE)));
   }
 
   /** With the cluster its operators are gone, too. */

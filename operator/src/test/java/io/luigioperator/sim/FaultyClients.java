@@ -73,6 +73,7 @@ final class FaultyClients {
           "hold",
           "clearPodMissing",
           "release",
+          "restoreOutcome",
           "markPodMissing",
           "lastWarning");
 
@@ -94,6 +95,10 @@ final class FaultyClients {
   /** From now on every call succeeds. */
   void stopFaults() {
     faults = false;
+    requestsInFlight.clear();
+  }
+
+  void dropRequestsInFlight() {
     requestsInFlight.clear();
   }
 

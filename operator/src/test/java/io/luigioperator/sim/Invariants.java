@@ -4,20 +4,25 @@
  */
 package io.luigioperator.sim;
 
+import io.luigioperator.api.Phase;
+import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunState;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * What must hold after every event, and what must hold at the end. The numbers are those of
@@ -29,7 +34,9 @@ import java.util.function.Supplier;
  *   <li>I3 fences grow strictly
  *   <li>I4 a key has a holder if and only if it has one live attempt
  *   <li>I7 no start after CANCELED; no operator that has read {@code cancel} opens a gate
- *   <li>I8 terminal states never change (in {@link SimLedger})
+ *   <li>I8 terminal states never change (in {@link SimLedger}), nor does the status of a
+ *       PipelineRun that shows an end or a rejection; a run that has ended never starts, also if
+ *       its row is lost
  *   <li>I11 at the end every accepted run is terminal
  *   <li>I13 at the end no held mutex, pod or Job is left
  *   <li>capacity: no more attempts than slots
@@ -80,6 +87,47 @@ final class Invariants {
     require(
         ledger.run(attempt.run()).state() != RunState.CANCELED,
         () -> "I7: started after CANCELED: " + attempt.ref());
+    require(
+        Stream.ofNullable(clusters.get(attempt.clusterId()).runs.get(attempt.run()))
+            .noneMatch(o -> o.outcome().isPresent()),
+        () -> "I8: started although its PipelineRun shows an end: " + attempt.ref());
+  }
+
+  /** If its object is created again, the run begins anew, with the first fence of its own key. */
+  void rowLost(RunKey run) {
+    fences.remove(AdmitKey.ofRun(run));
+  }
+
+  /** A status is written. */
+  static void statusWritten(RunObject before, PipelineRunStatus after) {
+    before
+        .outcome()
+        .ifPresent(
+            outcome ->
+                require(
+                    with(before, after).outcome().equals(Optional.of(outcome)),
+                    () -> "I8: the end of a run changed: " + before + " -> " + after));
+    boolean sameGeneration =
+        before
+            .status()
+            .filter(s -> s.phase() == Phase.Rejected)
+            .filter(s -> Objects.equals(s.observedGeneration(), after.observedGeneration()))
+            .isPresent();
+    require(
+        !sameGeneration || after.phase() == Phase.Rejected,
+        () -> "I8: a rejected run changed: " + before + " -> " + after);
+  }
+
+  private static RunObject with(RunObject o, PipelineRunStatus status) {
+    return new RunObject(
+        o.key(),
+        o.uid(),
+        o.generation(),
+        o.createdAt(),
+        o.deleting(),
+        o.createdByOperator(),
+        o.spec(),
+        Optional.of(status));
   }
 
   /** After any event. */

@@ -13,6 +13,8 @@ enum Mutant {
   TERMINATING_COUNTS_AS_ENDED,
   /** The gates of all pods with the token of an attempt are opened, not that of one UID. */
   GATE_OPENED_BY_TOKEN,
+  /** The status of a PipelineRun is not read, so that an end is forgotten with its row. */
+  STATUS_IGNORED,
   /** The ledger binds without comparing the state. */
   BIND_WITHOUT_COMPARE,
   /** A bound pod without the labels of the operator is not found. */

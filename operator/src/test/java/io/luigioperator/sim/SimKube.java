@@ -202,7 +202,20 @@ final class SimKube implements Kube {
 
   @Override
   public Optional<RunObject> run(RunKey key, Freshness freshness) {
-    return Optional.ofNullable((freshness == Freshness.LIVE ? cluster.runs : runs).get(key));
+    RunObject found = (freshness == Freshness.LIVE ? cluster.runs : runs).get(key);
+    return Optional.ofNullable(found).map(o -> mutant == Mutant.STATUS_IGNORED ? bare(o) : o);
+  }
+
+  private static RunObject bare(RunObject o) {
+    return new RunObject(
+        o.key(),
+        o.uid(),
+        o.generation(),
+        o.createdAt(),
+        o.deleting(),
+        o.createdByOperator(),
+        o.spec(),
+        Optional.empty());
   }
 
   @Override
@@ -228,10 +241,11 @@ final class SimKube implements Kube {
     if (there == null || !there.uid().equals(object.uid())) {
       return true;
     }
-    if (there != object) {
+    if (there != object && mutant != Mutant.STATUS_IGNORED) {
       runs.put(object.key(), there); // the next decision is on this one
       return false;
     }
+    Invariants.statusWritten(there, status);
     cluster.runs.put(
         object.key(),
         new RunObject(

@@ -25,6 +25,7 @@ import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
+import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunAndAttempt;
@@ -73,6 +74,10 @@ public final class SimLedger
   private final Ageing ageing;
   private final boolean bindComparesState;
   private final Map<RunKey, Run> runs = new TreeMap<>();
+
+  /** The first row of each run. */
+  private final Map<RunKey, Run> accepted = new TreeMap<>();
+
   private final Map<RunKey, List<Attempt>> attempts = new TreeMap<>();
   private final Map<AdmitKey, Mutex> mutexes = new TreeMap<>();
   private final Map<String, Cluster> clusters = new TreeMap<>();
@@ -184,24 +189,36 @@ public final class SimLedger
 
   @Override
   public List<Acceptance> accept(List<AcceptRequest> requests) {
-    return requests.stream().map(r -> accept(r.run(), r.object())).toList();
+    return requests.stream().map(this::accept).toList();
   }
 
-  private Acceptance accept(NewRun n, ObjectRecord object) {
+  private Acceptance accept(AcceptRequest request) {
+    NewRun n = request.run();
+    ObjectRecord object = request.object();
     Run known = runs.get(n.key());
     if (known != null) {
       return known.definition().requestSha().equals(n.requestSha())
           ? new Acceptance.Same(known)
           : new Acceptance.NameTaken(known);
     }
-    Run run = WaitingTransitions.accept(n, ageing, now());
+    Run run =
+        request
+            .outcome()
+            .map(o -> WaitingTransitions.acceptEnded(n, o, ageing, now()))
+            .orElseGet(() -> WaitingTransitions.accept(n, ageing, now()));
     runs.put(n.key(), run);
+    accepted.putIfAbsent(n.key(), run);
     changes++;
     objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.clusterId(), object);
     if (!run.state().isFinal()) {
       n.admitKeys().forEach(key -> mutexes.computeIfAbsent(key, k -> new Mutex()));
     }
     return new Acceptance.Accepted(run);
+  }
+
+  @Override
+  public Optional<Run> restoreOutcome(RunKey run, RecordedOutcome outcome) {
+    return WaitingTransitions.restoreOutcome(runs.get(run), outcome, now()).map(this::store);
   }
 
   @Override
@@ -583,6 +600,24 @@ public final class SimLedger
       }
     }
     return moved;
+  }
+
+  /**
+   * As if the database had been restored from a backup that was made before the run ended.
+   *
+   * @param before whether the backup is older than the run; else the run had just been accepted
+   */
+  void loseRow(RunKey key, boolean before) {
+    Run first = accepted.get(key);
+    runs.remove(key);
+    attempts.remove(key);
+    if (before) {
+      objects.remove(key);
+    } else {
+      runs.put(key, first);
+      mutexes.computeIfAbsent(first.admitKey(), k -> new Mutex());
+    }
+    changes++;
   }
 
   private Run store(Run next) {

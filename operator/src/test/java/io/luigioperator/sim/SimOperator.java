@@ -193,7 +193,10 @@ final class SimOperator {
     if (resyncs && kube.run(run, Freshness.CACHED).isPresent()) {
       requeueAt.put(run, env.now().plus(RESYNC_PERIOD));
     }
-    runReconciler.reconcile(run).ifPresent(d -> requeueAt.put(run, env.now().plus(d)));
+    runReconciler
+        .reconcile(run)
+        .map(d -> env.now().plus(d))
+        .ifPresent(when -> requeueAt.merge(run, when, (a, b) -> a.isBefore(b) ? a : b));
   }
 
   /** One pass at a time. */

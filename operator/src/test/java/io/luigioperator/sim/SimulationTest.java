@@ -41,7 +41,7 @@ class SimulationTest {
 
   /** Effects that do not occur without faults. */
   private static final Set<String> ONLY_WITH_FAULTS =
-      Set.of("ReadLive", "MarkPodMissing", "ClearPodMissing", "RecordObject");
+      Set.of("ReadLive", "MarkPodMissing", "ClearPodMissing", "RecordObject", "RestoreOutcome");
 
   private static SimLog log;
 
@@ -109,6 +109,11 @@ class SimulationTest {
   @Test
   void detectsUnlabelledPodTakenAsAbsent() {
     requireDetected(Mutant.UNLABELLED_IS_ABSENT, "I1: ", FaultScenario::new);
+  }
+
+  @Test
+  void detectsAnEndThatIsForgottenWithItsRow() {
+    requireDetected(Mutant.STATUS_IGNORED, "I8: ", FaultScenario::new);
   }
 
   @Test
