@@ -111,6 +111,14 @@ final class Environment {
     return defaultValue;
   }
 
+  boolean flag(String key, boolean defaultValue) {
+    Optional<String> text = optional(key);
+    if (text.filter(t -> !t.equals("true") && !t.equals("false")).isPresent()) {
+      problem(key, "is \"" + text.get() + "\": set it to true or false");
+    }
+    return text.map(Boolean::parseBoolean).orElse(defaultValue);
+  }
+
   <E extends Enum<E>> E choice(String key, E defaultValue) {
     Optional<String> text = optional(key);
     List<E> all = List.of(defaultValue.getDeclaringClass().getEnumConstants());

@@ -29,6 +29,7 @@ import io.luigioperator.reconcile.RunQueue;
 import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.reconcile.Sweep;
+import io.luigioperator.run.ClusterIdentity;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
@@ -132,15 +133,20 @@ final class LuigiOperator {
         new Fabric8Kube(client, new JobBlueprint(build.version()), config.namespaces(), clock);
     step("caches", fabric8);
     Kube kube = new InstrumentedKube(fabric8, metrics, runMetrics);
+    ClusterIdentity identity = new ClusterIdentity(config.clusterId(), kube.identity());
+    String cluster = identity.value();
     ClusterRegistration registration =
-        new ClusterRegistration(ledger, config.clusterId(), kube.identity());
-    awaitClusterId(registration);
+        new ClusterRegistration(
+            ledger,
+            identity,
+            config.sharedLedger(),
+            () -> kube.retiredClusters(config.leaseNamespace()));
+    awaitRegistration(registration);
 
     LeaderGate leaderGate = new LeaderGate();
     Loops.Signals signals = Loops.Signals.create();
     RunReconciler runReconciler =
-        new RunReconciler(
-            ledger, kube, config.clusterId(), config.limits(), clock, System::nanoTime, signals);
+        new RunReconciler(ledger, kube, cluster, config.limits(), clock, System::nanoTime, signals);
     RunQueue queue =
         new RunQueue(
             (lane, runs) ->
@@ -163,7 +169,7 @@ final class LuigiOperator {
         new AdmissionLoop(
             ledger,
             kube,
-            config.clusterId(),
+            cluster,
             config.capacity(),
             () -> UUID.randomUUID().toString(),
             claims,
@@ -175,7 +181,7 @@ final class LuigiOperator {
         new Sweep(
             ledger,
             kube,
-            config.clusterId(),
+            cluster,
             config.retention(),
             runReconciler,
             run -> queue.wake(run, Lane.WAITING));
@@ -186,7 +192,7 @@ final class LuigiOperator {
             admission,
             signals,
             registration,
-            () -> fail(registration.conflict()),
+            this::fail,
             controllers::wakeUnobserved,
             metrics,
             RandomGenerator.getDefault());
@@ -262,17 +268,18 @@ final class LuigiOperator {
                 .formatted(String.join(", ", kinds)));
   }
 
-  /**
-   * Waits until no other cluster uses the cluster id: each of two operators with the same id would
-   * undo the work of the other.
-   */
-  private void awaitClusterId(ClusterRegistration registration) throws InterruptedException {
-    while (!registration.renew()) {
-      checks.put("start", () -> Optional.of(registration.conflict()));
-      LOG.atError().addKeyValue("error", registration.conflict()).log("waiting for the cluster id");
+  /** Waits until this cluster may use the ledger, for example because a person retires another. */
+  private void awaitRegistration(ClusterRegistration registration) throws InterruptedException {
+    for (Optional<String> refusal = registration.renew();
+        refusal.isPresent();
+        refusal = registration.renew()) {
+      String why = refusal.get();
+      checks.put("start", () -> Optional.of(why));
+      LOG.atError().addKeyValue("error", why).log("waiting for the registration of this cluster");
       if (stopRequested.await(ID_RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
         throw new InterruptedException("a stop was requested during the start");
       }
+      registration.retireDeclared();
     }
   }
 

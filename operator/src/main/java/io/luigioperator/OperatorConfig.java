@@ -28,6 +28,7 @@ import java.util.regex.Pattern;
  * {@code toString} shows no secret.
  *
  * @param clusterId the name of this cluster among those that share the database
+ * @param sharedLedger whether other clusters may use the database too
  * @param namespaces the namespaces with runs; empty: all
  * @param ageing the head start of each priority
  * @param httpPort port of health and metrics
@@ -38,6 +39,7 @@ import java.util.regex.Pattern;
  */
 public record OperatorConfig(
     String clusterId,
+    boolean sharedLedger,
     List<String> namespaces,
     LedgerConfig ledger,
     Capacity capacity,
@@ -107,6 +109,7 @@ public record OperatorConfig(
   private static OperatorConfig read(Environment env) {
     return new OperatorConfig(
         env.required("CLUSTER_ID", LABEL, "a DNS label such as prod-eu that never changes"),
+        env.flag("SHARED_LEDGER", false),
         env.list("NAMESPACES", LABEL, "namespaces, separated by commas; empty for all"),
         ledger(env),
         capacity(env),

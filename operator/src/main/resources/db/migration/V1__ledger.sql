@@ -18,9 +18,13 @@ CREATE TABLE meta (
 
 -- The Kubernetes clusters whose operators use this ledger.
 CREATE TABLE cluster (
-  cluster_id VARCHAR(63) NOT NULL PRIMARY KEY COMMENT 'clusterId of the chart',
-  identity   VARCHAR(64) NOT NULL COMMENT 'UID of the namespace kube-system',
-  seen_at    DATETIME(6) NOT NULL COMMENT 'last heartbeat'
+  cluster_identity VARCHAR(128) NOT NULL PRIMARY KEY COMMENT 'clusterId of the chart, a slash, and the UID of the namespace kube-system',
+  shared           BOOLEAN      NOT NULL COMMENT 'sharedLedger of the chart: whether other clusters may use the ledger too',
+  registered_at    DATETIME(6)  NOT NULL COMMENT 'first heartbeat',
+  seen_at          DATETIME(6)  NOT NULL COMMENT 'last heartbeat',
+  retired_at       DATETIME(6)  NULL COMMENT 'when a person declared it dead: it may not claim any more, and its live attempts end; NULL otherwise',
+  active_id        VARCHAR(63)  AS (IF(retired_at IS NULL, SUBSTRING_INDEX(cluster_identity, '/', 1), NULL)) STORED COMMENT 'clusterId until it is retired',
+  UNIQUE KEY cluster_active_id (active_id)
 ) ENGINE = InnoDB CHARACTER SET ascii COLLATE ascii_bin;
 
 -- The mutex of a client, or a key for one run only ('~...'), which is deleted when the run ends.
@@ -78,11 +82,11 @@ CREATE TABLE run (
 -- The PipelineRun that a cluster has for a run.
 CREATE TABLE run_object (
   run_id             VARCHAR(32) NOT NULL COMMENT 'the run',
-  cluster_id         VARCHAR(63) NOT NULL COMMENT 'the cluster that has the object',
+  cluster_identity   VARCHAR(128) NOT NULL COMMENT 'the cluster that has the object',
   uid                VARCHAR(64) NOT NULL COMMENT 'metadata.uid of the object',
   applied_generation BIGINT      NOT NULL COMMENT 'newest generation whose mutable fields are applied to the run; 0 if none is',
-  PRIMARY KEY (run_id, cluster_id),
-  KEY run_object_cluster (cluster_id, run_id)
+  PRIMARY KEY (run_id, cluster_identity),
+  KEY run_object_cluster (cluster_identity, run_id)
 ) ENGINE = InnoDB CHARACTER SET ascii COLLATE ascii_bin;
 
 -- One row for each attempt, until its run is purged. live_key makes the database refuse a second live attempt of one key.
@@ -92,7 +96,7 @@ CREATE TABLE attempt (
   kind                VARCHAR(5)    NOT NULL COMMENT 'RUN, PLAN, CHECK',
   admit_key           VARCHAR(191)  NOT NULL COMMENT 'the key that it holds until it ends',
   fence               BIGINT        NOT NULL COMMENT 'fence of the key, set by its claim',
-  cluster_id          VARCHAR(63)   NOT NULL COMMENT 'the cluster that claimed it and runs it',
+  cluster_identity    VARCHAR(128)  NOT NULL COMMENT 'the cluster that claimed it and runs it; no other one concludes anything about its pod',
   state               VARCHAR(7)    NOT NULL COMMENT 'CLAIMED, BOUND, ENDED',
   token               VARCHAR(64)   NOT NULL COMMENT 'unique for each claim; the Job and the pod carry it',
   job_name            VARCHAR(253)  NOT NULL COMMENT 'name of the Job, which also begins the name of its pod',

@@ -33,7 +33,7 @@ import java.util.TreeMap;
  * PipelineRuns; that of Jobs and pods never lags.
  */
 public final class FakeKube implements Kube {
-  public static final String IDENTITY = "uid-of-kube-system";
+  public static final String IDENTITY = "uid-of-here";
 
   public final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
   public final TreeMap<RunKey, RunObject> cachedRuns = new TreeMap<>();
@@ -129,6 +129,11 @@ public final class FakeKube implements Kube {
   @Override
   public Optional<ScheduleObject> schedule(String namespace, String name) {
     return Optional.empty();
+  }
+
+  @Override
+  public Set<String> retiredClusters(String namespace) {
+    return Set.of();
   }
 
   @Override

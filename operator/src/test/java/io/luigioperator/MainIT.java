@@ -15,6 +15,7 @@ import io.luigioperator.ledger.MySqlLedger;
 import io.luigioperator.ledger.TestDatabase;
 import io.luigioperator.ops.HttpProbe;
 import io.luigioperator.run.Ageing;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.testing.Ports;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
@@ -219,8 +220,8 @@ class MainIT {
 
   @Test
   void startsNothingWithTheIdOfAnotherCluster() throws Exception {
-    String message = "another Kubernetes cluster uses the cluster id \\\"shared\\\"";
-    String identity = admin.namespaces().withName("kube-system").get().getMetadata().getUid();
+    String message = "the cluster id \\\"shared\\\" belongs to another Kubernetes cluster";
+    String uid = admin.namespaces().withName("kube-system").get().getMetadata().getUid();
     try (MySqlLedger other =
         MySqlLedger.open(
             database,
@@ -228,22 +229,23 @@ class MainIT {
             RandomGenerator.getDefault(),
             pause -> {},
             new SimpleMeterRegistry())) {
-      other.clusters().heartbeat("shared", "other");
+      ClusterIdentity dead = new ClusterIdentity("shared", "dead");
+      other.clusters().register(dead, true);
       Replica replica = new Replica("pod-a", Map.of("CLUSTER_ID", "shared"));
       await().atMost(TIMEOUT).until(() -> replica.log().contains(message));
       assertThat(replica.get("/readyz").message())
-          .contains("503", "give each cluster a clusterId of its own");
+          .contains("503", "give this cluster a clusterId of its own");
       assertThat(replica.get("/livez").ok()).isTrue();
       assertThat(lease().get()).as("no leader").isNull();
 
-      other.clusters().takeOver("shared", identity, Duration.ZERO);
+      other.clusters().retire("dead", Duration.ZERO);
       replica.awaitReady();
       await().atMost(TIMEOUT).until(replica::leads);
 
-      other.clusters().takeOver("shared", "other", Duration.ZERO);
+      other.clusters().retire(uid, Duration.ZERO);
       assertThat(replica.awaitExit()).isEqualTo(1);
       assertThat(replica.log())
-          .containsSubsequence("\"ready\"", message, "stopping after a fatal error");
+          .containsSubsequence("\"ready\"", "was retired", "stopping after a fatal error");
     }
   }
 

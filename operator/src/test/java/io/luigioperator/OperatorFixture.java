@@ -15,6 +15,7 @@ import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.api.TaskRef;
+import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.reconcile.RunReconciler;
@@ -22,6 +23,7 @@ import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.reconcile.Wakeups;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.Limits;
@@ -54,7 +56,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class OperatorFixture {
   public static final Instant T0 = Instant.parse("2026-03-01T10:00:00Z");
-  public static final String HERE = "here";
+  public static final String HERE = "here/uid-of-here";
+
+  /** Another cluster, which uses the same ledger. */
+  public static final String THERE = "there/uid-of-there";
+
   public static final RetryPolicy POLICY =
       new RetryPolicy(Duration.ofSeconds(60), Duration.ofSeconds(3600));
   public static final Sweep.Retention RETENTION =
@@ -134,9 +140,19 @@ public final class OperatorFixture {
     return accepted(name, HERE, spec(name)).objectExists(name, "uid-" + name);
   }
 
+  /** The cluster has sent a heartbeat. */
+  public void registered(String cluster) {
+    ClusterIdentity identity =
+        new ClusterIdentity(ClusterIdentity.clusterIdOf(cluster), ClusterIdentity.uidOf(cluster));
+    if (!(ledger.clusters().register(identity, true)
+        instanceof ClusterLedger.Registration.Registered)) {
+      throw new IllegalStateException(cluster + " is refused");
+    }
+  }
+
   /** Accepted by another cluster, without an object in this one. */
   public OperatorFixture acceptedElsewhere(String name) {
-    return accepted(name, "there", spec(name));
+    return accepted(name, THERE, spec(name));
   }
 
   /** Accepted with a start deadline. */

@@ -241,7 +241,8 @@ class OperatorIT {
                 .get()
                 .getMetadata()
                 .getAnnotations())
-        .containsEntry("luigi-operator.io/cluster", "here");
+        .hasEntrySatisfying(
+            "luigi-operator.io/cluster", cluster -> assertThat(cluster).startsWith("here/"));
     assertThat(operator.metric("luigi_operator_claims_total")).isEqualTo("1.0");
     assertThat(operator.metric("luigi_operator_accept_to_gate_seconds_count")).isEqualTo("1");
     assertThat(operator.metric("luigi_operator_runs_finished_total{state=\"succeeded\"}"))

@@ -18,6 +18,7 @@ import io.luigioperator.ledger.LedgerQueries.RunRecord;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RecordedOutcome;
@@ -57,7 +58,7 @@ public final class AdmissionLoop {
 
   private final Ledger ledger;
   private final Kube kube;
-  private final String clusterId;
+  private final String cluster;
   private final Capacity capacity;
   private final Supplier<String> tokens;
   private final Executor claims;
@@ -72,14 +73,14 @@ public final class AdmissionLoop {
   public AdmissionLoop(
       Ledger ledger,
       Kube kube,
-      String clusterId,
+      String cluster,
       Capacity capacity,
       Supplier<String> tokens,
       Executor claims,
       Consumer<Claimed> launch) {
     this.ledger = ledger;
     this.kube = kube;
-    this.clusterId = clusterId;
+    this.cluster = cluster;
     this.capacity = capacity;
     this.tokens = tokens;
     this.claims = claims;
@@ -121,7 +122,7 @@ public final class AdmissionLoop {
   }
 
   private List<Head> heads(Optional<Head> after, Slots slots) {
-    return ledger.queries().openHeads(clusterId, after, PAGE, slots.fullNamespaces());
+    return ledger.queries().openHeads(cluster, after, PAGE, slots.fullNamespaces());
   }
 
   /**
@@ -194,7 +195,8 @@ public final class AdmissionLoop {
       return held(
           head,
           Reasons.NAMESPACE_MISSING,
-          "cluster %s may not read the PipelineRun: %s".formatted(clusterId, e.getMessage()));
+          "cluster %s may not read the PipelineRun: %s"
+              .formatted(ClusterIdentity.clusterIdOf(cluster), e.getMessage()));
     } catch (KubeRefused e) {
       // it concerns this run only, so it does not count as a server that does not answer
       LOG.atWarn()
@@ -238,14 +240,14 @@ public final class AdmissionLoop {
 
   private Outcome claim(Head head) {
     Optional<Claimed> claimed =
-        ledger.attempts().claim(head.key(), head.run(), tokens.get(), clusterId);
+        ledger.attempts().claim(head.key(), head.run(), tokens.get(), cluster);
     claimed.ifPresent(launch);
     return claimed.isPresent() ? Outcome.CLAIMED : Outcome.SKIPPED;
   }
 
   /** A slot is free as soon as the pod is observed terminal; the key only after finish. */
   private List<String> occupied() {
-    return ledger.queries().liveAttempts(clusterId).stream()
+    return ledger.queries().liveAttempts(cluster).stream()
         .filter(a -> !isObservedEnded(a))
         .map(a -> a.ref().run().namespace())
         .toList();
@@ -283,7 +285,7 @@ public final class AdmissionLoop {
    * object is missing is only skipped: only the deletion pass decides whether it was deleted.
    */
   private boolean hasObjectHereLive(RunKey key) {
-    Optional<RunRecord> found = ledger.queries().load(key, clusterId).run(key);
+    Optional<RunRecord> found = ledger.queries().load(key, cluster).run(key);
     if (found.isEmpty()) {
       return false;
     }
@@ -324,7 +326,7 @@ public final class AdmissionLoop {
         key,
         Reasons.NAMESPACE_MISSING,
         "cluster %s has no namespace %s or no PipelineRun CRD"
-            .formatted(clusterId, key.namespace()));
+            .formatted(ClusterIdentity.clusterIdOf(cluster), key.namespace()));
     return true;
   }
 
@@ -338,13 +340,13 @@ public final class AdmissionLoop {
               Reasons.INTERNAL_ERROR,
               ("cluster %s has a PipelineRun %s with another request; delete it, then set"
                       + " desiredState of this one to Held and back to Running")
-                  .formatted(clusterId, key));
+                  .formatted(ClusterIdentity.clusterIdOf(cluster), key));
           yield false;
         }
         if (o.isRejected()) {
           yield false; // final for this cluster; another one may take the run
         }
-        ledger.runs().recordObject(key, ObjectRecord.of(clusterId, o));
+        ledger.runs().recordObject(key, ObjectRecord.of(cluster, o));
         yield !o.deleting() && !hasEnded(o);
       }
       case RunCreation.Refused(String message) -> {

@@ -28,5 +28,11 @@ public final class Annotations {
    */
   public static final String DELETIONS_CONFIRMED = Labels.GROUP + "deletions-confirmed";
 
+  /**
+   * On the namespace of the operator, set by a person: the UIDs of the kube-system namespaces of
+   * clusters that are dead, separated by commas.
+   */
+  public static final String RETIRED_CLUSTERS = Labels.GROUP + "retired-clusters";
+
   private Annotations() {}
 }

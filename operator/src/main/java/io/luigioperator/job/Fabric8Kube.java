@@ -36,11 +36,15 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import okhttp3.OkHttpClient;
 import org.jspecify.annotations.Nullable;
@@ -179,6 +183,16 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
         .flatMap(n -> Optional.ofNullable(n.getMetadata().getAnnotations()))
         .flatMap(a -> Optional.ofNullable(a.get(Annotations.DELETIONS_CONFIRMED)))
         .flatMap(time -> parsed(namespace, time));
+  }
+
+  @Override
+  public Set<String> retiredClusters(String namespace) {
+    return read(namespace)
+        .flatMap(n -> Optional.ofNullable(n.getMetadata().getAnnotations()))
+        .flatMap(a -> Optional.ofNullable(a.get(Annotations.RETIRED_CLUSTERS)))
+        .map(uids -> Arrays.stream(uids.split(",")).map(String::strip).filter(u -> !u.isEmpty()))
+        .orElse(Stream.empty())
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   private static Optional<Instant> parsed(String namespace, String time) {

@@ -104,7 +104,7 @@ public final class JobBlueprint {
             attempt.ref().fence(),
             attempt.token(),
             attempt.admitKey().value(),
-            attempt.clusterId());
+            attempt.cluster());
     return new JobBuilder()
         .withNewMetadata()
         .withNamespace(run.key().namespace())

@@ -18,6 +18,7 @@ import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What the operator needs from the API server of one cluster. Every call has a timeout. A call
@@ -73,6 +74,9 @@ public interface Kube {
   Optional<RunObject> run(RunKey key, Freshness freshness);
 
   Optional<ScheduleObject> schedule(String namespace, String name);
+
+  /** The UIDs in {@link Annotations#RETIRED_CLUSTERS} of this namespace. Live. */
+  Set<String> retiredClusters(String namespace);
 
   /** Creates the object of a run that another cluster accepted, or returns the existing one. */
   RunCreation createRun(RunKey key, PipelineRunSpec spec);

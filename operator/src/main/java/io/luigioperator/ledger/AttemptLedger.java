@@ -27,7 +27,7 @@ public interface AttemptLedger {
    *
    * @param token unique to this call; identifies the commit when its answer is lost
    */
-  Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId);
+  Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String cluster);
 
   /**
    * Chooses the pod that may start. Repeating it for the same pod gives the same attempt again;

@@ -52,8 +52,10 @@ final class Attempts implements AttemptLedger {
    * What a claim reads in addition to the locked rows.
    *
    * @param head id of the READY run of the key that is next, if any
+   * @param retired whether the cluster that claims was retired
    */
-  private record ClaimInput(Instant now, Optional<String> head, Optional<ObjectRecord> object) {}
+  private record ClaimInput(
+      Instant now, Optional<String> head, Optional<ObjectRecord> object, boolean retired) {}
 
   /** The last statement reads rows that do not change while the locks are held. */
   private static final Opening CLAIM =
@@ -64,9 +66,11 @@ final class Attempts implements AttemptLedger {
           SELECT UTC_TIMESTAMP(6) AS db_now,
             (SELECT h.run_id FROM run h WHERE h.admit_key = :key AND h.state = {READY}
              ORDER BY h.admit_at, h.run_id LIMIT 1) AS head,
-            o.uid, o.applied_generation
+            o.uid, o.applied_generation,
+            (SELECT c.retired_at FROM cluster c WHERE c.cluster_identity = :cluster) IS NOT NULL
+              AS retired
           FROM (SELECT 1) AS one
-          LEFT JOIN run_object o ON o.run_id = :id AND o.cluster_id = :cluster
+          LEFT JOIN run_object o ON o.run_id = :id AND o.cluster_identity = :cluster
           """);
 
   private static final Statements STORE_CLAIM =
@@ -139,13 +143,13 @@ final class Attempts implements AttemptLedger {
   // ---- claim
 
   @Override
-  public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
+  public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String cluster) {
     try {
       return transactions.write(
           "claim of run " + expected,
           CLAIM,
-          q -> q.bind("key", key.value()).bind("id", expected.id()).bind("cluster", clusterId),
-          (h, found) -> claim(h, found, expected, token, clusterId));
+          q -> q.bind("key", key.value()).bind("id", expected.id()).bind("cluster", cluster),
+          (h, found) -> claim(h, found, expected, token, cluster));
     } catch (StatementRefused e) {
       if (e.isDuplicate()) {
         invariants.broken("I1", key, e.getMessage());
@@ -157,11 +161,11 @@ final class Attempts implements AttemptLedger {
   }
 
   private static Outcome<Optional<Claimed>> claim(
-      Handle h, Results found, RunKey expected, String token, String clusterId) {
+      Handle h, Results found, RunKey expected, String token, String cluster) {
     Optional<Mutex> mutex = found.first(Locks::mutex);
     Optional<Run> run = found.first(Rows::run);
-    ClaimInput input = found.first(row -> input(row, clusterId)).orElseThrow();
-    if (mutex.isEmpty() || mutex.get().holder().isPresent()) {
+    ClaimInput input = found.first(row -> input(row, cluster)).orElseThrow();
+    if (mutex.isEmpty() || mutex.get().holder().isPresent() || input.retired()) {
       return Outcome.unchanged(Optional.empty());
     }
     if (run.isEmpty() || input.head().filter(expected.id()::equals).isEmpty()) {
@@ -171,7 +175,7 @@ final class Attempts implements AttemptLedger {
     }
     Instant now = input.now();
     Optional<RunAndAttempt> claimed =
-        AttemptTransitions.claim(run.get(), mutex.get().fence() + 1, token, clusterId, now);
+        AttemptTransitions.claim(run.get(), mutex.get().fence() + 1, token, cluster, now);
     if (claimed.isEmpty()) {
       WaitingTransitions.expireOrHold(run.get(), now)
           .ifPresent(parked -> RunTransactions.store(h, parked));
@@ -185,13 +189,14 @@ final class Attempts implements AttemptLedger {
         RunTransactions.wrote(attempt));
   }
 
-  private static ClaimInput input(ResultSet row, String clusterId) throws SQLException {
+  private static ClaimInput input(ResultSet row, String cluster) throws SQLException {
     Optional<String> uid = Optional.ofNullable(row.getString("uid"));
     long generation = row.getLong("applied_generation");
     return new ClaimInput(
         Locks.time(row),
         Optional.ofNullable(row.getString("head")),
-        uid.map(u -> new ObjectRecord(clusterId, u, generation)));
+        uid.map(u -> new ObjectRecord(cluster, u, generation)),
+        row.getBoolean("retired"));
   }
 
   private void holdUnclaimable(RunKey run, StatementRefused refusal) {

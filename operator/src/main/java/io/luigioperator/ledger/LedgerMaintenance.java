@@ -42,6 +42,9 @@ public interface LedgerMaintenance {
   /** Claimed but unbound attempts of clusters whose last heartbeat is {@code silence} old. */
   List<Attempt> claimsOfSilentClusters(Duration silence, int limit);
 
+  /** Live attempts of clusters that a person has retired. */
+  List<Attempt> attemptsOfRetiredClusters(int limit);
+
   /**
    * The result of an audit.
    *

@@ -28,23 +28,23 @@ public interface LedgerQueries {
   Instant now();
 
   /** The rows of these runs, and the database time at which they were read. */
-  Loaded load(Collection<RunKey> runs, String clusterId);
+  Loaded load(Collection<RunKey> runs, String cluster);
 
   /** As {@link #load(Collection, String)}, of one run. */
-  default Loaded load(RunKey run, String clusterId) {
-    return load(List.of(run), clusterId);
+  default Loaded load(RunKey run, String cluster) {
+    return load(List.of(run), cluster);
   }
 
   /**
    * Keys without a holder that have a READY run, in the order of admission, after {@code after}.
    */
-  default List<Head> openHeads(String clusterId, Optional<Head> after, int limit) {
-    return openHeads(clusterId, after, limit, Set.of());
+  default List<Head> openHeads(String cluster, Optional<Head> after, int limit) {
+    return openHeads(cluster, after, limit, Set.of());
   }
 
   /** The same without the runs of some namespaces. */
   List<Head> openHeads(
-      String clusterId, Optional<Head> after, int limit, Set<String> exceptNamespaces);
+      String cluster, Optional<Head> after, int limit, Set<String> exceptNamespaces);
 
   /** The run that holds each key now, of at most {@code limit} keys. */
   Map<AdmitKey, RunKey> holders(int limit);
@@ -53,7 +53,7 @@ public interface LedgerQueries {
   Optional<Instant> nextDue();
 
   /** Attempts of one cluster that have not ended, by claim time. */
-  List<Attempt> liveAttempts(String clusterId);
+  List<Attempt> liveAttempts(String cluster);
 
   /**
    * The attempts of these claims, in statements of bounded length. Attempts change in one direction
@@ -62,7 +62,7 @@ public interface LedgerQueries {
   TokenLookup attemptsByToken(Collection<String> tokens);
 
   /** Objects recorded for a cluster whose runs are not final, by key, after {@code after}. */
-  List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit);
+  List<RecordedObject> recordedObjects(String cluster, Optional<RunKey> after, int limit);
 
   /** Runs held for a reason, oldest first. */
   List<Run> heldFor(String reason, int limit);

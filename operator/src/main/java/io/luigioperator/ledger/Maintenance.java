@@ -360,7 +360,7 @@ final class Maintenance implements LedgerMaintenance {
       Queries.ATTEMPTS
           + expand(
               """
-              LEFT JOIN cluster c ON c.cluster_id = a.cluster_id
+              LEFT JOIN cluster c ON c.cluster_identity = a.cluster_identity
               WHERE a.live_key IS NOT NULL AND a.state = {CLAIMED}
                 AND COALESCE(c.seen_at, a.claimed_at)
                   <= UTC_TIMESTAMP(6) - INTERVAL :silence MICROSECOND
@@ -375,6 +375,24 @@ final class Maintenance implements LedgerMaintenance {
         h ->
             h.createQuery(CLAIMS_OF_SILENT_CLUSTERS)
                 .bind("silence", silence.toNanos() / 1000)
+                .bind("limit", limit)
+                .scanResultSet((found, ctx) -> filter.all(found.get(), Rows::attempt)));
+  }
+
+  static final String ATTEMPTS_OF_RETIRED_CLUSTERS =
+      Queries.ATTEMPTS
+          + """
+          JOIN cluster c ON c.cluster_identity = a.cluster_identity
+          WHERE a.live_key IS NOT NULL AND c.retired_at IS NOT NULL
+          ORDER BY a.claimed_at, a.token LIMIT :limit
+          """;
+
+  @Override
+  public List<Attempt> attemptsOfRetiredClusters(int limit) {
+    return transactions.read(
+        "read of attempts of retired clusters",
+        h ->
+            h.createQuery(ATTEMPTS_OF_RETIRED_CLUSTERS)
                 .bind("limit", limit)
                 .scanResultSet((found, ctx) -> filter.all(found.get(), Rows::attempt)));
   }

@@ -61,7 +61,7 @@ final class Queries implements LedgerQueries {
   }
 
   @Override
-  public Loaded load(Collection<RunKey> keys, String clusterId) {
+  public Loaded load(Collection<RunKey> keys, String cluster) {
     if (keys.isEmpty()) {
       return new Loaded(now(), Map.of(), Map.of());
     }
@@ -70,13 +70,13 @@ final class Queries implements LedgerQueries {
         h ->
             h.createQuery(LOAD)
                 .bindList("ids", keys.stream().map(RunKey::id).distinct().toList())
-                .bind("cluster", clusterId)
+                .bind("cluster", cluster)
                 .bind("shown", ATTEMPTS_SHOWN)
-                .scanResultSet((rows, ctx) -> loaded(rows.get(), clusterId)));
+                .scanResultSet((rows, ctx) -> loaded(rows.get(), cluster)));
   }
 
   /** The rows of one run come together, its newest attempt first. */
-  private Loaded loaded(ResultSet rs, String clusterId) throws SQLException {
+  private Loaded loaded(ResultSet rs, String cluster) throws SQLException {
     Instant now = Instant.EPOCH;
     Map<RunKey, RunRecord> runs = new HashMap<>();
     Map<RunKey, String> unreadable = new HashMap<>();
@@ -90,7 +90,7 @@ final class Queries implements LedgerQueries {
       filter
           .read(
               rs,
-              row -> withAttempt(known.isPresent() ? known.get() : record(row, clusterId), row),
+              row -> withAttempt(known.isPresent() ? known.get() : record(row, cluster), row),
               problem -> unreadable.put(key, problem))
           .ifPresent(record -> runs.put(key, record));
     }
@@ -113,13 +113,13 @@ final class Queries implements LedgerQueries {
           FROM (SELECT 1) AS one
           LEFT JOIN run r ON r.run_id IN (<ids>)
           LEFT JOIN attempt a ON a.run_id = r.run_id AND a.number > r.claims - :shown
-          LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
+          LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_identity = :cluster
           LEFT JOIN client_mutex m ON m.admit_key = r.admit_key
           LEFT JOIN run w ON w.run_id = m.holder_run
           ORDER BY r.run_id, a.number DESC
           """;
 
-  private static RunRecord record(ResultSet rs, String clusterId) throws SQLException {
+  private static RunRecord record(ResultSet rs, String cluster) throws SQLException {
     Optional<String> uid = Optional.ofNullable(rs.getString("object_uid"));
     long generation = rs.getLong("applied_generation");
     Optional<String> holder = Optional.ofNullable(rs.getString("holder_name"));
@@ -127,7 +127,7 @@ final class Queries implements LedgerQueries {
     return new RunRecord(
         Rows.run(rs),
         List.of(),
-        uid.map(u -> new ObjectRecord(clusterId, u, generation)),
+        uid.map(u -> new ObjectRecord(cluster, u, generation)),
         holder.map(name -> new RunKey(holderNamespace, name)));
   }
 
@@ -147,14 +147,14 @@ final class Queries implements LedgerQueries {
    */
   @Override
   public List<Head> openHeads(
-      String clusterId, Optional<Head> after, int limit, Set<String> exceptNamespaces) {
+      String cluster, Optional<Head> after, int limit, Set<String> exceptNamespaces) {
     return transactions.read(
         "read of open heads",
         h ->
             h.createQuery(OPEN_HEADS)
                 .bind("openAt", after.map(Head::openAt).orElse(Instant.EPOCH))
                 .bind("key", after.map(head -> head.key().value()).orElse(""))
-                .bind("cluster", clusterId)
+                .bind("cluster", cluster)
                 .bind("limit", limit)
                 .bindList("except", exceptNamespaces.isEmpty() ? NO_NAMESPACE : exceptNamespaces)
                 .map(
@@ -180,7 +180,7 @@ final class Queries implements LedgerQueries {
             (SELECT head.run_id FROM run head
              WHERE head.admit_key = m.admit_key AND head.state = {READY}
              ORDER BY head.admit_at, head.run_id LIMIT 1)
-          LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
+          LEFT JOIN run_object o ON o.run_id = r.run_id AND o.cluster_identity = :cluster
           WHERE m.open_at >= :openAt AND (m.open_at > :openAt OR m.admit_key > :key)
             AND SUBSTRING_INDEX(m.admit_key, '/', 1) NOT IN (<except>) AND r.namespace NOT IN (<except>)
           ORDER BY m.open_at, m.admit_key LIMIT :limit
@@ -220,12 +220,12 @@ final class Queries implements LedgerQueries {
       expand("SELECT MIN(not_before) AS next_due FROM run WHERE state = {DELAYED}");
 
   @Override
-  public List<Attempt> liveAttempts(String clusterId) {
+  public List<Attempt> liveAttempts(String cluster) {
     return transactions.read(
         "read of live attempts",
         h ->
             h.createQuery(LIVE_ATTEMPTS)
-                .bind("cluster", clusterId)
+                .bind("cluster", cluster)
                 .scanResultSet((found, ctx) -> filter.all(found.get(), Rows::attempt)));
   }
 
@@ -237,7 +237,7 @@ final class Queries implements LedgerQueries {
   /** The live attempts of one cluster. */
   static final String LIVE_ATTEMPTS =
       ATTEMPTS
-          + "WHERE a.live_key IS NOT NULL AND a.cluster_id = :cluster ORDER BY a.claimed_at, a.token";
+          + "WHERE a.live_key IS NOT NULL AND a.cluster_identity = :cluster ORDER BY a.claimed_at, a.token";
 
   static final String ATTEMPTS_BY_TOKEN = ATTEMPTS + "WHERE a.token IN (<tokens>)";
 
@@ -271,12 +271,12 @@ final class Queries implements LedgerQueries {
    * The order, by id, has no meaning; it only makes pages.
    */
   @Override
-  public List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
+  public List<RecordedObject> recordedObjects(String cluster, Optional<RunKey> after, int limit) {
     return transactions.read(
         "read of recorded objects",
         h ->
             h.createQuery(RECORDED_OBJECTS)
-                .bind("cluster", clusterId)
+                .bind("cluster", cluster)
                 .bind("after", after.map(RunKey::id).orElse(""))
                 .bind("limit", limit)
                 .map(
@@ -285,7 +285,7 @@ final class Queries implements LedgerQueries {
                             key(rs),
                             rs.getString("reason"),
                             new ObjectRecord(
-                                clusterId, rs.getString("uid"), rs.getLong("applied_generation"))))
+                                cluster, rs.getString("uid"), rs.getLong("applied_generation"))))
                 .list());
   }
 
@@ -294,7 +294,7 @@ final class Queries implements LedgerQueries {
           """
           SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, o.uid, o.applied_generation
           FROM run r FORCE INDEX (run_due)
-          JOIN run_object o ON o.run_id = r.run_id AND o.cluster_id = :cluster
+          JOIN run_object o ON o.run_id = r.run_id AND o.cluster_identity = :cluster
           WHERE r.state IN ({NOT_FINAL}) AND r.run_id > :after
           ORDER BY r.run_id LIMIT :limit
           """);

@@ -38,7 +38,7 @@ final class Rows {
               "kind",
               "fence",
               "admit_key",
-              "cluster_id",
+              "cluster_identity",
               "token",
               "job_name",
               "claimed_at",
@@ -240,7 +240,7 @@ final class Rows {
             new AttemptRef(run, rs.getInt("a_number"), rs.getLong("a_fence")),
             known(AttemptKind.class, "attempt.kind", rs.getString("a_kind")),
             new AdmitKey(rs.getString("a_admit_key")),
-            rs.getString("a_cluster_id"),
+            rs.getString("a_cluster_identity"),
             rs.getString("a_token"),
             rs.getString("a_job_name"),
             time(rs, "a_claimed_at").orElseThrow()),
@@ -255,7 +255,7 @@ final class Rows {
           "kind",
           "admit_key",
           "fence",
-          "cluster_id",
+          "cluster_identity",
           "state",
           "token",
           "job_name",
@@ -290,7 +290,7 @@ final class Rows {
         .bind("a_kind", attempt.kind().name())
         .bind("a_admit_key", attempt.admitKey().value())
         .bind("a_fence", attempt.ref().fence())
-        .bind("a_cluster_id", attempt.clusterId())
+        .bind("a_cluster_identity", attempt.cluster())
         .bind("a_state", attempt.state().name())
         .bind("a_token", attempt.token())
         .bind("a_job_name", attempt.jobName())

@@ -33,7 +33,7 @@ public interface RunLedger {
    *
    * @return the run; empty if this generation or a later one was applied before
    */
-  Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment);
+  Optional<Run> amend(RunKey run, String cluster, long generation, Amendment amendment);
 
   /** Cancels a run: a waiting one at once, a live one once its pod is known to have ended. */
   Optional<Run> cancel(RunKey run, String reason, String message);

@@ -59,7 +59,7 @@ final class Runs implements RunLedger {
               + " FROM (SELECT 1) AS one LEFT JOIN run r ON r.run_id IN (<ids>)");
 
   private static final List<String> OBJECT_COLUMNS =
-      List.of("run_id", "cluster_id", "uid", "applied_generation");
+      List.of("run_id", "cluster_identity", "uid", "applied_generation");
 
   private static final Statements STORE_ONE = storeNew(1);
 
@@ -98,8 +98,8 @@ final class Runs implements RunLedger {
   private static final Statements RECORD_OBJECT =
       Statements.of(
           """
-          INSERT INTO run_object (run_id, cluster_id, uid, applied_generation)
-          VALUES (:run_id, :cluster_id, :uid, :applied_generation)
+          INSERT INTO run_object (run_id, cluster_identity, uid, applied_generation)
+          VALUES (:run_id, :cluster_identity, :uid, :applied_generation)
           ON DUPLICATE KEY UPDATE uid = :uid, applied_generation = :applied_generation
           """);
 
@@ -110,21 +110,21 @@ final class Runs implements RunLedger {
           Locks.TIME,
           """
           SELECT applied_generation FROM run_object
-          WHERE run_id = :id AND cluster_id = :cluster FOR UPDATE
+          WHERE run_id = :id AND cluster_identity = :cluster FOR UPDATE
           """);
 
   private static final Statements APPLY_GENERATION =
       Statements.of(
           """
           UPDATE run_object SET applied_generation = :generation
-          WHERE run_id = :id AND cluster_id = :cluster
+          WHERE run_id = :id AND cluster_identity = :cluster
           """);
 
   private static final Statements APPLIED_GENERATION =
       Statements.of(
           """
           SELECT applied_generation FROM run_object
-          WHERE run_id = :id AND cluster_id = :cluster LOCK IN SHARE MODE
+          WHERE run_id = :id AND cluster_identity = :cluster LOCK IN SHARE MODE
           """);
 
   private final Transactions transactions;
@@ -277,7 +277,7 @@ final class Runs implements RunLedger {
 
   private static Query bind(Query q, String prefix, RunKey run, ObjectRecord object) {
     return q.bind(prefix + "run_id", run.id())
-        .bind(prefix + "cluster_id", object.clusterId())
+        .bind(prefix + "cluster_identity", object.cluster())
         .bind(prefix + "uid", object.uid())
         .bind(prefix + "applied_generation", object.appliedGeneration());
   }
@@ -325,12 +325,12 @@ final class Runs implements RunLedger {
   }
 
   @Override
-  public Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment) {
+  public Optional<Run> amend(RunKey run, String cluster, long generation, Amendment amendment) {
     Amendment rounded = withMicros(amendment);
     return transactions.write(
         "amendment of run " + run,
         AMEND,
-        q -> q.bind("id", run.id()).bind("cluster", clusterId),
+        q -> q.bind("id", run.id()).bind("cluster", cluster),
         (h, found) -> {
           Optional<Mutex> mutex = found.first(Locks::mutex);
           Optional<Run> known = found.first(Rows::run);
@@ -341,16 +341,15 @@ final class Runs implements RunLedger {
           }
           RunTransactions.requireKey(h, mutex, known.get());
           Locked locked = new Locked(h, known.get(), now);
-          return amend(locked, clusterId, generation, rounded);
+          return amend(locked, cluster, generation, rounded);
         });
   }
 
   private Outcome<Optional<Run>> amend(
-      Locked l, String clusterId, long generation, Amendment amendment) {
+      Locked l, String cluster, long generation, Amendment amendment) {
     RunKey run = l.run().key();
     APPLY_GENERATION.run(
-        l.h(),
-        q -> q.bind("id", run.id()).bind("cluster", clusterId).bind("generation", generation));
+        l.h(), q -> q.bind("id", run.id()).bind("cluster", cluster).bind("generation", generation));
     // the generation is applied, also if it does not change the run
     Run next = AmendTransition.amend(l.run(), amendment, ageing, l.now()).orElse(l.run());
     RunTransactions.store(l.h(), next);
@@ -360,7 +359,7 @@ final class Runs implements RunLedger {
             APPLIED_GENERATION
                 .run(
                     h,
-                    q -> q.bind("id", run.id()).bind("cluster", clusterId),
+                    q -> q.bind("id", run.id()).bind("cluster", cluster),
                     found -> found.first(row -> row.getLong("applied_generation")))
                 .filter(g -> g == generation)
                 .isPresent());

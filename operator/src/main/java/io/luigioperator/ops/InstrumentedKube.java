@@ -19,6 +19,7 @@ import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** A {@link Kube} that times every call and reports opened gates to {@link RunMetrics}. */
 public final class InstrumentedKube implements Kube {
@@ -36,6 +37,11 @@ public final class InstrumentedKube implements Kube {
   @Override
   public String identity() {
     return calls.time("identity", kube::identity);
+  }
+
+  @Override
+  public Set<String> retiredClusters(String namespace) {
+    return calls.time("retiredClusters", () -> kube.retiredClusters(namespace));
   }
 
   @Override

@@ -15,6 +15,7 @@ import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObjectRecord;
@@ -77,13 +78,13 @@ public final class InstrumentedLedger implements Ledger {
 
   private final class TimedClusters implements ClusterLedger {
     @Override
-    public String heartbeat(String clusterId, String identity) {
-      return calls.time("heartbeat", () -> ledger.clusters().heartbeat(clusterId, identity));
+    public Registration register(ClusterIdentity identity, boolean shared) {
+      return calls.time("register", () -> ledger.clusters().register(identity, shared));
     }
 
     @Override
-    public boolean takeOver(String clusterId, String identity, Duration silence) {
-      return calls.time("takeOver", () -> ledger.clusters().takeOver(clusterId, identity, silence));
+    public Optional<RegisteredCluster> retire(String uid, Duration silence) {
+      return calls.time("retire", () -> ledger.clusters().retire(uid, silence));
     }
   }
 
@@ -115,9 +116,9 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public Optional<Run> amend(RunKey run, String clusterId, long generation, Amendment amendment) {
+    public Optional<Run> amend(RunKey run, String cluster, long generation, Amendment amendment) {
       return changed(
-          calls.time("amend", () -> ledger.runs().amend(run, clusterId, generation, amendment)));
+          calls.time("amend", () -> ledger.runs().amend(run, cluster, generation, amendment)));
     }
 
     @Override
@@ -143,9 +144,9 @@ public final class InstrumentedLedger implements Ledger {
 
   private final class TimedAttempts implements AttemptLedger {
     @Override
-    public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
+    public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String cluster) {
       Optional<Claimed> claimed =
-          calls.time("claim", () -> ledger.attempts().claim(key, expected, token, clusterId));
+          calls.time("claim", () -> ledger.attempts().claim(key, expected, token, cluster));
       claimed.ifPresent(metrics::claimed);
       return claimed;
     }
@@ -225,6 +226,12 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
+    public List<Attempt> attemptsOfRetiredClusters(int limit) {
+      return calls.time(
+          "attemptsOfRetiredClusters", () -> ledger.maintenance().attemptsOfRetiredClusters(limit));
+    }
+
+    @Override
     public List<Attempt> claimsOfSilentClusters(Duration silence, int limit) {
       return calls.time(
           "claimsOfSilentClusters",
@@ -239,15 +246,15 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public Loaded load(Collection<RunKey> runs, String clusterId) {
-      return calls.time("load", () -> ledger.queries().load(runs, clusterId));
+    public Loaded load(Collection<RunKey> runs, String cluster) {
+      return calls.time("load", () -> ledger.queries().load(runs, cluster));
     }
 
     @Override
     public List<Head> openHeads(
-        String clusterId, Optional<Head> after, int limit, Set<String> exceptNamespaces) {
+        String cluster, Optional<Head> after, int limit, Set<String> exceptNamespaces) {
       return calls.time(
-          "openHeads", () -> ledger.queries().openHeads(clusterId, after, limit, exceptNamespaces));
+          "openHeads", () -> ledger.queries().openHeads(cluster, after, limit, exceptNamespaces));
     }
 
     @Override
@@ -261,8 +268,8 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public List<Attempt> liveAttempts(String clusterId) {
-      return calls.time("liveAttempts", () -> ledger.queries().liveAttempts(clusterId));
+    public List<Attempt> liveAttempts(String cluster) {
+      return calls.time("liveAttempts", () -> ledger.queries().liveAttempts(cluster));
     }
 
     @Override
@@ -271,10 +278,9 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public List<RecordedObject> recordedObjects(
-        String clusterId, Optional<RunKey> after, int limit) {
+    public List<RecordedObject> recordedObjects(String cluster, Optional<RunKey> after, int limit) {
       return calls.time(
-          "recordedObjects", () -> ledger.queries().recordedObjects(clusterId, after, limit));
+          "recordedObjects", () -> ledger.queries().recordedObjects(cluster, after, limit));
     }
 
     @Override

@@ -4,54 +4,97 @@
  */
 package io.luigioperator.reconcile;
 
+import io.luigioperator.job.Annotations;
+import io.luigioperator.ledger.ClusterLedger.RegisteredCluster;
+import io.luigioperator.ledger.ClusterLedger.Registration;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.Limits;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Registers the cluster id in the ledger and renews the registration with a heartbeat. Only one
- * cluster may use an id, because attempts are assigned by it: a second cluster with the same id
- * would not find the pods of the first one and would conclude that they are lost. A cluster that
- * was rebuilt takes over its id once the registration of the old one has expired.
+ * Registers this cluster in the ledger and renews the registration with a heartbeat. A cluster id
+ * stays with the cluster that registered it: a second one with the same id would not find the pods
+ * of the first and would conclude that they are lost. Only a person can tell that a cluster is
+ * dead, and retires it.
  *
- * @param identity UID of the kube-system namespace of this cluster, as read at the start
+ * @param shared whether other clusters may use the ledger too
+ * @param retired reads the UIDs of the clusters that a person has declared dead; live
  */
-public record ClusterRegistration(Ledger ledger, String clusterId, String identity) {
+public record ClusterRegistration(
+    Ledger ledger, ClusterIdentity identity, boolean shared, Supplier<Set<String>> retired) {
 
   private static final Logger LOG = LoggerFactory.getLogger(ClusterRegistration.class);
 
   /**
-   * How long after its last heartbeat the registration of a cluster expires. Other clusters may
-   * then take over its id and abandon its claims.
+   * How long after its last heartbeat a cluster counts as silent. Other clusters may then abandon
+   * its claims, and a person may retire it.
    */
   static final Duration EXPIRY = Limits.DEFAULT.claimTtl();
 
   /**
-   * Registers the cluster id, or renews its registration.
+   * Registers this cluster, or renews its registration.
    *
-   * @return false if another cluster uses the id and its registration has not expired
+   * @return why it may not use the ledger, and what to do; empty if it is registered
    */
-  public boolean renew() {
-    if (ledger.clusters().heartbeat(clusterId, identity).equals(identity)) {
-      return true;
-    }
-    boolean takenOver = ledger.clusters().takeOver(clusterId, identity, EXPIRY);
-    if (takenOver) {
-      LOG.atWarn()
-          .addKeyValue("cluster", clusterId)
-          .log(
-              "took over the cluster id of a cluster that was rebuilt; its objects are no longer on"
-                  + " record");
-    }
-    return takenOver;
+  public Optional<String> renew() {
+    return switch (ledger.clusters().register(identity, shared)) {
+      case Registration.Registered() -> Optional.empty();
+      case Registration.IdInUse(RegisteredCluster by) ->
+          Optional.of(
+              "the cluster id \"%s\" belongs to another Kubernetes cluster (UID of kube-system: %s, last heartbeat %d s ago): give this cluster a clusterId of its own. %s"
+                  .formatted(
+                      identity.clusterId(),
+                      ClusterIdentity.uidOf(by.identity()),
+                      by.secondsSinceSeen(),
+                      howToRetire("If the other cluster no longer exists", by)));
+      case Registration.IdChanged(RegisteredCluster before) ->
+          Optional.of(
+              "this Kubernetes cluster is registered in the ledger as \"%s\": set clusterId to it"
+                  .formatted(ClusterIdentity.clusterIdOf(before.identity())));
+      case Registration.NotShared(RegisteredCluster with) ->
+          Optional.of(
+              "the cluster \"%s\" uses this ledger (last heartbeat %d s ago): use another database, or set sharedLedger to true in every cluster, which means that their users trust each other. %s"
+                  .formatted(
+                      ClusterIdentity.clusterIdOf(with.identity()),
+                      with.secondsSinceSeen(),
+                      howToRetire("If that cluster no longer exists", with)));
+      case Registration.Retired() ->
+          Optional.of(
+              "this cluster (\"%s\") was retired, and its attempts were ended: to use it again, stop all its pods, remove its UID from the annotation %s, and set retired_at of its row in the table cluster to NULL"
+                  .formatted(identity.clusterId(), Annotations.RETIRED_CLUSTERS));
+    };
   }
 
-  /** What to do if another cluster uses the id. */
-  public String conflict() {
-    return ("another Kubernetes cluster uses the cluster id \"%s\" in this database and has sent a"
-            + " heartbeat within the last %d s: give each cluster a clusterId of its own")
-        .formatted(clusterId, EXPIRY.toSeconds());
+  private static String howToRetire(String condition, RegisteredCluster dead) {
+    return ("%s, retire it: kubectl annotate --overwrite namespace NAMESPACE_OF_THE_OPERATOR"
+            + " %s=%s")
+        .formatted(condition, Annotations.RETIRED_CLUSTERS, ClusterIdentity.uidOf(dead.identity()));
+  }
+
+  /** Retires the clusters that a person has declared dead, unless they send heartbeats. */
+  public void retireDeclared() {
+    for (String uid : retired.get()) {
+      if (uid.equals(identity.uid())) {
+        LOG.atError()
+            .addKeyValue("cluster", identity.clusterId())
+            .log("the annotation " + Annotations.RETIRED_CLUSTERS + " names this cluster; ignored");
+        continue;
+      }
+      ledger
+          .clusters()
+          .retire(uid, EXPIRY)
+          .ifPresent(
+              dead ->
+                  LOG.atWarn()
+                      .addKeyValue("cluster", dead.identity())
+                      .addKeyValue("secondsSinceHeartbeat", dead.secondsSinceSeen())
+                      .log("a person has retired this cluster; its attempts are ended"));
+    }
   }
 }

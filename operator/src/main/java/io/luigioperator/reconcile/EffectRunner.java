@@ -16,6 +16,7 @@ import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.Effect;
 import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.EndTransitions;
@@ -42,13 +43,13 @@ final class EffectRunner {
 
   private final Ledger ledger;
   private final Kube kube;
-  private final String clusterId;
+  private final String cluster;
   private final Wakeups wakeups;
 
-  EffectRunner(Ledger ledger, Kube kube, String clusterId, Wakeups wakeups) {
+  EffectRunner(Ledger ledger, Kube kube, String cluster, Wakeups wakeups) {
     this.ledger = ledger;
     this.kube = kube;
-    this.clusterId = clusterId;
+    this.cluster = cluster;
     this.wakeups = wakeups;
   }
 
@@ -64,7 +65,7 @@ final class EffectRunner {
       case Effect.ReadLive() -> new EffectResult.ReadLive();
       case Effect.Amend e -> {
         Optional<Run> amended =
-            ledger.runs().amend(s.key(), clusterId, e.generation(), e.amendment());
+            ledger.runs().amend(s.key(), cluster, e.generation(), e.amendment());
         amended.ifPresent(wakeups::changed);
         yield amended
             .map(run -> changed(amended(record.orElseThrow(), run, e.generation())))
@@ -93,7 +94,7 @@ final class EffectRunner {
               ? abandon(e.attempt(), refused(r.message()), s, record)
               : new EffectResult.StillWaiting();
       case Effect.RecordObject e -> {
-        ObjectRecord object = ObjectRecord.of(clusterId, s.object().orElseThrow());
+        ObjectRecord object = ObjectRecord.of(cluster, s.object().orElseThrow());
         ledger.runs().recordObject(s.key(), object);
         yield changed(withObject(record.orElseThrow(), object));
       }
@@ -115,8 +116,10 @@ final class EffectRunner {
           attemptChanged(ledger.attempts().recordNode(attempt(s), e.node()), record);
       case Effect.MarkForStop e ->
           attemptChanged(ledger.attempts().markForStop(attempt(s), e.cause(), e.message()), record);
-      case Effect.MarkPodMissing _ ->
-          attemptChanged(ledger.attempts().markPodMissing(attempt(s)), record);
+      case Effect.MarkPodMissing _ -> {
+        requireSameCluster();
+        yield attemptChanged(ledger.attempts().markPodMissing(attempt(s)), record);
+      }
       case Effect.ClearPodMissing _ ->
           attemptChanged(ledger.attempts().clearPodMissing(attempt(s)), record);
     };
@@ -130,6 +133,9 @@ final class EffectRunner {
   }
 
   private EffectResult finish(Effect.Finish e, RunSnapshot s, Optional<RunRecord> record) {
+    if (s.observed().flatMap(o -> o.pod(e.podUid())).isEmpty()) {
+      requireSameCluster();
+    }
     // The transaction does the same under lock. Here it is needed for the presence and for metrics.
     Ending ending = EndTransitions.attributed(attempt(s), e.ending());
     Optional<RunAndAttempt> after =
@@ -199,6 +205,18 @@ final class EffectRunner {
 
   // ---- the rows of the run after the effect
 
+  /**
+   * Before anything is concluded from the absence of a pod: the address of the API server may lead
+   * to another cluster than at the start, where no pod of this one exists.
+   */
+  private void requireSameCluster() {
+    if (!kube.identity().equals(ClusterIdentity.uidOf(cluster))) {
+      throw new KubeUnavailable(
+          "the API server belongs to another cluster than when the operator started; restart the"
+              + " operator");
+    }
+  }
+
   private static EffectResult changed(RunRecord record) {
     return new EffectResult.Changed(record);
   }
@@ -232,7 +250,7 @@ final class EffectRunner {
     return new RunRecord(
         run,
         r.attempts(),
-        Optional.of(new ObjectRecord(clusterId, before.uid(), generation)),
+        Optional.of(new ObjectRecord(cluster, before.uid(), generation)),
         r.holder());
   }
 

@@ -27,11 +27,11 @@ final class LiveRows {
   /** Longer than the interval of the sweep, which reads each row again. */
   static final Duration MAX_AGE = Duration.ofSeconds(60);
 
-  private final String clusterId;
+  private final String cluster;
   private final Map<RunKey, LedgerRow> rows = new ConcurrentHashMap<>();
 
-  LiveRows(String clusterId) {
-    this.clusterId = clusterId;
+  LiveRows(String cluster) {
+    this.cluster = cluster;
   }
 
   Optional<LedgerRow> get(RunKey key, long nanoTime) {
@@ -52,7 +52,7 @@ final class LiveRows {
   }
 
   private boolean isLiveHere(Attempt attempt) {
-    return attempt.isLive() && attempt.clusterId().equals(clusterId);
+    return attempt.isLive() && attempt.cluster().equals(cluster);
   }
 
   void forget(RunKey key) {

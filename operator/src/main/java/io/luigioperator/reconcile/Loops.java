@@ -5,13 +5,17 @@
 package io.luigioperator.reconcile;
 
 import io.luigioperator.admission.AdmissionLoop;
+import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ops.Metrics;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The periodic work of the leader: admission, DELAYED runs that become due, the heartbeat of the
@@ -57,14 +61,17 @@ public final class Loops {
   private final Ledger ledger;
   private final Sweep sweep;
   private final AdmissionLoop admission;
+  private static final Logger LOG = LoggerFactory.getLogger(Loops.class);
+
   private final Signals signals;
+  private final ClusterRegistration registration;
   private final Runnable wakeUnobserved;
   private final Metrics metrics;
   private final RandomGenerator random;
   private final List<Loop> loops;
 
   /**
-   * @param idTaken called if another cluster uses the cluster id of this one
+   * @param refused called with the reason if this cluster may not use the ledger any more
    * @param wakeUnobserved called by each sweep; must have the runs reconciled whose status does not
    *     reflect their newest spec
    */
@@ -74,7 +81,7 @@ public final class Loops {
       AdmissionLoop admission,
       Signals signals,
       ClusterRegistration registration,
-      Runnable idTaken,
+      Consumer<String> refused,
       Runnable wakeUnobserved,
       Metrics metrics,
       RandomGenerator random) {
@@ -82,6 +89,7 @@ public final class Loops {
     this.sweep = sweep;
     this.admission = admission;
     this.signals = signals;
+    this.registration = registration;
     this.wakeUnobserved = wakeUnobserved;
     this.metrics = metrics;
     this.random = random;
@@ -101,9 +109,7 @@ public final class Loops {
                 Duration.ZERO,
                 PASS_TIMEOUT,
                 () -> {
-                  if (!registration.renew()) {
-                    idTaken.run();
-                  }
+                  registration.renew().ifPresent(refused);
                   return HEARTBEAT;
                 }),
             new Loop("sweep", new Signal(), Duration.ZERO, SWEEP_TIMEOUT, this::sweep));
@@ -174,6 +180,13 @@ public final class Loops {
   }
 
   private Duration sweep() {
+    try {
+      registration.retireDeclared();
+    } catch (KubeForbidden e) {
+      LOG.atWarn()
+          .addKeyValue("error", e.getMessage())
+          .log("the namespace of the operator must not be read; no cluster can be retired");
+    }
     Sweep.Result result = metrics.sweeping(sweep::pass);
     metrics.repaired("orphaned_jobs", result.orphanedJobs());
     metrics.repaired("orphaned_pods", result.orphanedPods());

@@ -13,6 +13,7 @@ import io.luigioperator.job.KubeRefused;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.RecordedObject;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.DeletionRule;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
@@ -57,7 +58,7 @@ final class ObjectDeletions {
 
   private final Ledger ledger;
   private final Kube kube;
-  private final String clusterId;
+  private final String cluster;
   private final RunReconciler runReconciler;
   private final Consumer<RunKey> wake;
 
@@ -83,12 +84,12 @@ final class ObjectDeletions {
   ObjectDeletions(
       Ledger ledger,
       Kube kube,
-      String clusterId,
+      String cluster,
       RunReconciler runReconciler,
       Consumer<RunKey> wake) {
     this.ledger = ledger;
     this.kube = kube;
-    this.clusterId = clusterId;
+    this.cluster = cluster;
     this.runReconciler = runReconciler;
     this.wake = wake;
   }
@@ -164,6 +165,13 @@ final class ObjectDeletions {
     if (leadershipBegan) {
       leadershipBegan = false;
       massDeletion = MassDeletion.UNKNOWN;
+    }
+    if (!kube.identity().equals(ClusterIdentity.uidOf(cluster))) {
+      LOG.atWarn()
+          .addKeyValue("cluster", cluster)
+          .log(
+              "the API server belongs to another cluster than at the start; deletions are ignored");
+      return;
     }
     List<RecordedObject> held = new ArrayList<>();
     List<RecordedObject> notHeld = new ArrayList<>();
@@ -254,7 +262,7 @@ final class ObjectDeletions {
     if (kube.run(key, Freshness.CACHED).filter(o -> !o.deleting()).isEmpty()) {
       return false;
     }
-    Optional<RunRecord> record = ledger.queries().load(key, clusterId).run(key);
+    Optional<RunRecord> record = ledger.queries().load(key, cluster).run(key);
     Optional<RunObject> object =
         liveIfAllowed(key)
             .filter(o -> record.filter(r -> r.run().isRequestedBy(o, r.object())).isPresent());
@@ -262,7 +270,7 @@ final class ObjectDeletions {
       return false;
     }
     if (record.get().object().filter(r -> r.isOf(object.get())).isEmpty()) {
-      ledger.runs().recordObject(key, ObjectRecord.of(clusterId, object.get()));
+      ledger.runs().recordObject(key, ObjectRecord.of(cluster, object.get()));
     }
     ledger.runs().release(key, reason).ifPresent(r -> wake.accept(r.key()));
     return true;
@@ -287,7 +295,7 @@ final class ObjectDeletions {
     List<RecordedObject> page;
     do {
       Optional<RunKey> last = all.isEmpty() ? Optional.empty() : Optional.of(all.getLast().run());
-      page = ledger.queries().recordedObjects(clusterId, last, BATCH);
+      page = ledger.queries().recordedObjects(cluster, last, BATCH);
       all.addAll(page);
     } while (page.size() == BATCH);
     return all;

@@ -76,7 +76,7 @@ public final class RunReconciler {
 
   private final Ledger ledger;
   private final Kube kube;
-  private final String clusterId;
+  private final String cluster;
   private final SnapshotReader snapshots;
   private final EffectRunner effects;
   private final Limits limits;
@@ -96,22 +96,22 @@ public final class RunReconciler {
   public RunReconciler(
       Ledger ledger,
       Kube kube,
-      String clusterId,
+      String cluster,
       Limits limits,
       InstantSource hostClock,
       LongSupplier nanoTime,
       Wakeups wakeups) {
     this.ledger = ledger;
     this.kube = kube;
-    this.clusterId = clusterId;
-    this.snapshots = new SnapshotReader(kube, clusterId);
-    this.effects = new EffectRunner(ledger, kube, clusterId, wakeups);
+    this.cluster = cluster;
+    this.snapshots = new SnapshotReader(kube, cluster);
+    this.effects = new EffectRunner(ledger, kube, cluster, wakeups);
     this.limits = limits;
     this.decider = new RunDecider(limits);
     this.hostClock = hostClock;
     this.nanoTime = nanoTime;
     this.wakeups = wakeups;
-    this.liveRows = new LiveRows(clusterId);
+    this.liveRows = new LiveRows(cluster);
   }
 
   /** Remembers the result of a claim, so that the first reconciliation after it needs no query. */
@@ -234,7 +234,7 @@ public final class RunReconciler {
    */
   private Map<RunKey, LedgerRow> loadTogether(List<RunKey> runs) {
     try {
-      Loaded loaded = ledger.queries().load(runs, clusterId);
+      Loaded loaded = ledger.queries().load(runs, cluster);
       long now = nanoTime.getAsLong();
       Map<RunKey, LedgerRow> rows = new HashMap<>();
       runs.forEach(run -> rows.put(run, new LedgerRow(loaded.run(run), loaded.now(), now)));
@@ -251,7 +251,7 @@ public final class RunReconciler {
   }
 
   private LedgerRow load(RunKey run) {
-    Loaded loaded = ledger.queries().load(run, clusterId);
+    Loaded loaded = ledger.queries().load(run, cluster);
     return new LedgerRow(loaded.run(run), loaded.now(), nanoTime.getAsLong());
   }
 
@@ -262,7 +262,7 @@ public final class RunReconciler {
       Effect.Accept e = r.accepting.orElseThrow();
       requests.add(
           new AcceptRequest(
-              e.run(), new ObjectRecord(clusterId, e.uid(), e.generation()), e.outcome()));
+              e.run(), new ObjectRecord(cluster, e.uid(), e.generation()), e.outcome()));
     }
     List<Acceptance> answers = ledger.runs().accept(requests);
     for (Acceptance answer : answers) {

@@ -40,7 +40,7 @@ final class SnapshotReader {
   private record Pipeline(String namespace, PipelineSpec spec) {}
 
   private final Kube kube;
-  private final String clusterId;
+  private final String cluster;
   private final Set<Pipeline> passed =
       Collections.synchronizedSet(
           Collections.newSetFromMap(
@@ -55,9 +55,9 @@ final class SnapshotReader {
 
   private final ParsedRequests requests = new ParsedRequests();
 
-  SnapshotReader(Kube kube, String clusterId) {
+  SnapshotReader(Kube kube, String cluster) {
     this.kube = kube;
-    this.clusterId = clusterId;
+    this.cluster = cluster;
   }
 
   /**
@@ -78,7 +78,7 @@ final class SnapshotReader {
     RunSnapshot s =
         new RunSnapshot(
             key,
-            clusterId,
+            cluster,
             object,
             schedule,
             record.isEmpty() && podCheck instanceof PodCheck.Unasked && hasPassed(object, schedule)
@@ -98,7 +98,7 @@ final class SnapshotReader {
     ObservedAttempt seen = kube.attempt(mine.get(), freshness);
     return new RunSnapshot(
         key,
-        clusterId,
+        cluster,
         object,
         schedule,
         s.podCheck(),

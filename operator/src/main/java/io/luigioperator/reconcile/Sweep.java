@@ -16,8 +16,13 @@ import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ClusterIdentity;
+import io.luigioperator.run.Ending;
+import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
@@ -27,6 +32,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Gatherers;
@@ -116,7 +122,7 @@ public final class Sweep {
 
   private final Ledger ledger;
   private final Kube kube;
-  private final String clusterId;
+  private final String cluster;
   private final Retention retention;
   private final RunReconciler runReconciler;
   private final Consumer<RunKey> wake;
@@ -131,17 +137,17 @@ public final class Sweep {
   public Sweep(
       Ledger ledger,
       Kube kube,
-      String clusterId,
+      String cluster,
       Retention retention,
       RunReconciler runReconciler,
       Consumer<RunKey> wake) {
     this.ledger = ledger;
     this.kube = kube;
-    this.clusterId = clusterId;
+    this.cluster = cluster;
     this.retention = retention;
     this.runReconciler = runReconciler;
     this.wake = wake;
-    this.objectDeletions = new ObjectDeletions(ledger, kube, clusterId, runReconciler, wake);
+    this.objectDeletions = new ObjectDeletions(ledger, kube, cluster, runReconciler, wake);
     this.clusterSweep = new ClusterSweep(ledger, kube, retention);
   }
 
@@ -165,6 +171,7 @@ public final class Sweep {
         "start deadlines",
         () -> ledger.maintenance().expire(BATCH).forEach(r -> wake.accept(r.key())));
     steps.run("claims of silent clusters", this::abandonClaimsOfSilentClusters);
+    steps.run("attempts of retired clusters", this::endAttemptsOfRetiredClusters);
     steps.run("held runs", this::releaseHeld);
     steps.run("waiting runs", this::refreshWaiting);
     Optional<ClusterSweep.Found> found = steps.call("Jobs and pods", () -> clusterSweep.pass(now));
@@ -190,8 +197,7 @@ public final class Sweep {
 
   private void reconcileLiveAttempts() {
     UnansweredCalls unanswered = new UnansweredCalls();
-    List<RunKey> runs =
-        ledger.queries().liveAttempts(clusterId).stream().map(Attempt::run).toList();
+    List<RunKey> runs = ledger.queries().liveAttempts(cluster).stream().map(Attempt::run).toList();
     runs.stream()
         .gather(Gatherers.windowFixed(RECONCILED_AT_ONCE))
         .forEach(some -> runReconciler.reconcileNow(some).forEach(unanswered::next));
@@ -213,50 +219,75 @@ public final class Sweep {
 
   // ---- deletions
 
-  /**
-   * Cancels the runs whose PipelineRuns users deleted; see {@link ObjectDeletions}. Does nothing
-   * while the cluster id is registered for another cluster, whose objects are not visible here.
-   */
+  /** Cancels the runs whose PipelineRuns users deleted; see {@link ObjectDeletions}. */
   public void concludeDeletions() {
-    String identity = kube.identity();
-    if (!ledger.clusters().heartbeat(clusterId, identity).equals(identity)) {
-      LOG.atWarn()
-          .addKeyValue("cluster", clusterId)
-          .log("the cluster id is registered for another cluster; deletions are ignored");
-      return;
-    }
     objectDeletions.conclude();
   }
 
   // ---- runs that wait for another cluster or for their namespace
 
   private void abandonClaimsOfSilentClusters() {
-    for (Attempt a :
-        ledger.maintenance().claimsOfSilentClusters(ClusterRegistration.EXPIRY, BATCH)) {
+    eachOnItsOwn(
+        ledger.maintenance().claimsOfSilentClusters(ClusterRegistration.EXPIRY, BATCH),
+        (attempt, policy) ->
+            abandon(
+                attempt,
+                policy,
+                Reasons.CLUSTER_SILENT,
+                "cluster %s has sent no heartbeat for at least %d s"
+                    .formatted(
+                        ClusterIdentity.clusterIdOf(attempt.cluster()),
+                        ClusterRegistration.EXPIRY.toSeconds())));
+  }
+
+  /** A person has declared that nothing of these clusters runs any more; there is no evidence. */
+  private void endAttemptsOfRetiredClusters() {
+    eachOnItsOwn(
+        ledger.maintenance().attemptsOfRetiredClusters(BATCH),
+        (attempt, policy) -> {
+          String message =
+              "a person retired its cluster, %s"
+                  .formatted(ClusterIdentity.clusterIdOf(attempt.cluster()));
+          if (attempt.binding().isEmpty()) {
+            abandon(attempt, policy, Reasons.CLUSTER_RETIRED, message);
+            return;
+          }
+          ledger
+              .attempts()
+              .finish(
+                  attempt.ref(),
+                  attempt.binding().get().podUid(),
+                  Ending.of(FailureCause.CLUSTER_RETIRED, message),
+                  policy,
+                  Presence.PRESENT);
+        });
+  }
+
+  private void eachOnItsOwn(List<Attempt> attempts, BiConsumer<Attempt, RetryPolicy> action) {
+    for (Attempt a : attempts) {
       try {
-        ledger.queries().load(a.run(), clusterId).run(a.run()).ifPresent(r -> abandon(a, r.run()));
+        ledger
+            .queries()
+            .load(a.run(), cluster)
+            .run(a.run())
+            .ifPresent(
+                r -> {
+                  action.accept(a, RequestJson.read(r.run().definition().request()).retryPolicy());
+                  wake.accept(a.run());
+                });
       } catch (LedgerUnavailable e) {
         throw e;
       } catch (RuntimeException e) {
         LOG.atError()
             .addKeyValue("run", a.run())
             .setCause(e)
-            .log("claim of another cluster cannot be abandoned");
+            .log("attempt of another cluster cannot be ended");
       }
     }
   }
 
-  private void abandon(Attempt a, Run run) {
-    ledger
-        .attempts()
-        .abandon(
-            a.ref(),
-            new Abandonment(
-                Reasons.CLUSTER_SILENT,
-                "cluster %s has sent no heartbeat for at least %d s"
-                    .formatted(a.clusterId(), ClusterRegistration.EXPIRY.toSeconds()),
-                BudgetCharge.NONE),
-            RequestJson.read(run.definition().request()).retryPolicy());
+  private void abandon(Attempt a, RetryPolicy policy, String reason, String message) {
+    ledger.attempts().abandon(a.ref(), new Abandonment(reason, message, BudgetCharge.NONE), policy);
   }
 
   private void releaseHeld() {

@@ -19,14 +19,14 @@ public record Attempt(Claim claim, Optional<Binding> binding, Optional<End> end)
    * The fields that the claim sets.
    *
    * @param admitKey the key that this attempt holds until its end
-   * @param clusterId the cluster that claimed it and runs it
+   * @param cluster the cluster that claimed it and runs it
    * @param token unique for each claim; the Job and the pod of this claim carry it
    */
   public record Claim(
       AttemptRef ref,
       AttemptKind kind,
       AdmitKey admitKey,
-      String clusterId,
+      String cluster,
       String token,
       String jobName,
       Instant claimedAt) {}
@@ -104,8 +104,8 @@ public record Attempt(Claim claim, Optional<Binding> binding, Optional<End> end)
     return claim.admitKey();
   }
 
-  public String clusterId() {
-    return claim.clusterId();
+  public String cluster() {
+    return claim.cluster();
   }
 
   public String token() {

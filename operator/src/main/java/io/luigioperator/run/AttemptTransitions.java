@@ -21,7 +21,7 @@ public final class AttemptTransitions {
    * @param fence the key's previous fence plus one
    */
   public static Optional<RunAndAttempt> claim(
-      Run run, long fence, String token, String clusterId, Instant now) {
+      Run run, long fence, String token, String cluster, Instant now) {
     AttemptKind kind = run.nextKind();
     boolean attemptsLeft =
         kind != AttemptKind.RUN || run.budget().counted() < run.budget().maxAttempts();
@@ -35,7 +35,7 @@ public final class AttemptTransitions {
             new AttemptRef(run.key(), number, fence),
             kind,
             run.admitKey(),
-            clusterId,
+            cluster,
             token,
             Attempt.jobName(run.key(), number),
             now);

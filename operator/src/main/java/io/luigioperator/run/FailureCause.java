@@ -22,6 +22,8 @@ public enum FailureCause implements EndCause {
   POD_DELETED("PodDeleted", Treatment.INFRASTRUCTURE),
   /** Its node is lost, and {@link Limits#nodeLossHold} has passed. */
   NODE_LOST("NodeLost", Treatment.INFRASTRUCTURE),
+  /** A person declared its cluster dead. */
+  CLUSTER_RETIRED("ClusterRetired", Treatment.INFRASTRUCTURE),
   /** Its gate is open, and the scheduler found no node within startSeconds. */
   UNSCHEDULABLE("Unschedulable", Treatment.INFRASTRUCTURE),
   /** Its gate is open, and the image could not be pulled within startSeconds. */

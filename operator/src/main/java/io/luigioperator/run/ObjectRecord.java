@@ -10,7 +10,7 @@ package io.luigioperator.run;
  * @param uid of the PipelineRun
  * @param appliedGeneration the newest generation whose mutable fields have been applied to the run
  */
-public record ObjectRecord(String clusterId, String uid, long appliedGeneration) {
+public record ObjectRecord(String cluster, String uid, long appliedGeneration) {
 
   /** No generation has been applied. */
   private static final long NONE_APPLIED = 0;
@@ -24,8 +24,8 @@ public record ObjectRecord(String clusterId, String uid, long appliedGeneration)
   }
 
   /** The record of an object that was found after its run had been accepted without it. */
-  public static ObjectRecord of(String clusterId, RunObject object) {
+  public static ObjectRecord of(String cluster, RunObject object) {
     return new ObjectRecord(
-        clusterId, object.uid(), object.createdByOperator() ? AS_CREATED : NONE_APPLIED);
+        cluster, object.uid(), object.createdByOperator() ? AS_CREATED : NONE_APPLIED);
   }
 }

@@ -31,6 +31,7 @@ public final class Reasons {
   public static final String POD_GONE_BEFORE_START = "PodGoneBeforeStart";
   public static final String NO_POD = "NoPod";
   public static final String CLUSTER_SILENT = "ClusterSilent";
+  public static final String CLUSTER_RETIRED = "ClusterRetired";
 
   // whether a run was accepted
   public static final String ACCEPTED = "Accepted";

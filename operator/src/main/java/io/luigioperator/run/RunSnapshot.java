@@ -22,7 +22,7 @@ import java.util.Optional;
  */
 public record RunSnapshot(
     RunKey key,
-    String clusterId,
+    String cluster,
     Optional<RunObject> object,
     Optional<ScheduleObject> schedule,
     PodCheck podCheck,
@@ -58,7 +58,7 @@ public record RunSnapshot(
   public RunSnapshot with(Refusal refusal) {
     return new RunSnapshot(
         key,
-        clusterId,
+        cluster,
         object,
         schedule,
         podCheck,
@@ -122,6 +122,6 @@ public record RunSnapshot(
 
   /** The live attempt, if this cluster has claimed it. */
   public Optional<Attempt> mine() {
-    return row.flatMap(Row::live).filter(a -> a.clusterId().equals(clusterId));
+    return row.flatMap(Row::live).filter(a -> a.cluster().equals(cluster));
   }
 }

@@ -168,13 +168,16 @@ class AdmissionLoopFaultsTest {
   void theObjectThatIsCreatedHereHasTheMutableFieldsOfNow() {
     fixture.acceptedElsewhere("head");
     RunKey key = OperatorFixture.key("head");
-    fixture.ledger.runs().recordObject(key, new ObjectRecord("there", "uid-there", 1));
+    fixture
+        .ledger
+        .runs()
+        .recordObject(key, new ObjectRecord(OperatorFixture.THERE, "uid-there", 1));
     fixture
         .ledger
         .runs()
         .amend(
             key,
-            "there",
+            OperatorFixture.THERE,
             2,
             new Amendment(
                 DesiredState.Running, Priority.High, Optional.empty(), OptionalLong.empty(), 7));

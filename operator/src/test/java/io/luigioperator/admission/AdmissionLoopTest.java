@@ -81,7 +81,7 @@ class AdmissionLoopTest {
             "b"),
         row(
             "slots of another cluster",
-            s -> s.accepted("a").boundBy("there", "a").accepted("b").accepted("c"),
+            s -> s.accepted("a").boundBy(OperatorFixture.THERE, "a").accepted("b").accepted("c"),
             "b",
             "c"),
         row(

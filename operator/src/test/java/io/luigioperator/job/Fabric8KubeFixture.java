@@ -302,7 +302,7 @@ final class Fabric8KubeFixture
   static Attempt withToken(Attempt a, String token) {
     Attempt.Claim claim =
         new Attempt.Claim(
-            a.ref(), a.kind(), a.admitKey(), a.clusterId(), token, a.jobName(), a.claimedAt());
+            a.ref(), a.kind(), a.admitKey(), a.cluster(), token, a.jobName(), a.claimedAt());
     return new Attempt(claim, a.binding(), a.end());
   }
 }

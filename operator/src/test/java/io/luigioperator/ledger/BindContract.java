@@ -124,7 +124,7 @@ interface BindContract extends LedgerFixture {
             new AttemptRef(a.run(), a.number(), fence),
             c.kind(),
             c.admitKey(),
-            c.clusterId(),
+            c.cluster(),
             c.token(),
             c.jobName(),
             c.claimedAt());

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
@@ -44,13 +45,12 @@ interface BrokenCommitTests extends SqlFixture {
   /** Each prepares its rows and returns the change. */
   default Map<String, Function<String, Change>> changes() {
     Map<String, Function<String, Change>> all = new LinkedHashMap<>();
-    all.put("heartbeat", n -> l -> l.clusters().heartbeat(n, "first"));
+    all.put("register", n -> l -> l.clusters().register(new ClusterIdentity(n, n), true));
     all.put(
-        "takeOver",
+        "retire",
         n -> {
-          ledger().clusters().heartbeat(CLUSTER, "first");
-          accepted(RunBuilder.named(n));
-          return l -> l.clusters().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
+          ledger().clusters().register(new ClusterIdentity(n, n), true);
+          return l -> l.clusters().retire(n, Duration.ZERO);
         });
     all.put("accept", n -> l -> accept(l, RunBuilder.named(n)));
     all.put(
@@ -212,8 +212,8 @@ interface BrokenCommitTests extends SqlFixture {
               missing_since IS NULL, reason, exit_code, termination_message FROM attempt
             """,
             "SELECT admit_key, holder_run, fence, next_admit_at IS NULL FROM client_mutex",
-            "SELECT run_id, cluster_id, uid, applied_generation FROM run_object",
-            "SELECT cluster_id, identity FROM cluster")) {
+            "SELECT run_id, cluster_identity, uid, applied_generation FROM run_object",
+            "SELECT cluster_identity, retired_at IS NULL FROM cluster")) {
       rows.addAll(sql().handle().createQuery(query).mapToMap().list());
     }
     return rows;

@@ -41,7 +41,7 @@ interface ClaimContract extends LedgerFixture {
     assertThat(attempt.ref()).isEqualTo(new AttemptRef(run.key(), 1, 1));
     assertThat(attempt.state()).isEqualTo(AttemptState.CLAIMED);
     assertThat(attempt.token()).isEqualTo(token);
-    assertThat(attempt.clusterId()).isEqualTo(CLUSTER);
+    assertThat(attempt.cluster()).isEqualTo(CLUSTER);
     assertThat(attempt.jobName()).isEqualTo("r-a1");
     assertThat(attempt.admitKey()).isEqualTo(run.admitKey());
     assertThat(claimed.now()).isEqualTo(attempt.claimedAt());

@@ -6,14 +6,18 @@ package io.luigioperator.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.ledger.ClusterLedger.Registration;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ClusterIdentity;
+import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Run;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Database time, heartbeats, and the names of clusters. */
+/** Database time, and which clusters may use the ledger. */
 interface ClusterContract extends LedgerFixture {
 
   @Test
@@ -24,67 +28,92 @@ interface ClusterContract extends LedgerFixture {
     assertThat(after).isAfter(before).isEqualTo(after.truncatedTo(ChronoUnit.MICROS));
   }
 
-  @Test
-  default void aNewClusterIsEnteredAndKeepsItsIdentity() {
-    assertThat(ledger().clusters().heartbeat(CLUSTER, "first")).isEqualTo("first");
-    assertThat(ledger().clusters().heartbeat(CLUSTER, "first")).isEqualTo("first");
-    assertThat(ledger().clusters().heartbeat(CLUSTER, "rebuilt")).isEqualTo("first");
-    assertThat(ledger().clusters().heartbeat(OTHER_CLUSTER, "second")).isEqualTo("second");
+  private ClusterLedger.RegisteredCluster registered(Registration refusal) {
+    return switch (refusal) {
+      case Registration.IdInUse(var by) -> by;
+      case Registration.IdChanged(var before) -> before;
+      case Registration.NotShared(var with) -> with;
+      case Registration.Registered(), Registration.Retired() -> throw new AssertionError(refusal);
+    };
   }
 
   @Test
-  default void aNameIsTakenOverOnlyAfterMissedHeartbeats() {
-    ledger().clusters().heartbeat(CLUSTER, "first");
-    assertThat(ledger().clusters().takeOver(CLUSTER, "second", Duration.ofHours(1))).isFalse();
-    assertThat(ledger().clusters().takeOver(CLUSTER, "first", Duration.ofHours(1))).isTrue();
-    pass(Duration.ofMillis(500));
-    ledger().clusters().heartbeat(CLUSTER, "first");
-    assertThat(ledger().clusters().takeOver(CLUSTER, "second", Duration.ofMillis(500))).isFalse();
-    pass(Duration.ofMillis(500));
-    assertThat(ledger().clusters().heartbeat(CLUSTER, "second"))
-        .as("a heartbeat of another identity does not count")
-        .isEqualTo("first");
-    assertThat(ledger().clusters().takeOver(CLUSTER, "second", Duration.ofMillis(500))).isTrue();
-    assertThat(ledger().clusters().takeOver(CLUSTER, "first", Duration.ofMillis(500)))
-        .as("a takeover counts as a heartbeat")
-        .isFalse();
-    assertThat(ledger().clusters().heartbeat(CLUSTER, "first")).isEqualTo("second");
+  default void anIdBelongsToTheClusterThatRegisteredItHoweverSilentItIs() {
+    ClusterIdentity rebuilt = new ClusterIdentity("one", "uid-9");
+    assertThat(ledger().clusters().register(ONE, true)).isEqualTo(REGISTERED);
+    assertThat(ledger().clusters().register(ONE, true)).isEqualTo(REGISTERED);
+    pass(Duration.ofSeconds(2));
+    Registration refused = ledger().clusters().register(rebuilt, true);
+    assertThat(refused).isInstanceOf(Registration.IdInUse.class);
+    assertThat(registered(refused).identity()).isEqualTo(CLUSTER);
+    assertThat(registered(refused).secondsSinceSeen()).isBetween(1L, 60L);
+    assertThat(ledger().clusters().register(TWO, true)).isEqualTo(REGISTERED);
+    assertThat(ledger().clusters().register(ONE, true)).isEqualTo(REGISTERED);
   }
 
   @Test
-  default void aRebuiltClusterTakesItsNameWithoutItsOldObjects() {
-    ledger().clusters().heartbeat(CLUSTER, "first");
-    ledger().clusters().heartbeat(OTHER_CLUSTER, "second");
-    Run run = accepted(RunBuilder.named("r"));
-    ledger().runs().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
-    ledger().clusters().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
-    assertThat(ledger().clusters().heartbeat(CLUSTER, "rebuilt")).isEqualTo("rebuilt");
-    assertThat(record(run).object()).isEmpty();
-    assertThat(
-            ledger().queries().load(run.key(), OTHER_CLUSTER).run(run.key()).orElseThrow().object())
-        .isPresent();
+  default void aClusterKeepsItsId() {
+    ledger().clusters().register(ONE, true);
+    Registration refused = ledger().clusters().register(new ClusterIdentity("new", "uid-1"), true);
+    assertThat(refused).isInstanceOf(Registration.IdChanged.class);
+    assertThat(registered(refused).identity()).isEqualTo(CLUSTER);
   }
 
   @Test
-  default void aRepeatedTakeOverKeepsTheNewObjects() {
-    ledger().clusters().heartbeat(CLUSTER, "first");
-    Run run = accepted(RunBuilder.named("r"));
-    ledger().clusters().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
-    ObjectRecord anew = new ObjectRecord(CLUSTER, "anew", 3);
-    ledger().runs().recordObject(run.key(), anew);
-    ledger().clusters().takeOver(CLUSTER, "rebuilt", Duration.ZERO);
-    assertThat(record(run).object()).contains(anew);
+  default void theLedgerIsSharedOnlyIfBothClustersAllowIt() {
+    assertThat(ledger().clusters().register(ONE, false)).isEqualTo(REGISTERED);
+    pass(Duration.ofMillis(2));
+    for (boolean shared : List.of(true, false)) {
+      Registration refused = ledger().clusters().register(TWO, shared);
+      assertThat(refused).isInstanceOf(Registration.NotShared.class);
+      assertThat(registered(refused).identity()).isEqualTo(CLUSTER);
+    }
+    assertThat(ledger().clusters().register(ONE, true)).isEqualTo(REGISTERED);
+    assertThat(ledger().clusters().register(TWO, false)).isInstanceOf(Registration.NotShared.class);
+    assertThat(ledger().clusters().register(TWO, true)).isEqualTo(REGISTERED);
+    pass(Duration.ofMillis(2));
+    assertThat(ledger().clusters().register(ONE, false))
+        .as("the one that was registered first is not refused")
+        .isEqualTo(REGISTERED);
+    assertThat(ledger().clusters().register(TWO, true)).isInstanceOf(Registration.NotShared.class);
   }
 
   @Test
-  default void anUnknownNameIsNotTakenOver() {
-    assertThat(ledger().clusters().takeOver(CLUSTER, "nobody", Duration.ZERO)).isFalse();
-    assertThat(ledger().clusters().heartbeat(CLUSTER, "first")).isEqualTo("first");
+  default void onlyASilentClusterIsRetiredAndItsIdIsFreeThen() {
+    ledger().clusters().register(ONE, true);
+    assertThat(ledger().clusters().retire("uid-1", Duration.ofHours(1))).as("alive").isEmpty();
+    assertThat(ledger().clusters().retire("uid-7", Duration.ZERO)).as("unknown").isEmpty();
+    assertThat(ledger().clusters().retire("uid-1", Duration.ZERO))
+        .hasValueSatisfying(dead -> assertThat(dead.identity()).isEqualTo(CLUSTER));
+    assertThat(ledger().clusters().retire("uid-1", Duration.ZERO)).as("before").isEmpty();
+    assertThat(ledger().clusters().register(ONE, true)).isEqualTo(new Registration.Retired());
+    ClusterIdentity rebuilt = new ClusterIdentity("one", "uid-9");
+    assertThat(ledger().clusters().register(rebuilt, false)).isEqualTo(REGISTERED);
+  }
+
+  @Test
+  default void aRetiredClusterClaimsNothingAndItsLiveAttemptsAreFound() {
+    ledger().clusters().register(ONE, true);
+    ledger().clusters().register(TWO, true);
+    Attempt claimed = claimed(accepted(RunBuilder.named("r1").client("a")));
+    Attempt bound = bound(accepted(RunBuilder.named("r2").client("b")));
+    Run waiting = accepted(RunBuilder.named("r3").client("c"));
+    assertThat(ledger().maintenance().attemptsOfRetiredClusters(10)).isEmpty();
+
+    ledger().clusters().retire("uid-1", Duration.ZERO);
+
+    assertThat(ledger().maintenance().attemptsOfRetiredClusters(10))
+        .containsExactlyInAnyOrder(claimed, bound);
+    assertThat(ledger().maintenance().attemptsOfRetiredClusters(1)).hasSize(1);
+    assertThat(claim(waiting)).isEmpty();
+    assertThat(load(waiting)).isEqualTo(waiting);
+    finish(bound, FailureCause.CLUSTER_RETIRED);
+    assertThat(ledger().maintenance().attemptsOfRetiredClusters(10)).containsExactly(claimed);
   }
 
   @Test
   default void onlyClaimsOfSilentClustersAreAbandoned() {
-    ledger().clusters().heartbeat(CLUSTER, "first");
+    ledger().clusters().register(ONE, true);
     Run run = accepted(RunBuilder.named("r"));
     assertThat(ledger().maintenance().claimsOfSilentClusters(Duration.ZERO, 10)).isEmpty();
     var attempt = claimed(run);
@@ -99,12 +128,12 @@ interface ClusterContract extends LedgerFixture {
 
   @Test
   default void afterAHeartbeatAClusterIsNotSilent() {
-    ledger().clusters().heartbeat(CLUSTER, "first");
+    ledger().clusters().register(ONE, true);
     claimed(accepted(RunBuilder.named("r")));
     pass(Duration.ofMillis(500));
     assertThat(ledger().maintenance().claimsOfSilentClusters(Duration.ofMillis(500), 10))
         .hasSize(1);
-    ledger().clusters().heartbeat(CLUSTER, "first");
+    ledger().clusters().register(ONE, true);
     assertThat(ledger().maintenance().claimsOfSilentClusters(Duration.ofMinutes(1), 10)).isEmpty();
   }
 }

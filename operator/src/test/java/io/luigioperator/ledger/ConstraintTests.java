@@ -38,7 +38,7 @@ interface ConstraintTests extends SqlFixture {
 
   default String insertAttempt(Attempt like, int number, long fence, String token) {
     return """
-    INSERT INTO attempt (run_id, number, kind, admit_key, fence, cluster_id, state, token, job_name,
+    INSERT INTO attempt (run_id, number, kind, admit_key, fence, cluster_identity, state, token, job_name,
       claimed_at) VALUES ('%s', %d, 'RUN', '%s', %d, 'one', 'CLAIMED', '%s', 'x', UTC_TIMESTAMP(6))
     """
         .formatted(like.run().id(), number, like.admitKey(), fence, token);

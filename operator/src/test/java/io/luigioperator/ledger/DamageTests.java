@@ -41,7 +41,7 @@ interface DamageTests extends SqlFixture {
     Run done = tried(accepted(RunBuilder.named("done").client("e")), Verdict.SUCCEEDED);
     finish(bound(accepted(RunBuilder.named("delayed").client("f"))), Verdict.TASK_FAILED);
     accepted(RunBuilder.named("late").client("g").startDeadline(0));
-    ledger().clusters().heartbeat(CLUSTER, "first");
+    ledger().clusters().register(ONE, true);
     damageHolderOf(accepted(RunBuilder.named("stale").client("h")));
     damageCachedStartOf(accepted(RunBuilder.named("wrong").client("i")), "NULL");
     pass(Duration.ofMillis(1));
@@ -69,8 +69,7 @@ interface DamageTests extends SqlFixture {
                                 0,
                                 Optional.empty(),
                                 Optional.empty()))),
-            Map.entry(
-                "takeOver", () -> ledger().clusters().takeOver(CLUSTER, "second", Duration.ZERO)),
+            Map.entry("retire", () -> ledger().clusters().retire("uid-1", Duration.ZERO)),
             Map.entry(
                 "amend", () -> ledger().runs().amend(ready.key(), CLUSTER, 2, fresh.amendment())),
             Map.entry("claim", () -> claim(ready)),
@@ -99,7 +98,7 @@ interface DamageTests extends SqlFixture {
             Map.entry("freeStaleHolders", () -> ledger().maintenance().freeStaleHolders(10)),
             Map.entry("auditHeads", () -> ledger().maintenance().auditHeads(Optional.empty(), 10)));
     Set<String> all = namesOfChanges();
-    all.remove("heartbeat");
+    all.remove("register");
     assertThat(changes).containsOnlyKeys(all);
     changes.forEach(
         (name, change) ->
@@ -107,7 +106,7 @@ interface DamageTests extends SqlFixture {
                 .as(name)
                 .isInstanceOf(LedgerUnavailable.class)
                 .hasMessageContaining("barrier"));
-    assertThat(ledger().clusters().heartbeat(CLUSTER, "first")).isEqualTo("first");
+    assertThat(ledger().clusters().register(ONE, true)).isEqualTo(REGISTERED);
     assertThat(load(done).state()).isEqualTo(RunState.SUCCEEDED);
     assertThat(load(ready)).isEqualTo(ready);
     sql().handle().execute("UPDATE meta SET barrier = 0");

@@ -41,7 +41,7 @@ interface DocumentationTests extends SqlFixture {
     finish(bound(accepted(RunBuilder.named("failed").client("globex"))), FailureCause.EVICTED)
         .orElseThrow();
     claimed(accepted(RunBuilder.named("live")));
-    ledger().clusters().heartbeat(CLUSTER, "identity");
+    ledger().clusters().register(ONE, true);
     List<String> queries = statements("SELECT");
     assertThat(queries).hasSizeGreaterThanOrEqualTo(4);
     for (String query : queries) {

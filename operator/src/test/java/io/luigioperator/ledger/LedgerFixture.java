@@ -14,6 +14,7 @@ import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.ObjectRecord;
@@ -32,9 +33,9 @@ import java.util.concurrent.atomic.AtomicLong;
 /** An empty ledger, and the steps that most tests begin with; all through the interface. */
 public interface LedgerFixture {
 
-  String CLUSTER = "one";
+  String CLUSTER = "one/uid-1";
 
-  String OTHER_CLUSTER = "two";
+  String OTHER_CLUSTER = "two/uid-2";
 
   /** The head starts with which the ledger under test must be created. */
   Ageing AGEING =
@@ -175,4 +176,8 @@ public interface LedgerFixture {
     }
     return all;
   }
+
+  ClusterIdentity ONE = new ClusterIdentity("one", "uid-1");
+  ClusterIdentity TWO = new ClusterIdentity("two", "uid-2");
+  ClusterLedger.Registration REGISTERED = new ClusterLedger.Registration.Registered();
 }

@@ -91,18 +91,18 @@ interface PlanTests extends SqlFixture {
         .handle()
         .execute(
             """
-            INSERT INTO attempt (run_id, number, kind, admit_key, fence, cluster_id, state, token,
+            INSERT INTO attempt (run_id, number, kind, admit_key, fence, cluster_identity, state, token,
               job_name, claimed_at)
-            SELECT r.run_id, 1, 'RUN', r.admit_key, 1, 'one', 'ENDED', r.run_id, r.name, r.accepted_at
+            SELECT r.run_id, 1, 'RUN', r.admit_key, 1, 'one/uid-1', 'ENDED', r.run_id, r.name, r.accepted_at
             FROM run r WHERE r.name <> 'r'
             """);
     for (String cluster : List.of(CLUSTER, OTHER_CLUSTER)) {
-      ledger().clusters().heartbeat(cluster, "first");
+      ledger().clusters().register(cluster.equals(CLUSTER) ? ONE : TWO, true);
       sql()
           .handle()
           .execute(
               """
-              INSERT INTO run_object (run_id, cluster_id, uid, applied_generation)
+              INSERT INTO run_object (run_id, cluster_identity, uid, applied_generation)
               SELECT run_id, ?, run_id, 1 FROM run WHERE name <> 'r'
               """,
               cluster);

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Presence;
@@ -160,8 +161,8 @@ interface StatementTests extends SqlFixture {
               watched.cost(
                   () -> ledger.runs().cancel(run.key(), Reasons.CANCELED, "").orElseThrow()))
           .isEqualTo(new Cost(8, 3));
-      assertThat(watched.cost(() -> ledger.clusters().heartbeat(CLUSTER, "first")))
-          .isEqualTo(new Cost(4, 2));
+      assertThat(watched.cost(() -> ledger.clusters().register(ONE, true)))
+          .isEqualTo(new Cost(4, 3));
     }
   }
 
@@ -201,8 +202,8 @@ interface StatementTests extends SqlFixture {
       watched.proxy.takePackets();
       RunBuilder asking = RunBuilder.named(data).client(data);
       RunKey key = asking.key();
-      ledger.clusters().heartbeat(data, data);
-      ledger.clusters().takeOver(data, data + "2", Duration.ZERO);
+      ledger.clusters().register(new ClusterIdentity(data, data), true);
+      ledger.clusters().retire(data, Duration.ZERO);
       Run run = ((RunLedger.Acceptance.Accepted) accept(ledger, asking)).run();
       ledger
           .runs()

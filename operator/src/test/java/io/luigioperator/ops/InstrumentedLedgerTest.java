@@ -11,6 +11,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Priority;
+import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
@@ -19,6 +20,7 @@ import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.AttemptKind;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
@@ -192,9 +194,11 @@ class InstrumentedLedgerTest {
   void timesCallsByNameAndReturnsTheirResults() {
     assertThat(ledger.queries().now()).isEqualTo(Instant.EPOCH);
     assertThat(ledger.queries().now()).isEqualTo(Instant.EPOCH);
-    assertThat(ledger.clusters().heartbeat("here", "uid")).isEqualTo("uid");
+    ClusterIdentity here = new ClusterIdentity("here", "uid");
+    assertThat(ledger.clusters().register(here, true))
+        .isEqualTo(new ClusterLedger.Registration.Registered());
     assertCalls("now", "ok", 2);
-    assertCalls("heartbeat", "ok", 1);
+    assertCalls("register", "ok", 1);
   }
 
   @Test

@@ -7,53 +7,74 @@ package io.luigioperator.reconcile;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.OperatorFixture;
-import io.luigioperator.ledger.LedgerQueries.RunRecord;
+import io.luigioperator.run.ClusterIdentity;
 import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
-/** Which cluster may use a cluster id, and when another one takes it over. */
+/** Which cluster may use a ledger, and how a person retires a dead one. */
 class ClusterRegistrationTest {
-  private final OperatorFixture fixture = new OperatorFixture().accepted("a");
-  private final ClusterRegistration first =
-      new ClusterRegistration(fixture.ledger, OperatorFixture.HERE, "first");
-  private final ClusterRegistration second =
-      new ClusterRegistration(fixture.ledger, OperatorFixture.HERE, "second");
+  private final OperatorFixture fixture = new OperatorFixture();
+  private final AtomicReference<Set<String>> annotated = new AtomicReference<>(Set.of());
+  private final ClusterRegistration first = registration("here", "uid-1", true);
+  private final ClusterRegistration second = registration("here", "uid-2", true);
 
-  @Test
-  void heartbeatsKeepTheRegistration() {
-    assertThat(first.renew()).isTrue();
-    for (int i = 1; i <= 20; i++) {
-      fixture.at(Duration.ofSeconds(10 * i));
-      assertThat(second.renew()).isFalse();
-      assertThat(first.renew()).isTrue();
-    }
-    assertThat(
-            fixture
-                .ledger
-                .queries()
-                .load(OperatorFixture.key("a"), OperatorFixture.HERE)
-                .run(OperatorFixture.key("a"))
-                .flatMap(RunRecord::object))
-        .as("its object records")
-        .isPresent();
-    assertThat(second.conflict()).contains("\"here\"", "clusterId of its own");
+  private ClusterRegistration registration(String id, String uid, boolean shared) {
+    return new ClusterRegistration(
+        fixture.ledger, new ClusterIdentity(id, uid), shared, annotated::get);
   }
 
   @Test
-  void aRebuiltClusterTakesOverAnExpiredRegistration() {
+  void aSecondClusterWithTheSameIdIsRefusedHoweverLongTheFirstIsSilent() {
+    assertThat(first.renew()).isEmpty();
+    fixture.at(Duration.ofDays(30));
+    assertThat(second.renew())
+        .hasValueSatisfying(
+            message ->
+                assertThat(message)
+                    .contains("\"here\"", "uid-1", "clusterId of its own", "2592000 s ago")
+                    .contains("kubectl annotate", "luigi-operator.io/retired-clusters=uid-1"));
+    assertThat(first.renew()).isEmpty();
+  }
+
+  @Test
+  void aPersonRetiresADeadCluster() {
     first.renew();
-    fixture.at(ClusterRegistration.EXPIRY.minusMillis(1));
-    assertThat(second.renew()).isFalse();
+    annotated.set(Set.of("uid-1"));
+    fixture.at(ClusterRegistration.EXPIRY.minusSeconds(1));
+    second.retireDeclared();
+    assertThat(second.renew()).as("it may be alive").isPresent();
+
     fixture.at(ClusterRegistration.EXPIRY);
-    assertThat(second.renew()).isTrue();
-    assertThat(
-            fixture
-                .ledger
-                .queries()
-                .load(OperatorFixture.key("a"), OperatorFixture.HERE)
-                .run(OperatorFixture.key("a"))
-                .flatMap(RunRecord::object))
-        .isEmpty();
-    assertThat(first.renew()).as("the old cluster does not get the id back").isFalse();
+    second.retireDeclared();
+    assertThat(second.renew()).isEmpty();
+    assertThat(first.renew()).hasValueSatisfying(m -> assertThat(m).contains("was retired"));
+  }
+
+  @Test
+  void aClusterDoesNotRetireItself() {
+    first.renew();
+    annotated.set(Set.of("uid-1"));
+    fixture.at(Duration.ofHours(1));
+    first.retireDeclared();
+    assertThat(first.renew()).isEmpty();
+  }
+
+  @Test
+  void aSecondClusterNeedsTheConsentOfBoth() {
+    first.renew();
+    fixture.at(Duration.ofSeconds(1));
+    assertThat(registration("there", "uid-2", false).renew())
+        .hasValueSatisfying(
+            message -> assertThat(message).contains("\"here\"", "sharedLedger", "trust"));
+    assertThat(registration("there", "uid-2", true).renew()).isEmpty();
+  }
+
+  @Test
+  void aClusterMayNotChangeItsId() {
+    first.renew();
+    assertThat(registration("renamed", "uid-1", true).renew())
+        .hasValueSatisfying(message -> assertThat(message).contains("\"here\""));
   }
 }

@@ -45,6 +45,7 @@ class SweepTest {
 
   private Sweep.Result passAt(Duration age) {
     fixture.at(age);
+    fixture.registered(OperatorFixture.HERE);
     return sweep.pass();
   }
 
@@ -124,7 +125,6 @@ class SweepTest {
   }
 
   private static void rebuilt(OperatorFixture s) {
-    s.ledger.clusters().heartbeat(OperatorFixture.HERE, s.kube.identity);
     s.kube.identity = "uid-of-another";
   }
 
@@ -191,17 +191,17 @@ class SweepTest {
     return Stream.of(
         arguments(
             "claimed, with a recent heartbeat",
-            (Consumer<OperatorFixture>) s -> s.claimedBy("there", "a"),
+            (Consumer<OperatorFixture>) s -> s.claimedBy(OperatorFixture.THERE, "a"),
             59,
             "ACTIVE"),
         arguments(
             "claimed, without a heartbeat",
-            (Consumer<OperatorFixture>) s -> s.claimedBy("there", "a"),
+            (Consumer<OperatorFixture>) s -> s.claimedBy(OperatorFixture.THERE, "a"),
             60,
             "DELAYED BackingOff"),
         arguments(
             "bound, without a heartbeat",
-            (Consumer<OperatorFixture>) s -> s.boundBy("there", "a"),
+            (Consumer<OperatorFixture>) s -> s.boundBy(OperatorFixture.THERE, "a"),
             100_000,
             "ACTIVE"));
   }
@@ -211,7 +211,7 @@ class SweepTest {
   void claimsOfASilentClusterAreAbandoned(
       String situation, Consumer<OperatorFixture> given, long silence, String expected) {
     fixture.accepted("a");
-    fixture.ledger.clusters().heartbeat("there", "uid-of-there");
+    fixture.registered(OperatorFixture.THERE);
     given.accept(fixture);
     passAt(secs(silence));
     assertThat(fixture.stateAndReason("a")).isEqualTo(expected);
@@ -221,6 +221,24 @@ class SweepTest {
     assertThat(fixture.attempt("a").end().map(e -> e.reason()))
         .isEqualTo(
             expected.startsWith("DELAYED") ? Optional.of("ClusterSilent") : Optional.empty());
+  }
+
+  @Test
+  void theAttemptsOfARetiredClusterEndAndFreeTheirKeys() {
+    fixture.accepted("claimed").accepted("bound").accepted("mine").bound("mine");
+    fixture.registered(OperatorFixture.THERE);
+    fixture.claimedBy(OperatorFixture.THERE, "claimed").boundBy(OperatorFixture.THERE, "bound");
+    passAt(secs(10));
+    assertThat(fixture.stateAndReason("bound")).isEqualTo("ACTIVE");
+
+    fixture.at(secs(200));
+    assertThat(fixture.ledger.clusters().retire("uid-of-there", secs(60))).isPresent();
+    passAt(secs(200));
+
+    assertThat(fixture.stateAndReason("bound")).isEqualTo("DELAYED BackingOff");
+    assertThat(fixture.attempt("bound").end().orElseThrow().reason()).isEqualTo("ClusterRetired");
+    assertThat(fixture.stateAndReason("claimed")).startsWith("DELAYED");
+    assertThat(fixture.stateAndReason("mine")).isEqualTo("ACTIVE");
   }
 
   // ---- due and expired runs

@@ -22,12 +22,12 @@ class SweepUnboundPodsTest {
   /** The attempts belong to another cluster, so that only the sweep acts on their pods. */
   @BeforeEach
   void accept() {
-    fixture.ledger.clusters().heartbeat("there", "identity");
+    fixture.registered(OperatorFixture.THERE);
     fixture.accepted("a");
   }
 
   private OperatorFixture abandoned() {
-    fixture.claimedBy("there", "a");
+    fixture.claimedBy(OperatorFixture.THERE, "a");
     fixture
         .ledger
         .attempts()
@@ -41,7 +41,7 @@ class SweepUnboundPodsTest {
 
   @Test
   void aPodThatEndedAfterTheListIsNotReported() {
-    fixture.boundBy("there", "a").gateOpened("a");
+    fixture.boundBy(OperatorFixture.THERE, "a").gateOpened("a");
     fixture.kube.oncePodsAreListed =
         () -> fixture.podTerminal("a", Verdict.SUCCEEDED).finished("a", Verdict.SUCCEEDED);
 
@@ -55,7 +55,7 @@ class SweepUnboundPodsTest {
 
   @Test
   void aGatedPodOfAJobMissingInTheCacheIsKept() {
-    fixture.claimedBy("there", "a").pod("pod-a", "a");
+    fixture.claimedBy(OperatorFixture.THERE, "a").pod("pod-a", "a");
     assertThat(fixture.kube.cachedJobs()).isEmpty();
 
     assertThat(sweep.pass().orphanedPods()).isZero();

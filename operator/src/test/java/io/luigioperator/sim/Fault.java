@@ -40,6 +40,8 @@ enum Fault {
   JOB_DELETED,
   NODE_LOST,
   CLUSTER_REBUILT,
+  /** The operator of one cluster is configured with the cluster id of the other. */
+  CLUSTER_ID_REUSED,
 
   // what users do
   RUN_DELETED,

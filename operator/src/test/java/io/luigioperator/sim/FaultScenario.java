@@ -7,11 +7,13 @@ package io.luigioperator.sim;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -54,6 +56,8 @@ final class FaultScenario implements Scenario {
     for (int i = 0; i < STEPS; i++) {
       step();
     }
+    operators[operators.length - 1].kill();
+    start(operators.length - 1);
     clients.stopFaults();
     env.controllers.values().forEach(SimControllers::repair);
     users.finishDeletions();
@@ -61,14 +65,32 @@ final class FaultScenario implements Scenario {
     CalmScenario.after(env, users, List.of(operators[0], operators[2])).run();
   }
 
+  private Instant mainAwayUntil = Instant.MIN;
+
   private void start(int i) {
-    operators[i] =
-        new SimOperator(env, i < operators.length - 1 ? env.main : env.other, clients, true);
+    SimCluster cluster = i < operators.length - 1 ? env.main : env.other;
+    operators[i] = new SimOperator(env, cluster, clients, true, cluster.registeredAs());
+  }
+
+  /**
+   * It is refused, because the id belongs to the other cluster, although the operators of that one
+   * cannot reach the ledger for a while.
+   */
+  private void startWithIdOfTheOtherCluster() {
+    mainAwayUntil = env.now().plus(Duration.ofMinutes(20));
+    int last = operators.length - 1;
+    operators[last].kill();
+    ClusterIdentity wrong = new ClusterIdentity(env.main.name, env.other.identity());
+    operators[last] = new SimOperator(env, env.other, clients, true, wrong);
   }
 
   private void step() {
-    env.pass(env.oneIn(40) ? Duration.ofSeconds(60) : Duration.ofMillis(env.random.nextInt(1500)));
-    int i = env.random.nextInt(operators.length);
+    boolean mainAway = env.now().isBefore(mainAwayUntil);
+    env.pass(
+        env.oneIn(mainAway ? 3 : 40)
+            ? Duration.ofSeconds(60)
+            : Duration.ofMillis(env.random.nextInt(1500)));
+    int i = mainAway ? operators.length - 1 : env.random.nextInt(operators.length);
     if (!operators[i].isRegistered() || env.oneIn(5)) {
       unlessKilled(i, operators[i]::heartbeat);
     }
@@ -171,6 +193,11 @@ final class FaultScenario implements Scenario {
   private void rareFault(SimCluster c) {
     if (env.oneIn(8)) {
       count(Fault.CLUSTER_REBUILT, () -> rebuild(c));
+    } else if (env.oneIn(8)) {
+      boolean registered = Arrays.stream(operators).allMatch(SimOperator::isRegistered);
+      if (registered) {
+        count(Fault.CLUSTER_ID_REUSED, this::startWithIdOfTheOtherCluster);
+      }
     } else if (env.oneIn(2)) {
       loseRow();
     } else {
@@ -194,6 +221,7 @@ final class FaultScenario implements Scenario {
         .ifPresent(
             key -> {
               clients.dropRequestsInFlight();
+              env.clusters().forEach(c -> c.removeAllOf(key)); // as the procedure says
               count(Fault.ROW_LOST, () -> env.ledger.loseRow(key, env.oneIn(2)));
               env.invariants.rowLost(key);
             });

@@ -8,6 +8,7 @@ import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
@@ -88,7 +89,11 @@ final class Invariants {
         ledger.run(attempt.run()).state() != RunState.CANCELED,
         () -> "I7: started after CANCELED: " + attempt.ref());
     require(
-        Stream.ofNullable(clusters.get(attempt.clusterId()).runs.get(attempt.run()))
+        Stream.ofNullable(
+                clusters
+                    .get(ClusterIdentity.clusterIdOf(attempt.cluster()))
+                    .runs
+                    .get(attempt.run()))
             .noneMatch(o -> o.outcome().isPresent()),
         () -> "I8: started although its PipelineRun shows an end: " + attempt.ref());
   }
@@ -144,7 +149,7 @@ final class Invariants {
         requireFenceGrew(a);
         if (a.isLive()) {
           liveAttempts++;
-          occupied.merge(a.clusterId(), occupies(a) ? 1 : 0, Integer::sum);
+          occupied.merge(a.cluster(), occupies(a) ? 1 : 0, Integer::sum);
         }
       }
       live.merge(run.admitKey(), liveAttempts, Integer::sum);
@@ -161,7 +166,7 @@ final class Invariants {
     occupied.forEach(
         (cluster, n) ->
             require(
-                n <= slots.get(cluster),
+                n <= slots.get(ClusterIdentity.clusterIdOf(cluster)),
                 () -> "capacity: %d attempts in %s of %s".formatted(n, cluster, slots)));
   }
 
@@ -176,7 +181,10 @@ final class Invariants {
 
   /** Until its pod is terminal or gone: the commit that ends the attempt comes later. */
   private boolean occupies(Attempt attempt) {
-    SimCluster cluster = clusters.get(attempt.clusterId());
+    SimCluster cluster = clusters.get(ClusterIdentity.clusterIdOf(attempt.cluster()));
+    if (!cluster.registeredAs().value().equals(attempt.cluster())) {
+      return false; // the cluster was rebuilt
+    }
     return attempt
         .binding()
         .map(

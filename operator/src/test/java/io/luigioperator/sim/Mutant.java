@@ -21,6 +21,8 @@ enum Mutant {
   UNLABELLED_IS_ABSENT,
 
   // in the configuration of the operator
+  /** Attempts belong to a cluster id, whichever cluster has it. */
+  IDENTITY_IGNORED,
   /** A pod on a node that does not respond counts as ended at once. */
   NO_NODE_LOSS_HOLD,
   /** The operator ignores the limit of a namespace. */

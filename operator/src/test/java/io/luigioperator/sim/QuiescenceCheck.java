@@ -59,7 +59,7 @@ final class QuiescenceCheck {
     new AdmissionLoop(
             ledger,
             kube(Set.of()),
-            operator.cluster.name,
+            operator.cluster.registeredAs().value(),
             env.capacity(operator.cluster.name),
             () -> "no token",
             Runnable::run,
@@ -80,7 +80,7 @@ final class QuiescenceCheck {
         new RunReconciler(
             ledger(ignored),
             kube(ignored),
-            operator.cluster.name,
+            operator.cluster.registeredAs().value(),
             Limits.DEFAULT,
             env::now,
             env::nanoTime,

@@ -7,6 +7,7 @@ package io.luigioperator.sim;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
@@ -20,6 +21,7 @@ import io.luigioperator.run.ScheduleObject;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
@@ -59,6 +61,7 @@ final class SimCluster {
   private final Consumer<ObservedPod> opened;
   private String identity;
   private boolean rebuilt;
+  private final List<String> retired = new ArrayList<>();
   private long uids;
 
   /**
@@ -86,6 +89,16 @@ final class SimCluster {
 
   String identity() {
     return identity;
+  }
+
+  /** As in the ledger. */
+  ClusterIdentity registeredAs() {
+    return new ClusterIdentity(name, identity);
+  }
+
+  /** The UIDs of the clusters that this one replaced, and that a person has declared dead. */
+  Set<String> retired() {
+    return Set.copyOf(retired);
   }
 
   boolean isRebuilt() {
@@ -214,6 +227,15 @@ final class SimCluster {
     lastStates.put(pod.uid(), pod);
   }
 
+  /** Removes the Jobs and pods of a run. */
+  void removeAllOf(RunKey run) {
+    String prefix = run.name() + "-a";
+    List.copyOf(pods.values()).stream()
+        .filter(p -> p.name().startsWith(prefix))
+        .forEach(this::remove);
+    jobs.values().removeIf(j -> j.name().startsWith(prefix));
+  }
+
   // ---- the whole cluster
 
   /** Replaces it by an empty cluster of the same name; nothing of the old one runs any more. */
@@ -222,6 +244,7 @@ final class SimCluster {
     List.copyOf(pods.values()).forEach(this::remove);
     jobs.clear();
     runs.clear();
+    retired.add(identity);
     identity = newUid("kube-system");
     nodeNames.forEach(n -> processes.endAllOf(n, clock.instant()));
     nodeNames.forEach(n -> nodes.put(n, new ObservedNode(Health.READY, clock.instant())));

@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -48,6 +49,13 @@ final class SimKube implements Kube {
   private final TreeMap<String, ObservedPod> pods = new TreeMap<>();
 
   /** With filled caches, as after the start of an operator. */
+  private Optional<String> claimedIdentity = Optional.empty();
+
+  /** From now on it says that it is this cluster. */
+  void claimIdentity(String uid) {
+    claimedIdentity = Optional.of(uid);
+  }
+
   SimKube(SimCluster cluster, Mutant mutant) {
     this.cluster = cluster;
     this.mutant = mutant;
@@ -161,7 +169,7 @@ final class SimKube implements Kube {
 
   @Override
   public String identity() {
-    return cluster.identity();
+    return claimedIdentity.orElseGet(cluster::identity);
   }
 
   @Override
@@ -172,6 +180,11 @@ final class SimKube implements Kube {
   @Override
   public Optional<Instant> deletionsConfirmed(String namespace) {
     return Optional.empty();
+  }
+
+  @Override
+  public Set<String> retiredClusters(String namespace) {
+    return cluster.retired();
   }
 
   @Override

@@ -19,6 +19,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.AttemptState;
 import io.luigioperator.run.AttemptTransitions;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
@@ -68,7 +69,13 @@ public final class SimLedger
     long fence;
   }
 
-  private record Cluster(String identity, Instant seenAt) {}
+  private record Cluster(
+      ClusterIdentity identity, boolean shared, int order, Instant seenAt, boolean retired) {
+
+    RegisteredCluster registered(Instant now) {
+      return new RegisteredCluster(identity.value(), Duration.between(seenAt, now).toSeconds());
+    }
+  }
 
   private final InstantSource clock;
   private final Ageing ageing;
@@ -165,26 +172,58 @@ public final class SimLedger
   }
 
   @Override
-  public String heartbeat(String clusterId, String identity) {
-    Cluster known = clusters.get(clusterId);
-    if (known != null && !known.identity().equals(identity)) {
-      return known.identity();
+  public Registration register(ClusterIdentity identity, boolean shared) {
+    Cluster mine = clusters.get(identity.value());
+    if (mine != null && mine.retired()) {
+      return new Registration.Retired();
     }
-    clusters.put(clusterId, new Cluster(identity, now()));
-    return identity;
+    int order = mine == null ? clusters.size() : mine.order();
+    for (Cluster c : clusters.values()) {
+      if (c.retired() || c.identity().equals(identity)) {
+        continue;
+      }
+      if (c.identity().uid().equals(identity.uid())) {
+        return new Registration.IdChanged(c.registered(now()));
+      }
+      if (c.identity().clusterId().equals(identity.clusterId())) {
+        return new Registration.IdInUse(c.registered(now()));
+      }
+      if (c.order() < order && !(shared && c.shared())) {
+        return new Registration.NotShared(c.registered(now()));
+      }
+    }
+    clusters.put(identity.value(), new Cluster(identity, shared, order, now(), false));
+    return new Registration.Registered();
   }
 
   @Override
-  public boolean takeOver(String clusterId, String identity, Duration disconnect) {
-    Cluster known = clusters.get(clusterId);
-    if (known == null || now().isBefore(known.seenAt().plus(disconnect))) {
-      return known != null && known.identity().equals(identity);
-    }
-    if (!known.identity().equals(identity)) {
-      clusters.put(clusterId, new Cluster(identity, now()));
-      objects.values().forEach(m -> m.remove(clusterId));
-    }
-    return true;
+  public Optional<RegisteredCluster> retire(String uid, Duration silence) {
+    Optional<Cluster> dead =
+        clusters.values().stream()
+            .filter(c -> c.identity().uid().equals(uid) && !c.retired())
+            .filter(c -> !now().isBefore(c.seenAt().plus(silence)))
+            .findFirst();
+    dead.ifPresent(
+        c ->
+            clusters.put(
+                c.identity().value(),
+                new Cluster(c.identity(), c.shared(), c.order(), c.seenAt(), true)));
+    return dead.map(c -> c.registered(now()));
+  }
+
+  @Override
+  public List<Attempt> attemptsOfRetiredClusters(int limit) {
+    return allAttempts().stream()
+        .filter(Attempt::isLive)
+        .filter(a -> isRetired(a.cluster()))
+        .sorted(Comparator.comparing(Attempt::claimedAt).thenComparing(Attempt::token))
+        .limit(limit)
+        .toList();
+  }
+
+  private boolean isRetired(String cluster) {
+    Cluster known = clusters.get(cluster);
+    return known != null && known.retired();
   }
 
   @Override
@@ -209,7 +248,7 @@ public final class SimLedger
     runs.put(n.key(), run);
     accepted.putIfAbsent(n.key(), run);
     changes++;
-    objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.clusterId(), object);
+    objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.cluster(), object);
     if (!run.state().isFinal()) {
       n.admitKeys().forEach(key -> mutexes.computeIfAbsent(key, k -> new Mutex()));
     }
@@ -224,32 +263,33 @@ public final class SimLedger
   @Override
   public void recordObject(RunKey run, ObjectRecord object) {
     if (runs.containsKey(run)) {
-      objects.computeIfAbsent(run, k -> new TreeMap<>()).put(object.clusterId(), object);
+      objects.computeIfAbsent(run, k -> new TreeMap<>()).put(object.cluster(), object);
     }
   }
 
   @Override
-  public Optional<Run> amend(RunKey key, String clusterId, long generation, Amendment a) {
-    ObjectRecord known = objects.getOrDefault(key, Map.of()).get(clusterId);
+  public Optional<Run> amend(RunKey key, String cluster, long generation, Amendment a) {
+    ObjectRecord known = objects.getOrDefault(key, Map.of()).get(cluster);
     if (known == null || known.appliedGeneration() >= generation) {
       return Optional.empty();
     }
-    objects.get(key).put(clusterId, new ObjectRecord(clusterId, known.uid(), generation));
+    objects.get(key).put(cluster, new ObjectRecord(cluster, known.uid(), generation));
     Run run = runs.get(key);
     return Optional.of(store(AmendTransition.amend(run, a, ageing, now()).orElse(run)));
   }
 
   @Override
-  public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String clusterId) {
+  public Optional<Claimed> claim(AdmitKey key, RunKey expected, String token, String cluster) {
     Mutex mutex = mutexes.get(key);
     if (mutex == null
+        || isRetired(cluster)
         || mutex.holder.isPresent()
         || attemptByToken(token).isPresent()
         || !headOf(key).map(Run::key).equals(Optional.of(expected))) {
       return Optional.empty();
     }
     Optional<RunAndAttempt> moved =
-        AttemptTransitions.claim(runs.get(expected), mutex.fence + 1, token, clusterId, now());
+        AttemptTransitions.claim(runs.get(expected), mutex.fence + 1, token, cluster, now());
     moved.ifPresent(
         m -> {
           mutex.holder = Optional.of(expected);
@@ -264,7 +304,7 @@ public final class SimLedger
     return moved.map(
         m ->
             new Claimed(
-                m.run(), m.attempt(), objectOf(expected, clusterId), m.attempt().claimedAt()));
+                m.run(), m.attempt(), objectOf(expected, cluster), m.attempt().claimedAt()));
   }
 
   @Override
@@ -447,26 +487,26 @@ public final class SimLedger
   // ---- reads
 
   @Override
-  public Loaded load(Collection<RunKey> keys, String clusterId) {
+  public Loaded load(Collection<RunKey> keys, String cluster) {
     Map<RunKey, RunRecord> found = new TreeMap<>();
     for (RunKey key : keys) {
       if (runs.containsKey(key)) {
-        found.put(key, record(runs.get(key), clusterId));
+        found.put(key, record(runs.get(key), cluster));
       }
     }
     return new Loaded(now(), found, Map.of());
   }
 
-  private RunRecord record(Run run, String clusterId) {
+  private RunRecord record(Run run, String cluster) {
     return new RunRecord(
         run,
         attemptsOf(run.key()).reversed().stream().limit(10).toList(),
-        objectOf(run.key(), clusterId),
+        objectOf(run.key(), cluster),
         Optional.ofNullable(mutexes.get(run.admitKey())).flatMap(m -> m.holder));
   }
 
-  private Optional<ObjectRecord> objectOf(RunKey key, String clusterId) {
-    return Optional.ofNullable(objects.getOrDefault(key, Map.of()).get(clusterId));
+  private Optional<ObjectRecord> objectOf(RunKey key, String cluster) {
+    return Optional.ofNullable(objects.getOrDefault(key, Map.of()).get(cluster));
   }
 
   @Override
@@ -480,7 +520,7 @@ public final class SimLedger
 
   @Override
   public List<Head> openHeads(
-      String clusterId, Optional<Head> after, int limit, Set<String> exceptNamespaces) {
+      String cluster, Optional<Head> after, int limit, Set<String> exceptNamespaces) {
     return mutexes.entrySet().stream()
         .filter(e -> e.getValue().holder.isEmpty())
         .flatMap(
@@ -492,7 +532,7 @@ public final class SimLedger
                                 e.getKey(),
                                 r.key(),
                                 r.times().admitAt(),
-                                objectOf(r.key(), clusterId).map(ObjectRecord::uid),
+                                objectOf(r.key(), cluster).map(ObjectRecord::uid),
                                 r.budget().claims())))
         .sorted(ADMISSION)
         .filter(h -> !exceptNamespaces.contains(h.run().namespace()))
@@ -516,9 +556,9 @@ public final class SimLedger
   }
 
   @Override
-  public List<Attempt> liveAttempts(String clusterId) {
+  public List<Attempt> liveAttempts(String cluster) {
     return allAttempts().stream()
-        .filter(a -> a.isLive() && a.clusterId().equals(clusterId))
+        .filter(a -> a.isLive() && a.cluster().equals(cluster))
         .sorted(Comparator.comparing(Attempt::claimedAt))
         .toList();
   }
@@ -529,7 +569,7 @@ public final class SimLedger
         .filter(a -> a.state() == AttemptState.CLAIMED)
         .filter(
             a ->
-                Optional.ofNullable(clusters.get(a.clusterId()))
+                Optional.ofNullable(clusters.get(a.cluster()))
                     .filter(c -> c.seenAt().isAfter(now().minus(disconnect)))
                     .isEmpty())
         .limit(limit)
@@ -546,13 +586,13 @@ public final class SimLedger
   }
 
   @Override
-  public List<RecordedObject> recordedObjects(String clusterId, Optional<RunKey> after, int limit) {
+  public List<RecordedObject> recordedObjects(String cluster, Optional<RunKey> after, int limit) {
     return runs.values().stream()
         .filter(r -> !r.state().isFinal())
         .filter(r -> after.isEmpty() || r.key().compareTo(after.get()) > 0)
         .flatMap(
             r ->
-                Optional.ofNullable(objects.getOrDefault(r.key(), Map.of()).get(clusterId)).stream()
+                Optional.ofNullable(objects.getOrDefault(r.key(), Map.of()).get(cluster)).stream()
                     .map(o -> new RecordedObject(r.key(), r.stateDetails().reason(), o)))
         .limit(limit)
         .toList();

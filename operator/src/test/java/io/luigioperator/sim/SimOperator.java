@@ -13,6 +13,7 @@ import io.luigioperator.reconcile.ClusterRegistration;
 import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.reconcile.Wakeups;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
@@ -67,24 +68,39 @@ final class SimOperator {
   /**
    * It has just started: every known run is queued.
    *
+   * @param configured its cluster id, and the UID of its cluster
    * @param resyncs reconciles each run again after {@link #RESYNC_PERIOD} without an event
    */
-  SimOperator(SimEnvironment env, SimCluster cluster, FaultyClients clients, boolean resyncs) {
+  SimOperator(
+      SimEnvironment env,
+      SimCluster cluster,
+      FaultyClients clients,
+      boolean resyncs,
+      ClusterIdentity configured) {
     this.env = env;
     this.resyncs = resyncs;
     this.cluster = cluster;
     this.kube = new SimKube(cluster, env.mutant);
     this.ledger = clients.ledger(process);
-    this.registration = new ClusterRegistration(ledger, cluster.name, cluster.identity());
+    ClusterIdentity identity =
+        env.mutant == Mutant.IDENTITY_IGNORED
+            ? new ClusterIdentity(configured.clusterId(), configured.clusterId())
+            : configured;
+    if (env.mutant == Mutant.IDENTITY_IGNORED) {
+      kube.claimIdentity(identity.uid());
+    }
+    String value = identity.value();
     Kube faultyKube = clients.kube(kube, process);
+    this.registration =
+        new ClusterRegistration(
+            ledger, identity, true, () -> faultyKube.retiredClusters("luigi-system"));
     this.runReconciler =
-        new RunReconciler(
-            ledger, faultyKube, cluster.name, limits(), env::now, env::nanoTime, wakeups());
+        new RunReconciler(ledger, faultyKube, value, limits(), env::now, env::nanoTime, wakeups());
     this.admission =
         new AdmissionLoop(
             ledger,
             faultyKube,
-            cluster.name,
+            value,
             capacity(),
             env::newToken,
             Runnable::run,
@@ -96,7 +112,7 @@ final class SimOperator {
         new Sweep(
             ledger,
             faultyKube,
-            cluster.name,
+            value,
             new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400)),
             runReconciler,
             queue::add);
@@ -236,7 +252,8 @@ final class SimOperator {
 
   /** Renews the registration of its cluster in the ledger. */
   void heartbeat() {
-    isRegistered = registration.renew();
+    registration.retireDeclared();
+    isRegistered = registration.renew().isEmpty();
   }
 
   /** Whether its cluster is registered in the ledger; before that it does nothing. */

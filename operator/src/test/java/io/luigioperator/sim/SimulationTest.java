@@ -117,6 +117,11 @@ class SimulationTest {
   }
 
   @Test
+  void detectsAttemptsThatAnotherClusterConcludesFromAbsence() {
+    requireDetected(Mutant.IDENTITY_IGNORED, "I1: ", FaultScenario::new);
+  }
+
+  @Test
   void detectsMoreAttemptsThanSlots() {
     requireDetected(Mutant.TOO_MANY_SLOTS, "capacity: ", FaultScenario::new);
     requireDetected(Mutant.TOO_MANY_SLOTS, "capacity: ", CalmScenario::withoutFaults);
