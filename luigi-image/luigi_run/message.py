@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The termination message: one line of ASCII JSON of limited size, rewritten in place.
 
-The kubelet keeps the last 4096 bytes of the file. If the attempt is killed, the operator reads the message that is not
-final, so the file must contain one complete message at any time.
+The kubelet reads the last 4096 bytes of the file and keeps the first 12288 / n bytes of each message of a pod with n
+containers, also those that a webhook or a service mesh injects. So the fields on which the operator bases its decisions
+are within the first PREFIX_BYTES, and a message has at most MAX_BYTES, which fit in a pod of six containers. If the
+attempt is killed, the operator reads the message that is not final, so the file must contain one complete message at
+any time.
 """
 
 from __future__ import annotations
@@ -15,7 +18,12 @@ from typing import Any
 
 ENVIRONMENT_NAME = "LUIGI_RUN_TERMINATION_LOG"
 DEFAULT_PATH = "/dev/termination-log"
-LAST_LINE_BYTES = 2000
+MAX_BYTES = 2000
+# v, final, verdict, exit, retry, att, tok and, of n, the counts failed, ran and complete.
+PREFIX_BYTES = 300
+_FIELDS = ("v", "final", "verdict", "exit", "retry", "att", "tok", "n", "phase", "uid", "t0", "t1", "luigi", "run")
+_TEXTS = ("fail", "missing", "running", "failed", "slow", "cut")
+_COUNTS = ("failed", "ran", "complete", "total", "pending", "missing", "running", "disabled", "unknown", "dynamic")
 
 _ORDER = ("slow", "missing", "trace", "msg", "failed", "running", "names")
 _NAME_CHARS = 160
@@ -82,8 +90,9 @@ def _line(message: Mapping[str, Any]) -> bytes:
 
 
 def _bounded(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with texts and lists within the bounds of termination.schema.json."""
-    slim = dict(message)
+    """A copy with the order of fields and the bounds of texts and lists of termination.schema.json."""
+    slim = {key: message[key] for key in (*_FIELDS, *_TEXTS)}
+    slim["n"] = {key: message["n"][key] for key in _COUNTS}
     slim["cut"] = []
     slim["missing"] = [_clip(name, _NAME_CHARS) for name in message["missing"][:20]]
     slim["running"] = [_clip(name, _NAME_CHARS) for name in message["running"][:20]]

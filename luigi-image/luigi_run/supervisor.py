@@ -59,10 +59,9 @@ class Attempt:
 
     def finish(self, result: Outcome) -> int:
         """Writes the final message, also as the last line of the output, and returns the exit code."""
-        final = self._message(result)
-        budget = self._spec.budget_bytes if self._spec else 4000
-        self._termination.write(message.encode(final, budget))
-        self._log.raw(message.encode(final, min(budget, message.LAST_LINE_BYTES)))
+        line = message.encode(self._message(result), self._budget())
+        self._termination.write(line)
+        self._log.raw(line)
         return result.verdict.value
 
     def _run_phase(self, name: str) -> PhaseEnd:
@@ -133,10 +132,12 @@ class Attempt:
         }
 
     def _write_rolling(self) -> None:
-        budget = self._spec.budget_bytes if self._spec else 4000
-        self._termination.write(message.encode(self._message(None), budget))
+        self._termination.write(message.encode(self._message(None), self._budget()))
         self._dirty = False
         self._written = time.monotonic()
+
+    def _budget(self) -> int:
+        return min(self._spec.budget_bytes, message.MAX_BYTES) if self._spec else message.MAX_BYTES
 
     def _message(self, result: Outcome | None) -> dict[str, Any]:
         spec, progress = self._spec, self._progress
@@ -146,23 +147,23 @@ class Attempt:
             "verdict": result.verdict.label if result else None,
             "exit": result.verdict.value if result else None,
             "retry": result.retry if result else None,
-            "phase": self._phase,
-            "run": spec.run if spec else "",
-            "uid": spec.uid if spec else "",
             "att": spec.attempt if spec else 0,
             "tok": spec.token if spec else "",
-            "luigi": self._luigi,
+            "n": progress.counts(),
+            "phase": self._phase,
+            "uid": spec.uid if spec else "",
             "t0": int(self._t0),
             "t1": int(time.time()),
-            "n": progress.counts(),
+            "luigi": self._luigi,
+            "run": spec.run if spec else "",
             **self._masked(
                 {
                     "fail": self._fail(result),
                     "missing": progress.names("missing", 20),
                     "running": progress.names("running", 20),
+                    "failed": progress.names("failed", 10),
                     "slow": progress.slow(),
                     "cut": [],
-                    "failed": progress.names("failed", 10),
                 }
             ),
         }

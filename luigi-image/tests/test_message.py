@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -50,21 +51,21 @@ def messages(fail=None):
             "verdict": st.sampled_from([None, "TaskFailedPermanent"]),
             "exit": st.sampled_from([None, 31]),
             "retry": st.sampled_from([None, False]),
-            "phase": st.just("verify"),
-            "run": st.builds("{}/{:.52}".format, names, names),
-            "uid": identifiers,
             "att": st.integers(1, 10**6),
             "tok": identifiers,
-            "luigi": st.just("3.8.1"),
+            "n": st.fixed_dictionaries(dict.fromkeys(TERMINATION_SCHEMA["properties"]["n"]["required"], count)),
+            "phase": st.just("verify"),
+            "uid": identifiers,
             "t0": st.just(1_358_301_600),
             "t1": st.just(1_358_301_600),
-            "n": st.fixed_dictionaries(dict.fromkeys(TERMINATION_SCHEMA["properties"]["n"]["required"], count)),
+            "luigi": st.just("3.8.1"),
+            "run": st.builds("{}/{:.52}".format, names, names),
             "fail": fails if fail else st.none() | fails,
             "missing": st.lists(texts, max_size=40),
             "running": st.lists(texts, max_size=40),
+            "failed": st.lists(texts, max_size=20),
             "slow": st.lists(st.tuples(texts, count).map(list), max_size=10),
             "cut": st.just([]),
-            "failed": st.lists(texts, max_size=20),
         }
     )
 
@@ -83,6 +84,40 @@ def test_always_valid_and_within_the_budget(full, budget):
         assert slim[key] == full[key]
     # Strict JSON parsers refuse lone surrogates, even escaped ones.
     json.dumps(slim, ensure_ascii=False).encode("utf-8")
+
+
+def parsed_prefix(line: bytes) -> dict[str, Any]:
+    """The complete fields of a message that was cut at any byte."""
+    text = line.decode().rpartition(",")[0]
+    return json.loads(text + "}" * (text.count("{") - text.count("}")))
+
+
+@settings(max_examples=200)
+@given(messages(), st.integers(message.PREFIX_BYTES, 768))
+def test_the_fields_for_decisions_survive_any_cut(full, length):
+    # Without texts, which may contain braces and commas.
+    full |= {"fail": None, "missing": [], "running": [], "failed": [], "slow": []}
+    kept = parsed_prefix(message.encode(full, 2000)[:length])
+    for key in ("v", "final", "verdict", "exit", "retry", "att", "tok"):
+        assert kept[key] == full[key]
+    for key in ("failed", "ran", "complete"):
+        assert kept["n"][key] == full["n"][key]
+
+
+def test_the_longest_fields_for_decisions_fit_the_prefix():
+    full = json.loads((HERE / "golden" / "termination.json").read_text())
+    full |= {
+        "final": False,
+        "verdict": "TaskFailedPermanent",
+        "exit": 31,
+        "retry": False,
+        "att": 10**6,
+        "tok": "t" * 40,
+    }
+    full["n"] = dict.fromkeys(full["n"], 10**6)
+    kept = parsed_prefix(message.encode(full, 2000)[: message.PREFIX_BYTES])
+    assert {"v", "final", "verdict", "exit", "retry", "att", "tok", "n"} <= set(kept)
+    assert {"failed", "ran", "complete"} <= set(kept["n"])
 
 
 @settings(max_examples=200)
