@@ -19,20 +19,38 @@ from luigi_run.logs import LONGEST_RECORD_MSG, RECORD_MARK
 from luigi_run.redact import Redactor
 
 
+class Outlet:
+    """The write end of a pipe that the runner and user code have in the same process."""
+
+    def __init__(self, fd: int) -> None:
+        # Programs that tasks execute must not inherit it.
+        os.set_inheritable(fd, False)
+        self._fd = fd
+        self._inode = os.fstat(fd).st_ino
+
+    def write(self, data: bytes) -> None:
+        """Writes everything. Raises OSError if user code has closed the file descriptor."""
+        # The number of a file descriptor that user code has closed may now belong to a file of user code.
+        if os.fstat(self._fd).st_ino != self._inode:
+            raise OSError("user code has closed a file descriptor of the runner")
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
 class Channel:
     """The side of the phase process."""
 
     def __init__(self, report_fd: int, control_fd: int) -> None:
-        # Programs that tasks execute must not inherit these.
-        os.set_inheritable(report_fd, False)
         os.set_inheritable(control_fd, False)
-        self._report_fd = report_fd
+        self._reports = Outlet(report_fd)
         self._control = socket.socket(fileno=control_fd)
 
     def send(self, event: dict[str, Any]) -> None:
         data = json.dumps({**event, "at": time.time()}, separators=(",", ":")).encode("ascii") + b"\n"
-        while data:
-            data = data[os.write(self._report_fd, data) :]
+        self._reports.write(data)
 
     def become_task(self, task_id: str) -> None:
         """In a forked task: redirects the output to the supervisor and closes the file descriptors of the parent."""
@@ -44,7 +62,7 @@ class Channel:
         socket.send_fds(self._control, [hello], [read_end])
         os.close(read_end)
         self._control.close()
-        os.close(self._report_fd)
+        self._reports.close()
 
 
 class RecordHandler(logging.Handler):

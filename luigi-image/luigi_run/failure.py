@@ -37,6 +37,10 @@ class RangeCut(Exception):
     """A Range task has reached its task_limit, and more instances are missing."""
 
 
+class NeverComplete(Exception):
+    """Dynamic dependencies ran and are still not complete."""
+
+
 def from_exception(error: BaseException, package: str, redact: Redactor) -> dict[str, Any]:
     """Describes the exception; package is the top-level package of user code."""
     frames = [

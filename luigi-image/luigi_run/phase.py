@@ -22,7 +22,8 @@ from luigi.task import flatten
 from luigi_run import LUIGI_VERSION, failure, processes
 from luigi_run.channel import Channel, RecordHandler
 from luigi_run.loading import load_root
-from luigi_run.luigi_worker import ReportingScheduler, RunnerWorker
+from luigi_run.luigi_scheduler import ReportingScheduler
+from luigi_run.luigi_worker import RunnerWorker
 from luigi_run.redact import Redactor, copies
 from luigi_run.spec import InvalidSpec, Spec, parse
 

@@ -1,0 +1,327 @@
+# Copyright The luigi-operator authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks that do what Luigi does not expect."""
+
+import datetime
+import os
+import signal
+import threading
+import time
+
+import luigi
+from luigi.parameter import ParameterVisibility
+
+from flows.pipeline import Leaf, Step, home, note
+
+if os.environ.get("AT_IMPORT") == "sigchld":
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+class Interrupted(Step):
+    """KeyboardInterrupt, which Luigi passes on, in run() or in a callback."""
+
+    where = luigi.Parameter()
+
+    def run(self):
+        note(f"ran {self.where}")
+        if self.where == "run":
+            raise KeyboardInterrupt("ctrl-c")
+        if self.where == "on_failure":
+            raise RuntimeError("the first error")
+        self.write()
+
+    def on_success(self):
+        if self.where == "on_success":
+            raise KeyboardInterrupt("ctrl-c")
+
+    def on_failure(self, exception):
+        if self.where == "on_failure":
+            raise KeyboardInterrupt("in the handler")
+        return super().on_failure(exception)
+
+
+class CompleteExits(Step):
+    how = luigi.Parameter()
+
+    def complete(self):
+        raise {"exit": SystemExit, "interrupt": KeyboardInterrupt}[self.how]("user code ends the process")
+
+
+class AboveCompleteExits(Step):
+    how = luigi.Parameter()
+
+    def requires(self):
+        return CompleteExits(how=self.how)
+
+
+# Results
+
+
+class Long(luigi.Task):
+    """Has a long parameter and no result of its own."""
+
+    text = luigi.Parameter()
+
+    def complete(self):
+        return (home() / self.text[:5]).exists()
+
+    def run(self):
+        (home() / self.text[:5]).touch()
+
+
+class SlowCheck(Step):
+    """Its complete() blocks the Luigi process until a task has timed out."""
+
+    waited = False
+
+    def complete(self):
+        if not SlowCheck.waited:
+            SlowCheck.waited = True
+            time.sleep(4)
+        return super().complete()
+
+
+class YieldsSlowCheck(Step):
+    worker_timeout = 0
+
+    def run(self):
+        SlowCheck.waited = True  # in this process only
+        yield SlowCheck()
+        self.write()
+
+
+class YieldsMuch(Step):
+    """Its result does not fit in a pipe."""
+
+    def run(self):
+        time.sleep(0.5)
+        yield [Long(text=f"{n:05d}" + "x" * 3000) for n in range(100)]
+        self.write()
+
+
+class TimeoutWhileItReports(luigi.WrapperTask):
+    def requires(self):
+        return [YieldsSlowCheck(), YieldsMuch()]
+
+
+class KilledWhileItReports(Step):
+    """Ends in the middle of a result, while another task works."""
+
+    def run(self):
+        threading.Timer(1, lambda: os._exit(9)).start()
+        yield [Long(text=f"{n:05d}" + "x" * 3000) for n in range(2000)]
+
+
+class BesideKilled(luigi.WrapperTask):
+    def requires(self):
+        return [YieldsSlowCheck(), KilledWhileItReports()]
+
+
+class ClosesFiles(Step):
+    def run(self):
+        os.closerange(3, 256)
+        with open(home() / "own", "w") as file:
+            file.write("of the task")
+            self.result = file  # the descriptor stays in use while the task reports
+            self.complete()
+            os.dup(file.fileno())
+
+
+class Returns(Step):
+    """on_success() may return anything."""
+
+    what = luigi.Parameter()
+
+    def on_success(self):
+        cycle = []
+        cycle.append(cycle)
+        values = {"datetime": datetime.datetime(2013, 1, 15), "lambda": lambda: None, "cycle": cycle}
+        return {"lock": threading.Lock(), "bytes": b"\xff", "surrogate": "\udc80", **values}[self.what]
+
+
+class Strange(luigi.Parameter):
+    """A parameter whose values cannot be sent, or not be parsed again."""
+
+    def serialize(self, x):
+        return {"x"} if x == "set" else str(x)
+
+    def parse(self, x):
+        raise LookupError(f"cannot parse {x}")
+
+
+class StrangeLeaf(Step):
+    value = Strange(significant=False)
+
+
+class RequiresFile(Step):
+    def requires(self):
+        return luigi.LocalTarget("x")
+
+
+class Private(Step):
+    password = luigi.Parameter(visibility=ParameterVisibility.PRIVATE)
+
+    def run(self):
+        self.write(self.password)
+
+
+class YieldsProblem(Step):
+    what = luigi.Parameter()
+
+    def run(self):
+        yield {
+            "set": lambda: StrangeLeaf(value="set"),
+            "parse": lambda: StrangeLeaf(value="parse"),
+            "target": RequiresFile,
+            "exit": lambda: CompleteExits(how="exit"),
+            "no task": lambda: "x",
+        }[self.what]()
+
+
+class BesideProblem(luigi.WrapperTask):
+    what = luigi.Parameter()
+
+    def requires(self):
+        return [YieldsProblem(what=self.what), Leaf(n=1)]
+
+
+class YieldsPrivate(Step):
+    def run(self):
+        yield Private(password="4711")
+        self.write()
+
+
+# Dynamic dependencies
+
+
+class NoOutput(luigi.Task):
+    n = luigi.Parameter(default="")
+
+    def output(self):
+        return []
+
+    def run(self):
+        note(f"ran {self.n}")
+
+
+class YieldsNoOutput(Step):
+    """Its dependencies run but never become complete."""
+
+    how = luigi.Parameter()
+
+    def run(self):
+        yield Leaf(n=1)
+        if self.how == "one":
+            yield NoOutput()
+        if self.how == "list":
+            yield [NoOutput(n=str(n)) for n in range(3)] + [Leaf(n=2)]
+        if self.how == "clock":
+            yield NoOutput(n=str(time.time_ns()))
+        if self.how == "custom":
+            yield luigi.DynamicRequirements([Leaf(n=3)], custom_complete=lambda _complete: False)
+        self.write()
+
+
+class LateOutput(Step):
+    """Becomes complete a second after its end, as in a store whose listing lags."""
+
+    def complete(self):
+        marker = home() / "written"
+        return marker.exists() and time.time() > marker.stat().st_mtime + 1
+
+    def run(self):
+        note("ran late")
+        (home() / "written").touch()
+
+
+class YieldsLate(Step):
+    def run(self):
+        yield LateOutput()
+        self.write()
+
+
+class YieldsOneByOne(Step):
+    """Twenty yields, and a list that grows from run to run."""
+
+    def run(self):
+        for n in range(20):
+            yield Leaf(n=n)
+        grown = len(list(home().glob("Leaf_*.out")))
+        yield [Leaf(n=n) for n in range(20, min(grown, 23) + 1)]
+        self.write()
+
+
+class Cycle(Step):
+    n = luigi.IntParameter(default=0)
+
+    def requires(self):
+        return Cycle(n=(self.n + 1) % 3)
+
+
+class AboveCycle(Step):
+    def requires(self):
+        return [Leaf(n=1), Cycle()]
+
+
+class YieldsCycle(Step):
+    """The dependency that it yields requires the task itself."""
+
+    def run(self):
+        yield RequiresAbove()
+
+
+class RequiresAbove(Step):
+    def requires(self):
+        return YieldsCycle()
+
+
+# Processes
+
+
+class LeavesThread(Step):
+    """A thread that is no daemon keeps the process."""
+
+    n = luigi.IntParameter()
+
+    def run(self):
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        note(f"pids {os.getpid()}")
+        print(f"output of {self.n}")
+        self.write()
+
+
+class ManyLeaveThread(luigi.WrapperTask):
+    def requires(self):
+        return [LeavesThread(n=n) for n in range(12)]
+
+
+class IgnoresTerm(Step):
+    n = luigi.IntParameter()
+
+    def run(self):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        note(f"pids {os.getpid()}")
+        time.sleep(600)
+
+
+class ManyIgnoreTerm(luigi.WrapperTask):
+    def requires(self):
+        return [IgnoresTerm(n=n) for n in range(6)]
+
+
+class EndsQuietly(Step):
+    def run(self):
+        os._exit(3)
+
+
+class Unpicklable(Step):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.lock = threading.Lock()
+
+
+class CheckerDies(Step):
+    """With parallel scheduling, the process that calls complete() ends."""
+
+    def complete(self):
+        os._exit(9)
