@@ -7,8 +7,13 @@ from __future__ import annotations
 import os
 import sys
 
-# Python puts the working directory first in sys.path; a file signal.py there must not shadow the standard library.
-sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
+# A file signal.py in the working directory or in PYTHONPATH must not replace a module of the standard library.
+_LIBRARY = os.path.dirname(os.__file__)
+sys.path[:] = [
+    _LIBRARY,
+    os.path.join(_LIBRARY, "lib-dynload"),
+    *(entry for entry in sys.path if entry not in ("", os.getcwd())),
+]
 
 import argparse
 import time
@@ -55,7 +60,6 @@ def _run(spec_path: str | None) -> int:
     except Exception as error:
         log.line(traceback.format_exc(), level="ERROR")
         result = outcome.internal_error(error, time.time())
-    log.line(f"{result.verdict.label}{': ' + result.fail['msg'] if result.fail else ''}")
     return attempt.finish(result)
 
 

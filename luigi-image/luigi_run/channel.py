@@ -8,6 +8,7 @@ read end of its output pipe over a datagram socket, so the supervisor reads it a
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import socket
 import time
 from typing import Any
 
-from luigi_run.logs import LONGEST_RECORD_MSG, RECORD_MARK
+from luigi_run.logs import LONGEST_RECORD_MSG
 from luigi_run.redact import Redactor
 
 
@@ -68,17 +69,27 @@ class Channel:
 class RecordHandler(logging.Handler):
     """Writes marked log records into the output of the process; the supervisor adds the remaining fields."""
 
-    def __init__(self, redact: Redactor) -> None:
+    def __init__(self, redact: Redactor, mark: str) -> None:
         super().__init__()
         self._redact = redact
+        self._mark = mark
         self.setFormatter(logging.Formatter("%(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            msg = self._redact(self.format(record))[:LONGEST_RECORD_MSG]
+            msg = self._redact(self.format(_shortened(record)))[:LONGEST_RECORD_MSG]
             entry = json.dumps({"level": record.levelname, "logger": record.name, "msg": msg})
-            data = f"{RECORD_MARK}{entry}\n".encode("ascii")
+            data = f"{self._mark}{entry}\n".encode("ascii")
             while data:
                 data = data[os.write(1, data) :]
         except Exception:
             self.handleError(record)
+
+
+def _shortened(record: logging.LogRecord) -> logging.LogRecord:
+    """Luigi writes the whole task, with all parameters, into several records of each task: uses its id instead."""
+    if not record.name.startswith("luigi") or not isinstance(record.args, tuple):
+        return record
+    short = copy.copy(record)
+    short.args = tuple(getattr(arg, "task_id", arg) for arg in record.args)
+    return short

@@ -63,8 +63,10 @@ class _Parallel:
             return None
         done, _ = concurrent.futures.wait(self._tasks, return_when=concurrent.futures.FIRST_COMPLETED)
         future = done.pop()
-        error = future.exception()
-        result = future.result() if error is None else TracebackWrapper("".join(traceback.format_exception(error)))
+        try:
+            result = future.result()
+        except Exception:
+            result = TracebackWrapper(traceback.format_exc())
         return self._tasks.pop(future), result
 
 

@@ -4,21 +4,21 @@
 
 Record: {kind, exc, mro, msg, frames: [{file, line, function, user}] innermost first, transient}.
 kind is "unfulfilled" for a task that failed only because a dependency was not complete, "range" for a range that
-reached its task_limit, "missing" for missing external data, otherwise "error".
+reached its task_limit, "outside" for a range that looks at none of its instances, "missing" for missing external data,
+otherwise "error".
 """
 
 from __future__ import annotations
 
 import builtins
 import functools
+import importlib.util
 import os
 import re
 import sys
 import sysconfig
 import traceback
 from typing import Any
-
-import luigi
 
 from luigi_run.redact import Redactor
 
@@ -35,6 +35,10 @@ _TRANSIENT_TEXT = re.compile(r"\b(?:HTTP|status|code|error)\b[^\n]{0,24}\b5\d\d\
 
 class RangeCut(Exception):
     """A Range task has reached its task_limit, and more instances are missing."""
+
+
+class RangeOutside(Exception):
+    """A Range task looks at none of its instances."""
 
 
 class NeverComplete(Exception):
@@ -82,6 +86,8 @@ def _record(cls: type | None, exc: str, msg: str, frames: list[dict[str, Any]], 
         kind = "unfulfilled"
     elif cls is RangeCut:
         kind = "range"
+    elif cls is RangeOutside:
+        kind = "outside"
     elif msg == _EXTERNAL:
         kind = "missing"
     transient = (
@@ -132,7 +138,10 @@ def _libraries() -> tuple[str, ...]:
     own = os.path.dirname(os.path.abspath(__file__))
     known = {paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], own}
     # The image has Luigi and its dependencies in a directory of their own.
-    known.add(os.path.dirname(os.path.dirname(luigi.__file__)))
+    luigi = sys.modules.get("luigi") or importlib.util.find_spec("luigi")  # its import may have failed
+    file = getattr(luigi, "__file__", None) or getattr(luigi, "origin", None)
+    if file:
+        known.add(os.path.dirname(os.path.dirname(file)))
     known |= {entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")}
     return tuple(os.path.join(path, "") for path in known)
 

@@ -7,6 +7,7 @@ It overrides private members of Luigi, so it works only with the version that re
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,10 @@ from luigi_run.redact import Redactor
 if TYPE_CHECKING:
     from luigi_run.luigi_worker import RunnerWorker
 
+# A task that fails this often is not worth waiting for, unless the pipeline configures fewer tries itself.
+_TRIES = 10
+_NAME_CHARS = 200
+
 
 class ReportingScheduler(luigi.scheduler.Scheduler):
     """Reports every change of the state of a task, for any number of workers, in the process that owns the state."""
@@ -34,6 +39,7 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
         self._redact = redact
         self._owner = os.getpid()
         self._reported: dict[str, str] = {}
+        self._failures: collections.Counter[str] = collections.Counter()
         self._batches: dict[str, list[str]] = {}
 
     def add_task(self, *args: Any, **kwargs: Any) -> None:
@@ -43,6 +49,7 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
         task_id = kwargs["task_id"]
         if kwargs.get("batch_id"):
             self._batches[task_id] = self._batches.pop(kwargs["batch_id"])
+            self._channel.send({"e": "batch", "id": task_id, "of": self._batches[task_id]})
             return
         problem = self._problem(task_id, kwargs)
         for changed in self._batches.get(task_id, [task_id]):
@@ -59,13 +66,40 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
         return reply
 
     def awaits_retry(self) -> bool:
-        """Whether this worker will retry a failed task."""
-        if self._config.retry_delay < 0:
+        """Whether it is worth waiting for the retry of a failed task.
+
+        Only if the configuration asks for retries: the defaults of Luigi are a retry after 15 minutes, without end.
+        """
+        if self._config.retry_delay < 0 or not luigi.configuration.get_config().has_option("scheduler", "retry_delay"):
             return False
         return any(
             self._reported.get(task.id) == "failed"
+            and self._failures[task.id] < min(task.retry_policy.retry_count, _TRIES)
             for task in self._state.get_active_tasks_by_status(luigi.scheduler.FAILED)
         )
+
+    def cycle(self) -> list[str]:
+        """The ids of tasks that are not done and depend on each other; the first one is repeated at the end."""
+        finished: set[str] = set()
+        for start in self._state.get_active_tasks():
+            path: list[str] = []
+            on_path: dict[str, int] = {}
+            todo = [(start.id, False)]
+            while todo:
+                task_id, leave = todo.pop()
+                if leave:
+                    finished.add(path.pop())
+                    del on_path[task_id]
+                elif task_id in on_path:
+                    return [*path[on_path[task_id] :], task_id]
+                elif task_id not in finished and (task := self._state.get_task(task_id)):
+                    if task.status == luigi.scheduler.DONE:
+                        continue
+                    on_path[task_id] = len(path)
+                    path.append(task_id)
+                    todo.append((task_id, True))
+                    todo += [(dependency, False) for dependency in task.deps]
+        return []
 
     def _problem(self, task_id: str, kwargs: dict[str, Any]) -> dict[str, Any] | None:
         status = kwargs.get("status")
@@ -76,6 +110,7 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
             )
         if status != luigi.scheduler.FAILED:
             return None
+        self._failures[task_id] += 1
         try:
             expl = json.loads(kwargs.get("expl") or '""')
         except ValueError:
@@ -97,7 +132,9 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
             return
         event: dict[str, Any] = {"e": "task", "id": task_id, "s": state}
         if task_id not in self._reported:
-            event["name"] = display_name(task) if task else task_id
+            # Mask before cutting: a part of a secret would not be recognized.
+            name = self._redact(display_name(task)) if task else task_id
+            event["name"] = name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 3]}..."
             event["dynamic"] = self._worker.scheduled
         if problem and state != "missing":
             event["failure"] = problem

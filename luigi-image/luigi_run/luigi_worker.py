@@ -11,6 +11,8 @@ import json
 import logging
 import sys
 import time
+import traceback
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import luigi
@@ -19,9 +21,11 @@ import luigi.worker
 from luigi.event import Event
 from luigi.scheduler import DONE, FAILED
 from luigi.task_register import load_task
+from luigi.tools.range import RangeBase
 
-from luigi_run import completeness, failure
+from luigi_run import completeness, failure, ranges
 from luigi_run.channel import Channel
+from luigi_run.loading import display_name
 from luigi_run.redact import Redactor
 from luigi_run.results import Result, Results
 from luigi_run.task_process import RunnerTaskProcess, Yielded
@@ -38,6 +42,7 @@ _WAIT_SECONDS_MIN = 0.02
 _LINGER_SECONDS = 5.0
 _LINGER_SECONDS_MIN = 1.0
 _LINGERING_MIN = 4
+_NAME_CHARS = 200
 
 
 class RunnerWorker(luigi.worker.Worker):
@@ -87,12 +92,29 @@ class RunnerWorker(luigi.worker.Worker):
         self.finished = True
         return result
 
+    def cycle(self) -> list[str]:
+        """The names of tasks that depend on each other and therefore never run; empty if there are none."""
+        tasks = self._scheduled_tasks
+        return [
+            display_name(tasks[task_id])[:_NAME_CHARS] if task_id in tasks else task_id
+            for task_id in self._scheduler.cycle()
+        ]
+
+    def _add(self, task: luigi.Task, is_complete: Any) -> Iterator[luigi.Task]:
+        """Also checks whether a range is complete only because Luigi looks at none of its instances."""
+        if isinstance(task, RangeBase) and is_complete is True:
+            try:
+                ranges.check(task)
+            except Exception:
+                is_complete = luigi.worker.TracebackWrapper(traceback.format_exc())
+        return super()._add(task, is_complete)
+
     def _log_complete_error(self, task: luigi.Task, tb: str) -> None:
-        super()._log_complete_error(task, tb)
+        logger.warning("Will not run %s or what requires it due to an error in complete():\n%s", task.task_id, tb)
         self.scheduling_failures[task.task_id] = failure.from_text(tb, self._package, self._redact)
 
     def _log_dependency_error(self, task: luigi.Task, tb: str) -> None:
-        super()._log_dependency_error(task, tb)
+        logger.warning("Will not run %s or what requires it due to an error in requires():\n%s", task.task_id, tb)
         error = sys.exc_info()[1]
         assert error is not None  # Luigi calls this in its except clause
         self.scheduling_failures[task.task_id] = failure.from_exception(error, self._package, self._redact)
@@ -216,7 +238,13 @@ class RunnerWorker(luigi.worker.Worker):
 
     def _keep_alive(self, get_work_response: Any) -> bool:
         """With keep_alive, waits only for the retry of a failed task: missing external data may never arrive."""
-        return super()._keep_alive(get_work_response) and self._scheduler.awaits_retry()
+        waits = super()._keep_alive(get_work_response) and self._scheduler.awaits_retry()
+        if waits:
+            self._channel.send({"e": "alive"})  # this is no stall
+        return waits
+
+    def _email_error(self, *_args: Any, **_kwargs: Any) -> None:
+        """Luigi sends no mail, so it does not format one either: the configuration of mail may be invalid."""
 
 
 def _how_it_ended(task_id: str, exitcode: int | None) -> str:

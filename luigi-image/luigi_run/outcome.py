@@ -8,19 +8,27 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
+from luigi_run import stall
 from luigi_run.progress import Progress, Task, fail_block
 from luigi_run.spec import Spec
 from luigi_run.verdict import Verdict
 
+_OUTPUT_CHARS = 300
+
 
 @dataclass(frozen=True)
 class PhaseEnd:
-    """How a phase process ended: its last report, if any, and its exit status as in Popen.returncode."""
+    """How a phase process ended: its last report, if any, and its exit status as in Popen.returncode.
+
+    `output` is the last line of its own output, `stalled` whether it was killed because it made no progress.
+    """
 
     name: str
     report: dict[str, Any] | None
     returncode: int
     at: float
+    output: str = ""
+    stalled: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,9 @@ def after_run(
     if aborted:
         return aborted
     if not done:
+        if report.get("cycle"):
+            names = " -> ".join(report["cycle"])
+            return _because(Verdict.SchedulingErrorCode, f"The dependencies of tasks form a cycle: {names}.", end)
         if progress.names("failed"):
             return _failed(progress, spec)
         if progress.names("unknown"):
@@ -84,6 +95,32 @@ def after_verify(end: PhaseEnd, progress: Progress, spec: Spec, stopped: Verdict
     )
 
 
+def summary(result: Outcome, progress: Progress) -> str:
+    """One line for the log."""
+    if result.verdict is not Verdict.Succeeded:
+        return f"{result.verdict.label}{': ' + result.fail['msg'] if result.fail else ''}"
+    ran, complete = len(progress.names("ran")), len(progress.names("complete"))
+    if not ran:
+        return f"Succeeded, nothing ran: {_tasks(complete)} complete before this attempt"
+    return f"Succeeded: {ran} {'task' if ran == 1 else 'tasks'} ran, {_tasks(complete)} complete before"
+
+
+def failures(progress: Progress) -> list[str]:
+    """All failures of the attempt, one line each: those of tasks that failed or could not be scheduled."""
+    lines = []
+    for task_id, task in progress.tasks.items():
+        if task.failure and task.state in ("failed", "unknown"):
+            fail = progress.fail(task_id, task)
+            where = f" ({fail['where']})" if fail["where"] else ""
+            exc = f"{fail['exc']}: " if fail["exc"] else ""
+            lines.append(f"{task.name}: {exc}{fail['msg'][:_OUTPUT_CHARS]}{where}")
+    return lines
+
+
+def _tasks(count: int) -> str:
+    return "1 task was" if count == 1 else f"{count} tasks were"
+
+
 def internal_error(error: Exception, at: float) -> Outcome:
     """For an error in the runner itself; the log contains its traceback."""
     msg = f"Internal error of the runner ({type(error).__name__}: {error}); report it with the log of the attempt."
@@ -115,14 +152,22 @@ def _stopped(verdict: Verdict, progress: Progress, spec: Spec, end: PhaseEnd) ->
 def _aborted(end: PhaseEnd) -> Outcome | None:
     """The outcome if the phase ended with an exception or without a result; otherwise None."""
     report = end.report
+    if end.stalled:
+        return _because(
+            Verdict.SchedulingErrorTransient,
+            f"The {end.name} phase was ended, because Luigi reported nothing for {stall.END_SECONDS:.0f} s and no task "
+            "was running. The log contains the stacks: look for complete(), requires() or an import that blocks.",
+            end,
+        )
     if report is None:
         how = f"with exit code {end.returncode}"
         if end.returncode < 0:
             how = f"by {_signal_name(-end.returncode)}"
             if end.returncode == -signal.SIGKILL:
                 how += " (often the memory limit of the container)"
+        output = f" The last line of its output: {end.output[:_OUTPUT_CHARS]}" if end.output else ""
         return _because(
-            Verdict.InternalError, f"The process of the {end.name} phase ended {how}, without a result.", end
+            Verdict.InternalError, f"The process of the {end.name} phase ended {how}, without a result.{output}", end
         )
     if report["e"] == "broken":
         failure = {**report["failure"], "at": end.at}
@@ -135,11 +180,10 @@ def _failed(progress: Progress, spec: Spec) -> Outcome:
     assert first is not None  # a failed task always carries a failure
     fail = progress.fail(*first)
     failed = [task for task in progress.tasks.values() if task.state == "failed"]
-    if _failure(first[1])["kind"] == "range" and all(
-        _failure(task)["kind"] in ("range", "unfulfilled") for task in failed
-    ):
+    kinds = {_failure(task)["kind"] for task in failed} - {"unfulfilled"}
+    if kinds and kinds <= {"range", "outside"}:
         # If no task ran, another attempt would end in the same way.
-        return Outcome(Verdict.Unverified, bool(progress.names("ran")), fail)
+        return Outcome(Verdict.Unverified, kinds == {"range"} and bool(progress.names("ran")), fail)
     errors = {error for task in failed for error in task.errors}
     permanent = bool(errors) and all(set(error) & set(spec.non_retryable) for error in errors)
     verdict = Verdict.TaskFailedPermanent if permanent else Verdict.TaskFailed
@@ -150,6 +194,8 @@ def _not_schedulable(progress: Progress) -> Outcome:
     first = progress.first("unknown")
     assert first is not None  # an unknown task always carries a failure
     unknown = [task for task in progress.tasks.values() if task.state == "unknown"]
+    if all(_failure(task)["kind"] == "outside" for task in unknown):
+        return Outcome(Verdict.Unverified, False, progress.fail(*first))
     return _scheduling(progress.fail(*first), all(_failure(task)["transient"] for task in unknown))
 
 

@@ -16,6 +16,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 # Wait at most two seconds for killed processes: one may be blocked in the kernel.
 _ROUNDS = 200
 _ROUND_SECONDS = 0.01
+_ENDED = ("Z", "X")
 
 
 def die_with_parent() -> None:
@@ -27,6 +28,30 @@ def signal_group(pgid: int, number: signal.Signals) -> None:
     """Signals a process group; does nothing if it no longer exists."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pgid, number)
+
+
+def signal_process(pid: int, number: signal.Signals) -> None:
+    """Signals a process; does nothing if it no longer exists."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def exists(pid: int) -> bool:
+    """Whether the process exists and has not ended."""
+    try:
+        return _state_and_parent(Path(f"/proc/{pid}/stat"))[0] not in _ENDED
+    except (OSError, ValueError):
+        return False
+
+
+def outside_groups(groups: set[int]) -> set[int]:
+    """All descendants of this process that belong to none of these process groups."""
+    found = set()
+    for pid in _descendants():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(pid) not in groups:
+                found.add(pid)
+    return found
 
 
 def adopt_orphans() -> None:
@@ -51,8 +76,7 @@ def kill_descendants(child: int) -> int:
     for _ in range(_ROUNDS):
         alive = _descendants()
         for pid in alive:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+            signal_process(pid, signal.SIGKILL)
         killed |= alive
         reap_orphans(child)
         if not alive:
@@ -61,15 +85,19 @@ def kill_descendants(child: int) -> int:
     return len(killed)
 
 
+def _state_and_parent(stat: Path) -> list[str]:
+    # The command, in parentheses, may contain blanks and parentheses itself.
+    return stat.read_text(errors="replace").rpartition(")")[2].split()[:2]
+
+
 def _descendants() -> set[int]:
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # The command, in parentheses, may contain blanks and parentheses itself.
-            state, parent = entry.read_text(errors="replace").rpartition(")")[2].split()[:2]
+            state, parent = _state_and_parent(entry)
         except (OSError, ValueError):
             continue
-        if state not in ("Z", "X"):
+        if state not in _ENDED:
             children.setdefault(int(parent), []).append(int(entry.parent.name))
     found: set[int] = set()
     parents = [os.getpid()]

@@ -34,6 +34,7 @@ class Progress:
 
     tasks: dict[str, Task] = field(default_factory=dict)
     root: str | None = None
+    batches: dict[str, list[str]] = field(default_factory=dict)
     _slow: list[tuple[float, str]] = field(default_factory=list)
     _fingerprints: collections.Counter[str] = field(default_factory=collections.Counter)
 
@@ -62,6 +63,10 @@ class Progress:
             # Keep the first failure of a task: later ones are often only its consequence.
             if task.failure is None or task.failure["kind"] == "unfulfilled" != failure["kind"]:
                 task.failure = failure
+
+    def members(self, task_id: str) -> list[str]:
+        """The tasks that run under this id: several for a batch."""
+        return [member for member in self.batches.get(task_id, [task_id]) if member in self.tasks]
 
     def _finished(self, name: str, seconds: float) -> None:
         heapq.heappush(self._slow, (seconds, name))

@@ -23,6 +23,10 @@ class PhaseControl(Protocol):
 
     def start_no_new_tasks(self) -> None: ...
 
+    def task_runs(self) -> bool: ...
+
+    def dump_stacks(self) -> None: ...
+
     def signal_tasks(self, number: signal.Signals) -> set[str]: ...
 
     def kill(self) -> None: ...
@@ -91,8 +95,10 @@ class Shutdown:
         ]
 
     def _start_no_new_tasks(self, process: PhaseControl, seconds: float) -> None:
-        process.start_no_new_tasks()
         assert self.verdict
+        if self.verdict is Verdict.Deadline and not process.task_runs():
+            process.dump_stacks()
+        process.start_no_new_tasks()
         self._log.line(f"{self.verdict.label}: no new tasks start, running tasks have {seconds:.0f} s to finish")
 
     def _interrupt(self, process: PhaseControl, number: signal.Signals) -> None:

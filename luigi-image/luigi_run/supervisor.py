@@ -18,10 +18,15 @@ from luigi_run.phase_process import PhaseProcess
 from luigi_run.progress import Progress
 from luigi_run.shutdown import Shutdown
 from luigi_run.spec import Spec
+from luigi_run.stall import StallWatch
 
 _MESSAGE_INTERVAL = 1.0
 # Time for a phase to exit after its result; threads of user code may keep it alive.
 _EXIT_SECONDS = 5.0
+# Time for the reader of the log to accept the last lines, also if little of the grace period is left.
+_LOG_SECONDS = 10.0
+_LOG_SECONDS_STOPPED = 1.0
+_FAILURES_PER_LINE = 50
 
 
 class Attempt:
@@ -59,9 +64,12 @@ class Attempt:
 
     def finish(self, result: Outcome) -> int:
         """Writes the final message, also as the last line of the output, and returns the exit code."""
+        self._log_failures()
+        self._log.line(outcome.summary(result, self._progress))
         line = message.encode(self._message(result), self._budget())
         self._termination.write(line)
         self._log.raw(line)
+        self._log.flush(_LOG_SECONDS_STOPPED if self._shutdown.verdict else _LOG_SECONDS)
         return result.verdict.value
 
     def _run_phase(self, name: str) -> PhaseEnd:
@@ -71,11 +79,13 @@ class Attempt:
         self._log.line(f"Starting the {name} phase")
         last: dict[str, Any] | None = None
         exit_by: float | None = None
+        watch = StallWatch(time.monotonic())
         with PhaseProcess(
             name, self._raw, self._child_environment(), self._log, self._progress, self._shutdown.wakeup
         ) as process:
             while process.alive():
-                for event in process.events(self._wait(exit_by)):
+                for event in process.events(self._wait(exit_by, watch)):
+                    watch.progress(time.monotonic())
                     last = self._handle(event, process) or last
                 now = time.monotonic()
                 self._shutdown.tick(now, process)
@@ -83,21 +93,46 @@ class Attempt:
                     exit_by = now + _EXIT_SECONDS
                 if exit_by is not None and now >= exit_by:
                     process.kill()
+                self._watch(watch, now, process)
                 if self._dirty and now >= self._written + _MESSAGE_INTERVAL:
                     self._write_rolling()
             for event in process.rest():
                 last = self._handle(event, process) or last
         self._write_rolling()
-        return PhaseEnd(name, last, process.returncode, time.time())
+        return PhaseEnd(name, last, process.returncode, time.time(), process.last_output(), watch.ended)
 
-    def _wait(self, exit_by: float | None) -> float | None:
-        """Seconds until the next step is due; None if there is none."""
-        due = [self._shutdown.next_due(), exit_by, self._written + _MESSAGE_INTERVAL if self._dirty else None]
-        times = [moment for moment in due if moment is not None]
-        return max(0.0, min(times) - time.monotonic()) if times else None
+    def _watch(self, watch: StallWatch, now: float, process: PhaseProcess) -> None:
+        if now >= watch.next_due() and process.task_runs():
+            watch.progress(now)
+        seconds = watch.dump_due(now)
+        if seconds is not None:
+            self._log.line(
+                f"Luigi has reported nothing for {seconds:.0f} s, and no task is running. The stacks of its threads:",
+                level="WARNING",
+            )
+            process.dump_stacks()
+        if watch.end_due(now):
+            process.kill()
+
+    def _wait(self, exit_by: float | None, watch: StallWatch) -> float:
+        """Seconds until the next step is due."""
+        due = [
+            watch.next_due(),
+            self._shutdown.next_due(),
+            exit_by,
+            self._written + _MESSAGE_INTERVAL if self._dirty else None,
+        ]
+        return max(0.0, min(moment for moment in due if moment is not None) - time.monotonic())
 
     def _handle(self, event: dict[str, Any], process: PhaseProcess) -> dict[str, Any] | None:
         """Handles one report of the phase; returns it if it is the result of the phase."""
+        try:
+            return self._apply(event, process)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self._log.line(f"Ignored an invalid report ({type(error).__name__}: {error})", level="WARNING")
+            return None
+
+    def _apply(self, event: dict[str, Any], process: PhaseProcess) -> dict[str, Any] | None:
         self._dirty = True
         kind = event["e"]
         if kind == "task":
@@ -108,11 +143,20 @@ class Attempt:
             self._progress.record(event)
         elif kind == "root":
             self._progress.root = event["id"]
+        elif kind == "batch":
+            self._progress.batches[event["id"]] = event["of"]
         elif kind == "luigi":
             self._luigi = event["version"]
-        else:
+        elif kind in ("end", "invalid", "broken"):
             return event
         return None
+
+    def _log_failures(self) -> None:
+        lines = outcome.failures(self._progress)
+        for begin in range(0, len(lines), _FAILURES_PER_LINE):
+            part = lines[begin : begin + _FAILURES_PER_LINE]
+            which = f" ({begin + 1} to {begin + len(part)} of {len(lines)})" if len(lines) > len(part) else ""
+            self._log.line("\n".join([f"Failed tasks{which}:", *part]), level="ERROR")
 
     def _child_environment(self) -> dict[str, str]:
         spec = self._spec

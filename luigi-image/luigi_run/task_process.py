@@ -25,7 +25,7 @@ from luigi.parameter import ParameterVisibility
 from luigi.task import DynamicRequirements
 from luigi.tools.range import RangeBase
 
-from luigi_run import failure, processes
+from luigi_run import failure, processes, ranges
 from luigi_run.channel import Channel, Outlet
 from luigi_run.loading import display_name
 from luigi_run.redact import Redactor
@@ -33,7 +33,8 @@ from luigi_run.results import Result
 
 logger = logging.getLogger("luigi_run")
 
-# Time between SIGTERM and SIGKILL for the processes of a task that is stopped, and for the end after SIGKILL.
+# After the stacks of a task that is stopped were requested: SIGTERM, SIGKILL, and the time for the end after it.
+_DUMP_SECONDS = 0.05
 _TERM_SECONDS = 3.0
 _KILL_SECONDS = 1.0
 # Time for a dynamic dependency that ran to become complete: the listing of an object store may lag.
@@ -70,7 +71,7 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
         self._yielded = yielded
         self._passed = 0
         self._stop_sent: float | None = None
-        self._killed = False
+        self._terminated = self._killed = False
         self._tree: list[psutil.Process] = []
         self.result_queue = self  # Luigi calls put()
         self.timeout_at = time.monotonic() + self.worker_timeout if self.worker_timeout else None
@@ -111,6 +112,7 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
 
     def _run_get_new_deps(self) -> list[tuple[str, str, dict[str, Any]]] | None:
         """As in Luigi, but fails if dynamic dependencies ran and are still not complete: Luigi would run them again."""
+        self.check_complete = self._check_complete
         generator = self.task.run()
         if isinstance(generator, collections.abc.Generator):
             reply = None
@@ -128,6 +130,12 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
         if isinstance(self.task, RangeBase):
             self._check_range(self.task)
         return None
+
+    def _check_complete(self, task: luigi.Task) -> bool:
+        complete = luigi.worker.check_complete_cached(task, self.task_completion_cache)
+        if complete and isinstance(task, RangeBase):
+            ranges.check(task)
+        return complete
 
     def _settles(self, requires: DynamicRequirements) -> bool:
         """False if the task must wait for these dependencies, True if they have become complete meanwhile.
@@ -193,18 +201,26 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
         return self._stop_sent is not None
 
     def stop(self) -> None:
-        """Sends SIGTERM to the task and all its descendants, also to those that left the process group."""
+        """Begins to stop the task; stopped() goes on. Where is it now: faulthandler writes the stacks."""
         self._stop_sent = time.monotonic()
-        self._tree = self._descendants()
-        outside = [process for process in self._tree if _group(process.pid) != self.pid]
-        processes.signal_group(self.pid, signal.SIGTERM)
-        for process in outside:
-            _quietly(process.terminate)
+        processes.signal_process(self.pid, signal.SIGUSR2)
 
     def stopped(self) -> bool:
-        """Whether all these processes have ended; kills those that ignore SIGTERM. True at the latest after 4 s."""
+        """Whether the task and its descendants have ended, also those that left the process group.
+
+        Sends SIGTERM, then SIGKILL to those that ignore it. True at the latest after 4 s.
+        """
         assert self._stop_sent is not None
         since = time.monotonic() - self._stop_sent
+        if since < _DUMP_SECONDS:
+            return False
+        if not self._terminated:
+            self._terminated = True
+            self._tree = self._descendants()
+            outside = [process for process in self._tree if _group(process.pid) != self.pid]
+            processes.signal_group(self.pid, signal.SIGTERM)
+            for process in outside:
+                _quietly(process.terminate)
         if self.ended() and not any(_quietly(process.is_running) and _alive(process) for process in self._tree):
             processes.signal_group(self.pid, signal.SIGKILL)  # children that the task started after SIGTERM
             return True

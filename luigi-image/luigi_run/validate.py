@@ -14,10 +14,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from luigi_run import interpreter
 from luigi_run.spec import InvalidSpec, parse, read_bytes
 from luigi_run.verdict import Verdict
 
 _SECONDS = 300
+_CHECKED = b"checked"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,16 +35,24 @@ def main(options: argparse.Namespace) -> int:
     except InvalidSpec as error:
         print(error, file=sys.stderr)
         return Verdict.InvalidSpec.value
+    result, result_theirs = os.pipe()
+    command = interpreter.command("validate", "check", json.dumps(request), str(result_theirs))
     try:
-        return subprocess.run(
-            [sys.executable, "-m", "luigi_run.validate", json.dumps(request)], timeout=_SECONDS, check=False
-        ).returncode
+        code = subprocess.run(command, timeout=_SECONDS, check=False, pass_fds=(result_theirs,)).returncode
     except subprocess.TimeoutExpired:
-        print(
-            f"The import of the module {request['module']} took longer than {_SECONDS} s; do less work at import time.",
-            file=sys.stderr,
-        )
-        return Verdict.SchedulingErrorCode.value
+        return _bad_import(request, f"took longer than {_SECONDS} s; do less work at import time")
+    finally:
+        os.close(result_theirs)
+    with os.fdopen(result, "rb") as reports:
+        checked = reports.read() == _CHECKED
+    if code == 0 and not checked:
+        return _bad_import(request, "ended the process; do not call exit(), luigi.run() or a parser of arguments there")
+    return code
+
+
+def _bad_import(request: dict[str, object], what: str) -> int:
+    print(f"The import of the module {request['module']} {what}.", file=sys.stderr)
+    return Verdict.SchedulingErrorCode.value
 
 
 def _request(options: argparse.Namespace) -> dict[str, object]:
@@ -79,9 +89,17 @@ def _check(module: str, family: str | None, params: dict[str, str], whole: bool)
     return f"{family} of {module}: ok.{' Required parameters: ' + ', '.join(required) + '.' if required else ''}"
 
 
-if __name__ == "__main__":
+def check(path: list[str]) -> None:
+    """In the new interpreter. The report of success is needed: user code may end the process with exit code 0."""
+    request, result_fd = json.loads(sys.argv[1]), int(sys.argv[2])
     try:
-        print(_check(**json.loads(sys.argv[1])))
+        from luigi_run import loading  # noqa: F401  Luigi first, with the standard library first in the search path
+
+        interpreter.use_path_of_user(path)
+        print(_check(**request), flush=True)
+        os.write(result_fd, _CHECKED)
     except InvalidSpec as invalid:
         print(invalid, file=sys.stderr)
         sys.exit(Verdict.InvalidSpec.value)
+    except SystemExit as end:
+        sys.exit(_bad_import(request, f"ended the process (SystemExit: {end}); do not exit there"))

@@ -93,11 +93,14 @@ class Flow:
         spec = copy.deepcopy(GOLDEN_SPEC)
         spec["task"] = {"module": "flows.pipeline", "family": family, "params": params or {}}
         for key, value in changes.items():
-            spec[key] = {**spec[key], **value} if isinstance(value, dict) else value
+            spec[key] = {**spec.get(key, {}), **value} if isinstance(value, dict) else value
         return spec
 
-    def start(self, spec: dict[str, Any]) -> subprocess.Popen[bytes]:
-        """Starts an attempt as in a container: with an empty termination log and the path of the spec in a variable."""
+    def start(self, spec: dict[str, Any], output: int | None = None) -> subprocess.Popen[bytes]:
+        """Starts an attempt as in a container: with an empty termination log and the path of the spec in a variable.
+
+        The output goes to a file, unless a pipe is wanted.
+        """
         self.termination.write_bytes(b"")
         path = self.home / "spec.json"
         path.write_text(json.dumps(spec))
@@ -110,13 +113,13 @@ class Flow:
             "LUIGI_RUN_TERMINATION_LOG": str(self.termination),
             **self.environment,
         }
-        with open(self.home / "output", "wb") as output:
+        with open(self.home / "output", "wb") as file:
             return subprocess.Popen(
                 [sys.executable, "-m", "luigi_run", "run"],
                 cwd=self.home,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=file if output is None else output,
                 stderr=subprocess.STDOUT,
             )
 

@@ -12,9 +12,10 @@ from conftest import Flow
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luigi_run.logs import LONGEST_LINE, LineWrapper, Log
+from luigi_run.logs import LONGEST_LINE, LineWrapper, Log, new_mark
 from luigi_run.redact import MASK, Redactor
 
+MARK = new_mark()
 SECRET = 'p4ss"w\u00f6rd/\\+ x'
 
 
@@ -23,7 +24,7 @@ def wrapped(chunks: list[bytes], redact: Redactor | None = None) -> list[str]:
     with tempfile.TemporaryFile() as file:
         log = Log(file.fileno())
         log.identify("n/r", 1, redact or Redactor([], {}))
-        wrapper = LineWrapper(log, "T()")
+        wrapper = LineWrapper(log, "T()", MARK)
         for chunk in chunks:
             wrapper.feed(chunk)
         wrapper.close()
@@ -59,8 +60,38 @@ def test_invalid_bytes_are_replaced():
     assert wrapped([b"a\xffb\n"]) == ["a?b"]
 
 
-def test_an_invalid_record_is_logged_as_output():
-    assert wrapped([b"\x1e{broken\n"]) == ["{broken"]
+@pytest.mark.parametrize(
+    "record",
+    [
+        "{broken",
+        '{"level":"INFO","logger":"x","msg":{"rows":3}}',
+        '{"level":1,"logger":"x","msg":"m"}',
+        '{"msg":"m"}',
+        '"text"',
+        "null",
+        "[" * 100_000,
+        '{"msg":' * 50_000,
+        "9" * 10_000,
+    ],
+)
+def test_an_invalid_record_is_logged_as_output(record):
+    """Also if a program repeats the mark: nothing that it writes may end the supervisor."""
+    assert "".join(wrapped([f"{MARK}{record}\n".encode()])) == record
+
+
+@given(
+    st.lists(
+        st.binary(max_size=40) | st.sampled_from([b"\x1e", MARK.encode(), b"{", b'"msg":"', b"\n", b"\r"]), max_size=30
+    )
+)
+def test_any_output_becomes_valid_lines(chunks):
+    for line in wrapped(chunks):
+        assert isinstance(line, str)
+
+
+@pytest.mark.parametrize("record", [b'{"level":"INFO","logger":"app","msg":"m"}', b'{"level":"info","msg":{"rows":3}}'])
+def test_a_json_text_sequence_of_a_program_is_output(record):
+    assert wrapped([b"\x1e" + record + b"\n"]) == ["\x1e" + record.decode()]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +171,43 @@ def test_no_variable_of_a_whole_secret_leaves_an_attempt(flow: Flow, workers):
         assert secret not in written
     assert "LUIGI_RUN_SECRET" not in written, "only the runner may see a copy"
     assert any("The value of S3_PIN is too short to be masked" in line["msg"] for line in result.logs)
+
+
+def test_a_long_parameter_does_not_multiply_the_log(flow: Flow):
+    result = flow.run("Chatty", task={"module": "flows.unusual"})
+    assert result.verdict() == (0, "Succeeded", False)
+    lines = [line for line in result.logs if line["msg"].startswith("line ")]
+    assert len(lines) == 1000
+    assert {len(line["task"]) for line in lines} == {200}
+    assert len(result.output) < 500_000, "the parameter alone has 90 kB"
+
+
+def test_a_secret_at_the_cut_of_a_task_name_is_masked(flow: Flow):
+    flow.environment["DB_PASSWORD"] = "hunter2secret"
+    for offset in (170, 180, 185):
+        result = flow.run("Fails", {"how": "x" * offset + "hunter2secret"})
+        assert "hunter2" not in result.output
+
+
+def test_all_failures_are_in_one_summary(flow: Flow):
+    result = flow.run("ManyFail", task={"module": "flows.unusual"}, workers=3)
+    assert result.n["failed"] == 60
+    parts = [line["msg"].splitlines() for line in result.logs if line["msg"].startswith("Failed tasks (")]
+    assert [len(part) for part in parts] == [51, 11]
+    for n in range(60):
+        found = [line for part in parts for line in part if line.startswith(f"FailsWith(n={n}): ")]
+        assert len(found) == 1
+        assert f"KeyError: 'reason {n}' (flows/unusual.py:" in found[0]
+
+
+def test_tasks_that_could_not_be_scheduled_are_in_the_summary(flow: Flow):
+    result = flow.run("AboveCompleteRaises")
+    assert any(line["msg"].startswith("Failed tasks:\nCompleteRaises(how=code): KeyError") for line in result.logs)
+
+
+def test_the_log_says_whether_anything_ran(flow: Flow):
+    assert flow.run("Report").logs[-1]["msg"] == "Succeeded: 4 tasks ran, 0 tasks were complete before"
+    assert flow.run("Report").logs[-1]["msg"] == "Succeeded, nothing ran: 1 task was complete before this attempt"
 
 
 def test_a_private_parameter_is_in_no_task_name(flow: Flow):

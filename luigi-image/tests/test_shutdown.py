@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
 import time
 
 import psutil
 import pytest
-from conftest import Flow, wait_for
+from conftest import HERE, IMAGE, Flow, wait_for
 
 workers = pytest.mark.parametrize("workers", [1, 3])
 
@@ -101,6 +104,26 @@ def test_sigterm_before_luigi_is_ready(flow: Flow):
     assert flow.end(process, seconds=10).verdict() == DRAINED
 
 
+@pytest.mark.parametrize(
+    ("family", "params", "who"),
+    [
+        ("AboveBatchWaits", {}, "batch"),
+        ("ProgramInItsOwnSession", {"daemon": "false"}, "program"),
+        ("ProgramInItsOwnSession", {"daemon": "true"}, "program"),
+    ],
+)
+def test_sigterm_reaches_every_process_before_sigkill(flow: Flow, family, params, who):
+    task = {"module": "flows.unusual", "family": family, "params": params}
+    process = flow.start(flow.spec(family, workers=2, task=task, timeouts={"graceSeconds": 14}))
+    wait_for(lambda: flow.notes("started"), "the task runs")
+    process.send_signal(signal.SIGTERM)
+    result = flow.end(process, seconds=14)
+    assert result.verdict() == DRAINED
+    assert flow.notes("term") == [[who]]
+    assert result.n["running"] == len(result.message["running"]) >= 1
+    assert result.n["failed"] == 0
+
+
 def test_a_second_interrupt_ends_the_attempt_immediately(flow: Flow):
     process = flow.start(flow.spec("WaitsForever"))
     wait_for(lambda: flow.notes("pids"), "the task runs")
@@ -147,3 +170,80 @@ def test_the_message_is_there_from_the_start(flow: Flow):
     assert (message["final"], message["phase"], message["run"]) == (False, "run", "flights/ua-20130115")
     process.send_signal(signal.SIGTERM)
     flow.end(process)
+
+
+# A phase that blocks
+
+
+def test_a_deadline_while_complete_blocks_logs_the_stack(flow: Flow):
+    task = {"module": "flows.unusual", "family": "AboveHangs"}
+    result = flow.run("AboveHangs", task=task, timeouts={"deadlineSeconds": 3})
+    assert result.verdict() == DEADLINE
+    assert any("unusual.py" in line and "in complete" in line for line in result.lines(""))
+
+
+@pytest.mark.parametrize("family", ["AboveHangs", "CompleteAfterRun"])
+def test_a_phase_without_progress_is_ended(flow: Flow, family):
+    (flow.home / "sitecustomize.py").write_text(
+        "from luigi_run import stall\nstall.DUMP_SECONDS, stall.END_SECONDS = 2.0, 4.0\n"
+    )
+    flow.environment["PYTHONPATH"] = os.pathsep.join(map(str, (flow.home, IMAGE, HERE)))
+    result = flow.run(family, task={"module": "flows.unusual", "family": family})
+    assert result.verdict() == (35, "SchedulingError", True)
+    assert "reported nothing for 4 s" in result.fail["msg"]
+    assert result.message["phase"] == ("run" if family == "AboveHangs" else "verify")
+    assert len([line for line in result.lines("") if "unusual.py" in line and "in complete" in line]) >= 2
+
+
+def test_a_timed_out_task_logs_its_stack(flow: Flow):
+    result = flow.run("WaitsForever", timeouts={"taskSeconds": 1})
+    (task,) = result.message["failed"]
+    assert any("pipeline.py" in line and "in run" in line for line in result.lines(task))
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "deadline"])
+def test_a_reader_that_stops_reading_the_log_does_not_block_the_attempt(flow: Flow, how):
+    """As when the container runtime does not read the log."""
+    task = {"module": "flows.unusual", "family": "Floods"}
+    limits = {"graceSeconds": 4, "deadlineSeconds": 6 if how == "deadline" else 0}
+    process = flow.start(flow.spec("Floods", task=task, timeouts=limits), output=subprocess.PIPE)
+    wait_for(lambda: flow.notes("started"), "the task writes")
+    if how == "SIGTERM":
+        process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    assert process.returncode == (60 if how == "SIGTERM" else 61)
+    message = flow.rolling()
+    assert (message["final"], message["exit"]) == (True, process.returncode)
+    assert flow.processes() == []
+    process.stdout.close()
+
+
+def test_a_log_that_is_read_late_is_complete(flow: Flow):
+    process = flow.start(
+        flow.spec("Chatty", task={"module": "flows.unusual", "family": "Chatty"}), output=subprocess.PIPE
+    )
+    wait_for(lambda: flow.rolling().get("final"), "the attempt is over, but its log was not read")
+    output = process.stdout.read()
+    process.wait(20)
+    process.stdout.close()
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert [line["msg"] for line in lines if "msg" in line and line["msg"].startswith("line ")] == [
+        f"line {n}" for n in range(1000)
+    ]
+    assert lines[-1]["final"]
+
+
+def test_keep_alive_does_not_wait_for_a_retry_that_nobody_configured(flow: Flow):
+    (flow.home / "luigi.cfg").write_text("[worker]\nkeep_alive = true\n")
+    result = flow.run("AboveFailure")
+    assert result.verdict() == (30, "TaskFailed", True)
+
+
+def test_keep_alive_gives_up_a_task_that_always_fails(flow: Flow):
+    (flow.home / "luigi.cfg").write_text(
+        "[worker]\nkeep_alive = true\nwait_interval = 0.05\nwait_jitter = 0\n[scheduler]\nretry_delay = 0.01\n"
+        "disable_window = 0\n"
+    )
+    result = flow.run("AboveFailure")
+    assert result.verdict() == (30, "TaskFailed", True)
+    assert result.fail["count"] == 10

@@ -46,6 +46,8 @@ def validate(flow: Flow, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["--family", "Report"], 50, "require --module"),
         (["--module", "flows.nothing"], 50, "flows.nothing does not exist"),
         (["--module", "flows.broken"], 1, "a module that cannot be imported"),
+        (["--module", "flows.ends"], 36, "flows.ends ended the process (SystemExit"),
+        (["--module", "flows.leaves", "--family", "Report"], 36, "flows.leaves ended the process; do not call exit()"),
         ([], 50, "There is nothing to validate"),
     ],
 )

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 
 import pytest
-from conftest import Flow
+from conftest import HERE, IMAGE, Flow
 
 SUCCEEDED = (0, "Succeeded", False)
 MISSING_DATA = (20, "MissingData", True)
@@ -19,6 +20,8 @@ INTERNAL_ERROR = (40, "InternalError", True)
 UNVERIFIED = (45, "Unverified", False)
 RANGE_CUT = (45, "Unverified", True)
 INVALID_SPEC = (50, "InvalidSpec", False)
+
+UNUSUAL = {"task": {"module": "flows.unusual"}}
 
 workers = pytest.mark.parametrize("workers", [1, 3])
 
@@ -178,6 +181,91 @@ def test_a_dependency_that_wrote_nothing_is_named(flow: Flow, workers):
     assert "Unfulfilled dependency at run time: WritesNothing_" in result.fail["msg"]
 
 
+# complete() is judged by truth
+
+
+@workers
+@pytest.mark.parametrize("what", ["int", "float", "truth", "bool"])
+def test_complete_may_return_what_equals_true(flow: Flow, workers, what):
+    result = flow.run("AboveCompleteReturns", {"what": what}, workers=workers, **UNUSUAL)
+    assert result.verdict() == SUCCEEDED
+
+
+@pytest.mark.parametrize("what", ["int", "float", "truth", "bool"])
+def test_complete_may_return_what_equals_false(flow: Flow, what):
+    (flow.home / "notes").touch()
+    result = flow.run("CompleteReturnsFalse", {"what": what}, **UNUSUAL)
+    assert result.verdict() == UNVERIFIED
+
+
+# Mail
+
+
+MAIL = {
+    "smtp": "[email]\nreceiver = ops@example.org\n[smtp]\nhost = 127.0.0.1\nport = 9\n",
+    "batched": "[email]\nreceiver = ops@example.org\n[scheduler]\nbatch_emails = true\n",
+    "batched, at once": (
+        "[email]\nreceiver = o@example.org\n[scheduler]\nbatch_emails = true\n[batch_notifier]\n"
+        "email_interval = 0\nbatch_mode = all\n"
+    ),
+    "ses": "[email]\nreceiver = ops@example.org\nmethod = ses\nforce_send = true\n",
+    "sns": "[email]\nreceiver = arn:aws:sns:x\nmethod = sns\n",
+    "sendgrid": "[email]\nreceiver = ops@example.org\nmethod = sendgrid\n",
+    "invalid": "[email]\nreceiver = ops@example.org\nmethod = pigeon\nformat = stone\n",
+    "disabled": "[email]\nreceiver = ops@example.org\nmethod = ses\n[scheduler]\nretry_count = 1\n",
+}
+
+
+@pytest.mark.parametrize("name", MAIL)
+def test_mail_is_off_whatever_the_configuration_says(flow: Flow, name):
+    (flow.home / "luigi.cfg").write_text(MAIL[name])
+    result = flow.run("AboveFailure")
+    assert result.verdict() == TASK_FAILED
+    assert result.fail["exc"] == "ZeroDivisionError"
+    result = flow.run("AboveCompleteRaises")
+    assert result.verdict() == SCHEDULING_CODE
+    assert result.fail["exc"] == "KeyError"
+
+
+# Cycles
+
+
+@workers
+@pytest.mark.parametrize(
+    ("family", "names"),
+    [
+        ("AboveCycle", ["Cycle(n=0)", "Cycle(n=1)", "Cycle(n=2)"]),
+        ("YieldsCycle", ["YieldsCycle()", "RequiresAbove()"]),
+    ],
+)
+def test_a_cycle_is_named(flow: Flow, workers, family, names):
+    result = flow.run(family, workers=workers, **UNUSUAL)
+    assert result.verdict() == SCHEDULING_CODE
+    assert "cycle" in result.fail["msg"]
+    for name in names:
+        assert f"{name} -> " in result.fail["msg"]
+        assert f" -> {name}" in result.fail["msg"]
+
+
+# Parallel scheduling
+
+PARALLEL = "[core]\nparallel_scheduling = true\n"
+
+
+def test_parallel_scheduling(flow: Flow):
+    (flow.home / "luigi.cfg").write_text(PARALLEL)
+    assert flow.run("Report", workers=3).verdict() == SUCCEEDED
+    assert flow.run("CompleteRaises", {"how": "network"}).verdict() == SCHEDULING_TRANSIENT
+
+
+@pytest.mark.parametrize(("family", "exc"), [("Unpicklable", "TypeError"), ("CheckerDies", "BrokenProcessPool")])
+def test_parallel_scheduling_that_cannot_work_ends(flow: Flow, family, exc):
+    (flow.home / "luigi.cfg").write_text(PARALLEL)
+    result = flow.run(family, **UNUSUAL)
+    assert result.verdict() == SCHEDULING_CODE
+    assert (result.fail["task"], result.fail["exc"].rpartition(".")[2]) == (f"{family}()", exc)
+
+
 # Unverified
 
 
@@ -222,6 +310,42 @@ def test_a_range_as_root(flow: Flow):
     params = {"of": "Daily", "start": "2013-01-01", "stop": "2013-01-06", "now": "1357776000"}
     assert flow.run("Days", params).verdict() == RANGE_CUT
     assert flow.run("Days", params).verdict() == SUCCEEDED
+
+
+OLD = {"of": "Daily", "start": "2013-01-01", "stop": "2013-01-04"}
+
+
+def test_a_range_outside_the_time_it_looks_at_is_no_success(flow: Flow):
+    result = flow.run("Days", OLD)
+    assert result.verdict() == UNVERIFIED
+    assert "The instance 2013-01-01 is missing" in result.fail["msg"]
+    assert "days_back=100 and days_forward=0" in result.fail["msg"]
+    later = OLD | {"now": "1356998400", "start": "2013-02-01", "stop": "2013-02-03"}
+    result = flow.run("Days", later)
+    assert result.verdict() == UNVERIFIED
+    assert "The instance 2013-02-01 is missing" in result.fail["msg"]
+
+
+def test_a_range_outside_the_time_it_looks_at_that_is_complete_is_a_success(flow: Flow):
+    assert flow.run("Days", OLD | {"now": "1357430400"}).verdict() == SUCCEEDED
+    result = flow.run("Days", OLD)
+    assert result.verdict() == SUCCEEDED
+    assert result.n["ran"] == 0
+
+
+@pytest.mark.parametrize("family", ["AboveOldRange", "YieldsOldRange"])
+def test_a_required_range_outside_the_time_it_looks_at_is_no_success(flow: Flow, family):
+    result = flow.run(family, workers=2, **UNUSUAL)
+    assert result.verdict() == UNVERIFIED
+    assert "2013-01-01 is missing" in result.fail["msg"]
+    assert not list(flow.home.glob(f"{family}_*.out"))
+
+
+def test_a_range_that_ignores_a_part_of_its_instances_says_so(flow: Flow):
+    params = {"of": "Daily", "start": "2012-01-01", "stop": "2013-01-03", "now": "1357257600", "days_back": "3"}
+    result = flow.run("Days", params)
+    assert result.verdict() == SUCCEEDED
+    assert any("366 of 368 instances of Days_" in line["msg"] for line in result.logs), result.output
 
 
 # MissingData
@@ -280,12 +404,59 @@ def test_an_error_in_luigi_itself(flow: Flow):
     assert "can not return Target objects" in result.fail["msg"]
 
 
-@pytest.mark.parametrize(("module", "exc"), [("flows.broken", "KeyError"), ("flows.lacking", "ModuleNotFoundError")])
+@pytest.mark.parametrize(
+    ("module", "exc"),
+    [
+        ("flows.ends", "SystemExit"),
+        ("flows.interrupts", "KeyboardInterrupt"),
+        ("flows.broken", "KeyError"),
+        ("flows.lacking", "ModuleNotFoundError"),
+    ],
+)
 def test_a_module_that_cannot_be_imported(flow: Flow, module, exc):
     result = flow.run("Report", task={"module": module})
     assert result.verdict() == SCHEDULING_CODE
     assert result.fail["exc"] == exc
     assert result.fail["where"].startswith("flows/")
+
+
+# Errors before Luigi is ready
+
+
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        ({"luigi.cfg": "[core\nno section"}, "luigi.cfg"),
+        ({"luigi.cfg": "[core]\nx = %(y)s\n\xff"}, "luigi.cfg"),
+        ({"luigi/__init__.py": "raise ImportError('not the real luigi')"}, "not the real luigi"),
+    ],
+)
+def test_what_prevents_luigi_from_starting_is_named(flow: Flow, files, text):
+    for name, content in files.items():
+        (flow.home / name).parent.mkdir(exist_ok=True)
+        (flow.home / name).write_bytes(content.encode("latin-1"))
+    flow.environment["PYTHONPATH"] = os.pathsep.join(map(str, (flow.home, IMAGE, HERE)))
+    result = flow.run("Report")
+    assert result.verdict() == SCHEDULING_CODE
+    assert text in f"{result.fail['exc']} {result.fail['msg']} {result.output}"
+
+
+@pytest.mark.parametrize("where", ["working directory", "PYTHONPATH"])
+@pytest.mark.parametrize(
+    "name", ["queue", "signal", "json", "logging", "selectors", "multiprocessing", "enum", "email"]
+)
+def test_a_file_with_the_name_of_a_standard_module_does_not_replace_it(flow: Flow, where, name):
+    if where == "PYTHONPATH" and name == "enum":
+        name = "random"  # the interpreter itself imports enum before any code of the runner
+    (flow.home / f"{name}.py").write_text("raise RuntimeError('not the standard library')\n")
+    if where == "PYTHONPATH":
+        flow.environment["PYTHONPATH"] = os.pathsep.join(map(str, (flow.home, IMAGE, HERE)))
+    assert flow.run("Report").verdict() == SUCCEEDED
+
+
+def test_user_modules_come_before_libraries(flow: Flow):
+    (flow.home / "psutil_of_the_user.py").write_text("from flows.pipeline import *\n")
+    assert flow.run("Report", task={"module": "psutil_of_the_user"}).verdict() == SUCCEEDED
 
 
 # InternalError
@@ -295,6 +466,7 @@ def test_the_luigi_process_ends_without_a_result(flow: Flow):
     result = flow.run("LeavesDuringScheduling")
     assert result.verdict() == INTERNAL_ERROR
     assert "run phase ended with exit code 0" in result.fail["msg"]
+    assert "The last line of its output: about to leave" in result.fail["msg"]
 
 
 # InvalidSpec: names and values

@@ -5,13 +5,15 @@
 import datetime
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import luigi
 from luigi.parameter import ParameterVisibility
 
-from flows.pipeline import Leaf, Step, home, note
+from flows.pipeline import Daily, Days, Leaf, Step, home, note
 
 if os.environ.get("AT_IMPORT") == "sigchld":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -325,3 +327,164 @@ class CheckerDies(Step):
 
     def complete(self):
         os._exit(9)
+
+
+def old_range():
+    return Days(of=Daily, start=datetime.date(2013, 1, 1), stop=datetime.date(2013, 1, 4))
+
+
+class AboveOldRange(Step):
+    def requires(self):
+        return old_range()
+
+
+class YieldsOldRange(Step):
+    def run(self):
+        yield old_range()
+        self.write()
+
+
+# Output
+
+
+class Chatty(Step):
+    """A parameter of 90 kB, and 1,000 lines."""
+
+    ids = luigi.ListParameter(default=[f"customer-{n:06d}" for n in range(5000)])
+
+    def run(self):
+        for n in range(1000):
+            print("line", n)
+        self.write()
+
+
+class FailsWith(Step):
+    n = luigi.IntParameter()
+
+    def run(self):
+        raise KeyError(f"reason {self.n}")
+
+
+class ManyFail(luigi.WrapperTask):
+    def requires(self):
+        return [FailsWith(n=n) for n in range(60)]
+
+
+class Floods(Step):
+    """Writes until it is ended."""
+
+    def run(self):
+        note("started")
+        while True:
+            print("x" * 1000)
+
+
+# complete()
+
+
+class Truth:
+    """A boolean of another library."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __bool__(self):
+        return self.value
+
+    def __eq__(self, other):
+        return self.value == other
+
+    __hash__ = None
+
+
+class CompleteReturns(Step):
+    """complete() returns something that is true or false."""
+
+    what = luigi.Parameter()
+
+    def complete(self):
+        done = super().complete()
+        return {"int": int, "float": float, "truth": Truth, "bool": bool}[self.what](done)
+
+
+class AboveCompleteReturns(Step):
+    what = luigi.Parameter()
+
+    def requires(self):
+        return CompleteReturns(what=self.what)
+
+    def complete(self):
+        return 1 if super().complete() else 0
+
+
+class CompleteReturnsFalse(CompleteReturns):
+    def run(self):
+        pass
+
+
+class HangsInComplete(Step):
+    def complete(self):
+        note("checking")
+        time.sleep(600)
+
+
+class CompleteAfterRun(Step):
+    """Its complete() blocks once it has run."""
+
+    def complete(self):
+        if super().complete():
+            time.sleep(600)
+        return False
+
+
+class AboveHangs(Step):
+    def requires(self):
+        return HangsInComplete()
+
+
+# SIGTERM
+
+
+class BatchWaits(luigi.Task):
+    """Several of these are one task; notes SIGTERM."""
+
+    n = luigi.Parameter(batch_method=",".join)
+
+    def complete(self):
+        return False
+
+    def run(self):
+        signal.signal(signal.SIGTERM, self._end)
+        note(f"started {self.n}")
+        time.sleep(600)
+
+    def _end(self, *_):
+        note("term batch")
+        raise SystemExit(1)
+
+
+class AboveBatchWaits(luigi.WrapperTask):
+    def requires(self):
+        return [BatchWaits(n=str(n)) for n in range(3)]
+
+
+class ProgramInItsOwnSession(Step):
+    """Waits for a program that notes SIGTERM. The program has no parent but the supervisor, if daemon is true."""
+
+    daemon = luigi.BoolParameter()
+
+    def run(self):
+        program = (
+            "import os, signal, sys, time\n"
+            "def note(line):\n"
+            "    with open(os.environ['FLOWS_DIR'] + '/notes', 'a') as file: file.write(line + '\\n')\n"
+            "def end(*_):\n"
+            "    note('term program'); sys.exit()\n"
+            "if sys.argv[1] == 'True' and os.fork(): os._exit(0)\n"
+            "signal.signal(signal.SIGTERM, end)\n"
+            "note('started program')\n"
+            "time.sleep(600)\n"
+        )
+        command = [sys.executable, "-c", program, str(self.daemon)]
+        subprocess.run(command, start_new_session=True, check=True)
+        time.sleep(600)
