@@ -48,10 +48,16 @@ def _run(spec_path: str | None) -> int:
             raise InvalidSpec("No spec is given; pass its path, or set LUIGI_RUN_SPEC.")
         raw = read_bytes(Path(path))
         spec = parse(raw)
-        log.identify(spec.run, spec.attempt, Redactor(spec.redact, os.environ))
+        log.identify(spec.run, spec.attempt, Redactor(spec.redact, os.environ, spec.redact_files))
         for name in log.redact.too_short:
             log.line(
                 f"The value of {name} is too short to be masked in logs and messages; use a longer secret.",
+                level="WARNING",
+            )
+        for path in log.redact.unreadable:
+            log.line(
+                f"The content of {path} is not masked completely in logs and messages: it is missing, unreadable, too "
+                "large, or one of too many files.",
                 level="WARNING",
             )
         result = attempt.run(spec, raw)

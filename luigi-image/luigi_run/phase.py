@@ -33,7 +33,7 @@ def main(path: list[str]) -> None:
     devnull = os.open(os.devnull, os.O_RDONLY)
     os.dup2(devnull, 0)
     os.close(devnull)
-    redact = Redactor(spec.redact, os.environ)
+    redact = Redactor(spec.redact, os.environ, spec.redact_files)
     for copy in copies(os.environ):
         del os.environ[copy]
     channel = Channel(int(report_fd), int(control_fd))

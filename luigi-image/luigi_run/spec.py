@@ -43,6 +43,7 @@ class Spec:
     verify_root: bool
     budget_bytes: int
     redact: tuple[str, ...]
+    redact_files: tuple[str, ...]
 
     @property
     def run(self) -> str:
@@ -94,6 +95,7 @@ def parse(raw: bytes) -> Spec:
         verify_root=data["verify"] == "Root",
         budget_bytes=data["report"]["budgetBytes"],
         redact=tuple(data["redact"]),
+        redact_files=tuple(data.get("redactFiles", ())),
     )
 
 
@@ -215,6 +217,7 @@ class _Strings:
 @dataclass(frozen=True)
 class _Fields:
     fields: dict[str, Any]
+    optional: tuple[str, ...] = ()
 
     def check(self, value: Any, path: str) -> None:
         if not isinstance(value, dict):
@@ -228,6 +231,8 @@ class _Fields:
                 )
         for key, field in self.fields.items():
             if key not in value:
+                if key in self.optional:
+                    continue
                 raise InvalidSpec(f"The field {prefix}{key} is missing in the spec; add it ({field.expected()}).")
             field.check(value[key], f"{prefix}{key}")
 
@@ -272,5 +277,7 @@ _SPEC = _Fields(
         "verify": _OneOf(("Root", "None")),
         "report": _Fields({"budgetBytes": _Number(768, 4096)}),
         "redact": _Items(_Text(1, 255), 64),
-    }
+        "redactFiles": _Items(_Text(1, 4096), 64),
+    },
+    optional=("redactFiles",),
 )

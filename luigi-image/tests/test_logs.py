@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 import tempfile
+import time
 
 import pytest
 from conftest import Flow
@@ -109,6 +112,142 @@ def test_secrets_are_masked_in_every_spelling(text):
     masked = Redactor(["DB_PASSWORD", "NOT_SET"], {"DB_PASSWORD": SECRET})(text)
     assert MASK in masked
     assert "p4ss" not in masked
+
+
+ACCOUNT = {
+    "type": "service_account",
+    "private_key": "-----BEGIN KEY-----\nTUlJRW93SUJBQUtDQVFFQQ\n-----END KEY-----\n",
+    "nested": [{"password": "hunter2-Pass", "pin": 48151623, "port": 5432, "on": True, "off": None}],
+    "inner": json.dumps({"api": "sk-inner-0815"}),
+    "url": "amqp://svc:r4bbit%2FMQ@broker:5672/v",
+    "umlaut": "p\u00e4ssw\u00f6rd-x",
+}
+
+
+@pytest.mark.parametrize(
+    ("secret", "part"),
+    [
+        *(
+            (json.dumps(ACCOUNT, indent=indent), part)
+            for indent in (None, 2)
+            for part in (
+                "hunter2-Pass",
+                "TUlJRW93SUJBQUtDQVFFQQ",
+                "48151623",
+                "sk-inner-0815",
+                "r4bbit%2FMQ",
+                "r4bbit/MQ",
+                "p\u00e4ssw\u00f6rd-x",
+                str("p\u00e4ssw\u00f6rd-x".encode())[2:-1],
+            )
+        ),
+        ("postgresql://svc:s3cr3t-part@db/x", "s3cr3t-part"),
+        ("https://ghp_token4711@github.com/x.git", "ghp_token4711"),
+        ("redis://:only/pass@word@cache:6379", "only/pass@word"),
+        ("jdbc:mysql://u:p%40ssword@h/d?password=other-one", "p@ssword"),
+        ("jdbc:mysql://h/d?user=u&password=other-one", "other-one"),
+        ("host=db user=app password='with space' port=5432", "with space"),
+        ("Endpoint=sb://x/;SharedAccessKey=Zm9vYmFy+/=;Entity=y", "Zm9vYmFy+/="),
+        ("user: app\npassword: yaml-pass\n", "yaml-pass"),
+        ("export API_TOKEN=dotenv-token\n", "dotenv-token"),
+        ('["first-of-list", "second-of-list"]', "second-of-list"),
+        ("-----BEGIN\\nabcdefgh\\n-----END", "abcdefgh"),
+        ("a-very-long-secret-parameter", "a_very_long_secr"),
+        ("p\u00e4ssw\u00f6rd-x", str("p\u00e4ssw\u00f6rd-x".encode())[2:-1]),
+    ],
+)
+def test_parts_of_a_secret_are_masked(secret, part):
+    redact = Redactor(["S"], {"S": secret})
+    spellings = (part,) if "\\x" in part else (part, json.dumps(part)[1:-1], repr(part)[1:-1])
+    for text in spellings:
+        masked = redact(f"<{text}>")
+        assert MASK in masked
+        assert text not in masked
+
+
+@pytest.mark.parametrize("word", ["true", "null", "5432", "svc"])
+def test_ordinary_words_in_a_document_stay(word):
+    secret = json.dumps({"user": "svc", "port": 5432, "tls": True, "ca": None, "password": "true"})
+    assert Redactor(["S"], {"S": secret})(f"<{word}>") == f"<{word}>"
+
+
+@given(st.text(max_size=60), st.lists(st.text(min_size=1, max_size=12), max_size=5), st.text(max_size=60))
+def test_any_secret_is_masked_wherever_it_is(before, values, after):
+    """Compared with a simple search for each value."""
+    redact = Redactor([str(n) for n in range(len(values))], {str(n): value for n, value in enumerate(values)})
+    for value in values:
+        if len(value.strip()) >= 4 and value.strip().lower() not in ("true", "false", "null", "none"):
+            masked = redact(f"{before}{value}{after}")
+            assert value.strip() not in masked.replace(MASK, "\0") or value.strip() in MASK
+
+
+@given(st.text(max_size=300) | st.recursive(st.text(), st.lists).map(json.dumps))
+def test_any_text_can_be_a_secret(value):
+    redact = Redactor(["S"], {"S": value})
+    redact(value)
+    assert 0 <= redact.safe_cut(value * 3, len(value)) <= len(value)
+
+
+def bundle(certificates: int) -> str:
+    """Like a file of CA certificates."""
+    random_bytes = random.Random(4711).randbytes
+    lines = [base64.b64encode(random_bytes(48)).decode() for _ in range(certificates * 25)]
+    parts = [lines[begin : begin + 25] for begin in range(0, len(lines), 25)]
+    return "".join(
+        "-----BEGIN CERTIFICATE-----\n" + "\n".join(part) + "\n-----END CERTIFICATE-----\n" for part in parts
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2013-01-15 12:00:00 INFO carrier UA has 1234 flights with a delay of 15.5 minutes\n",
+        base64.b64encode(random.Random(1).randbytes(48)).decode() + "\n",
+        bundle(60),
+        "-" * 100,
+        "-----BEGIN CERTIFICATE----!",
+    ],
+    ids=["text", "base64", "the secret", "dashes", "almost"],
+)
+def test_masking_takes_linear_time(text):
+    begin = time.process_time()
+    redact = Redactor(["CA"], {"CA": bundle(60)})
+    assert time.process_time() - begin < 3, "the preparation"
+    data = (text * (1_000_000 // len(text) + 1))[:1_000_000]
+    begin = time.process_time()
+    redact(data)
+    assert time.process_time() - begin < 1, "1 MB of output per second"
+
+
+def test_similar_secrets_do_not_make_masking_slow():
+    secrets = {f"S{n}": "a" * (n + 100) + "b" for n in range(200)}
+    redact = Redactor(list(secrets), secrets)
+    begin = time.process_time()
+    redact("a" * 100_000)
+    assert time.process_time() - begin < 5
+
+
+def test_the_content_of_mounted_files_is_masked(flow: Flow):
+    # As the kubelet mounts a Secret: links into a folder whose name begins with two dots.
+    (flow.home / "secret" / "..2013").mkdir(parents=True)
+    for name, content in {
+        "token": b"mounted-token\n",
+        "key.json": b'{"key": "mounted-leaf"}',
+        "store": b"\0\1",
+    }.items():
+        (flow.home / "secret" / "..2013" / name).write_bytes(content)
+        (flow.home / "secret" / name).symlink_to(f"..2013/{name}")
+    (flow.home / "secret" / "..2013" / "a").mkdir()
+    (flow.home / "secret" / "..2013" / "a" / "b").write_text("mounted-below")
+    (flow.home / "secret" / "a").symlink_to("..2013/a")
+    (flow.home / "single").write_text("mounted-single")
+    paths = [str(flow.home / name) for name in ("secret", "single", "nowhere")]
+    result = flow.run("PrintsFiles", task={"module": "flows.unusual"}, redactFiles=paths)
+    assert result.verdict() == (30, "TaskFailed", True)
+    assert result.lines("PrintsFiles()")[:3] == [MASK, MASK, f"leaf {MASK}"]
+    assert result.fail["msg"] == f"with {MASK}"
+    assert "mounted-" not in result.output
+    assert any(f"The content of {paths[2]} is not masked completely" in line["msg"] for line in result.logs)
 
 
 def test_a_secret_of_several_lines_is_masked_line_by_line():

@@ -3,6 +3,7 @@
 """Tasks that do what Luigi does not expect."""
 
 import datetime
+import json
 import os
 import signal
 import subprocess
@@ -377,6 +378,16 @@ class Floods(Step):
         note("started")
         while True:
             print("x" * 1000)
+
+
+class PrintsFiles(Step):
+    """Prints what is in mounted files."""
+
+    def run(self):
+        print((home() / "secret" / "token").read_text())
+        print((home() / "secret" / "a" / "b").read_text())
+        print("leaf", json.loads((home() / "secret" / "key.json").read_text())["key"])
+        raise RuntimeError("with " + (home() / "single").read_text())
 
 
 # complete()

@@ -8,6 +8,7 @@ import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.PodSpec;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
 import io.fabric8.kubernetes.api.model.PodTemplateSpecBuilder;
 import io.fabric8.kubernetes.api.model.Volume;
@@ -38,7 +39,8 @@ import java.util.stream.Collectors;
  * <p>The runner masks the values of Secrets. It is given the names of the variables that {@code
  * env} takes from Secrets. The names of variables from a whole Secret ({@code envFrom}) are unknown
  * here, because the operator may not read Secrets; the pod has a second copy of each of these
- * variables, with a prefix by which the runner finds them.
+ * variables, with a prefix by which the runner finds them. The files of mounted Secrets it reads by
+ * their paths.
  */
 public final class JobBlueprint {
 
@@ -219,9 +221,7 @@ public final class JobBlueprint {
             List.of("podTemplate is not a valid pod template: " + firstLine(e)));
       }
     }
-    int containers =
-        template.getSpec().getContainers().size() + template.getSpec().getInitContainers().size();
-    String spec = specFile(id, request, deadline, containers).json();
+    String spec = specFile(id, request, deadline, template.getSpec()).json();
     return new PodTemplateSpecBuilder(template)
         .editMetadata()
         .addToAnnotations(Annotations.RUN_SPEC, spec)
@@ -246,8 +246,9 @@ public final class JobBlueprint {
         id.date());
   }
 
-  private static RunSpecFile specFile(Identity id, Request request, int deadline, int containers) {
+  private static RunSpecFile specFile(Identity id, Request request, int deadline, PodSpec pod) {
     PipelineSpec pipeline = request.pipeline();
+    int containers = pod.getContainers().size() + pod.getInitContainers().size();
     return new RunSpecFile(
         RunSpecFile.SCHEMA_VERSION,
         new RunSpecFile.Identity(
@@ -269,7 +270,8 @@ public final class JobBlueprint {
         new RunSpecFile.Retry(pipeline.retry().nonRetryableErrors()),
         pipeline.verify(),
         new RunSpecFile.MessageLimit(messageBudget(containers)),
-        pipeline.env().stream().filter(JobBlueprint::isSecret).map(EnvEntry::name).toList());
+        pipeline.env().stream().filter(JobBlueprint::isSecret).map(EnvEntry::name).toList(),
+        SecretFiles.paths(pod, pod.getContainers().getFirst()));
   }
 
   private static int messageBudget(int containers) {

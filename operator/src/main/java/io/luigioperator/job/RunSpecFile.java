@@ -4,6 +4,7 @@
  */
 package io.luigioperator.job;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.luigioperator.api.RerunMode;
@@ -18,6 +19,8 @@ import java.util.Map;
  * @param report limit of the termination message, under the name that the contract gives it
  * @param redact environment variables whose values the runner masks in its output and in its
  *     termination message
+ * @param redactFiles mounted files and folders whose content the runner masks in the same way;
+ *     absent if there are none, because older runners do not know it
  */
 record RunSpecFile(
     int schemaVersion,
@@ -30,7 +33,8 @@ record RunSpecFile(
     Retry retry,
     VerifyMode verify,
     MessageLimit report,
-    List<String> redact) {
+    List<String> redact,
+    @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> redactFiles) {
 
   static final int SCHEMA_VERSION = 1;
 

@@ -65,7 +65,9 @@ class RunSpecFileTest {
           "run.fence",
           "kind",
           "task.params",
-          "report.budgetBytes");
+          "report.budgetBytes",
+          "redactFiles",
+          "redactFiles[]");
 
   private static final Set<String> UPPER = Set.of("maxLength", "maxItems", "maximum");
   private static final Set<String> LOWER = Set.of("minLength", "minItems", "minimum");
