@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 import luigi
-from luigi.parameter import ParameterException
+from luigi.parameter import ParameterException, ParameterVisibility
 from luigi.task_register import Register, TaskClassAmbigiousException, TaskClassNotFoundException, load_task
 
 from luigi_run.spec import InvalidSpec, suggestion
@@ -37,6 +37,10 @@ def load_class(module: str, family: str) -> type[luigi.Task]:
     try:
         return Register.get_task_cls(family)
     except TaskClassNotFoundException as error:
+        if sys.modules[module].__name__.partition(".")[0] in sys.stdlib_module_names:
+            raise InvalidSpec(
+                f"{module} is the name of a module of Python's standard library; rename the module of the pipeline."
+            ) from error
         hint = suggestion(family, families(module) or Register.task_names())
         raise InvalidSpec(f"The module {module} has no task family {family}; correct task.family.{hint}") from error
     except TaskClassAmbigiousException as error:
@@ -96,6 +100,16 @@ def display_name(task: luigi.Task) -> str:
     """Family(name=value, ...) without private and hidden parameters."""
     shown = task.to_str_params(only_significant=True, only_public=True)
     return f"{task.task_family}({', '.join(f'{name}={value}' for name, value in shown.items())})"
+
+
+def private_params(task: luigi.Task) -> dict[str, str]:
+    """The parameters that Luigi leaves out of to_str_params()."""
+    known = dict(task.get_params())
+    return {
+        name: known[name].serialize(value)
+        for name, value in task.param_kwargs.items()
+        if known[name].visibility == ParameterVisibility.PRIVATE
+    }
 
 
 def _module_hint(name: str) -> str:

@@ -76,6 +76,8 @@ class Log:
                 if not self._poll.poll(max(0.0, end - time.monotonic()) * 1000):
                     return False
                 del self._rest[: os.write(self._fd, self._rest[: select.PIPE_BUF])]
+        except BlockingIOError:  # somebody has made the output non-blocking
+            return False
         except OSError:
             self._rest.clear()
         return True

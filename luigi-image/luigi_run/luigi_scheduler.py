@@ -8,6 +8,7 @@ It overrides private members of Luigi, so it works only with the version that re
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ import luigi.worker
 
 from luigi_run import failure
 from luigi_run.channel import Channel
-from luigi_run.loading import display_name
+from luigi_run.loading import display_name, private_params
 from luigi_run.redact import Redactor
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
             self._report(reply["task_id"], None)
         elif "batch_id" in reply:
             self._batches[reply["batch_id"]] = reply["batch_task_ids"]
+            first = self._worker._scheduled_tasks.get(reply["batch_task_ids"][0])
+            if first:  # the scheduler does not know private parameters, without which Luigi cannot load the task
+                reply["task_params"] = {**private_params(first), **reply["task_params"]}
             for task_id in reply["batch_task_ids"]:
                 self._report(task_id, None)
         return reply
@@ -111,10 +115,9 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
         if status != luigi.scheduler.FAILED:
             return None
         self._failures[task_id] += 1
-        try:
-            expl = json.loads(kwargs.get("expl") or '""')
-        except ValueError:
-            expl = kwargs["expl"]
+        expl = kwargs.get("expl") or ""
+        with contextlib.suppress(ValueError):
+            expl = json.loads(expl)
         if isinstance(expl, dict) and "failure" in expl:
             return expl["failure"]
         text = str(expl) or "The task failed without an error message."

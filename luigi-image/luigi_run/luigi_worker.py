@@ -61,6 +61,7 @@ class RunnerWorker(luigi.worker.Worker):
         self._task_result_queue.close()
         self._task_result_queue = self._results = Results()
         self._yielded: dict[str, Yielded] = {}
+        self._load_failed = False
         self._lingering: list[tuple[float, RunnerTaskProcess]] = []
 
     def add(self, task: luigi.Task, multiprocess: bool = False, processes: int = 0) -> bool:
@@ -108,6 +109,21 @@ class RunnerWorker(luigi.worker.Worker):
             except Exception:
                 is_complete = luigi.worker.TracebackWrapper(traceback.format_exc())
         return super()._add(task, is_complete)
+
+    def _get_work(self) -> Any:
+        """As in Luigi, but asks again if the task could not be loaded: otherwise the other tasks would not run."""
+        while True:
+            self._load_failed = False
+            response = super()._get_work()
+            if not self._load_failed:
+                return response
+
+    def _handle_task_load_error(self, exception: BaseException, task_ids: list[str]) -> None:
+        self._load_failed = True
+        logger.error("Cannot load the task of the batch %s", ", ".join(task_ids), exc_info=exception)
+        expl = json.dumps({"failure": failure.from_exception(exception, self._package, self._redact)})
+        for task_id in task_ids:
+            self._add_task(worker=self._id, task_id=task_id, status=FAILED, runnable=False, expl=expl)
 
     def _log_complete_error(self, task: luigi.Task, tb: str) -> None:
         logger.warning("Will not run %s or what requires it due to an error in complete():\n%s", task.task_id, tb)

@@ -121,6 +121,7 @@ class PhaseProcess:
         for key in list(self._outputs.get_map().values()):
             for _ in range(_REST_BYTES // _READ_BYTES):
                 if self._log.congested() and not self._log.flush(_REST_SECONDS):
+                    self._log.line("The rest of the output is lost, because the log was not read", level="WARNING")
                     return
                 if not self._read_output(key.fd, key.data):
                     break

@@ -21,13 +21,12 @@ from typing import Any
 import luigi
 import luigi.worker
 import psutil
-from luigi.parameter import ParameterVisibility
 from luigi.task import DynamicRequirements
 from luigi.tools.range import RangeBase
 
 from luigi_run import failure, processes, ranges
 from luigi_run.channel import Channel, Outlet
-from luigi_run.loading import display_name
+from luigi_run.loading import display_name, private_params
 from luigi_run.redact import Redactor
 from luigi_run.results import Result
 
@@ -124,7 +123,11 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
                 if not isinstance(requires, DynamicRequirements):
                     requires = DynamicRequirements(requires)
                 if not requires.complete(self.check_complete) and not self._settles(requires):
-                    return [(task.task_module, task.task_family, _params(task)) for task in requires.flat_requirements]
+                    # All parameters: Luigi leaves out private ones, and cannot create the task in its own process.
+                    return [
+                        (task.task_module, task.task_family, {**task.to_str_params(), **private_params(task)})
+                        for task in requires.flat_requirements
+                    ]
                 self._passed += 1
                 reply = requires.paths
         if isinstance(self.task, RangeBase):
@@ -251,17 +254,6 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
 
     def _descendants(self) -> list[psutil.Process]:
         return _quietly(lambda: psutil.Process(self.pid).children(recursive=True)) or []
-
-
-def _params(task: luigi.Task) -> dict[str, Any]:
-    """All parameters: Luigi leaves out private ones, and then cannot create the task in the Luigi process."""
-    known = dict(task.get_params())
-    private = {
-        name: known[name].serialize(value)
-        for name, value in task.param_kwargs.items()
-        if known[name].visibility == ParameterVisibility.PRIVATE
-    }
-    return {**task.to_str_params(), **private}
 
 
 def _names(tasks: list[luigi.Task]) -> str:

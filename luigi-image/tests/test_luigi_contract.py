@@ -51,6 +51,8 @@ def test_another_luigi_is_refused(flow: Flow):
                 "run",
                 "_add",
                 "_email_error",
+                "_get_work",
+                "_handle_task_load_error",
                 "_handle_next_task",
                 "_log_complete_error",
                 "_log_dependency_error",

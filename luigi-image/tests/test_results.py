@@ -139,6 +139,18 @@ def test_a_dynamic_dependency_with_a_private_parameter_runs(flow: Flow):
     assert output.read_text() == "4711"
 
 
+def test_a_batch_with_a_private_parameter_runs(flow: Flow):
+    assert run(flow, "AbovePrivateBatch").verdict() == SUCCEEDED
+    assert flow.notes("batch") == [["2", "4711"]]
+
+
+def test_a_batch_that_luigi_cannot_load_fails_and_harms_no_other(flow: Flow):
+    result = run(flow, "AboveUnloadableBatch")
+    assert result.verdict() == TASK_FAILED
+    assert "cannot parse" in result.fail["msg"]
+    assert (result.n["failed"], result.n["ran"]) == (2, 1)
+
+
 # Dynamic dependencies that get nowhere
 
 

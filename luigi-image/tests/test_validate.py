@@ -48,6 +48,7 @@ def validate(flow: Flow, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["--module", "flows.broken"], 1, "a module that cannot be imported"),
         (["--module", "flows.ends"], 36, "flows.ends ended the process (SystemExit"),
         (["--module", "flows.leaves", "--family", "Report"], 36, "flows.leaves ended the process; do not call exit()"),
+        (["--module", "flows.daemonizes"], 36, "flows.daemonizes ended the process"),
         ([], 50, "There is nothing to validate"),
     ],
 )

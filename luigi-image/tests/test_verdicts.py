@@ -485,6 +485,7 @@ def test_unknown_names(flow: Flow, workers, task):
         ({"module": "no_such_package.pipeline"}, ["no_such_package was not found"]),
         ({"module": "..pipeline"}, ["'..pipeline' is not a valid name of a Python module"]),
         ({"family": "Reprot"}, ["no task family Reprot", "Did you mean Report"]),
+        ({"module": "calendar"}, ["calendar is the name of a module of Python's standard library"]),
         ({"params": {"carier": "UA"}}, ["Report has no parameter carier", "Did you mean carrier?"]),
         (
             {"family": "NoParameters", "params": {"x": "1"}},

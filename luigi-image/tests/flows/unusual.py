@@ -188,6 +188,35 @@ class BesideProblem(luigi.WrapperTask):
         return [YieldsProblem(what=self.what), Leaf(n=1)]
 
 
+class PrivateBatch(Step):
+    n = luigi.IntParameter(batch_method=max)
+    password = luigi.Parameter(visibility=ParameterVisibility.PRIVATE)
+
+    def run(self):
+        note(f"batch {self.n} {self.password}")
+        for n in range(self.n + 1):
+            type(self)(n=n, password=self.password).write()
+
+
+class AbovePrivateBatch(luigi.WrapperTask):
+    def requires(self):
+        return [PrivateBatch(n=n, password="4711") for n in range(3)]
+
+
+class UnloadableBatch(luigi.Task):
+    """The values of a batch, joined, are no value of the parameter."""
+
+    n = Strange(batch_method=",".join)
+
+    def run(self):
+        raise AssertionError("never runs")
+
+
+class AboveUnloadableBatch(luigi.WrapperTask):
+    def requires(self):
+        return [UnloadableBatch(n=n) for n in "ab"] + [Leaf(n=1)]
+
+
 class YieldsPrivate(Step):
     def run(self):
         yield Private(password="4711")
