@@ -11,6 +11,7 @@ import collections
 import contextlib
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import luigi
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # A task that fails this often is not worth waiting for, unless the pipeline configures fewer tries itself.
 _TRIES = 10
 _NAME_CHARS = 200
+_PRUNE_SECONDS = 1.0
 
 
 class ReportingScheduler(luigi.scheduler.Scheduler):
@@ -40,6 +42,8 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
         self._redact = redact
         self._owner = os.getpid()
         self._reported: dict[str, str] = {}
+        self._thorough = True
+        self._pruned = 0.0
         self._failures: collections.Counter[str] = collections.Counter()
         self._batches: dict[str, list[str]] = {}
 
@@ -57,7 +61,11 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
             self._report(changed, problem)
 
     def get_work(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self._thorough = False
         reply = super().get_work(*args, **kwargs)
+        if not reply.get("task_id") and "batch_id" not in reply:
+            self._thorough = True  # there may be work only after prune(), and only now the counts matter
+            reply = super().get_work(*args, **kwargs)
         if reply.get("task_id"):
             self._report(reply["task_id"], None)
         elif "batch_id" in reply:
@@ -68,6 +76,20 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
             for task_id in reply["batch_task_ids"]:
                 self._report(task_id, None)
         return reply
+
+    def prune(self) -> None:
+        """As in Luigi, but not for each task that starts: the time would grow with the square of their number."""
+        now = time.monotonic()
+        if self._thorough or now >= self._pruned + _PRUNE_SECONDS:
+            self._pruned = now
+            super().prune()
+
+    def count_pending(self, worker: str) -> dict[str, Any]:
+        """As in Luigi, but only if there is no work: the worker reads the counts only then."""
+        if self._thorough:
+            return super().count_pending(worker)
+        counts = dict.fromkeys(("n_pending_tasks", "n_unique_pending", "n_pending_last_scheduled"), 0)
+        return {**counts, "worker_state": self._state.get_worker(worker).state, "running_tasks": []}
 
     def awaits_retry(self) -> bool:
         """Whether it is worth waiting for the retry of a failed task.

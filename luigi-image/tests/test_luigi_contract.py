@@ -42,7 +42,7 @@ def test_another_luigi_is_refused(flow: Flow):
 @pytest.mark.parametrize(
     ("ours", "base", "names"),
     [
-        (ReportingScheduler, luigi.scheduler.Scheduler, ["add_task", "get_work"]),
+        (ReportingScheduler, luigi.scheduler.Scheduler, ["add_task", "get_work", "prune", "count_pending"]),
         (
             RunnerWorker,
             luigi.worker.Worker,
