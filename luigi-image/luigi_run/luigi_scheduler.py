@@ -91,6 +91,12 @@ class ReportingScheduler(luigi.scheduler.Scheduler):
         counts = dict.fromkeys(("n_pending_tasks", "n_unique_pending", "n_pending_last_scheduled"), 0)
         return {**counts, "worker_state": self._state.get_worker(worker).state, "running_tasks": []}
 
+    def allow_again(self, task_ids: list[str]) -> None:
+        """Lets these tasks run again at once; otherwise Luigi ignores for 10 s that a task that ran is not complete."""
+        for task_id in task_ids:
+            if task := self._state.get_task(task_id):
+                task.updated = 0.0
+
     def awaits_retry(self) -> bool:
         """Whether it is worth waiting for the retry of a failed task.
 

@@ -219,10 +219,13 @@ class RunnerWorker(luigi.worker.Worker):
 
     def _add_dynamic(self, result: Result) -> list[str]:
         tasks = [load_task(module, family, params) for module, family, params in result.new_deps]
+        task_ids = [task.task_id for task in tasks]
+        yielded = self._yielded.setdefault(result.task_id, Yielded())
+        if result.passed < yielded.last:
+            self._scheduler.allow_again(task_ids)  # they were complete before, and something has removed their outputs
         for task in tasks:
             self.add(task)
-        task_ids = [task.task_id for task in tasks]
-        self._yielded.setdefault(result.task_id, Yielded()).add(result.passed, task_ids)
+        yielded.add(result.passed, task_ids)
         return task_ids
 
     def _wait(self) -> float:

@@ -48,14 +48,15 @@ _NAMES_SHOWN = 5
 class Yielded:
     """What the Luigi process knows of the dynamic dependencies of a task: each run of the task yields them again."""
 
-    passed: int = -1
+    last: int = -1
+    most: int = -1
     stops: int = 0
     task_ids: set[str] = dataclasses.field(default_factory=set)
 
     def add(self, passed: int, task_ids: list[str]) -> None:
         """The task was suspended after `passed` complete yields, until these tasks have run."""
-        self.stops = 1 if passed > self.passed else self.stops + 1
-        self.passed = max(passed, self.passed)
+        self.stops = 1 if passed > self.most else self.stops + 1
+        self.last, self.most = passed, max(passed, self.most)
         self.task_ids.update(task_ids)
 
 
@@ -143,11 +144,12 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
     def _settles(self, requires: DynamicRequirements) -> bool:
         """False if the task must wait for these dependencies, True if they have become complete meanwhile.
 
-        Raises NeverComplete if they ran for this task before, or if the task gets no further.
+        Raises NeverComplete if they have just run for this task, or if the task gets no further.
         """
-        if self._passed > self._yielded.passed:
+        if self._passed > self._yielded.most:
             return False
-        ran = [task for task in requires.flat_requirements if task.task_id in self._yielded.task_ids]
+        known = self._yielded.task_ids if self._passed == self._yielded.last else ()
+        ran = [task for task in requires.flat_requirements if task.task_id in known]
         end = time.monotonic() + _SETTLE_SECONDS
         while len(ran) == len(requires.flat_requirements) or not all(map(self.check_complete, ran)):
             if requires.complete(self.check_complete):
@@ -157,9 +159,10 @@ class RunnerTaskProcess(luigi.worker.ContextManagedTaskProcess):
             time.sleep(_SETTLE_INTERVAL)
         if self._yielded.stops >= _MAX_STOPS:
             raise failure.NeverComplete(
-                f"The task yielded other dependencies in each of {self._yielded.stops} runs and never got further, "
-                f"last {_names(requires.flat_requirements)}. Luigi runs run() from its beginning whenever the yielded "
-                "tasks have run, so it must yield the same tasks again: do not make them from the current time."
+                f"The task has waited {self._yielded.stops} times for dependencies without getting further, last for "
+                f"{_names(requires.flat_requirements)}. Luigi runs run() from its beginning whenever the yielded tasks "
+                "have run, so it must yield the same tasks again: do not make them from the current time, and do not "
+                "remove their outputs."
             )
         return False
 

@@ -109,6 +109,9 @@ def test_members_that_are_read_exist():
     assert callable(luigi.worker._is_external)
     assert "Unfulfilled %s at run time: %s" in source
     assert "Task is an external data dependency and data does not exist (yet?)." in source
+    assert "(time.time() - task.updated) < self._config.stable_done_cooldown_secs" in inspect.getsource(
+        luigi.scheduler.Scheduler.add_task
+    )
     state = inspect.getsource(luigi.scheduler.SimpleTaskState)
     for member in ("get_task", "get_active_tasks_by_status"):
         assert f"def {member}(" in state

@@ -177,6 +177,16 @@ def test_a_dynamic_dependency_may_become_complete_a_little_later(flow: Flow):
     assert flow.notes("ran") == [["late"]]
 
 
+def test_a_removed_dependency_is_made_again(flow: Flow):
+    assert run(flow, "RemovesWhatItYields", {"always": "false"}).verdict() == SUCCEEDED
+
+
+def test_dependencies_that_are_always_removed_are_explained(flow: Flow):
+    result = run(flow, "RemovesWhatItYields", {"always": "true"})
+    assert result.verdict() == TASK_FAILED
+    assert "do not remove their outputs" in result.fail["msg"]
+
+
 def test_many_yields_and_lists_that_grow_are_no_loop(flow: Flow):
     assert run(flow, "YieldsOneByOne").verdict() == SUCCEEDED
 

@@ -272,6 +272,23 @@ class YieldsLate(Step):
         self.write()
 
 
+class RemovesWhatItYields(Step):
+    """Removes the output of a dependency before it yields the next one, once or always."""
+
+    always = luigi.BoolParameter()
+
+    def run(self):
+        first = yield Leaf(n=1)
+        if self.always or not (home() / "removed").exists():
+            (home() / "removed").touch()
+            first.remove()
+        second = yield Leaf(n=2)
+        if self.always:
+            second.remove()
+        yield Leaf(n=1 if self.always else 3)
+        self.write()
+
+
 class YieldsOneByOne(Step):
     """Twenty yields, and a list that grows from run to run."""
 
