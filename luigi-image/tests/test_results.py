@@ -103,10 +103,9 @@ def test_a_task_that_closes_its_files_fails_and_its_files_are_not_written_to(flo
     assert (flow.home / "own").read_text() == "of the task"
 
 
-@workers
 @pytest.mark.parametrize("what", ["datetime", "lambda", "cycle", "lock", "bytes", "surrogate"])
-def test_what_on_success_returns_does_not_matter(flow: Flow, workers, what):
-    assert run(flow, "Returns", {"what": what}, workers=workers).verdict() == SUCCEEDED
+def test_what_on_success_returns_does_not_matter(flow: Flow, what):
+    assert run(flow, "Returns", {"what": what}).verdict() == SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -154,12 +153,11 @@ def test_a_batch_that_luigi_cannot_load_fails_and_harms_no_other(flow: Flow):
 # Dynamic dependencies that get nowhere
 
 
-@workers
 @pytest.mark.parametrize(
     ("how", "names"), [("one", "NoOutput(n=)"), ("list", "NoOutput(n=0), NoOutput(n=1), NoOutput(n=2)"), ("custom", "")]
 )
-def test_a_dynamic_dependency_that_never_completes_is_named(flow: Flow, workers, how, names):
-    result = run(flow, "YieldsNoOutput", {"how": how}, workers=workers)
+def test_a_dynamic_dependency_that_never_completes_is_named(flow: Flow, how, names):
+    result = run(flow, "YieldsNoOutput", {"how": how}, workers=2)
     assert result.verdict() == TASK_FAILED
     assert "ran, but complete() still returns False: " + names in result.fail["msg"]
     assert len(flow.notes("ran")) == {"one": 1, "list": 3, "custom": 0}[how]

@@ -195,6 +195,19 @@ def test_a_phase_without_progress_is_ended(flow: Flow, family):
     assert len([line for line in result.lines("") if "unusual.py" in line and "in complete" in line]) >= 2
 
 
+def test_a_task_that_runs_is_no_stall(flow: Flow):
+    (flow.home / "sitecustomize.py").write_text(
+        "from luigi_run import stall\nstall.DUMP_SECONDS, stall.END_SECONDS = 1.0, 4.0\n"
+    )
+    flow.environment["PYTHONPATH"] = os.pathsep.join(map(str, (flow.home, IMAGE, HERE)))
+    process = flow.start(flow.spec("WaitsForSignal"))
+    wait_for(lambda: flow.notes("started"), "the task runs")
+    begin = time.monotonic()
+    wait_for(lambda: time.monotonic() > begin + 6, "longer than a phase may stall")
+    (flow.home / "go").touch()
+    assert flow.end(process).verdict() == (0, "Succeeded", False)
+
+
 def test_a_timed_out_task_logs_its_stack(flow: Flow):
     result = flow.run("WaitsForever", timeouts={"taskSeconds": 1})
     (task,) = result.message["failed"]

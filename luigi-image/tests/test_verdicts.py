@@ -184,10 +184,9 @@ def test_a_dependency_that_wrote_nothing_is_named(flow: Flow, workers):
 # complete() is judged by truth
 
 
-@workers
 @pytest.mark.parametrize("what", ["int", "float", "truth", "bool"])
-def test_complete_may_return_what_equals_true(flow: Flow, workers, what):
-    result = flow.run("AboveCompleteReturns", {"what": what}, workers=workers, **UNUSUAL)
+def test_complete_may_return_what_equals_true(flow: Flow, what):
+    result = flow.run("AboveCompleteReturns", {"what": what}, **UNUSUAL)
     assert result.verdict() == SUCCEEDED
 
 
@@ -222,6 +221,11 @@ def test_mail_is_off_whatever_the_configuration_says(flow: Flow, name):
     result = flow.run("AboveFailure")
     assert result.verdict() == TASK_FAILED
     assert result.fail["exc"] == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize("name", ["batched", "invalid"])
+def test_mail_is_off_for_errors_of_scheduling(flow: Flow, name):
+    (flow.home / "luigi.cfg").write_text(MAIL[name])
     result = flow.run("AboveCompleteRaises")
     assert result.verdict() == SCHEDULING_CODE
     assert result.fail["exc"] == "KeyError"
@@ -442,13 +446,9 @@ def test_what_prevents_luigi_from_starting_is_named(flow: Flow, files, text):
 
 
 @pytest.mark.parametrize("where", ["working directory", "PYTHONPATH"])
-@pytest.mark.parametrize(
-    "name", ["queue", "signal", "json", "logging", "selectors", "multiprocessing", "enum", "email"]
-)
-def test_a_file_with_the_name_of_a_standard_module_does_not_replace_it(flow: Flow, where, name):
-    if where == "PYTHONPATH" and name == "enum":
-        name = "random"  # the interpreter itself imports enum before any code of the runner
-    (flow.home / f"{name}.py").write_text("raise RuntimeError('not the standard library')\n")
+def test_a_file_with_the_name_of_a_standard_module_does_not_replace_it(flow: Flow, where):
+    for name in ("queue", "signal", "json", "logging", "selectors", "multiprocessing", "concurrent", "email", "random"):
+        (flow.home / f"{name}.py").write_text("raise RuntimeError('not the standard library')\n")
     if where == "PYTHONPATH":
         flow.environment["PYTHONPATH"] = os.pathsep.join(map(str, (flow.home, IMAGE, HERE)))
     assert flow.run("Report").verdict() == SUCCEEDED
