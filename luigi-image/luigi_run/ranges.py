@@ -18,8 +18,6 @@ from luigi_run.failure import RangeOutside
 
 logger = logging.getLogger("luigi_run")
 
-_CHUNK = 500
-
 
 def check(task: RangeBase) -> None:
     """Raises RangeOutside if a range that Luigi takes for complete looks at none of its instances, and one is missing.
@@ -38,18 +36,22 @@ def check(task: RangeBase) -> None:
         if not inside:
             raise RangeOutside(f"All instances before {task.stop} {_outside(task)}")
         return
-    instances = task.finite_datetimes(start, stop)
     if inside:
-        ignored = len(instances) - len(inside)
-        if ignored > 0:
-            logger.warning("%d of %d instances of %s %s", ignored, len(instances), task.task_id, _outside(task))
+        if start < inside[0] or task.finite_datetimes(inside[-1], stop)[1:]:
+            logger.warning(
+                "A part of the instances of %s, before %s or after %s, %s",
+                task.task_id,
+                inside[0],
+                inside[-1],
+                _outside(task),
+            )
         return
-    for index in range(0, len(instances), _CHUNK):
-        missing = task._missing_datetimes(instances[index : index + _CHUNK])
-        if missing:
-            first_missing = task.datetime_to_parameter(missing[0])
+    instances = task.finite_datetimes(start, stop)
+    # One by one: what Luigi infers from a listing of files is wrong for tasks with another complete().
+    for instance in map(task.datetime_to_parameter, instances):
+        if not task._instantiate_task_cls(instance).complete():
             all_of_them = f"all instances from {task.start} to {task.stop} {_outside(task)}"
-            raise RangeOutside(f"The instance {first_missing} is missing, but {all_of_them}")
+            raise RangeOutside(f"The instance {instance} is missing, but {all_of_them}")
 
 
 def _outside(task: RangeBase) -> str:

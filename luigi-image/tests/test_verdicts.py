@@ -330,6 +330,30 @@ def test_a_range_outside_the_time_it_looks_at_is_no_success(flow: Flow):
     assert "The instance 2013-02-01 is missing" in result.fail["msg"]
 
 
+@pytest.mark.parametrize(
+    ("family", "of", "start", "stop"),
+    [
+        ("RangeDaily", "OfDay", "2013-01-01", "2013-02-01"),
+        ("RangeDaily", "BulkOfDay", "2013-01-01", "2013-02-01"),
+        ("RangeHourly", "OfHour", "2013-01-01T00", "2013-01-02T00"),
+        ("RangeByMinutes", "OfMinute", "2013-01-01T0000", "2013-01-01T0100"),
+        ("RangeMonthly", "OfMonth", "2003-01", "2003-04"),
+    ],
+)
+def test_every_range_class_is_judged(flow: Flow, family, of, start, stop):
+    params = {"of": of, "start": start, "stop": stop}
+    result = flow.run(family, task={"module": "flows.unusual", "family": family, "params": params})
+    assert result.verdict() == UNVERIFIED
+    assert "are outside the time that the range looks at" in result.fail["msg"]
+
+
+def test_a_range_without_a_start_outside_the_time_it_looks_at_is_no_success(flow: Flow):
+    params = {"of": "OfDay", "stop": "2013-01-01", "reverse": "true"}
+    result = flow.run("RangeDaily", task={"module": "flows.unusual", "family": "RangeDaily", "params": params})
+    assert result.verdict() == UNVERIFIED
+    assert "All instances before 2013-01-01" in result.fail["msg"]
+
+
 def test_a_range_outside_the_time_it_looks_at_that_is_complete_is_a_success(flow: Flow):
     assert flow.run("Days", OLD | {"now": "1357430400"}).verdict() == SUCCEEDED
     result = flow.run("Days", OLD)
@@ -349,7 +373,10 @@ def test_a_range_that_ignores_a_part_of_its_instances_says_so(flow: Flow):
     params = {"of": "Daily", "start": "2012-01-01", "stop": "2013-01-03", "now": "1357257600", "days_back": "3"}
     result = flow.run("Days", params)
     assert result.verdict() == SUCCEEDED
-    assert any("366 of 368 instances of Days_" in line["msg"] for line in result.logs), result.output
+    assert any("A part of the instances of Days_" in line["msg"] for line in result.logs)
+    # At noon of the last day of the range, so all instances are inside.
+    result = flow.run("Days", params | {"start": "2013-01-01", "days_back": "9", "now": "1357128000"})
+    assert not any("A part of the instances" in line["msg"] for line in result.logs)
 
 
 # MissingData

@@ -13,6 +13,7 @@ import time
 
 import luigi
 from luigi.parameter import ParameterVisibility
+from luigi.tools.range import RangeByMinutes, RangeDaily, RangeHourly, RangeMonthly  # noqa: F401  roots of tests
 
 from flows.pipeline import Daily, Days, Leaf, Step, home, note
 
@@ -374,6 +375,33 @@ class CheckerDies(Step):
 
     def complete(self):
         os._exit(9)
+
+
+class NeverDone(luigi.Task):
+    def complete(self):
+        return False
+
+
+class OfDay(NeverDone):
+    at = luigi.DateParameter()
+
+
+class BulkOfDay(OfDay):
+    @classmethod
+    def bulk_complete(cls, parameter_tuples):
+        return []
+
+
+class OfHour(NeverDone):
+    at = luigi.DateHourParameter()
+
+
+class OfMinute(NeverDone):
+    at = luigi.DateMinuteParameter()
+
+
+class OfMonth(NeverDone):
+    at = luigi.MonthParameter()
 
 
 def old_range():
