@@ -73,29 +73,28 @@ class Redactor:
         if not self._pattern or not self._pattern.search(text):
             return text
         kept, position = [], 0
-        for start, end in self._found(text, 0, len(text)):
+        for start, end in self._found(text, len(text)):
             kept += [text[position:start], MASK]
             position = end
         return "".join([*kept, text[position:]])
 
     def safe_cut(self, text: str, limit: int) -> int:
         """The largest position up to limit at which a cut splits no secret; 0 if there is none."""
-        for start, end in self._found(text, 0, min(len(text), limit + self.longest)):
+        for start, end in self._found(text, limit):
             if start < limit < end:
                 return start
-            if start >= limit:
-                break
         return min(limit, len(text))
 
-    def _found(self, text: str, position: int, end: int) -> Iterator[tuple[int, int]]:
-        """Where secrets are: from left to right, the longest one at each place, without overlaps."""
+    def _found(self, text: str, before: int) -> Iterator[tuple[int, int]]:
+        """Where secrets begin before this position: from left to right, the longest at each place, no overlaps."""
         if not self._pattern:
             return
-        while candidate := self._pattern.search(text, position, end):
+        position = 0
+        while candidate := self._pattern.search(text, position, before + SHORTEST - 1):
             start = candidate.start()
             position = start + 1
             for length, forms in self._groups[candidate.group()]:
-                if start + length <= end and text[start : start + length] in forms:
+                if text[start : start + length] in forms:
                     position = start + length
                     yield start, position
                     break
@@ -142,7 +141,7 @@ def _parts(value: str, depth: int = 0) -> set[str]:
     if depth >= _MAX_DEPTH:
         return parts
     inner = list(_leaves(value))
-    for line in lines:
+    for line in dict.fromkeys(lines):
         if len(line) > _LINE_CHARS:
             continue
         inner += _user_info(line)

@@ -219,6 +219,15 @@ def test_masking_takes_linear_time(text):
     assert time.process_time() - begin < 1, "1 MB of output per second"
 
 
+def test_splitting_long_lines_takes_linear_time():
+    """Also with a long secret: the line could contain it at any place."""
+    redact = Redactor(["S"], {"S": base64.b64encode(random.Random(2).randbytes(200_000)).decode()})
+    begin = time.process_time()
+    parts = wrapped([b"x" * 65_536] * 16, redact)
+    assert time.process_time() - begin < 1
+    assert sum(map(len, parts)) == 16 * 65_536
+
+
 def test_similar_secrets_do_not_make_masking_slow():
     secrets = {f"S{n}": "a" * (n + 100) + "b" for n in range(200)}
     redact = Redactor(list(secrets), secrets)
