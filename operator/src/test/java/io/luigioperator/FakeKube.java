@@ -40,6 +40,9 @@ public final class FakeKube implements Kube {
   public final List<ObservedJob> jobs = new ArrayList<>();
   public final List<ObservedPod> pods = new ArrayList<>();
 
+  /** Pods that no label shows. */
+  public final List<ObservedPod> strippedPods = new ArrayList<>();
+
   public String identity = IDENTITY;
   public NamespaceState namespace = NamespaceState.ACTIVE;
   public boolean crdEstablished = true;
@@ -187,6 +190,11 @@ public final class FakeKube implements Kube {
   }
 
   @Override
+  public List<ObservedPod> podsWithToken(String ns, String token) {
+    return strippedPods.stream().filter(p -> p.token().equals(token)).toList();
+  }
+
+  @Override
   public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
     changes.add("create Job " + attempt.jobName());
     failIfAsked("createJob");
@@ -198,6 +206,7 @@ public final class FakeKube implements Kube {
             attempt.token(),
             attempt.claimedAt(),
             false,
+            0,
             false);
     JobCreation answer = jobCreation.orElse(new JobCreation.Created(job));
     if (answer instanceof JobCreation.Created) {

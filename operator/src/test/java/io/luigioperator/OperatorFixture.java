@@ -318,7 +318,7 @@ public final class OperatorFixture {
 
   /** A Job with the name of the first attempt of the run. */
   public OperatorFixture job(String name, String token) {
-    kube.jobs.add(new ObservedJob(DATA, name + "-a1", "job-" + name, token, now, false, false));
+    kube.jobs.add(new ObservedJob(DATA, name + "-a1", "job-" + name, token, now, false, 0, false));
     return this;
   }
 

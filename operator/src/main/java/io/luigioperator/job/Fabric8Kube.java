@@ -43,6 +43,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -410,13 +411,22 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
    * are searched before the bound pod does. This is rare.
    */
   private List<ObservedPod> boundWithoutLabels(Attempt attempt) {
+    return allPods(attempt.run().namespace(), p -> attempt.isBoundTo(p.uid()));
+  }
+
+  @Override
+  public List<ObservedPod> podsWithToken(String namespace, String token) {
+    return allPods(namespace, p -> p.token().equals(token));
+  }
+
+  /** Of all pods of the namespace only the matching ones are kept in memory. */
+  private List<ObservedPod> allPods(String namespace, Predicate<ObservedPod> matching) {
     return PagedList.all(
-            "searching the bound pod of run " + attempt.run(),
-            client.pods().inNamespace(attempt.run().namespace()),
-            p -> attempt.isBoundTo(p.getMetadata().getUid()) ? Stream.of(p) : Stream.<Pod>empty())
+            "searching a pod in namespace " + namespace,
+            client.pods().inNamespace(namespace),
+            pod -> Optional.of(Observation.pod(pod)).filter(matching))
         .stream()
-        .flatMap(found -> found)
-        .map(Observation::pod)
+        .flatMap(Optional::stream)
         .toList();
   }
 

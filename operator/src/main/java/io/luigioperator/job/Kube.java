@@ -116,6 +116,12 @@ public interface Kube {
    */
   Optional<String> lastWarning(ObservedPod pod);
 
+  /**
+   * The pods with this token, whatever labels and owner they have. Live; reads all pods of the
+   * namespace.
+   */
+  List<ObservedPod> podsWithToken(String namespace, String token);
+
   /** Creates the Job of a claimed attempt, owned by the object; its pod has the gate. */
   JobCreation createJob(Run run, Attempt attempt, RunObject owner);
 

@@ -45,6 +45,9 @@ public final class Observation {
         annotation(job.getMetadata().getAnnotations(), Annotations.TOKEN),
         instant(job.getMetadata().getCreationTimestamp()).orElse(Instant.EPOCH),
         job.getSpec() != null && Boolean.TRUE.equals(job.getSpec().getSuspend()),
+        job.getStatus() == null || job.getStatus().getActive() == null
+            ? 0
+            : job.getStatus().getActive(),
         hasEnded(job));
   }
 

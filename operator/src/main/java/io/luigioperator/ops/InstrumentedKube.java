@@ -110,6 +110,11 @@ public final class InstrumentedKube implements Kube {
   }
 
   @Override
+  public List<ObservedPod> podsWithToken(String namespace, String token) {
+    return calls.time("podsWithToken", () -> kube.podsWithToken(namespace, token));
+  }
+
+  @Override
   public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
     return calls.time("createJob", () -> kube.createJob(run, attempt, owner));
   }

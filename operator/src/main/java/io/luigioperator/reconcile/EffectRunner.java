@@ -22,6 +22,9 @@ import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.EndTransitions;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.ObservedAttempt;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
@@ -182,7 +185,25 @@ final class EffectRunner {
       AttemptRef attempt, Abandonment why, RunSnapshot s, Optional<RunRecord> record) {
     Optional<RunAndAttempt> after = ledger.attempts().abandon(attempt, why, policy(s));
     after.ifPresent(a -> wakeups.ended(a.run()));
+    if (after.isPresent() && why.reason().equals(Reasons.NO_POD)) {
+      deleteUseless(s);
+    }
     return changed(after, record);
+  }
+
+  /**
+   * Deletes the Job of an abandoned attempt at once, because it may still be creating pods, and
+   * those of its pods that no sweep would find. None of them has been started.
+   */
+  private void deleteUseless(RunSnapshot s) {
+    ObservedAttempt observed = s.observed().orElseThrow();
+    Optional<ObservedJob> own = observed.job().filter(j -> j.token().equals(attempt(s).token()));
+    own.ifPresent(kube::deleteJob);
+    if (own.filter(j -> j.active() > 0 && observed.pods().isEmpty()).isPresent()) {
+      kube.podsWithToken(s.key().namespace(), attempt(s).token()).stream()
+          .filter(ObservedPod::gated)
+          .forEach(p -> kube.deletePod(p.namespace(), p.name(), p.uid()));
+    }
   }
 
   /** Read live before each end that may lead to a retry, which must not undo a deletion. */

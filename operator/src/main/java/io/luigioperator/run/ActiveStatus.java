@@ -92,8 +92,7 @@ final class ActiveStatus {
       RunSnapshot s, Attempt attempt, Limits limits, Instant now) {
     Optional<ObservedAttempt.ObservedJob> job =
         s.observed().flatMap(ObservedAttempt::job).filter(j -> j.token().equals(attempt.token()));
-    Optional<String> defect =
-        job.flatMap(j -> MissingPod.defect(j, s.observed().orElseThrow().pods()));
+    Optional<String> defect = job.flatMap(j -> MissingPod.defect(j, s.observed().orElseThrow()));
     boolean justClaimed =
         now.isBefore(attempt.claimedAt().plus(limits.claimTtl()))
             && defect.isEmpty()

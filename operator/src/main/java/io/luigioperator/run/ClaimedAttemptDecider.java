@@ -85,25 +85,29 @@ final class ClaimedAttemptDecider {
           "its pod was deleted before it could start",
           BudgetCharge.NONE);
     }
-    return withoutUsablePod(attempt, job, pods, observed.live(), now);
+    return withoutUsablePod(attempt, job, observed, now);
   }
 
   /** The Job exists, and there is no pod that the attempt could be bound to. */
   private Decision withoutUsablePod(
-      Attempt attempt, ObservedJob job, List<ObservedPod> pods, boolean live, Instant now) {
+      Attempt attempt, ObservedJob job, ObservedAttempt observed, Instant now) {
     Instant search = attempt.claimedAt().plus(SEARCH_AFTER);
     Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
     if (now.isBefore(search)) {
       return Decision.waitingUntil(search);
     }
-    if (!live) {
+    if (!observed.live()) {
       return Decision.doing(new Effect.ReadLive()); // also finds a pod that lost its labels
     }
-    if (now.isBefore(overdue)) {
-      return Decision.waitingUntil(overdue);
+    Instant givenUp =
+        MissingPod.hasStrippedPods(job, observed)
+            ? search.plus(SEARCH_AFTER) // each second costs a pod
+            : overdue;
+    if (now.isBefore(givenUp)) {
+      return Decision.waitingUntil(givenUp);
     }
     Instant end = attempt.claimedAt().plus(limits.podTtl());
-    Optional<String> defect = MissingPod.defect(job, pods);
+    Optional<String> defect = MissingPod.defect(job, observed);
     if (defect.isPresent() || !now.isBefore(end)) {
       return abandon(
           attempt,

@@ -7,7 +7,6 @@ package io.luigioperator.run;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 
 /** Why a Job has no pod that its attempt could be bound to, for people. */
@@ -16,14 +15,21 @@ final class MissingPod {
   private MissingPod() {}
 
   /** Something that does not pass by itself; empty if none is known. */
-  static Optional<String> defect(ObservedJob job, List<ObservedPod> pods) {
+  static Optional<String> defect(ObservedJob job, ObservedAttempt observed) {
+    if (hasStrippedPods(job, observed)) {
+      return Optional.of(
+          ("the Job controller creates one pod after another for Job %s, because something removes"
+                  + " the label batch.kubernetes.io/controller-uid and other labels of its pods; look"
+                  + " for a webhook or a policy that does")
+              .formatted(job.name()));
+    }
     if (job.suspended()) {
       return Optional.of(
           ("Job %s is suspended, so it creates no pod; the operator does not set spec.suspend,"
                   + " look for a webhook or a controller that does")
               .formatted(job.name()));
     }
-    return pods.stream()
+    return observed.pods().stream()
         .filter(p -> p.jobUid().equals(job.uid()) && !p.token().equals(job.token()))
         .findFirst()
         .map(
@@ -31,6 +37,14 @@ final class MissingPod {
                 ("pod %s of Job %s does not carry the annotation luigi-operator.io/token; look for"
                         + " a webhook or a policy that removes it")
                     .formatted(p.name(), job.name()));
+  }
+
+  /**
+   * Whether the Job has a pod that no label shows. The Job controller does not recognise such a pod
+   * as its own and creates the next one.
+   */
+  static boolean hasStrippedPods(ObservedJob job, ObservedAttempt observed) {
+    return observed.live() && observed.pods().isEmpty() && job.active() > 0;
   }
 
   static String noPod(ObservedJob job, Duration waited) {

@@ -26,6 +26,7 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
   /**
    * @param token of the claim it was created for; with another token it is not this attempt's Job
    * @param suspended its spec.suspend is true, so that it creates no pod
+   * @param active the number of its pods that have not ended, as the Job controller reports it
    * @param ended it is Complete or Failed and creates no more pods
    */
   public record ObservedJob(
@@ -35,6 +36,7 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
       String token,
       Instant createdAt,
       boolean suspended,
+      int active,
       boolean ended) {}
 
   /**

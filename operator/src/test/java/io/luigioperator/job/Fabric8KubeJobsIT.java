@@ -59,7 +59,14 @@ class Fabric8KubeJobsIT {
 
     kube.kube.deleteJob(
         new ObservedJob(
-            kube.namespace, "once-a1", "no-such-uid", "t-1", Fabric8KubeFixture.NOW, false, false));
+            kube.namespace,
+            "once-a1",
+            "no-such-uid",
+            "t-1",
+            Fabric8KubeFixture.NOW,
+            false,
+            0,
+            false));
     assertThat(liveJob(attempt)).contains(created);
     kube.kube.deleteJob(created);
     assertThat(liveJob(attempt)).isEmpty();

@@ -242,6 +242,7 @@ class ObservationTest {
                 "t-1",
                 Instant.parse("2026-01-31T12:00:00Z"),
                 false,
+                0,
                 false));
 
     job.setStatus(

@@ -47,7 +47,7 @@ final class StubServerFixture implements AutoCloseable {
               .endSpec()
               .build());
   static final ObservedJob JOB =
-      new ObservedJob("flights", "overlay-a1", "j-1", "t-1", NOW, false, false);
+      new ObservedJob("flights", "overlay-a1", "j-1", "t-1", NOW, false, 0, false);
 
   final StubApiServer server = new StubApiServer();
   final Config config =

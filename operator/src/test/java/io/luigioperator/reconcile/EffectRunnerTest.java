@@ -81,7 +81,7 @@ class EffectRunnerTest {
   }
 
   private static ObservedJob job(String token) {
-    return new ObservedJob("data", "a-a1", "job-a", token, OperatorFixture.T0, false, false);
+    return new ObservedJob("data", "a-a1", "job-a", token, OperatorFixture.T0, false, 0, false);
   }
 
   static Stream<Arguments> launches() {

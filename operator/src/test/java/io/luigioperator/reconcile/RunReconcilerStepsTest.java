@@ -11,6 +11,8 @@ import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.KubeRefused;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.run.Limits;
+import io.luigioperator.run.ObservedAttempt.ObservedJob;
+import io.luigioperator.run.Pods;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
 import java.util.List;
@@ -97,6 +99,20 @@ class RunReconcilerStepsTest {
     assertThat(fixture.attempt("a").stopReason().orElseThrow().message())
         .contains("startSeconds (900)", "failed calling webhook \"w\"");
     assertThat(fixture.kube.changes).containsExactly("delete pod pod-a");
+  }
+
+  @Test
+  void aJobWhosePodsNoLabelShowsIsDeletedWithThem() {
+    fixture.claimed("a");
+    fixture.kube.jobs.add(
+        new ObservedJob("data", "a-a1", "job-a", "token-a", OperatorFixture.T0, false, 1, false));
+    fixture.kube.strippedPods.add(Pods.gated("data", "p", "u", "token-a", ""));
+    fixture.at(Duration.ofSeconds(20));
+
+    runReconciler.reconcile(RUN);
+
+    assertThat(fixture.stateAndReason("a")).isEqualTo("DELAYED BackingOff");
+    assertThat(fixture.kube.changes).containsExactly("delete Job job-a", "delete pod u");
   }
 
   @ParameterizedTest

@@ -288,7 +288,7 @@ class SweepTest {
                   ObservedJob job = s.kube.jobs.getFirst();
                   s.kube.jobs.add(
                       new ObservedJob(
-                          "data", "late", "job-2", job.token(), job.createdAt(), false, false));
+                          "data", "late", "job-2", job.token(), job.createdAt(), false, 0, false));
                 },
             300,
             "delete Job job-2"),

@@ -117,6 +117,14 @@ class RunDeciderTest {
                 .after(secs(60)),
             "Abandon NoPod INFRASTRUCTURE"),
         arguments(
+            "a pod that no label shows",
+            claimed().job("job-1", "token-1").activeJob().live().after(secs(19)),
+            "-"),
+        arguments(
+            "a pod that no label shows for a while",
+            claimed().job("job-1", "token-1").activeJob().live().after(secs(20)),
+            "Abandon NoPod INFRASTRUCTURE"),
+        arguments(
             "a pod that lost its labels",
             claimed().job("job-1", "token-1").live().pod(labelled(gated("pod-1"), false)),
             "Bind job-1 pod-1"),

@@ -161,7 +161,8 @@ final class SnapshotBuilder {
   }
 
   SnapshotBuilder job(String uid, String token) {
-    job = Optional.of(new ObservedJob("flights", "ua-20130115-a1", uid, token, T0, false, false));
+    job =
+        Optional.of(new ObservedJob("flights", "ua-20130115-a1", uid, token, T0, false, 0, false));
     return this;
   }
 
@@ -170,7 +171,7 @@ final class SnapshotBuilder {
         job.map(
             j ->
                 new ObservedJob(
-                    j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), false, true));
+                    j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), false, 0, true));
     return this;
   }
 
@@ -184,7 +185,17 @@ final class SnapshotBuilder {
         job.map(
             j ->
                 new ObservedJob(
-                    j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true, false));
+                    j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true, 0, false));
+    return this;
+  }
+
+  /** The Job controller reports that it has created a pod. */
+  SnapshotBuilder activeJob() {
+    job =
+        job.map(
+            j ->
+                new ObservedJob(
+                    j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), false, 1, false));
     return this;
   }
 

@@ -183,6 +183,7 @@ final class FaultScenario implements Scenario {
                     Fault.JOBS_REFUSED,
                     Fault.JOBS_SUSPENDED,
                     Fault.GATES_REFUSED,
+                    Fault.PODS_STRIPPED,
                     Fault.PODS_REFUSED,
                     Fault.TEMPLATES_REFUSED,
                     Fault.NAMESPACE_TERMINATING))

@@ -75,7 +75,8 @@ final class FaultyClients {
           "release",
           "restoreOutcome",
           "markPodMissing",
-          "lastWarning");
+          "lastWarning",
+          "podsWithToken");
 
   private final SimEnvironment env;
   private final Runnable step;

@@ -40,6 +40,7 @@ final class QuiescenceCheck {
           "node",
           "podWithoutNode",
           "lastWarning",
+          "podsWithToken",
           "namespace",
           "crdEstablished",
           "dryRun");

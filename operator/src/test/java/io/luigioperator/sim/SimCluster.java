@@ -156,7 +156,7 @@ final class SimCluster {
     boolean suspended = !token.isEmpty() && refusing.contains(Fault.JOBS_SUSPENDED);
     ObservedJob job =
         new ObservedJob(
-            namespace, jobName, newUid("job"), token, clock.instant(), suspended, false);
+            namespace, jobName, newUid("job"), token, clock.instant(), suspended, 0, false);
     jobs.put(job.uid(), job);
     return job;
   }

@@ -78,7 +78,9 @@ final class SimControllers {
       actions.addAll(actionsOf(job));
     }
     for (ObservedPod pod : cluster.pods.values()) {
-      if (!pod.terminating() && !cluster.jobs.containsKey(pod.jobUid())) {
+      if (!pod.terminating()
+          && !pod.jobUid().isEmpty()
+          && !cluster.jobs.containsKey(pod.jobUid())) {
         actions.add(() -> cluster.deletePod(pod.uid())); // it was created late: its Job is gone
       }
       actions.addAll(actionsOf(pod));
@@ -100,7 +102,9 @@ final class SimControllers {
       return isRefusingPods() || job.suspended() ? List.of() : List.of(() -> createPod(job));
     }
     boolean alive =
-        cluster.pods.values().stream().anyMatch(p -> p.jobUid().equals(job.uid()) && !p.terminal());
+        job.active() > 0
+            || cluster.pods.values().stream()
+                .anyMatch(p -> p.jobUid().equals(job.uid()) && !p.terminal());
     return job.ended() || alive
         ? List.of()
         : List.of(() -> cluster.jobs.put(job.uid(), ended(job)));
@@ -113,13 +117,30 @@ final class SimControllers {
 
   private static ObservedJob ended(ObservedJob j) {
     return new ObservedJob(
-        j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), j.suspended(), true);
+        j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), j.suspended(), 0, true);
   }
 
   /** Also for a Job that was deleted meanwhile. */
   void createPod(ObservedJob job) {
     podsCreated.merge(job.uid(), 1, Integer::sum);
-    cluster.put(Pods.gated(job, cluster.newUid("pod")));
+    if (cluster.refusing.contains(Fault.PODS_STRIPPED)) {
+      createStrippedPod(job);
+    } else {
+      cluster.put(Pods.gated(job, cluster.newUid("pod")));
+    }
+  }
+
+  /** Without its labels, so that the Job controller gives up its ownership. */
+  private void createStrippedPod(ObservedJob job) {
+    String uid = cluster.newUid("pod");
+    String name = job.name() + "-" + uid;
+    cluster.put(Pods.labelled(Pods.gated(job.namespace(), name, uid, job.token(), ""), false));
+    cluster.jobs.computeIfPresent(job.uid(), (k, j) -> active(j));
+  }
+
+  private static ObservedJob active(ObservedJob j) {
+    return new ObservedJob(
+        j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), j.suspended(), 1, j.ended());
   }
 
   /** A Job with one pod, for which the Job controller may create a second one. */
@@ -231,7 +252,8 @@ final class SimControllers {
     cluster.pods.replaceAll(
         (uid, p) -> p.startFailure().isPresent() ? p.with(Optional.empty()) : p);
     // those without labels are found by their UID or owner
-    cluster.pods.replaceAll((uid, p) -> random.nextBoolean() ? Pods.labelled(p, true) : p);
+    cluster.pods.replaceAll(
+        (uid, p) -> p.jobUid().isEmpty() || random.nextBoolean() ? Pods.labelled(p, true) : p);
     cluster.refusing.clear();
     cluster.jobs.values().removeIf(j -> j.token().isEmpty());
   }

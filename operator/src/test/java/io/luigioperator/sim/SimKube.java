@@ -367,6 +367,11 @@ final class SimKube implements Kube {
   }
 
   @Override
+  public List<ObservedPod> podsWithToken(String namespace, String token) {
+    return cluster.pods.values().stream().filter(p -> p.token().equals(token)).toList();
+  }
+
+  @Override
   public boolean openGate(ObservedPod pod) {
     if (cluster.refusing.contains(Fault.GATES_REFUSED)) {
       throw new KubeRefused("a webhook does not answer", new IllegalStateException());
