@@ -60,6 +60,9 @@ public final class FakeKube implements Kube {
   /** How many of the next status writes find a newer version. */
   public int lateStatuses;
 
+  /** Runs with each deletion of a Job. */
+  public Runnable afterDeletion = () -> {};
+
   /** Runs with each live read of a PipelineRun. */
   public Runnable afterLiveRead = () -> {};
 
@@ -246,6 +249,7 @@ public final class FakeKube implements Kube {
   public void deleteJob(ObservedJob job) {
     changes.add("delete Job " + job.uid());
     jobs.remove(job);
+    afterDeletion.run();
   }
 
   @Override

@@ -59,7 +59,12 @@ import org.slf4j.LoggerFactory;
  */
 public final class Fabric8Kube implements Kube, AutoCloseable {
 
-  private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
+  /**
+   * Longer than the default timeout of an admission webhook, 10 s: the API server then still
+   * responds, and names the webhook that does not.
+   */
+  private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(15);
+
   private static final Duration CONNECTION_TIMEOUT = Duration.ofSeconds(5);
   private static final String PIPELINE_RUNS = "pipelineruns.luigi-operator.io";
 

@@ -6,15 +6,14 @@ package io.luigioperator.reconcile;
 
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunSnapshot.Refusal;
-import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The runs for whose live attempt the API server refused the last request, for example because an
- * admission webhook of their namespace fails. It is only kept in memory: after a restart the
- * request is sent again. Thread-safe.
+ * The runs for whose live attempt the API server did not carry out the last request, for example
+ * because an admission webhook of their namespace fails. It is only kept in memory: after a restart
+ * the request is sent again. Thread-safe.
  */
 final class Refusals {
 
@@ -24,10 +23,15 @@ final class Refusals {
     return Optional.ofNullable(refusals.get(run));
   }
 
-  /** The time of the first one stays until a request was successful. */
-  Refusal add(RunKey run, Instant now, String message) {
+  /** The time of the first one of its kind stays until a request was successful. */
+  Refusal add(RunKey run, Refusal last) {
     return refusals.merge(
-        run, new Refusal(now, message), (first, last) -> new Refusal(first.since(), message));
+        run,
+        last,
+        (first, next) ->
+            first.answered() == next.answered()
+                ? new Refusal(first.since(), next.message(), next.answered())
+                : next);
   }
 
   void remove(RunKey run) {

@@ -28,6 +28,7 @@ import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
 import io.luigioperator.run.RunSnapshot.PodCheck;
+import io.luigioperator.run.RunSnapshot.Refusal;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.StatusView;
 import io.luigioperator.run.WarningEvents;
@@ -325,6 +326,26 @@ public final class RunReconciler {
       retry(RETRY_AFTER);
     }
 
+    private void showRefusal(RunSnapshot s, Refusal refusal, Instant now) {
+      RunSnapshot after = s.with(refusals.add(key, refusal));
+      writeStatus(after, decider.decide(after, now));
+    }
+
+    /**
+     * From the second time on this may be a matter of this run, so that it is shown if possible.
+     */
+    private void unanswered(RunSnapshot s, Refusal refusal, Instant now) {
+      if (refusals.of(key).isEmpty()) {
+        refusals.add(key, refusal);
+        return;
+      }
+      try {
+        showRefusal(s, refusal, now);
+      } catch (KubeUnavailable | KubeRefused e) {
+        LOG.atDebug().addKeyValue("run", key).addKeyValue("error", e.getMessage()).log("not shown");
+      }
+    }
+
     /** The server works: this does not count as a request without an answer. */
     private void refused(KubeRefused e) {
       LOG.atWarn()
@@ -372,10 +393,12 @@ public final class RunReconciler {
           }
           refusals.remove(key);
         } catch (KubeRefused e) {
-          RunSnapshot after = s.with(refusals.add(key, now, String.valueOf(e.getMessage())));
-          writeStatus(after, decider.decide(after, now));
+          showRefusal(s, new Refusal(now, String.valueOf(e.getMessage()), true), now);
           refused(e);
           return;
+        } catch (KubeUnavailable e) {
+          unanswered(s, new Refusal(now, String.valueOf(e.getMessage()), false), now);
+          throw e;
         }
       }
       LOG.atError()
@@ -391,6 +414,9 @@ public final class RunReconciler {
      * @return false if the reconciliation ends here
      */
     private boolean carryOut(Effect effect, RunSnapshot s, Decision decision) {
+      if (effect instanceof Effect.Abandon) {
+        liveRows.forget(key); // the deletion of its Job may wake another thread before it has ended
+      }
       switch (effects.run(effect, s, record())) {
         case EffectResult.Unchanged() -> {}
         case EffectResult.Changed(RunRecord after) -> changed(after);

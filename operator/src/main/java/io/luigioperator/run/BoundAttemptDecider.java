@@ -7,6 +7,7 @@ package io.luigioperator.run;
 import io.luigioperator.run.ObservedAttempt.Leftover;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedAttempt.StartFailure;
+import io.luigioperator.run.RunSnapshot.Refusal;
 import io.luigioperator.run.RunSnapshot.Row;
 import java.time.Duration;
 import java.time.Instant;
@@ -74,6 +75,7 @@ final class BoundAttemptDecider {
     int startSeconds = row.pipeline().timeouts().startSeconds();
     return s.hints()
         .refusal()
+        .filter(Refusal::answered)
         .filter(r -> !now.isBefore(r.since().plusSeconds(startSeconds)))
         .map(
             r ->

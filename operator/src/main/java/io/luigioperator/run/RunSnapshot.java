@@ -34,7 +34,7 @@ public record RunSnapshot(
   /**
    * Why something does not happen. No step of the protocol depends on it.
    *
-   * @param refusal the last request for this run, if the API server refused it
+   * @param refusal the last request for this run, if the API server did not carry it out
    * @param podWarning what the kubelet reports about a pod that does not start
    * @param withoutNode the pod for which the cluster counts as full
    */
@@ -48,11 +48,13 @@ public record RunSnapshot(
   }
 
   /**
-   * A request that the API server refuses for this object.
+   * A request that the API server does not carry out.
    *
    * @param since when it was refused for the first time in a row
+   * @param answered false if the server did not respond, or failed without naming a cause; the
+   *     cause may then be anything
    */
-  public record Refusal(Instant since, String message) {}
+  public record Refusal(Instant since, String message, boolean answered) {}
 
   /** The same after a request was refused. */
   public RunSnapshot with(Refusal refusal) {

@@ -94,7 +94,7 @@ class Fabric8KubeErrorsTest {
 
   @Test
   void everyRequestHasATimeout() {
-    assertThat(kube.config.getRequestTimeout()).isEqualTo(10_000);
+    assertThat(kube.config.getRequestTimeout()).isEqualTo(15_000);
     assertThat(kube.config.getConnectionTimeout()).isEqualTo(5_000);
     assertThat(kube.config.getRequestRetryBackoffLimit()).isZero();
     assertThat(kube.config.getMasterUrl()).isEqualTo(kube.server.url());

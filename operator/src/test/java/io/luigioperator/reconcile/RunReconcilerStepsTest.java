@@ -102,6 +102,36 @@ class RunReconcilerStepsTest {
   }
 
   @Test
+  void aRequestWithoutAnAnswerIsShownTheSecondTime() {
+    fixture.bound("a").kube.failing.put("openGate", new KubeUnavailable("no response"));
+
+    assertThat(runReconciler.reconcile(RUN)).contains(Duration.ofSeconds(2));
+    assertThat(fixture.kube.status).isEmpty();
+    runReconciler.reconcile(RUN);
+
+    assertThat(fixture.kube.status.orElseThrow().message()).contains("no response");
+  }
+
+  /** The deletion of the Job wakes the run on another thread, while a sweep reconciles it. */
+  @Test
+  void aDeletedJobIsNotCreatedAgain() {
+    fixture.claimed("a").job("a", "token-a");
+    runReconciler.reconcile(RUN);
+    fixture.kube.jobs.replaceAll(
+        j ->
+            new ObservedJob(
+                j.namespace(), j.name(), j.uid(), j.token(), j.createdAt(), true, 0, false));
+    fixture.kube.afterDeletion = () -> runReconciler.reconcile(RUN);
+    fixture.at(Limits.DEFAULT.claimTtl().minusSeconds(10));
+    runReconciler.reconcile(RUN); // remembers the row
+    fixture.at(Limits.DEFAULT.claimTtl());
+
+    runReconciler.reconcileNow(List.of(RUN));
+
+    assertThat(fixture.kube.changes).containsExactly("delete Job job-a");
+  }
+
+  @Test
   void aJobWhosePodsNoLabelShowsIsDeletedWithThem() {
     fixture.claimed("a");
     fixture.kube.jobs.add(

@@ -154,6 +154,10 @@ class RunDeciderTest {
             bound().pod(gated("pod-1")).refused(T0, "a webhook fails").after(secs(900)),
             "MarkForStop pod-1 StartTimeout"),
         arguments(
+            "bound and gated, and the API server does not answer for long",
+            bound().pod(gated("pod-1")).unanswered(T0, "no response").after(secs(900)),
+            "OpenGate pod-1"),
+        arguments(
             "bound and gated for long, because no operator was there",
             bound().pod(gated("pod-1")).after(secs(10_000)),
             "OpenGate pod-1"),

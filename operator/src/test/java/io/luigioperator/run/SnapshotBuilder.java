@@ -200,7 +200,12 @@ final class SnapshotBuilder {
   }
 
   SnapshotBuilder refused(Instant since, String message) {
-    refusal = Optional.of(new RunSnapshot.Refusal(since, message));
+    refusal = Optional.of(new RunSnapshot.Refusal(since, message, true));
+    return this;
+  }
+
+  SnapshotBuilder unanswered(Instant since, String message) {
+    refusal = Optional.of(new RunSnapshot.Refusal(since, message, false));
     return this;
   }
 
