@@ -60,6 +60,9 @@ public final class FakeKube implements Kube {
   /** How many of the next status writes find a newer version. */
   public int lateStatuses;
 
+  /** Runs with each creation of a Job. */
+  public Runnable onCreateJob = () -> {};
+
   /** Runs with each deletion of a Job. */
   public Runnable afterDeletion = () -> {};
 
@@ -200,6 +203,7 @@ public final class FakeKube implements Kube {
   @Override
   public JobCreation createJob(Run run, Attempt attempt, RunObject owner) {
     changes.add("create Job " + attempt.jobName());
+    onCreateJob.run();
     failIfAsked("createJob");
     ObservedJob job =
         new ObservedJob(

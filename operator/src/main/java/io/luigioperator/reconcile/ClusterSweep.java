@@ -195,7 +195,22 @@ final class ClusterSweep {
     if (claimed || now.isBefore(job.createdAt().plus(ORPHAN_AGE))) {
       return 0;
     }
-    return deleted(() -> kube.deleteJob(job)) ? 1 : 0;
+    if (!deleted(() -> kube.deleteJob(job))) {
+      return 0;
+    }
+    if (job.active() > 0 && !job.token().isEmpty()) {
+      deleteStrippedPods(job);
+    }
+    return 1;
+  }
+
+  /** Those without labels and owner, which neither a list nor the garbage collector finds. */
+  private void deleteStrippedPods(ObservedJob job) {
+    for (ObservedPod pod : kube.podsWithToken(job.namespace(), job.token())) {
+      if (pod.gated() && pod.jobUid().isEmpty()) {
+        deleted(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid()));
+      }
+    }
   }
 
   private void deleteWhenExpired(ObservedJob job, Attempt.End end, Instant now) {

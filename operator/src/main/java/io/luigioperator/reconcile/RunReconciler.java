@@ -75,6 +75,8 @@ public final class RunReconciler {
   /** After a defect of the operator, or without a permission, which no retry can repair. */
   private static final Duration FAULT_RETRY_AFTER = Duration.ofSeconds(60);
 
+  private static final Duration OLD_ROW = Duration.ofSeconds(1);
+
   private final Ledger ledger;
   private final Kube kube;
   private final String cluster;
@@ -196,7 +198,14 @@ public final class RunReconciler {
 
   private List<Reconciliation> reconcileAll(List<RunKey> runs, RowSource source) {
     List<Reconciliation> all = begin(runs, source);
-    all.forEach(r -> r.guarded(r::proceed));
+    long begun = nanoTime.getAsLong();
+    all.forEach(
+        r ->
+            r.guarded(
+                () -> {
+                  r.forgetRowOf(begun);
+                  r.proceed();
+                }));
     List<Reconciliation> accepting = all.stream().filter(r -> r.accepting.isPresent()).toList();
     if (!accepting.isEmpty()) {
       accept(accepting);
@@ -359,6 +368,20 @@ public final class RunReconciler {
       liveRows.forget(key);
       accepting = Optional.empty();
       requeue = Optional.of(new Requeue(after, lane()));
+    }
+
+    /**
+     * The rows of several runs are read together. If a request for one of them took long, those of
+     * the next ones are read again: their attempts may have ended meanwhile.
+     *
+     * @param begun when the rows were read
+     */
+    void forgetRowOf(long begun) {
+      if (nanoTime.getAsLong() - begun >= OLD_ROW.toNanos()) {
+        row =
+            row.filter(
+                known -> known.record().filter(r -> r.run().state() == RunState.ACTIVE).isEmpty());
+      }
     }
 
     /** Runs until no effect is left, or until the run must be accepted together with others. */

@@ -10,9 +10,13 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.luigioperator.OperatorFixture;
 import io.luigioperator.job.KubeRefused;
 import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.run.Abandonment;
+import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.Pods;
+import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
 import java.util.List;
@@ -110,6 +114,27 @@ class RunReconcilerStepsTest {
     runReconciler.reconcile(RUN);
 
     assertThat(fixture.kube.status.orElseThrow().message()).contains("no response");
+  }
+
+  /** The rows of both runs are read together, and the request for the first one takes long. */
+  @Test
+  void aRowThatBecameOldIsReadAgain() {
+    fixture.accepted("slow").claimed("slow").claimed("a");
+    fixture.kube.onCreateJob =
+        () -> {
+          fixture.kube.onCreateJob = () -> {};
+          fixture.at(Duration.ofSeconds(10));
+          AttemptRef ref = fixture.attempt("a").ref();
+          Abandonment why = new Abandonment(Reasons.NO_POD, "", Abandonment.BudgetCharge.NONE);
+          fixture
+              .ledger
+              .attempts()
+              .abandon(ref, why, new RetryPolicy(Duration.ofSeconds(60), Duration.ofSeconds(60)));
+        };
+
+    runReconciler.reconcileNow(List.of(OperatorFixture.key("slow"), RUN));
+
+    assertThat(fixture.kube.changes).containsExactly("create Job slow-a1");
   }
 
   /** The deletion of the Job wakes the run on another thread, while a sweep reconciles it. */

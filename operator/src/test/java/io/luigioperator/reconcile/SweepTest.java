@@ -293,6 +293,18 @@ class SweepTest {
             300,
             "delete Job job-2"),
         arguments(
+            "a Job without an attempt whose pods lost labels and owner",
+            (Consumer<OperatorFixture>)
+                s -> {
+                  s.kube.jobs.add(
+                      new ObservedJob(
+                          "data", "x-a1", "job-x", "token-x", s.now(), false, 1, false));
+                  s.kube.strippedPods.add(Pods.gated("data", "p", "p", "token-x", ""));
+                  s.kube.strippedPods.add(Pods.gated("data", "q", "q", "token-x", "job-x"));
+                },
+            300,
+            "delete Job job-x, delete pod p"),
+        arguments(
             "the Job of a claimed attempt",
             (Consumer<OperatorFixture>)
                 s -> s.accepted("a").job("a", "token-a").at(secs(200)).claimed("a"),
