@@ -166,6 +166,12 @@ final class DerivedState {
         .orElse(run);
   }
 
+  /** The Job of the first attempt. */
+  JsonNode job() {
+    Run run = accepted();
+    return json(BLUEPRINT.job(run, request(run), claimed(run), object));
+  }
+
   private void describeJob(String name, FlatValues lines) {
     Run run = accepted();
     try {

@@ -7,10 +7,12 @@ package io.luigioperator.chart;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.luigioperator.testing.Command;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -38,7 +40,11 @@ class OperatorPolicyIT {
         containers:
         - name: luigi
           image: i
+          resources: {requests: {cpu: 100m, memory: 64Mi}, limits: {memory: 64Mi}}
+          env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}, {name: B}]
+          livenessProbe: {httpGet: {path: /, port: 80}}
           securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+        volumes: [{name: tmp, emptyDir: {sizeLimit: 1Mi}}]
       """;
 
   private static final String JOB =
@@ -62,7 +68,18 @@ class OperatorPolicyIT {
       spec: {client: acme, date: "2013-01-15", scheduleRef: {name: nightly}%s}
       """;
 
-  private static final String LABEL = "labels: {app.kubernetes.io/managed-by: luigi-operator}";
+  private static final String OPEN =
+      "[{op: remove, path: /spec/schedulingGates/0}, {op: add,"
+          + " path: /metadata/annotations/luigi-operator.io~1gate-opened, value: now}]";
+
+  private static final String LABEL =
+      "labels: {app.kubernetes.io/managed-by: luigi-operator}, annotations: {a: b}";
+
+  /** As the Job controller makes it. */
+  private static final String OF_A_JOB =
+      ", finalizers: [batch.kubernetes.io/job-tracking], ownerReferences: [{apiVersion: batch/v1,"
+          + " kind: Job, name: j, uid: u, controller: true, blockOwnerDeletion: true}]";
+
   private static final String RELABELED =
       "labels: {app.kubernetes.io/managed-by: x}, annotations: {luigi-operator.io/token: t}";
   private static final String FOREIGN = "labels: {app: shop}";
@@ -78,7 +95,7 @@ class OperatorPolicyIT {
     server = ChartApiServer.start("sales", "stock", "kube-extra");
     server.helm().operator("install", "production").orFail();
     for (String namespace : List.of("sales", "kube-extra", Helm.NAMESPACE)) {
-      admin(namespace, POD.formatted("managed", LABEL));
+      admin(namespace, POD.formatted("managed", LABEL + OF_A_JOB));
       admin(namespace, JOB.formatted("managed", LABEL));
       admin(namespace, RUN.formatted("expiring", "", ", ttlSecondsAfterFinished: 1"));
     }
@@ -134,6 +151,21 @@ class OperatorPolicyIT {
   @ValueSource(strings = {"managed", "relabeled"})
   void opensTheGateOfItsPods(String pod) {
     assertAccepted(patch(pod, "[{op: remove, path: /spec/schedulingGates/0}]"));
+    assertAccepted(patch(pod, OPEN));
+  }
+
+  /** With all fields that a pipeline can set, apart from podTemplate. */
+  @Test
+  void opensTheGateOfThePodsThatItBuilds() {
+    ObjectNode document = ResourceFields.valid("run-inline.yaml");
+    ((ObjectNode) document.at("/spec/pipeline"))
+        .remove(List.of("podTemplate", "serviceAccountName"));
+    ObjectNode pod =
+        DerivedState.of(document, Optional.empty()).job().at("/spec/template").deepCopy();
+    pod.put("apiVersion", "v1").put("kind", "Pod");
+    ((ObjectNode) pod.get("metadata")).put("name", "built");
+    admin("stock", pod.toString());
+    assertAccepted(operator("stock", "", "patch", "pod/built", "--type=json", "--patch=" + OPEN));
   }
 
   @ParameterizedTest
@@ -145,8 +177,11 @@ class OperatorPolicyIT {
             + " luigi-operator}",
         "managed | {op: replace, path: /spec/containers/0/image, value: evil}",
         "managed | {op: add, path: /metadata/labels/app, value: shop}",
-        "managed | {op: add, path: /metadata/annotations, value: {a: b}}",
-        "managed | {op: add, path: /metadata/finalizers, value: [a.b/c]}",
+        "managed | {op: add, path: /metadata/annotations/c, value: d}",
+        "managed | {op: replace, path: /metadata/annotations/a, value: c}",
+        "managed | {op: remove, path: /metadata/annotations/a}",
+        "managed | {op: remove, path: /metadata/annotations}",
+        "managed | {op: add, path: /metadata/finalizers, value: [a.b/c, batch.kubernetes.io/job-tracking]}",
         "managed | {op: add, path: /spec/tolerations/-, value: {operator: Exists}}",
       })
   void changesNothingElse(String pod, String operation) {
