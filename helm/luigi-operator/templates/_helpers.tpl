@@ -41,25 +41,38 @@ SPDX-License-Identifier: Apache-2.0
 {{- end -}}
 
 {{- define "luigi-operator.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{ include "luigi-operator.podLabels" . }}
+{{- include "luigi-operator.chartLabels" . }}
+{{- include "luigi-operator.ownLabels" (list . "commonLabels" dict) }}
 {{- end -}}
 
 {{/* Without the version of the chart, so that a new chart with unchanged pods does not restart them. */}}
 {{- define "luigi-operator.podLabels" -}}
+{{- include "luigi-operator.fixedLabels" . }}
+{{- include "luigi-operator.ownLabels" (list . "commonLabels" dict) }}
+{{- end -}}
+
+{{- define "luigi-operator.chartLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "luigi-operator.fixedLabels" . }}
+{{- end -}}
+
+{{- define "luigi-operator.fixedLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: luigi-operator
 {{ include "luigi-operator.baseLabels" . }}
-{{- include "luigi-operator.ownLabels" (list "commonLabels" .Values.commonLabels) }}
 {{- end -}}
 
-{{/* Labels of the user, each on a line of its own: the name of the value, and the labels. */}}
+{{/*
+Labels of the user, each on a line of its own: commonLabels and those that override them. The arguments are the root
+context, the name of the value with the overriding labels, and these labels.
+*/}}
 {{- define "luigi-operator.ownLabels" -}}
-{{- $value := first . -}}
-{{- range $label, $text := last . -}}
+{{- $value := index . 1 -}}
+{{- $common := (first .).Values.commonLabels | default dict -}}
+{{- range $label, $text := merge (deepCopy (last . | default dict)) $common -}}
 {{- if regexMatch "^(app\\.kubernetes\\.io|helm\\.sh)/" $label -}}
-{{- fail (printf "%s must not contain %s, because the chart sets it: remove it" $value $label) -}}
+{{- fail (printf "%s must not contain %s, because the chart sets it: remove it" (hasKey $common $label | ternary "commonLabels" $value) $label) -}}
 {{- end }}
 {{ $label }}: {{ $text | quote }}
 {{- end -}}

@@ -178,6 +178,20 @@ class ChartTest {
   }
 
   @Test
+  void labelsOfThePodsAndMonitorsOverrideTheCommonOnes() {
+    var rendered =
+        Helm.rendered(
+            "production",
+            "--set",
+            "commonLabels.team=a,podLabels.team=b,serviceMonitor.enabled=true,"
+                + "serviceMonitor.labels.team=c");
+    var deployment = rendered.only("Deployment");
+    assertThat(deployment.at("/metadata/labels/team").asText()).isEqualTo("a");
+    assertThat(deployment.at("/spec/template/metadata/labels/team").asText()).isEqualTo("b");
+    assertThat(rendered.only("ServiceMonitor").at("/metadata/labels/team").asText()).isEqualTo("c");
+  }
+
+  @Test
   void anEmptyListRemovesTheSpread() {
     assertThat(
             Helm.rendered("production", "--set-json", "topologySpreadConstraints=[]")
