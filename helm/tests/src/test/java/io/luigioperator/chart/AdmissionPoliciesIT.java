@@ -19,6 +19,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
 
 /** The admission policies of the chart, with users with and without each right. */
@@ -112,9 +113,25 @@ class AdmissionPoliciesIT {
     store(SCHEDULE.formatted("with-template", WITH_TEMPLATE));
     store(CLIENTS.formatted("with-clients", ""));
     store(CLIENTS.formatted("with-clients-and-account", ", serviceAccountName: flights"));
+    store(
+        SCHEDULE.formatted(
+            "limited",
+            PIPELINE.replace(
+                "F}}", "F}, allow: {priorities: [Low], maxAttempts: 5, activeSeconds: 20000}}")));
+    store(
+        SCHEDULE.formatted(
+            "generous", PIPELINE.replace("F}}", "F}, allow: {activeSeconds: 2592000}}")));
+    store(RUN.formatted("of-limited", "acme", "scheduleRef: {name: limited}"));
+    store(
+        RUN.formatted(
+            "beyond",
+            "acme",
+            "scheduleRef: {name: limited}, priority: High, maxAttempts: 50,"
+                + " activeDeadlineSeconds: 90000"));
     store(RUN.formatted("acme-inline", "acme", PIPELINE));
     store(RUN.formatted("acme-account", "acme", WITH_ACCOUNT));
     store(RUN.formatted("acme-1", "acme", REFERENCE));
+    store(made(RUN.formatted("made", "globex", REFERENCE)));
     store(RUN.formatted("globex-1", "globex", REFERENCE));
 
     helm("install");
@@ -280,6 +297,35 @@ class AdmissionPoliciesIT {
     assertAccepted(remove("no-pods", "lps/with-account"));
   }
 
+  /** Of the schedule that a run references; other schedules and inline pipelines have no effect. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "priority: Critical           | spec.priority Critical is not in pipeline.allow.priorities",
+        "maxAttempts: 6               | spec.maxAttempts 6 is more than pipeline.allow.maxAttempts 5",
+        "activeDeadlineSeconds: 20001 | spec.activeDeadlineSeconds 20001 is more than 20000",
+      })
+  void runsMayNotExceedTheLimitsOfTheirSchedule(String field, String message) {
+    String run = RUN.formatted("r", "acme", "scheduleRef: {name: limited}, " + field);
+    assertRefused(create("no-pods", run), message);
+    assertRefused(create("pods-and-account", run), "PipelineSchedule limited");
+    assertRefused(change("no-pods", "lpr/of-limited", "spec: {" + field + "}"), message);
+    assertAccepted(create("no-pods", run.replace("limited", "generous")));
+    assertAccepted(create("no-pods", run.replace("limited", "missing")));
+    assertAccepted(create("pods", run.replace("scheduleRef: {name: limited}", PIPELINE)));
+    assertAccepted(
+        create("no-pods", run.replaceFirst("2000\\d|6\\b", "5").replace("Critical", "Low")));
+  }
+
+  /** For example to cancel them. */
+  @Test
+  void runsBeyondALimitThatWasLoweredCanBeChanged() {
+    String canceled = "spec: {desiredState: Canceled}";
+    assertAccepted(change("no-pods", "lpr/beyond", canceled));
+    assertRefused(change("no-pods", "lpr/beyond", "spec: {maxAttempts: 51}"), "maxAttempts 51");
+  }
+
   @Test
   void theDefinitionsRefuseAServiceAccountInThePodTemplate() {
     String hidden =
@@ -323,10 +369,16 @@ class AdmissionPoliciesIT {
     assertAccepted(change("no-clients", "lpr/acme-1", metadata));
   }
 
+  /** Another policy restricts it, see OperatorPolicyIT. */
   @Test
   void theOperatorIsExempt() {
-    assertAccepted(create(OPERATOR, RUN.formatted("r", "globex", WITH_ACCOUNT)));
-    assertAccepted(remove(OPERATOR, "lpr/globex-1"));
+    assertAccepted(create(OPERATOR, made(RUN.formatted("r", "globex", WITH_ACCOUNT))));
+    assertAccepted(remove(OPERATOR, "lpr/made"));
+  }
+
+  private static String made(String run) {
+    return run.replace(
+        "metadata: {", "metadata: {labels: {app.kubernetes.io/managed-by: luigi-operator}, ");
   }
 
   /** Otherwise a run written there would start when the operator handles the namespace later. */
