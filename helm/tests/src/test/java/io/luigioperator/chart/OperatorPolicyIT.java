@@ -100,6 +100,8 @@ class OperatorPolicyIT {
       admin(namespace, RUN.formatted("expiring", "", ", ttlSecondsAfterFinished: 1"));
     }
     admin("sales", POD.formatted("relabeled", RELABELED));
+    admin("sales", POD.formatted("labelled", "labels: {luigi-operator.io/run: r}"));
+    admin("sales", JOB.formatted("owned", OWNED.replace(LABEL, FOREIGN)));
     admin("sales", POD.formatted("foreign", FOREIGN));
     admin("sales", JOB.formatted("foreign", FOREIGN));
     admin("sales", RUN.formatted("made", LABEL, ""));
@@ -191,7 +193,15 @@ class OperatorPolicyIT {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"pod/managed", "pod/relabeled", "job/managed", "lpr/expiring", "lpr/made"})
+      strings = {
+        "pod/managed",
+        "pod/relabeled",
+        "pod/labelled",
+        "job/managed",
+        "job/owned",
+        "lpr/expiring",
+        "lpr/made"
+      })
   void deletesItsObjects(String object) {
     assertAccepted(operator("sales", "", "delete", object));
   }
