@@ -183,6 +183,7 @@ class EffectsTest {
               serviceMonitor.enabled               | production       | true                     | ServiceMonitor.spec.endpoints.0.path = /metrics
               serviceMonitor.interval              | production       | "7s"; serviceMonitor.enabled=true | ServiceMonitor.spec.endpoints.0.interval = 7s
               serviceMonitor.labels                | production       | {"a":"b"}; serviceMonitor.enabled=true | ServiceMonitor.metadata.labels.a = b
+              sharedLedger                         | production       | true                     | operator.sharedLedger = true
               tolerations                          | production       | [{"key":"gpu"}]          | Deployment.spec.template.spec.tolerations.0.key = gpu ; Pod-test.spec.tolerations.0.key = gpu
               topologySpreadConstraints            | production       | [{"topologyKey":"rack"}] | Deployment.spec.template.spec.topologySpreadConstraints.0.topologyKey = rack ; Deployment.spec.template.spec.topologySpreadConstraints.1.topologyKey is gone
               userRoles.enabled                    | production-least | true                     | ClusterRole/luigi-system-tidy-luigi-operator-view.rules.0.verbs.0 = get ; ClusterRole/luigi-system-tidy-luigi-operator-edit.rules.0.verbs.0 = create

@@ -105,6 +105,7 @@ class ValuesSchemaTest {
               serviceMonitor.enabled               | 1             | got number, want boolean
               serviceMonitor.interval              | 30            | got number, want string
               serviceMonitor.labels                | []            | got array, want object
+              sharedLedger                         | "yes"         | got string, want boolean
               tolerations                          | ["gpu"]       | got string, want object
               topologySpreadConstraints            | {}            | got object, want null or array
               userRoles.enabled                    | "yes"         | got string, want boolean
