@@ -46,6 +46,7 @@ public final class FakeKube implements Kube {
   public String identity = IDENTITY;
   public NamespaceState namespace = NamespaceState.ACTIVE;
   public boolean crdEstablished = true;
+  public Instant servedSince = Instant.EPOCH;
   public Optional<ObservedPod> withoutNode = Optional.empty();
 
   /** The time at which a person confirmed deletions, by namespace. */
@@ -138,6 +139,11 @@ public final class FakeKube implements Kube {
   @Override
   public Optional<ScheduleObject> schedule(String namespace, String name) {
     return Optional.empty();
+  }
+
+  @Override
+  public Instant servedSince(String namespace) {
+    return servedSince;
   }
 
   @Override

@@ -4,6 +4,7 @@
  */
 package io.luigioperator.job;
 
+import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Namespace;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -220,18 +221,29 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
             "reading namespace " + namespace, () -> client.namespaces().withName(namespace).get()));
   }
 
+  private @Nullable CustomResourceDefinition definition() {
+    return ApiErrors.send(
+        "reading definition " + PIPELINE_RUNS,
+        () ->
+            client.apiextensions().v1().customResourceDefinitions().withName(PIPELINE_RUNS).get());
+  }
+
+  @Override
+  public Instant servedSince(String namespace) {
+    Optional<Instant> created = read(namespace).flatMap(Fabric8Kube::createdAt);
+    Optional<Instant> defined = Optional.ofNullable(definition()).flatMap(Fabric8Kube::createdAt);
+    return created.isEmpty() || defined.isEmpty()
+        ? Instant.EPOCH
+        : created.get().isAfter(defined.get()) ? created.get() : defined.get();
+  }
+
+  private static Optional<Instant> createdAt(HasMetadata object) {
+    return Observation.instant(object.getMetadata().getCreationTimestamp());
+  }
+
   @Override
   public boolean crdEstablished() {
-    CustomResourceDefinition crd =
-        ApiErrors.send(
-            "reading definition " + PIPELINE_RUNS,
-            () ->
-                client
-                    .apiextensions()
-                    .v1()
-                    .customResourceDefinitions()
-                    .withName(PIPELINE_RUNS)
-                    .get());
+    CustomResourceDefinition crd = definition();
     return crd != null
         && crd.getMetadata().getDeletionTimestamp() == null
         && crd.getStatus() != null

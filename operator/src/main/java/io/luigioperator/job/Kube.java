@@ -75,6 +75,12 @@ public interface Kube {
 
   Optional<ScheduleObject> schedule(String namespace, String name);
 
+  /**
+   * When the namespace, or the definition of PipelineRuns, was created, whichever is later. Live.
+   * The epoch if one of them does not exist.
+   */
+  Instant servedSince(String namespace);
+
   /** The UIDs in {@link Annotations#RETIRED_CLUSTERS} of this namespace. Live. */
   Set<String> retiredClusters(String namespace);
 

@@ -64,8 +64,8 @@ public interface LedgerQueries {
   /** Objects recorded for a cluster whose runs are not final, by key, after {@code after}. */
   List<RecordedObject> recordedObjects(String cluster, Optional<RunKey> after, int limit);
 
-  /** Runs held for a reason, oldest first. */
-  List<Run> heldFor(String reason, int limit);
+  /** Runs held for a reason, by key, after {@code after}. */
+  List<Run> heldFor(String reason, Optional<RunKey> after, int limit);
 
   /** How many runs are in each state that is not final. */
   Map<RunState, Long> countByState();
@@ -83,8 +83,9 @@ public interface LedgerQueries {
    * A recorded object.
    *
    * @param reason why its run is held, if it is
+   * @param acceptedAt when its run was accepted, so that the object existed then
    */
-  record RecordedObject(RunKey run, String reason, ObjectRecord object) {}
+  record RecordedObject(RunKey run, String reason, ObjectRecord object, Instant acceptedAt) {}
 
   /**
    * Runs as they were at one moment.

@@ -285,27 +285,29 @@ final class Queries implements LedgerQueries {
                             key(rs),
                             rs.getString("reason"),
                             new ObjectRecord(
-                                cluster, rs.getString("uid"), rs.getLong("applied_generation"))))
+                                cluster, rs.getString("uid"), rs.getLong("applied_generation")),
+                            Rows.time(rs, "accepted_at").orElseThrow()))
                 .list());
   }
 
   static final String RECORDED_OBJECTS =
       expand(
           """
-          SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, o.uid, o.applied_generation
-          FROM run r FORCE INDEX (run_due)
+          SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, r.accepted_at, o.uid, o.applied_generation
+          FROM run r FORCE INDEX (run_open)
           JOIN run_object o ON o.run_id = r.run_id AND o.cluster_identity = :cluster
-          WHERE r.state IN ({NOT_FINAL}) AND r.run_id > :after
-          ORDER BY r.run_id LIMIT :limit
+          WHERE r.open_id > :after
+          ORDER BY r.open_id LIMIT :limit
           """);
 
   @Override
-  public List<Run> heldFor(String reason, int limit) {
+  public List<Run> heldFor(String reason, Optional<RunKey> after, int limit) {
     return transactions.read(
         "read of held runs",
         h ->
             h.createQuery(HELD_FOR)
                 .bind("reason", reason)
+                .bind("after", after.map(RunKey::id).orElse(""))
                 .bind("limit", limit)
                 .scanResultSet((found, ctx) -> filter.all(found.get(), Rows::run)));
   }
@@ -315,8 +317,9 @@ final class Queries implements LedgerQueries {
           + Rows.RUN_COLUMNS
           + expand(
               """
-               FROM run r WHERE r.state = {HELD} AND r.reason = :reason
-              ORDER BY r.accepted_at, r.run_id LIMIT :limit
+               FROM run r FORCE INDEX (run_held)
+              WHERE r.held_reason = :reason AND r.run_id > :after
+              ORDER BY r.run_id LIMIT :limit
               """);
 
   @Override

@@ -40,6 +40,11 @@ public final class InstrumentedKube implements Kube {
   }
 
   @Override
+  public Instant servedSince(String namespace) {
+    return calls.time("servedSince", () -> kube.servedSince(namespace));
+  }
+
+  @Override
   public Set<String> retiredClusters(String namespace) {
     return calls.time("retiredClusters", () -> kube.retiredClusters(namespace));
   }

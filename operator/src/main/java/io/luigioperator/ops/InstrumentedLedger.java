@@ -284,8 +284,8 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public List<Run> heldFor(String reason, int limit) {
-      return calls.time("heldFor", () -> ledger.queries().heldFor(reason, limit));
+    public List<Run> heldFor(String reason, Optional<RunKey> after, int limit) {
+      return calls.time("heldFor", () -> ledger.queries().heldFor(reason, after, limit));
     }
 
     @Override

@@ -34,6 +34,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Cancels the runs whose PipelineRuns users deleted.
  *
+ * <p>If the namespace or the definition of PipelineRuns is younger than a run, its PipelineRun was
+ * deleted with the former one. The run is held, too, however few they are.
+ *
  * <p>A PipelineRun is missing only if a live read does not return it while its namespace is active
  * and the CRD is served. If a few are missing, users deleted them, and their runs are canceled. If
  * many are missing at once (see {@link DeletionRule}), the cause may be a fault: their runs are
@@ -44,17 +47,27 @@ final class ObjectDeletions {
   private static final Logger LOG = LoggerFactory.getLogger(ObjectDeletions.class);
   private static final int BATCH = 200;
 
-  /** Bound on the confirmed deletions of one pass; the next pass continues. */
+  /**
+   * Bound on the confirmed deletions, and on the runs held, of one pass; the next one continues.
+   */
   private static final int CONFIRMED_AT_ONCE = 1000;
 
   /** A confirmation covers what is missing now. It must not cover a fault that happens later. */
   private static final Duration CONFIRMATION_VALIDITY = Duration.ofHours(1);
 
-  private static final String HELD_MESSAGE =
-      "its PipelineRun is missing, as are many others; create it again, or confirm the deletions in"
-          + " its namespace: kubectl annotate --overwrite namespace %s "
+  private static final String HOW_TO_CONFIRM =
+      "create it again, or confirm the deletions in its namespace: kubectl annotate --overwrite"
+          + " namespace %s "
           + Annotations.DELETIONS_CONFIRMED
           + "=$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)";
+
+  private static final String HELD_MESSAGE =
+      "its PipelineRun is missing, as are many others; " + HOW_TO_CONFIRM;
+
+  private static final String RECREATED_MESSAGE =
+      "its PipelineRun was deleted together with its namespace or with the definition of"
+          + " PipelineRuns, which exist again; "
+          + HOW_TO_CONFIRM;
 
   private final Ledger ledger;
   private final Kube kube;
@@ -77,6 +90,7 @@ final class ObjectDeletions {
     NONE
   }
 
+  private final HeldRuns heldRuns;
   private MassDeletion massDeletion = MassDeletion.UNKNOWN;
   private volatile boolean leadershipBegan;
   private volatile int unconfirmed;
@@ -92,6 +106,7 @@ final class ObjectDeletions {
     this.cluster = cluster;
     this.runReconciler = runReconciler;
     this.wake = wake;
+    this.heldRuns = new HeldRuns(ledger.queries());
   }
 
   /** Forgets what an earlier leadership of this process found. */
@@ -109,6 +124,7 @@ final class ObjectDeletions {
     private final Instant now;
     private final Map<String, NamespaceState> states = new HashMap<>();
     private final Map<String, Boolean> confirmations = new HashMap<>();
+    private final Map<String, Instant> servedSince = new HashMap<>();
 
     Namespaces(Instant now) {
       this.now = now;
@@ -131,6 +147,16 @@ final class ObjectDeletions {
         states.put(r.run().namespace(), NamespaceState.ABSENT);
         return false;
       }
+    }
+
+    /**
+     * Whether the namespace or the definition was created after the object, so that the object was
+     * deleted together with the former one, and not by itself.
+     */
+    boolean wasRecreated(RecordedObject r) {
+      return servedSince
+          .computeIfAbsent(r.run().namespace(), kube::servedSince)
+          .isAfter(r.acceptedAt());
     }
 
     boolean isConfirmed(RunKey run) {
@@ -184,13 +210,17 @@ final class ObjectDeletions {
     Namespaces namespaces = new Namespaces(ledger.queries().now());
     List<RunKey> confirmed = new ArrayList<>();
     List<RunKey> missing = new ArrayList<>();
+    List<RunKey> withNamespace = new ArrayList<>();
     for (RecordedObject r : notHeld) {
       if (confirmed.size() >= CONFIRMED_AT_ONCE
+          || withNamespace.size() >= CONFIRMED_AT_ONCE
           || DeletionRule.isMass(notHeld.size(), missing.size())) {
         break; // no further object changes the decision, and each costs a request
       }
       if (namespaces.isMissing(r)) {
-        (namespaces.isConfirmed(r.run()) ? confirmed : missing).add(r.run());
+        boolean isConfirmed = namespaces.isConfirmed(r.run());
+        boolean recreated = !isConfirmed && namespaces.wasRecreated(r);
+        (isConfirmed ? confirmed : recreated ? withNamespace : missing).add(r.run());
       }
     }
     for (RecordedObject r : held) {
@@ -199,6 +229,13 @@ final class ObjectDeletions {
           && namespaces.isMissing(r)) {
         confirmed.add(r.run());
       }
+    }
+    if (kube.crdEstablished()) {
+      withNamespace.forEach(
+          key ->
+              ledger
+                  .runs()
+                  .hold(key, Reasons.MASS_DELETION, RECREATED_MESSAGE.formatted(key.namespace())));
     }
     if (confirmed.isEmpty() && missing.isEmpty()) {
       massDeletion = MassDeletion.NONE;
@@ -244,7 +281,7 @@ final class ObjectDeletions {
    */
   void releaseUnrecorded() {
     for (String reason : List.of(Reasons.DELETION_UNCONFIRMED, Reasons.MASS_DELETION)) {
-      ledger.queries().heldFor(reason, BATCH).forEach(run -> releaseIfRestored(run.key(), reason));
+      heldRuns.next(reason).forEach(run -> releaseIfRestored(run.key(), reason));
     }
   }
 

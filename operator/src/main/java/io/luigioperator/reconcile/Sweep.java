@@ -128,6 +128,7 @@ public final class Sweep {
   private final Consumer<RunKey> wake;
   private final ObjectDeletions objectDeletions;
   private final ClusterSweep clusterSweep;
+  private final HeldRuns heldRuns;
   private Optional<AdmitKey> auditCursor = Optional.empty();
 
   /**
@@ -148,6 +149,7 @@ public final class Sweep {
     this.runReconciler = runReconciler;
     this.wake = wake;
     this.objectDeletions = new ObjectDeletions(ledger, kube, cluster, runReconciler, wake);
+    this.heldRuns = new HeldRuns(ledger.queries());
     this.clusterSweep = new ClusterSweep(ledger, kube, retention);
   }
 
@@ -292,7 +294,7 @@ public final class Sweep {
 
   private void releaseHeld() {
     Map<String, Boolean> served = new HashMap<>();
-    for (Run run : ledger.queries().heldFor(Reasons.NAMESPACE_MISSING, BATCH)) {
+    for (Run run : heldRuns.next(Reasons.NAMESPACE_MISSING)) {
       if (served.computeIfAbsent(run.key().namespace(), n -> isServed(run.key()))) {
         ledger
             .runs()

@@ -258,7 +258,7 @@ interface AcceptContract extends LedgerFixture {
     for (int i = 0; i < 5; i++) {
       Run run = accepted(RunBuilder.named("r" + i).client("c" + i));
       ledger().runs().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
-      expected.add(new RecordedObject(run.key(), "", object(run.key())));
+      expected.add(new RecordedObject(run.key(), "", object(run.key()), run.times().acceptedAt()));
     }
     ledger().runs().cancel(expected.getFirst().run(), Reasons.CANCELED, "");
     expected.removeFirst();
@@ -309,7 +309,7 @@ interface AcceptContract extends LedgerFixture {
     assertThat(ledger().maintenance().expire(10)).isEmpty();
     assertThat(ledger().maintenance().purge(ledger().queries().now(), 10)).isZero();
     assertThat(ledger().queries().liveAttempts(CLUSTER)).isEmpty();
-    assertThat(ledger().queries().heldFor(Reasons.HELD, 10)).isEmpty();
+    assertThat(ledger().queries().heldFor(Reasons.HELD, Optional.empty(), 10)).isEmpty();
     assertThat(ledger().maintenance().freeStaleHolders(10)).isEmpty();
     assertThat(ledger().maintenance().auditHeads(Optional.empty(), 10))
         .isEqualTo(new LedgerMaintenance.Audit(List.of(), Optional.empty()));

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -231,7 +232,8 @@ interface FinishContract extends LedgerFixture {
             .run();
     assertThat(held.state()).isEqualTo(RunState.HELD);
     assertThat(held.stateDetails().reason()).isEqualTo(Reasons.DELETION_UNCONFIRMED);
-    assertThat(ledger().queries().heldFor(Reasons.DELETION_UNCONFIRMED, 10)).containsExactly(held);
+    assertThat(ledger().queries().heldFor(Reasons.DELETION_UNCONFIRMED, Optional.empty(), 10))
+        .containsExactly(held);
     Run released = ledger().runs().release(run.key(), Reasons.DELETION_UNCONFIRMED).orElseThrow();
     assertThat(released.state()).isEqualTo(RunState.READY);
     assertThat(claim(run)).isPresent();

@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -96,7 +97,7 @@ interface NewerVersionTests extends SqlFixture {
     }
     set("run", "priority", "Urgent", newer);
 
-    assertThat(ledger().queries().heldFor(Reasons.NAMESPACE_MISSING, 10))
+    assertThat(ledger().queries().heldFor(Reasons.NAMESPACE_MISSING, Optional.empty(), 10))
         .containsExactly(load(known));
     assertThat(unknownValues("run.priority")).isEqualTo(1);
     Loaded loaded = ledger().queries().load(List.of(known.key(), newer.key()), CLUSTER);

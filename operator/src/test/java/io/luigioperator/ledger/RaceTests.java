@@ -290,7 +290,7 @@ interface RaceTests extends SqlFixture {
         i++) {
       ledger()
           .queries()
-          .heldFor(Reasons.NAMESPACE_MISSING, 100)
+          .heldFor(Reasons.NAMESPACE_MISSING, Optional.empty(), 100)
           .forEach(
               r ->
                   ledger()

@@ -45,6 +45,7 @@ interface SqlFixture extends LedgerFixture {
             .map(Method::getName)
             .collect(Collectors.toCollection(TreeSet::new));
     assertThat(names.remove("claimsOfSilentClusters")).as("a read").isTrue();
+    assertThat(names.remove("attemptsOfRetiredClusters")).as("a read").isTrue();
     return names;
   }
 

@@ -202,8 +202,9 @@ interface StatementTests extends SqlFixture {
       watched.proxy.takePackets();
       RunBuilder asking = RunBuilder.named(data).client(data);
       RunKey key = asking.key();
-      ledger.clusters().register(new ClusterIdentity(data, data), true);
-      ledger.clusters().retire(data, Duration.ZERO);
+      String id = data.replace("/", ""); // a cluster id has none
+      ledger.clusters().register(new ClusterIdentity(id, id), true);
+      ledger.clusters().retire(id, Duration.ZERO);
       Run run = ((RunLedger.Acceptance.Accepted) accept(ledger, asking)).run();
       ledger
           .runs()
@@ -215,7 +216,7 @@ interface StatementTests extends SqlFixture {
       ledger.runs().recordObject(key, object(key));
       ledger.runs().amend(key, CLUSTER, 7, asking.maxAttempts(9).amendment());
       ledger.runs().hold(key, data, data);
-      ledger.queries().heldFor(data, 10);
+      ledger.queries().heldFor(data, Optional.empty(), 10);
       ledger.runs().release(key, data);
       Attempt claimed =
           ledger.attempts().claim(run.admitKey(), key, data, CLUSTER).orElseThrow().attempt();

@@ -81,6 +81,23 @@ class ObjectDeletionsTest {
   }
 
   @Test
+  void anObjectThatWasDeletedWithItsNamespaceOrDefinitionHoldsItsRun() {
+    List<String> runs = waiting("data", 3);
+    delete(runs);
+    fixture.kube.servedSince = fixture.run(runs.getFirst()).times().acceptedAt().plusSeconds(5);
+
+    sweep.concludeDeletions();
+    assertUnconfirmed(runs);
+    assertThat(fixture.run(runs.getFirst()).stateDetails().message())
+        .contains("together with its namespace", "create it again", "kubectl annotate");
+
+    fixture.objectExists(runs.getFirst(), "applied again from Git");
+    sweep.pass();
+    assertAre("READY", runs.subList(0, 1));
+    assertUnconfirmed(runs.subList(1, 3));
+  }
+
+  @Test
   void theLastOfManyMissingObjectsHoldsItsRunToo() {
     List<String> runs = waiting("data", 12);
     sweep.concludeDeletions(); // nothing is missing yet

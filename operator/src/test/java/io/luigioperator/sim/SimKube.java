@@ -183,6 +183,11 @@ final class SimKube implements Kube {
   }
 
   @Override
+  public Instant servedSince(String namespace) {
+    return Instant.EPOCH;
+  }
+
+  @Override
   public Set<String> retiredClusters(String namespace) {
     return cluster.retired();
   }

@@ -593,16 +593,20 @@ public final class SimLedger
         .flatMap(
             r ->
                 Optional.ofNullable(objects.getOrDefault(r.key(), Map.of()).get(cluster)).stream()
-                    .map(o -> new RecordedObject(r.key(), r.stateDetails().reason(), o)))
+                    .map(
+                        o ->
+                            new RecordedObject(
+                                r.key(), r.stateDetails().reason(), o, r.times().acceptedAt())))
         .limit(limit)
         .toList();
   }
 
   @Override
-  public List<Run> heldFor(String reason, int limit) {
+  public List<Run> heldFor(String reason, Optional<RunKey> after, int limit) {
     return runs.values().stream()
         .filter(r -> r.state() == RunState.HELD && r.stateDetails().reason().equals(reason))
-        .sorted(Comparator.comparing(r -> r.times().acceptedAt()))
+        .sorted(Comparator.comparing(r -> r.key().id()))
+        .filter(r -> after.isEmpty() || r.key().id().compareTo(after.get().id()) > 0)
         .limit(limit)
         .toList();
   }
