@@ -112,6 +112,9 @@ public final class Loop {
       } catch (InterruptedException e) {
         LOG.atWarn().addKeyValue("loop", name).log("interrupted; the loop ends");
         Thread.currentThread().interrupt();
+      } finally {
+        // if the loop was started again meanwhile, this thread may have taken a signal of that one
+        signal.raise();
       }
     }
 

@@ -154,4 +154,22 @@ class LoopTest {
     assertThat(loop.sinceLastPass()).isEmpty();
     assertThat(passes).hasValue(before);
   }
+
+  /** The thread of the earlier start may wait on the same signal. */
+  @Test
+  void aSignalAfterAFastRestartIsNotLost() {
+    loop = loop(Duration.ZERO, LONG, () -> NEVER);
+    for (int i = 0; i < 100; i++) {
+      int before = passes.get();
+      loop.start();
+      awaitPasses(before + 1);
+      loop.stop();
+      loop.start();
+      awaitPasses(before + 2);
+      int restarted = passes.get();
+      signal.raise();
+      awaitPasses(restarted + 1);
+      loop.stop();
+    }
+  }
 }
