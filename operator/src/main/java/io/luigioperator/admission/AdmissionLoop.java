@@ -64,6 +64,7 @@ public final class AdmissionLoop {
   private final Executor claims;
   private final Consumer<Claimed> launch;
   private volatile Set<AdmitKey> blocked = Set.of();
+  private volatile boolean paused;
 
   /**
    * @param tokens returns a new token for each claim
@@ -93,6 +94,18 @@ public final class AdmissionLoop {
   }
 
   /**
+   * Until {@link #resume}, no pass claims anything: a new leader does not know yet which keys must
+   * not be claimed.
+   */
+  public void pause() {
+    paused = true;
+  }
+
+  public void resume() {
+    paused = false;
+  }
+
+  /**
    * Runs one pass.
    *
    * @return the number of free slots after it; 0 while the cluster is full
@@ -101,7 +114,7 @@ public final class AdmissionLoop {
    */
   public int pass() {
     Slots slots = capacity.free(occupied());
-    if (slots.free() == 0) {
+    if (slots.free() == 0 || paused) {
       return 0;
     }
     List<Head> heads = heads(Optional.empty(), slots);

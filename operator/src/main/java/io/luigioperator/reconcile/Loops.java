@@ -5,7 +5,6 @@
 package io.luigioperator.reconcile;
 
 import io.luigioperator.admission.AdmissionLoop;
-import io.luigioperator.job.KubeForbidden;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ops.Metrics;
 import java.time.Duration;
@@ -70,6 +69,9 @@ public final class Loops {
   private final RandomGenerator random;
   private final List<Loop> loops;
 
+  /** Whether the next sweep is the first one of this leadership. */
+  private volatile boolean firstSweep;
+
   /**
    * @param refused called with the reason if this cluster may not use the ledger any more
    * @param wakeUnobserved called by each sweep; must have the runs reconciled whose status does not
@@ -125,6 +127,8 @@ public final class Loops {
 
   public void start() {
     sweep.leadershipBegins();
+    admission.pause();
+    firstSweep = true;
     loops.forEach(Loop::start);
   }
 
@@ -179,14 +183,25 @@ public final class Loops {
     return DELETIONS;
   }
 
-  private Duration sweep() {
+  /** An error here must not keep the sweep from its work. */
+  private void retireDeclared() {
     try {
       registration.retireDeclared();
-    } catch (KubeForbidden e) {
+    } catch (RuntimeException e) {
       LOG.atWarn()
           .addKeyValue("error", e.getMessage())
-          .log("the namespace of the operator must not be read; no cluster can be retired");
+          .log("it is unknown whether a person has retired a cluster; the next sweep looks again");
     }
+  }
+
+  private Duration sweep() {
+    if (firstSweep) {
+      firstSweep = false;
+      sweep.blockedKeys().ifPresent(admission::block);
+      admission.resume();
+      signals.wakeAdmission();
+    }
+    retireDeclared();
     Sweep.Result result = metrics.sweeping(sweep::pass);
     metrics.repaired("orphaned_jobs", result.orphanedJobs());
     metrics.repaired("orphaned_pods", result.orphanedPods());

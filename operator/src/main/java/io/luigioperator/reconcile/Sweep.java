@@ -159,6 +159,19 @@ public final class Sweep {
   }
 
   /**
+   * Looks only for the keys that must not be claimed, as a pass does, so that a new leader knows
+   * them before its first claim.
+   *
+   * @return empty if they could not be found out
+   */
+  public Optional<Set<AdmitKey>> blockedKeys() {
+    Steps steps = new Steps();
+    return steps
+        .call("Jobs and pods", () -> clusterSweep.pass(ledger.queries().now()))
+        .map(ClusterSweep.Found::blocked);
+  }
+
+  /**
    * Runs one pass. Two passes must not run at the same time.
    *
    * @throws LedgerUnavailable if even the time cannot be read; otherwise errors are in the result

@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
@@ -321,5 +322,22 @@ class AdmissionLoopTest {
             new Class<?>[] {Ledger.class},
             (proxy, method, arguments) ->
                 method.getName().equals("queries") ? queries : method.invoke(ledger, arguments));
+  }
+
+  @Test
+  void aPausedLoopClaimsNothing() {
+    fixture.accepted("a");
+    AdmissionLoop loop = fixture.admission(SLOTS, launched::add);
+    loop.pause();
+    assertThat(loop.pass()).isZero();
+    assertThat(launched).isEmpty();
+
+    loop.block(Set.of(fixture.run("a").admitKey()));
+    loop.resume();
+    loop.pass();
+    assertThat(launched).describedAs("its key is blocked").isEmpty();
+    loop.block(Set.of());
+    loop.pass();
+    assertThat(launched).hasSize(1);
   }
 }
