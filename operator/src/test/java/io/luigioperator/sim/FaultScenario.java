@@ -194,7 +194,7 @@ final class FaultScenario implements Scenario {
   private void rareFault(SimCluster c) {
     if (env.oneIn(8)) {
       count(Fault.CLUSTER_REBUILT, () -> rebuild(c));
-    } else if (env.oneIn(8)) {
+    } else if (env.oneIn(3)) {
       boolean registered = Arrays.stream(operators).allMatch(SimOperator::isRegistered);
       if (registered) {
         count(Fault.CLUSTER_ID_REUSED, this::startWithIdOfTheOtherCluster);
