@@ -7,7 +7,7 @@ package io.luigioperator.ledger;
 import java.util.Objects;
 
 /** MySQL refuses the data of a transaction permanently; nothing was written. */
-final class StatementRefused extends RuntimeException {
+public final class StatementRefused extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final SqlFault fault;

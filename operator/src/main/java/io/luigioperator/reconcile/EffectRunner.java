@@ -12,6 +12,7 @@ import io.luigioperator.job.KubeRefused;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
+import io.luigioperator.ledger.StatementRefused;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.Attempt;
@@ -66,14 +67,7 @@ final class EffectRunner {
       case Effect.Accept _ ->
           throw new IllegalArgumentException("Accept is carried out for many runs together");
       case Effect.ReadLive() -> new EffectResult.ReadLive();
-      case Effect.Amend e -> {
-        Optional<Run> amended =
-            ledger.runs().amend(s.key(), cluster, e.generation(), e.amendment());
-        amended.ifPresent(wakeups::changed);
-        yield amended
-            .map(run -> changed(amended(record.orElseThrow(), run, e.generation())))
-            .orElse(STALE);
-      }
+      case Effect.Amend e -> amend(e, s, record);
       case Effect.RestoreOutcome e -> {
         Optional<Run> ended = ledger.runs().restoreOutcome(s.key(), e.outcome());
         ended.ifPresent(
@@ -126,6 +120,27 @@ final class EffectRunner {
       case Effect.ClearPodMissing _ ->
           attemptChanged(ledger.attempts().clearPodMissing(attempt(s)), record);
     };
+  }
+
+  /**
+   * A change that the database refuses, such as a time outside of its range, counts as applied, so
+   * that it does not keep the run from being reconciled.
+   */
+  private EffectResult amend(Effect.Amend e, RunSnapshot s, Optional<RunRecord> record) {
+    try {
+      Optional<Run> amended = ledger.runs().amend(s.key(), cluster, e.generation(), e.amendment());
+      amended.ifPresent(wakeups::changed);
+      return amended
+          .map(run -> changed(amended(record.orElseThrow(), run, e.generation())))
+          .orElse(STALE);
+    } catch (StatementRefused refusal) {
+      RunObject object = s.object().orElseThrow();
+      WarningEvents.WarningEvent w =
+          WarningEvents.changeRefused(e.generation(), refusal.getMessage());
+      kube.warn(object, w.reason(), w.message());
+      ledger.runs().recordObject(s.key(), new ObjectRecord(cluster, object.uid(), e.generation()));
+      return STALE;
+    }
   }
 
   private EffectResult dryRun(RunSnapshot s, String request) {

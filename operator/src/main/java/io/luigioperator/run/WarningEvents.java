@@ -39,6 +39,15 @@ public final class WarningEvents {
             .formatted(run.state(), run.stateDetails().reason()));
   }
 
+  /** The event of a change of the spec that the database refuses. */
+  public static WarningEvent changeRefused(long generation, String message) {
+    return new WarningEvent(
+        "ChangeRefused",
+        Message.bounded(
+            "generation %d of the spec is not applied, change it again: %s"
+                .formatted(generation, message)));
+  }
+
   /** Applied again after the run ended, or in another cluster: nothing runs or fails again. */
   private static List<WarningEvent> skipped(
       Optional<PipelineRunStatus> before, PipelineRunStatus after) {

@@ -9,11 +9,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.OperatorFixture;
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Priority;
 import io.luigioperator.job.Kube.DryRunResult;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.JobCreation;
 import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
+import io.luigioperator.ledger.Refusals;
+import io.luigioperator.run.Amendment;
 import io.luigioperator.run.Effect;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.FailureCause;
@@ -22,8 +27,10 @@ import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunSnapshot;
 import io.luigioperator.run.RunSnapshot.PodCheck;
 import io.luigioperator.run.Verdict;
+import io.luigioperator.sim.LedgerProxy;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -307,5 +314,51 @@ class EffectRunnerTest {
             "no node is large enough"));
     assertThat(fixture.attempt("a").stopReason().orElseThrow().cause())
         .isEqualTo(FailureCause.UNSCHEDULABLE);
+  }
+
+  // ---- a change that the database refuses
+
+  @Test
+  void aRefusedChangeIsReportedOnceAndDoesNotBlockTheRun() {
+    fixture.accepted("a");
+    Ledger refusing =
+        LedgerProxy.of(
+            fixture.ledger,
+            (role, method, args) -> {
+              if (method.getName().equals("amend")) {
+                throw Refusals.refused("Incorrect datetime value");
+              }
+              return method.invoke(role, args);
+            });
+    RunKey key = OperatorFixture.key("a");
+    Optional<RunRecord> record = fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key);
+    RunSnapshot s =
+        new SnapshotReader(fixture.kube, OperatorFixture.HERE)
+            .read(
+                key,
+                record,
+                Freshness.CACHED,
+                new PodCheck.Unasked(),
+                Optional.empty(),
+                OperatorFixture.T0);
+    Amendment change =
+        new Amendment(
+            DesiredState.Running, Priority.Normal, Optional.empty(), OptionalLong.empty(), 3);
+
+    EffectResult result =
+        new EffectRunner(refusing, fixture.kube, OperatorFixture.HERE, OperatorFixture.NO_WAKEUPS)
+            .run(new Effect.Amend(2, change), s, record);
+
+    assertThat(result).isInstanceOf(EffectResult.Stale.class);
+    assertThat(
+            fixture
+                .ledger
+                .queries()
+                .load(key, OperatorFixture.HERE)
+                .run(key)
+                .orElseThrow()
+                .object())
+        .as("this generation is not tried again")
+        .hasValueSatisfying(o -> assertThat(o.appliedGeneration()).isEqualTo(2));
   }
 }
