@@ -55,6 +55,9 @@ public interface LedgerQueries {
   /** Attempts of one cluster that have not ended, by claim time. */
   List<Attempt> liveAttempts(String cluster);
 
+  /** Live attempts of other clusters, of runs that have a PipelineRun in this one. */
+  List<Attempt> attemptsElsewhere(String cluster, int limit);
+
   /**
    * The attempts of these claims, in statements of bounded length. Attempts change in one direction
    * only: the answer may be old, but nothing in it is ever undone.

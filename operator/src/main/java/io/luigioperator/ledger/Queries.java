@@ -239,6 +239,25 @@ final class Queries implements LedgerQueries {
       ATTEMPTS
           + "WHERE a.live_key IS NOT NULL AND a.cluster_identity = :cluster ORDER BY a.claimed_at, a.token";
 
+  /** In this order: the live attempts are few, the recorded objects are not. */
+  static final String ATTEMPTS_ELSEWHERE =
+      ATTEMPTS.replaceFirst("SELECT", "SELECT STRAIGHT_JOIN")
+          + """
+          JOIN run_object o ON o.run_id = a.run_id AND o.cluster_identity = :cluster
+          WHERE a.live_key IS NOT NULL AND a.cluster_identity <> :cluster LIMIT :limit
+          """;
+
+  @Override
+  public List<Attempt> attemptsElsewhere(String cluster, int limit) {
+    return transactions.read(
+        "read of attempts of other clusters",
+        h ->
+            h.createQuery(ATTEMPTS_ELSEWHERE)
+                .bind("cluster", cluster)
+                .bind("limit", limit)
+                .scanResultSet((found, ctx) -> filter.all(found.get(), Rows::attempt)));
+  }
+
   static final String ATTEMPTS_BY_TOKEN = ATTEMPTS + "WHERE a.token IN (<tokens>)";
 
   @Override

@@ -273,6 +273,12 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
+    public List<Attempt> attemptsElsewhere(String cluster, int limit) {
+      return calls.time(
+          "attemptsElsewhere", () -> ledger.queries().attemptsElsewhere(cluster, limit));
+    }
+
+    @Override
     public TokenLookup attemptsByToken(Collection<String> tokens) {
       return calls.time("attemptsByToken", () -> ledger.queries().attemptsByToken(tokens));
     }

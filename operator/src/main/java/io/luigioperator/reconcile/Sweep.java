@@ -28,6 +28,7 @@ import io.luigioperator.run.RunKey;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -129,6 +130,10 @@ public final class Sweep {
   private final ObjectDeletions objectDeletions;
   private final ClusterSweep clusterSweep;
   private final HeldRuns heldRuns;
+
+  /** The runs with a live attempt in another cluster, by its token, as of the last pass. */
+  private final Map<String, RunKey> elsewhere = new HashMap<>();
+
   private Optional<AdmitKey> auditCursor = Optional.empty();
 
   /**
@@ -189,6 +194,7 @@ public final class Sweep {
     steps.run("attempts of retired clusters", this::endAttemptsOfRetiredClusters);
     steps.run("held runs", this::releaseHeld);
     steps.run("waiting runs", this::refreshWaiting);
+    steps.run("runs in other clusters", this::refreshElsewhere);
     Optional<ClusterSweep.Found> found = steps.call("Jobs and pods", () -> clusterSweep.pass(now));
     Optional<Repaired> repaired = steps.call("rows of the ledger", this::repair);
     steps.run("history", () -> purge(now.minus(retention.history())));
@@ -221,6 +227,25 @@ public final class Sweep {
   /** Wakes the waiting runs whose condition names an outdated reason. */
   private void refreshWaiting() {
     runReconciler.outdatedWaiting(BATCH).forEach(wake);
+  }
+
+  /**
+   * Wakes the runs whose attempt began or ended in another cluster since the last pass: nothing
+   * else in this cluster tells that their status is outdated.
+   */
+  private void refreshElsewhere() {
+    Set<String> live = new HashSet<>();
+    for (Attempt a : ledger.queries().attemptsElsewhere(cluster, BATCH)) {
+      live.add(a.token());
+      if (elsewhere.put(a.token(), a.run()) == null) {
+        wake.accept(a.run());
+      }
+    }
+    elsewhere.entrySet().stream()
+        .filter(e -> !live.contains(e.getKey()))
+        .map(Map.Entry::getValue)
+        .forEach(wake);
+    elsewhere.keySet().retainAll(live);
   }
 
   /** Makes the DELAYED runs READY whose time has come. */

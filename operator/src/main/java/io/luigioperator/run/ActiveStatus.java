@@ -70,6 +70,12 @@ final class ActiveStatus {
   /** Empty for an attempt that normally starts within a moment. */
   private static Optional<Activity> activity(
       RunSnapshot s, Run run, Attempt attempt, Limits limits, Instant now) {
+    if (!attempt.cluster().equals(s.cluster())) {
+      return activity(
+          STARTED,
+          "attempt %d runs in cluster %s; its PipelineRun there shows the progress"
+              .formatted(attempt.number(), ClusterIdentity.clusterIdOf(attempt.cluster())));
+    }
     if (attempt.binding().isEmpty()) {
       return withoutPod(s, attempt, limits, now);
     }

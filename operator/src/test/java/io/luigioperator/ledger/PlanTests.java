@@ -132,6 +132,10 @@ interface PlanTests extends SqlFixture {
     assertThat(indexes(Queries.LIVE_ATTEMPTS, Map.of("cluster", "one")))
         .containsEntry("a", "attempt_live_key")
         .containsEntry("r", "PRIMARY");
+    assertThat(indexes(Queries.ATTEMPTS_ELSEWHERE, Map.of("cluster", "one", "limit", 50)))
+        .containsEntry("a", "attempt_live_key")
+        .containsEntry("r", "PRIMARY")
+        .containsEntry("o", "PRIMARY");
     assertThat(indexes(Maintenance.STALE_HOLDERS, Map.of("limit", 50)))
         .containsEntry("m", "client_mutex_holder_run")
         .containsEntry("a", "attempt_live_key");

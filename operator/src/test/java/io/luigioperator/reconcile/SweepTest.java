@@ -9,13 +9,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.OperatorFixture;
+import io.luigioperator.api.RetrySpec;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.RunRecord;
+import io.luigioperator.run.Attempt;
+import io.luigioperator.run.Ending;
+import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.Pods;
+import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
@@ -239,6 +245,30 @@ class SweepTest {
     assertThat(fixture.attempt("bound").end().orElseThrow().reason()).isEqualTo("ClusterRetired");
     assertThat(fixture.stateAndReason("claimed")).startsWith("DELAYED");
     assertThat(fixture.stateAndReason("mine")).isEqualTo("ACTIVE");
+  }
+
+  @Test
+  void aRunThatBeginsOrEndsInAnotherClusterIsWokenOnce() {
+    fixture.accepted("a").boundBy(OperatorFixture.THERE, "a");
+    passAt(secs(30));
+    assertThat(woken).containsExactly(OperatorFixture.key("a"));
+    passAt(secs(60));
+    assertThat(woken).hasSize(1);
+
+    Attempt attempt = fixture.attempt("a");
+    fixture
+        .ledger
+        .attempts()
+        .finish(
+            attempt.ref(),
+            attempt.binding().orElseThrow().podUid(),
+            Ending.of(FailureCause.EVICTED, ""),
+            RetryPolicy.of(new RetrySpec(3, 60, 3600, 10, List.of())),
+            Presence.PRESENT);
+    woken.clear();
+    passAt(secs(70));
+    passAt(secs(80));
+    assertThat(woken).containsOnlyOnce(OperatorFixture.key("a"));
   }
 
   // ---- due and expired runs

@@ -33,6 +33,7 @@ final class SnapshotBuilder {
 
   private RunObject object = object(spec(DesiredState.Running), "uid-1", 1);
   private boolean objectThere = true;
+  private String cluster = "main";
   private Run run = WaitingTransitions.accept(newRun(object), Ageing.DEFAULT, T0);
   private Optional<Attempt> attempt = Optional.empty();
   private Optional<ObjectRecord> recorded = Optional.of(new ObjectRecord("main", "uid-1", 1));
@@ -126,6 +127,12 @@ final class SnapshotBuilder {
 
   SnapshotBuilder schedule(ScheduleObject s) {
     schedule = Optional.of(s);
+    return this;
+  }
+
+  /** As an operator in another cluster sees the run. */
+  SnapshotBuilder seenFrom(String otherCluster) {
+    cluster = otherCluster;
     return this;
   }
 
@@ -241,7 +248,7 @@ final class SnapshotBuilder {
   RunSnapshot snapshot() {
     return new RunSnapshot(
         KEY,
-        "main",
+        cluster,
         Optional.of(object).filter(o -> objectThere),
         schedule,
         new PodCheck.Passed(),

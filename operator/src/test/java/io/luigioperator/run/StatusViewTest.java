@@ -439,4 +439,11 @@ class StatusViewTest {
   private static Duration secs(long n) {
     return Duration.ofSeconds(n);
   }
+
+  @Test
+  void namesTheClusterThatRunsTheAttempt() {
+    PipelineRunStatus status = bound().seenFrom("other/uid-9").decide().status().orElseThrow();
+    assertThat(status.phase()).isEqualTo(Phase.Running);
+    assertThat(status.message()).contains("attempt 1 runs in cluster main");
+  }
 }

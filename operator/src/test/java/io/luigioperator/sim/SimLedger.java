@@ -564,6 +564,15 @@ public final class SimLedger
   }
 
   @Override
+  public List<Attempt> attemptsElsewhere(String cluster, int limit) {
+    return allAttempts().stream()
+        .filter(a -> a.isLive() && !a.cluster().equals(cluster))
+        .filter(a -> objectOf(a.run(), cluster).isPresent())
+        .limit(limit)
+        .toList();
+  }
+
+  @Override
   public List<Attempt> claimsOfSilentClusters(Duration disconnect, int limit) {
     return allAttempts().stream()
         .filter(a -> a.state() == AttemptState.CLAIMED)
