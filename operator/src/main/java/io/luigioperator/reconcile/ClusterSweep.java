@@ -65,7 +65,19 @@ final class ClusterSweep {
    *     them
    * @param blocked keys of the attempts of such pods that still run
    */
-  record Found(int orphanedJobs, int orphanedPods, int unboundOpenPods, Set<AdmitKey> blocked) {}
+  record Found(int orphanedJobs, int orphanedPods, int unboundOpenPods, Set<AdmitKey> blocked) {
+
+    static final Found NOTHING = new Found(0, 0, 0, Set.of());
+
+    /** With the numbers of an earlier pass that was not reported. */
+    Found plus(Found earlier) {
+      return new Found(
+          orphanedJobs + earlier.orphanedJobs,
+          orphanedPods + earlier.orphanedPods,
+          unboundOpenPods + earlier.unboundOpenPods,
+          blocked);
+    }
+  }
 
   private final Ledger ledger;
   private final Kube kube;

@@ -131,6 +131,9 @@ public final class Sweep {
   private final ClusterSweep clusterSweep;
   private final HeldRuns heldRuns;
 
+  /** What {@link #blockedKeys} found and the next pass reports. */
+  private ClusterSweep.Found unreported = ClusterSweep.Found.NOTHING;
+
   /** The runs with a live attempt in another cluster, by its token, as of the last pass. */
   private final Map<String, RunKey> elsewhere = new HashMap<>();
 
@@ -170,10 +173,10 @@ public final class Sweep {
    * @return empty if they could not be found out
    */
   public Optional<Set<AdmitKey>> blockedKeys() {
-    Steps steps = new Steps();
-    return steps
-        .call("Jobs and pods", () -> clusterSweep.pass(ledger.queries().now()))
-        .map(ClusterSweep.Found::blocked);
+    Optional<ClusterSweep.Found> found =
+        new Steps().call("Jobs and pods", () -> clusterSweep.pass(ledger.queries().now()));
+    found.ifPresent(f -> unreported = f.plus(unreported));
+    return found.map(ClusterSweep.Found::blocked);
   }
 
   /**
@@ -195,7 +198,11 @@ public final class Sweep {
     steps.run("held runs", this::releaseHeld);
     steps.run("waiting runs", this::refreshWaiting);
     steps.run("runs in other clusters", this::refreshElsewhere);
-    Optional<ClusterSweep.Found> found = steps.call("Jobs and pods", () -> clusterSweep.pass(now));
+    Optional<ClusterSweep.Found> found =
+        steps.call("Jobs and pods", () -> clusterSweep.pass(now)).map(f -> f.plus(unreported));
+    if (found.isPresent()) {
+      unreported = ClusterSweep.Found.NOTHING;
+    }
     Optional<Repaired> repaired = steps.call("rows of the ledger", this::repair);
     steps.run("history", () -> purge(now.minus(retention.history())));
     return new Result(

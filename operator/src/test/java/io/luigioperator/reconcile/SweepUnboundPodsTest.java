@@ -90,4 +90,16 @@ class SweepUnboundPodsTest {
     assertThat(sweep.pass().orphanedPods()).isEqualTo(1);
     assertThat(fixture.kube.changes).containsExactly("delete pod second");
   }
+
+  @Test
+  void whatANewLeaderFindsBeforeItsFirstClaimIsReportedByTheNextPass() {
+    abandoned().pod("pod-a", "a").gateOpened("a");
+
+    assertThat(sweep.blockedKeys()).hasValue(Set.of(fixture.run("a").admitKey()));
+    assertThat(fixture.kube.changes).containsExactly("delete pod pod-a");
+
+    fixture.kube.pods.clear();
+    assertThat(sweep.pass().unboundOpenPods()).isEqualTo(1);
+    assertThat(sweep.pass().unboundOpenPods()).isZero();
+  }
 }
