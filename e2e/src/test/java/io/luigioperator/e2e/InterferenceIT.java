@@ -135,7 +135,8 @@ class InterferenceIT {
   @Test
   void aMissingConfigMapIsNamed() {
     awaitMessage("configless", "\"no-such-map\" not found");
-    assertThat(installation.status("configless", "reason")).isIn("Starting", "Stopping", "StartTimeout");
+    assertThat(installation.status("configless", "reason"))
+        .isIn("Starting", "Stopping", "StartTimeout");
     installation.awaitPhase("configless", "Failed");
 
     assertThat(installation.status("configless", "reason")).isEqualTo("StartTimeout");
@@ -158,7 +159,8 @@ class InterferenceIT {
     webhook.remove("refused");
 
     installation.awaitPhase("refused", "Succeeded");
-    assertThat(installation.status("refused", "attempts", 0, "number")).isEqualTo("1");
-    assertThat(installation.status("refused", "attemptSummary")).isEqualTo("1/3");
+    assertThat(installation.status("refused", "attemptSummary"))
+        .describedAs("an attempt that gave up waiting for the webhook does not count")
+        .isEqualTo("1/3");
   }
 }

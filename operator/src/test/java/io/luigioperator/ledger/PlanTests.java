@@ -135,7 +135,7 @@ interface PlanTests extends SqlFixture {
     assertThat(indexes(Queries.ATTEMPTS_ELSEWHERE, Map.of("cluster", "one", "limit", 50)))
         .containsEntry("a", "attempt_live_key")
         .containsEntry("r", "PRIMARY")
-        .containsEntry("o", "PRIMARY");
+        .containsKey("o"); // by either of its two indexes, which have the same columns
     assertThat(indexes(Maintenance.STALE_HOLDERS, Map.of("limit", 50)))
         .containsEntry("m", "client_mutex_holder_run")
         .containsEntry("a", "attempt_live_key");
