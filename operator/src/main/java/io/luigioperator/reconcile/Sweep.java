@@ -237,8 +237,8 @@ public final class Sweep {
   }
 
   /**
-   * Wakes the runs whose attempt began or ended in another cluster since the last pass: nothing
-   * else in this cluster tells that their status is outdated.
+   * Wakes the runs whose attempt began or ended in another cluster since the last pass. No event in
+   * this cluster shows that their status is outdated.
    */
   private void refreshElsewhere() {
     Set<String> live = new HashSet<>();

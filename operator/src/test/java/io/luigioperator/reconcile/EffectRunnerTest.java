@@ -48,6 +48,13 @@ class EffectRunnerTest {
   private final OperatorFixture fixture = new OperatorFixture();
 
   private EffectResult run(Effect effect) {
+    return run(effect, fixture.ledger);
+  }
+
+  /**
+   * @param writes the ledger that carries out the effect
+   */
+  private EffectResult run(Effect effect, Ledger writes) {
     RunKey key = OperatorFixture.key("a");
     Optional<RunRecord> record = fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key);
     RunSnapshot s =
@@ -60,8 +67,7 @@ class EffectRunnerTest {
                 Optional.empty(),
                 OperatorFixture.T0);
     EffectResult result =
-        new EffectRunner(
-                fixture.ledger, fixture.kube, OperatorFixture.HERE, OperatorFixture.NO_WAKEUPS)
+        new EffectRunner(writes, fixture.kube, OperatorFixture.HERE, OperatorFixture.NO_WAKEUPS)
             .run(effect, s, record);
     if (result instanceof EffectResult.Changed(RunRecord after)) {
       assertThat(fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key))
@@ -328,34 +334,21 @@ class EffectRunnerTest {
               if (method.getName().equals("amend")) {
                 throw Refusals.refused("Incorrect datetime value");
               }
-              return method.invoke(role, args);
+              return LedgerProxy.invoke(role, method, args);
             });
-    RunKey key = OperatorFixture.key("a");
-    Optional<RunRecord> record = fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key);
-    RunSnapshot s =
-        new SnapshotReader(fixture.kube, OperatorFixture.HERE)
-            .read(
-                key,
-                record,
-                Freshness.CACHED,
-                new PodCheck.Unasked(),
-                Optional.empty(),
-                OperatorFixture.T0);
     Amendment change =
         new Amendment(
             DesiredState.Running, Priority.Normal, Optional.empty(), OptionalLong.empty(), 3);
 
-    EffectResult result =
-        new EffectRunner(refusing, fixture.kube, OperatorFixture.HERE, OperatorFixture.NO_WAKEUPS)
-            .run(new Effect.Amend(2, change), s, record);
+    EffectResult result = run(new Effect.Amend(2, change), refusing);
 
     assertThat(result).isInstanceOf(EffectResult.Stale.class);
     assertThat(
             fixture
                 .ledger
                 .queries()
-                .load(key, OperatorFixture.HERE)
-                .run(key)
+                .load(OperatorFixture.key("a"), OperatorFixture.HERE)
+                .run(OperatorFixture.key("a"))
                 .orElseThrow()
                 .object())
         .as("this generation is not tried again")

@@ -243,7 +243,7 @@ final class FaultyClients {
     try {
       LedgerProxy.invoke(target, method, args);
     } catch (KubeRefused e) {
-      // nobody waits for the answer
+      // the caller does not read the answer
     } catch (RuntimeException | Error e) {
       throw e;
     } catch (Throwable e) {

@@ -110,7 +110,7 @@ final class Invariants {
         .ifPresent(
             outcome ->
                 require(
-                    with(before, after).outcome().equals(Optional.of(outcome)),
+                    withStatus(before, Optional.of(after)).outcome().equals(Optional.of(outcome)),
                     () -> "I8: the end of a run changed: " + before + " -> " + after));
     boolean sameGeneration =
         before
@@ -123,7 +123,7 @@ final class Invariants {
         () -> "I8: a rejected run changed: " + before + " -> " + after);
   }
 
-  private static RunObject with(RunObject o, PipelineRunStatus status) {
+  static RunObject withStatus(RunObject o, Optional<PipelineRunStatus> status) {
     return new RunObject(
         o.key(),
         o.uid(),
@@ -132,7 +132,7 @@ final class Invariants {
         o.deleting(),
         o.createdByOperator(),
         o.spec(),
-        Optional.of(status));
+        status);
   }
 
   /** After any event. */

@@ -221,19 +221,8 @@ final class SimKube implements Kube {
   @Override
   public Optional<RunObject> run(RunKey key, Freshness freshness) {
     RunObject found = (freshness == Freshness.LIVE ? cluster.runs : runs).get(key);
-    return Optional.ofNullable(found).map(o -> mutant == Mutant.STATUS_IGNORED ? bare(o) : o);
-  }
-
-  private static RunObject bare(RunObject o) {
-    return new RunObject(
-        o.key(),
-        o.uid(),
-        o.generation(),
-        o.createdAt(),
-        o.deleting(),
-        o.createdByOperator(),
-        o.spec(),
-        Optional.empty());
+    return Optional.ofNullable(found)
+        .map(o -> mutant == Mutant.STATUS_IGNORED ? Invariants.withStatus(o, Optional.empty()) : o);
   }
 
   @Override
