@@ -47,7 +47,7 @@ public final class FakeKube implements Kube {
   public NamespaceState namespace = NamespaceState.ACTIVE;
   public boolean crdEstablished = true;
   public Instant servedSince = Instant.EPOCH;
-  public Optional<ObservedPod> withoutNode = Optional.empty();
+  public final Map<String, ObservedPod> withoutNode = new HashMap<>();
 
   /** The time at which a person confirmed deletions, by namespace. */
   public final Map<String, Instant> deletionsConfirmed = new HashMap<>();
@@ -118,7 +118,7 @@ public final class FakeKube implements Kube {
   }
 
   @Override
-  public Optional<ObservedPod> podWithoutNode(Instant now) {
+  public Map<String, ObservedPod> podsWithoutNode(Instant now) {
     return withoutNode;
   }
 

@@ -47,9 +47,10 @@ import org.slf4j.LoggerFactory;
  * slots under lock.
  *
  * <p>A pass claims as many heads as there are free slots, in their order, without those of
- * namespaces that fill all slots that a namespace may have. The claims run in parallel, because
- * each locks another key. An error of one head does not affect the others: the head is held or
- * skipped, and the next one gets its slot.
+ * namespaces that fill all slots that a namespace may have, or for whose pods the scheduler finds
+ * no node with enough free resources. The claims run in parallel, because each locks another key.
+ * An error of one head does not affect the others: the head is held or skipped, and the next one
+ * gets its slot.
  */
 public final class AdmissionLoop {
 
@@ -108,7 +109,7 @@ public final class AdmissionLoop {
   /**
    * Runs one pass.
    *
-   * @return the number of free slots after it; 0 while the cluster is full
+   * @return the number of free slots after it; 0 if it claims nothing because it is paused
    * @throws LedgerUnavailable if the ledger does not answer
    * @throws KubeUnavailable if the API server does not answer
    */
@@ -121,8 +122,10 @@ public final class AdmissionLoop {
     if (heads.isEmpty()) {
       return slots.free();
     }
-    if (kube.podWithoutNode(ledger.queries().now()).isPresent()) {
-      return 0; // the scheduler already finds no node for some pods
+    Set<String> withoutNode = kube.podsWithoutNode(ledger.queries().now()).keySet();
+    if (!withoutNode.isEmpty()) { // the scheduler already finds no node for some of their pods
+      slots.close(withoutNode);
+      heads = heads(Optional.empty(), slots);
     }
     UnansweredCalls unanswered = new UnansweredCalls();
     while (true) {

@@ -6,15 +6,18 @@ package io.luigioperator.admission;
 
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The slots of the cluster and of each namespace during one pass. Not thread-safe. */
 final class Slots {
 
   private final int perNamespace;
   private final Map<String, Integer> used = new HashMap<>();
+  private final Set<String> closed = new HashSet<>();
   private int free;
 
   Slots(Capacity capacity, Collection<String> occupied) {
@@ -44,12 +47,19 @@ final class Slots {
     used.merge(namespace, -1, Integer::sum);
   }
 
-  /** The namespaces without a free slot of their own. */
+  /** Lets none of these namespaces take a slot in this pass. */
+  void close(Set<String> namespaces) {
+    closed.addAll(namespaces);
+  }
+
+  /** The namespaces without a free slot of their own, and the closed ones. */
   Set<String> fullNamespaces() {
-    return used.keySet().stream().filter(this::isFull).collect(Collectors.toUnmodifiableSet());
+    return Stream.concat(used.keySet().stream(), closed.stream())
+        .filter(this::isFull)
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   private boolean isFull(String namespace) {
-    return used.getOrDefault(namespace, 0) >= perNamespace;
+    return closed.contains(namespace) || used.getOrDefault(namespace, 0) >= perNamespace;
   }
 }

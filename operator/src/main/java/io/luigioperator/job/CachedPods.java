@@ -20,6 +20,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BinaryOperator;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,8 +38,9 @@ final class CachedPods {
   static final int TOMBSTONES = 2_000;
 
   /**
-   * How long a pod must have been short of resources for the cluster to count as full. Before, the
-   * scheduler may still find a node; after {@link #FULL_UNTIL}, the cause is the pod itself.
+   * How long a pod must have been short of resources for the cluster to count as full for its
+   * namespace. Before, the scheduler may still find a node; after {@link #FULL_UNTIL}, the cause is
+   * the pod itself.
    */
   private static final Duration FULL_FROM = Duration.ofSeconds(30);
 
@@ -179,14 +183,21 @@ final class CachedPods {
         : Objects.requireNonNull(tombstones.get(uid)).lastState();
   }
 
-  /** The pod for which the cluster counts as full: of several, the one that waits longest. */
-  Optional<ObservedPod> withoutNode(Instant now) {
+  /**
+   * The pod of each namespace for which the cluster counts as full: of several, the one that waits
+   * longest.
+   */
+  Map<String, ObservedPod> withoutNode(Instant now) {
     return shortOfResources.stream()
         .map(this::lastState)
         .filter(p -> isWithin(p.startFailure().orElseThrow().since(), now))
-        .min(
-            Comparator.comparing((ObservedPod p) -> p.startFailure().orElseThrow().since())
-                .thenComparing(ObservedPod::uid));
+        .collect(
+            Collectors.toUnmodifiableMap(
+                ObservedPod::namespace,
+                Function.identity(),
+                BinaryOperator.minBy(
+                    Comparator.comparing((ObservedPod p) -> p.startFailure().orElseThrow().since())
+                        .thenComparing(ObservedPod::uid))));
   }
 
   private static boolean isWithin(Instant since, Instant now) {

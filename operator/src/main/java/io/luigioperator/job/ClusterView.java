@@ -118,7 +118,7 @@ final class ClusterView implements PipelineResourceCache {
             : object.getMetadata().getLabels().getOrDefault(Labels.RUN, ""));
   }
 
-  synchronized Optional<ObservedPod> podWithoutNode(Instant now) {
+  synchronized Map<String, ObservedPod> podsWithoutNode(Instant now) {
     return pods.withoutNode(now);
   }
 

@@ -23,6 +23,7 @@ import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.Instants;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
@@ -35,10 +36,10 @@ import io.luigioperator.run.ScheduleObject;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -203,16 +204,15 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   private static Optional<Instant> parsed(String namespace, String time) {
-    try {
-      return Optional.of(Instant.parse(time));
-    } catch (DateTimeParseException e) {
+    Optional<Instant> parsed = Instants.parsed(time);
+    if (parsed.isEmpty()) {
       LOG.atWarn()
           .addKeyValue("namespace", namespace)
-          .addKeyValue("error", e.getMessage())
           .addKeyValue("annotation", Annotations.DELETIONS_CONFIRMED)
+          .addKeyValue("value", time)
           .log("annotation ignored: not a time such as 2026-01-31T12:00:00Z");
-      return Optional.empty();
     }
+    return parsed;
   }
 
   private Optional<Namespace> read(String namespace) {
@@ -259,8 +259,8 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   @Override
-  public Optional<ObservedPod> podWithoutNode(Instant now) {
-    return view.podWithoutNode(now);
+  public Map<String, ObservedPod> podsWithoutNode(Instant now) {
+    return view.podsWithoutNode(now);
   }
 
   // ---- PipelineRuns and PipelineSchedules

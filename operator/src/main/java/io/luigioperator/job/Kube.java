@@ -17,6 +17,7 @@ import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -57,11 +58,13 @@ public interface Kube {
   ObservedNode node(String name);
 
   /**
-   * If the cluster is full, the pod that shows it: for more than 30 seconds and less than 5 minutes
-   * the scheduler has found no node with enough free resources for it. Pods that wait for something
-   * else, such as a claim or a label of a node, do not count. From the cache.
+   * The namespaces for which the cluster is full, each with the pod that shows it: for more than 30
+   * seconds and less than 5 minutes the scheduler has found no node with enough free resources for
+   * it. Pods that wait for something else, such as a claim or a label of a node, do not count. A
+   * pod says nothing about other namespaces: who may create pods in one namespace must not be able
+   * to stop the runs of the others. From the cache.
    */
-  Optional<ObservedPod> podWithoutNode(Instant now);
+  Map<String, ObservedPod> podsWithoutNode(Instant now);
 
   enum NamespaceState {
     ACTIVE,

@@ -15,13 +15,13 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.luigioperator.run.Ending;
+import io.luigioperator.run.Instants;
 import io.luigioperator.run.ObservedAttempt.Leftover;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedAttempt.StartFailure;
 import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.ObservedNode.Health;
-import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -227,14 +227,7 @@ public final class Observation {
   }
 
   static Optional<Instant> instant(@Nullable String time) {
-    if (time == null) {
-      return Optional.empty();
-    }
-    try {
-      return Optional.of(Instant.parse(time));
-    } catch (DateTimeException e) {
-      return Optional.empty(); // as if the field was not set
-    }
+    return Instants.parsed(time); // otherwise as if the field was not set
   }
 
   private static String annotation(@Nullable Map<String, String> annotations, String key) {

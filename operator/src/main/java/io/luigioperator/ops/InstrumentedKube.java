@@ -18,6 +18,7 @@ import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -70,8 +71,8 @@ public final class InstrumentedKube implements Kube {
   }
 
   @Override
-  public Optional<ObservedPod> podWithoutNode(Instant now) {
-    return calls.time("podWithoutNode", () -> kube.podWithoutNode(now));
+  public Map<String, ObservedPod> podsWithoutNode(Instant now) {
+    return calls.time("podsWithoutNode", () -> kube.podsWithoutNode(now));
   }
 
   @Override

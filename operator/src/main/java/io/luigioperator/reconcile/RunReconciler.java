@@ -145,7 +145,7 @@ public final class RunReconciler {
   List<RunKey> outdatedWaiting(int keys) {
     return waitingRuns.outdated(
         ledger.queries().holders(keys),
-        kube.podWithoutNode(ledger.queries().now()),
+        kube.podsWithoutNode(ledger.queries().now()),
         run -> kube.run(run, Freshness.CACHED).flatMap(RunObject::status));
   }
 

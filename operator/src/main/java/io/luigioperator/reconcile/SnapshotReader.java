@@ -90,7 +90,9 @@ final class SnapshotReader {
             new Hints(
                 refusal,
                 Optional.empty(),
-                record.filter(SnapshotReader::waitsForCapacity).flatMap(r -> withoutNode(now))));
+                record
+                    .filter(SnapshotReader::waitsForCapacity)
+                    .flatMap(r -> withoutNode(key, now))));
     Optional<Attempt> mine = s.mine();
     if (mine.isEmpty()) {
       return s;
@@ -112,8 +114,8 @@ final class SnapshotReader {
     return r.run().state() == RunState.READY && r.holder().isEmpty();
   }
 
-  private Optional<ObservedPod> withoutNode(Instant now) {
-    return kube.podWithoutNode(now);
+  private Optional<ObservedPod> withoutNode(RunKey key, Instant now) {
+    return Optional.ofNullable(kube.podsWithoutNode(now).get(key.namespace()));
   }
 
   /** Read only for a pod that has been starting for a while and whose status does not say why. */

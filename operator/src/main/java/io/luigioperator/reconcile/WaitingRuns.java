@@ -35,12 +35,13 @@ final class WaitingRuns {
    * The runs whose status names the wrong reason.
    *
    * @param holders the keys that are held now, with the run that holds each
-   * @param withoutNode the pod for which the cluster counts as full
+   * @param withoutNode the namespaces for which the cluster counts as full, each with the pod that
+   *     shows it
    * @param shown returns the status of the PipelineRun, if it has one
    */
   List<RunKey> outdated(
       Map<AdmitKey, RunKey> holders,
-      Optional<ObservedPod> withoutNode,
+      Map<String, ObservedPod> withoutNode,
       Function<RunKey, Optional<PipelineRunStatus>> shown) {
     return keys.entrySet().stream()
         .filter(
@@ -50,7 +51,9 @@ final class WaitingRuns {
                     .filter(
                         status ->
                             StatusView.isOutdatedWaiting(
-                                status, holders.containsKey(e.getValue()), withoutNode))
+                                status,
+                                holders.containsKey(e.getValue()),
+                                Optional.ofNullable(withoutNode.get(e.getKey().namespace()))))
                     .isPresent())
         .map(Map.Entry::getKey)
         .toList();

@@ -12,7 +12,15 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /** Arithmetic on times, some of which may be absent. */
-final class Instants {
+public final class Instants {
+
+  /**
+   * The times that Kubernetes can write: years of at most four digits. Users can write any text
+   * into annotations, and later arithmetic with a time such as {@link Instant#MAX} would fail.
+   */
+  private static final Instant FIRST = Instant.EPOCH;
+
+  private static final Instant LAST = Instant.parse("9999-12-31T23:59:59.999999999Z");
 
   private Instants() {}
 
@@ -21,10 +29,12 @@ final class Instants {
     return a.filter(t -> t.isAfter(b)).orElse(b);
   }
 
-  /** Empty if it is not a time in the format of Kubernetes. */
-  static Optional<Instant> parsed(@Nullable String time) {
+  /** Empty if it is not a time in the format of Kubernetes, from 1970 to 9999. */
+  public static Optional<Instant> parsed(@Nullable String time) {
     try {
-      return Optional.ofNullable(time).map(Instant::parse);
+      return Optional.ofNullable(time)
+          .map(Instant::parse)
+          .filter(t -> !t.isBefore(FIRST) && !t.isAfter(LAST));
     } catch (DateTimeException e) {
       return Optional.empty();
     }

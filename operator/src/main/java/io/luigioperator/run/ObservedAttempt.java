@@ -124,7 +124,8 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
   /**
    * Why a pod does not start, with the message of the scheduler or the kubelet.
    *
-   * @param shortage the nodes do not have enough free resources, so that other pods would wait, too
+   * @param shortage the nodes do not have enough free resources, so that other pods of the
+   *     namespace would wait, too
    */
   public record StartFailure(FailureCause cause, String message, Instant since, boolean shortage) {}
 }

@@ -52,14 +52,14 @@ final class QueuedStatus {
   }
 
   /**
-   * @param withoutNode the pod for which the cluster counts as full
+   * @param withoutNode the pod for which the cluster counts as full for its namespace
    */
   static String waitingForCapacity(Optional<ObservedPod> withoutNode) {
     return withoutNode
         .map(
             p ->
-                ("waiting for a free slot in the cluster; no run starts, because the scheduler finds"
-                        + " no node with enough free resources for pod %s/%s")
+                ("waiting for free resources in the cluster; no run of namespace %s starts, because"
+                        + " the scheduler finds no node with enough free resources for pod %s")
                     .formatted(p.namespace(), p.name()))
         .orElse("waiting for a free slot in the cluster, or for one of its namespace");
   }

@@ -36,7 +36,7 @@ public record RunSnapshot(
    *
    * @param refusal the last request for this run, if the API server did not carry it out
    * @param podWarning what the kubelet reports about a pod that does not start
-   * @param withoutNode the pod for which the cluster counts as full
+   * @param withoutNode the pod for which the cluster counts as full for its namespace
    */
   public record Hints(
       Optional<Refusal> refusal,

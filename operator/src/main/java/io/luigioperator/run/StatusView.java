@@ -145,7 +145,7 @@ public final class StatusView {
    * Whether the status of a READY run says that it waits for something else than it does.
    *
    * @param held whether another run holds its key
-   * @param withoutNode the pod for which the cluster counts as full
+   * @param withoutNode the pod for which the cluster counts as full for its namespace
    */
   public static boolean isOutdatedWaiting(
       PipelineRunStatus shown, boolean held, Optional<ObservedAttempt.ObservedPod> withoutNode) {

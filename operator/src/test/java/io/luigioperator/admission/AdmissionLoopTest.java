@@ -86,11 +86,19 @@ class AdmissionLoopTest {
             "b",
             "c"),
         row(
-            "the cluster is full",
+            "the cluster is full for the namespace",
             s -> {
               s.accepted("a").accepted("b");
-              s.kube.withoutNode = Optional.of(Pods.gated("data", "p", "u", "t", "j"));
+              s.kube.withoutNode.put("data", Pods.gated("data", "p", "u", "t", "j"));
             }),
+        row(
+            "the cluster is full for another namespace only",
+            s -> {
+              s.accepted("a").accepted("b");
+              s.kube.withoutNode.put("other", Pods.gated("other", "p", "u", "t", "j"));
+            },
+            "a",
+            "b"),
 
         // the PipelineRun is checked before the claim
         row(

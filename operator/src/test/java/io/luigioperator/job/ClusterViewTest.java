@@ -22,6 +22,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ClusterViewTest {
 
@@ -152,7 +153,7 @@ class ClusterViewTest {
     view.update(unschedulable(open(pod("u", 2))));
     now = now.plusSeconds(openSeconds);
 
-    assertThat(view.podWithoutNode(now).isPresent()).isEqualTo(full);
+    assertThat(view.podsWithoutNode(now).containsKey("flights")).isEqualTo(full);
   }
 
   /** Messages of the scheduler, versions 1.29 to 1.34. */
@@ -178,7 +179,8 @@ class ClusterViewTest {
     view.update(pod("u", 1));
     view.update(unschedulable(open(pod("u", 2)), message));
 
-    assertThat(view.podWithoutNode(CREATED.plusSeconds(60)).isPresent()).isEqualTo(full);
+    assertThat(view.podsWithoutNode(CREATED.plusSeconds(60)).containsKey("flights"))
+        .isEqualTo(full);
   }
 
   @Test
@@ -203,18 +205,49 @@ class ClusterViewTest {
     assertThat(cached().pods()).isEmpty();
   }
 
+  /** Users can write this annotation; arithmetic with such times would overflow. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "+1000000000-12-31T23:59:59.999999999Z",
+        "-1000000000-01-01T00:00:00Z",
+        "+12345-01-01T00:00:00Z",
+        "soon"
+      })
+  void aTimeThatKubernetesCannotWriteCountsAsAbsent(String time) {
+    Pod pod = unschedulable(open(pod("u", 1)));
+    pod.getMetadata().getAnnotations().put(Annotations.GATE_OPENED, time);
+
+    view.update(pod);
+
+    assertThat(only().openedAt()).isEmpty();
+    assertThat(view.podsWithoutNode(CREATED.plusSeconds(60))).containsOnlyKeys("flights");
+  }
+
+  @Test
+  void isFullOnlyForTheNamespaceOfThePod() {
+    view.update(unschedulable(open(pod("u", 1))));
+    Pod elsewhere = unschedulable(open(pod("v", 1)));
+    elsewhere.getMetadata().setNamespace("other");
+    view.update(elsewhere);
+
+    assertThat(view.podsWithoutNode(CREATED.plusSeconds(60)))
+        .containsOnlyKeys("flights", "other")
+        .hasEntrySatisfying("other", p -> assertThat(p.uid()).isEqualTo("v"));
+  }
+
   @Test
   void isNotFullBecauseOfPodsThatNeedNoNode() {
     view.update(unschedulable(pod("gated", 1)));
     view.update(terminating(unschedulable(open(pod("terminating", 1)))));
     view.update(open(pod("pending", 1)));
-    assertThat(view.podWithoutNode(CREATED.plusSeconds(60))).isEmpty();
+    assertThat(view.podsWithoutNode(CREATED.plusSeconds(60))).isEmpty();
 
     view.update(unschedulable(open(pod("one", 1))));
-    assertThat(view.podWithoutNode(CREATED.plusSeconds(60)))
-        .hasValueSatisfying(p -> assertThat(p.name()).isEqualTo("p-one"));
+    assertThat(view.podsWithoutNode(CREATED.plusSeconds(60)))
+        .hasEntrySatisfying("flights", p -> assertThat(p.name()).isEqualTo("p-one"));
     view.remove(terminating(unschedulable(open(pod("one", 2)))));
-    assertThat(view.podWithoutNode(CREATED.plusSeconds(60))).isEmpty();
+    assertThat(view.podsWithoutNode(CREATED.plusSeconds(60))).isEmpty();
   }
 
   @Test

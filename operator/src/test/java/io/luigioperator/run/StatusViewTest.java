@@ -383,7 +383,7 @@ class StatusViewTest {
     c.withoutNode(opened("pod-1"));
 
     assertThat(shown(c).orElseThrow().reason()).isEqualTo(Reasons.WAITING_FOR_CAPACITY);
-    assertThat(message(c)).contains("pod flights/pod-of-job-1");
+    assertThat(message(c)).contains("no run of namespace flights starts", "pod pod-of-job-1");
   }
 
   @Test

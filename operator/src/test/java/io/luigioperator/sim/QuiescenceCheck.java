@@ -38,7 +38,7 @@ final class QuiescenceCheck {
           "schedule",
           "attempt",
           "node",
-          "podWithoutNode",
+          "podsWithoutNode",
           "lastWarning",
           "podsWithToken",
           "namespace",

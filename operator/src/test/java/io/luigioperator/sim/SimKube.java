@@ -29,6 +29,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** One operator's client of a simulated cluster, with caches that lag object by object. */
@@ -203,11 +204,11 @@ final class SimKube implements Kube {
   }
 
   @Override
-  public Optional<ObservedPod> podWithoutNode(Instant now) {
+  public Map<String, ObservedPod> podsWithoutNode(Instant now) {
     return pods.values().stream()
         .filter(p -> !p.gated() && !p.terminating() && !p.gone())
         .filter(p -> p.startFailure().filter(f -> isFull(f, now)).isPresent())
-        .findFirst();
+        .collect(Collectors.toMap(ObservedPod::namespace, p -> p, (first, later) -> first));
   }
 
   private static boolean isFull(StartFailure f, Instant now) {
