@@ -20,7 +20,7 @@ public final class Instants {
    */
   private static final Instant FIRST = Instant.EPOCH;
 
-  private static final Instant LAST = Instant.parse("9999-12-31T23:59:59.999999999Z");
+  private static final Instant LAST = Instant.parse("9999-12-31T23:59:59.999999Z");
 
   private Instants() {}
 
@@ -45,8 +45,11 @@ public final class Instants {
     return t.truncatedTo(ChronoUnit.SECONDS);
   }
 
-  /** Empty when {@code seconds} is. */
+  /** At most the last time that the database can store; empty when {@code seconds} is. */
   static Optional<Instant> plusSeconds(Instant t, OptionalLong seconds) {
-    return seconds.isPresent() ? Optional.of(t.plusSeconds(seconds.getAsLong())) : Optional.empty();
+    return seconds.isEmpty()
+        ? Optional.empty()
+        : Optional.of(t.plusSeconds(seconds.getAsLong()))
+            .map(sum -> sum.isAfter(LAST) ? LAST : sum);
   }
 }
