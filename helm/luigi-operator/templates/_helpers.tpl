@@ -198,3 +198,15 @@ has(object.spec.pipeline) && (request.operation == 'CREATE' || !has(oldObject.sp
 !(parameter.name in {{ . }}.spec.pipeline.?allow.?parameters.orValue([]))).map(parameter,
 [parameter.name, parameter.value])).filter(list, list.size() > 1)
 {{- end -}}
+
+{{/*
+CEL: a PipelineRun has a new owner, with which the garbage collector deletes it, maybe at once, or now counts as created
+by the operator, which deletes it some time after its end.
+*/}}
+{{- define "luigi-operator.letsDelete" -}}
+object.metadata.?ownerReferences.orValue([]).exists(owner,
+!oldObject.metadata.?ownerReferences.orValue([]).exists(old, old.uid == owner.uid && old.name == owner.name
+&& old.kind == owner.kind && old.apiVersion == owner.apiVersion))
+|| object.metadata.?labels['app.kubernetes.io/managed-by'].orValue('') == 'luigi-operator'
+&& oldObject.metadata.?labels['app.kubernetes.io/managed-by'].orValue('') != 'luigi-operator'
+{{- end -}}

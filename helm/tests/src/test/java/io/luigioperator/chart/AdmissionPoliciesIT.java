@@ -369,6 +369,29 @@ class AdmissionPoliciesIT {
     assertAccepted(change("no-clients", "lpr/acme-1", metadata));
   }
 
+  private static final List<String> CHANGES_THAT_DELETE =
+      List.of(
+          // the garbage collector deletes an object whose owner does not exist
+          "metadata: {ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: none, uid: '1'}]}",
+          // the operator deletes runs that it created some time after their end
+          "metadata: {labels: {app.kubernetes.io/managed-by: luigi-operator}}");
+
+  @ParameterizedTest
+  @FieldSource("CHANGES_THAT_DELETE")
+  void metadataWithWhichARunIsDeletedRequiresTheVerbDelete(String metadata) {
+    assertRefused(
+        change("no-clients", "lpr/globex-1", metadata),
+        "may not delete PipelineRuns of client globex, or change ownerReferences");
+    assertRefused(change("no-pods", "lpr/globex-1", metadata), "may not delete PipelineRuns");
+    assertRefused(
+        change("no-pods", "lpr/globex-1", "spec: {desiredState: Held}\n" + metadata),
+        "may not delete PipelineRuns");
+    assertAccepted(change("cleaner", "lpr/globex-1", metadata));
+    assertRefused(
+        change("cleaner", "lpr/globex-1", "spec: {desiredState: Held}\n" + metadata),
+        NEEDS_CLIENT.formatted("run", "globex"));
+  }
+
   /** Another policy restricts it, see OperatorPolicyIT. */
   @Test
   void theOperatorIsExempt() {
