@@ -76,7 +76,7 @@ final class LuigiOperator {
 
   private static final Duration ID_RETRY = Duration.ofSeconds(10);
 
-  private static final Duration CACHE_TIMEOUT = Duration.ofSeconds(60);
+  private static final Duration CACHE_TIMEOUT = Duration.ofMinutes(10);
 
   private record Step(String name, AutoCloseable undo) {}
 

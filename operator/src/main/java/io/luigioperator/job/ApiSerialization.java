@@ -112,6 +112,9 @@ final class ApiSerialization extends KubernetesSerialization {
    *     the object is of an unknown kind or cannot be read: then the library reads it as a tree
    */
   private Optional<WatchEvent> event(String json) {
+    if (json.length() > LenientDeserializer.MAX_RUN_SPEC) {
+      return Optional.empty(); // it may be larger than what is read of an object
+    }
     try (JsonParser parser = eventMapper.createParser(json)) {
       if (parser.nextToken() != JsonToken.START_OBJECT || !"type".equals(parser.nextFieldName())) {
         return Optional.empty();

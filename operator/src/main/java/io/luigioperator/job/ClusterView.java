@@ -14,6 +14,8 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
+import io.luigioperator.run.ParsedSpec;
+import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleObject;
@@ -39,6 +41,15 @@ final class ClusterView implements PipelineResourceCache {
 
   /** Version of an object whose resourceVersion is not a number; counts as the newest. */
   private static final long UNKNOWN_VERSION = Long.MAX_VALUE;
+
+  /**
+   * The largest JSON of a spec that is kept, in bytes. A usual run has one to four KB and a
+   * schedule with 500 clients about 20, but the API server stores up to 1.5 MB. With whole specs, a
+   * hundred objects of one user would take the whole heap.
+   */
+  static final int KEPT_RUN = 8 * 1024;
+
+  static final int KEPT_SCHEDULE = 32 * 1024;
 
   private record Cached<T>(T value, String uid, long version) {}
 
@@ -157,9 +168,19 @@ final class ClusterView implements PipelineResourceCache {
   public synchronized boolean update(PipelineRun run) {
     RunKey key = CustomResources.key(run.getMetadata());
     Optional<RunObject> before = run(key);
-    put(runs, run, CustomResources.run(run));
+    RunObject read = CustomResources.run(run);
+    boolean omitted =
+        before
+            .filter(b -> b.uid().equals(read.uid()) && b.generation() == read.generation())
+            .map(b -> b.parsedSpec().isOmitted())
+            .orElseGet(() -> isLonger(read.parsedSpec(), KEPT_RUN));
+    put(runs, run, omitted ? read.withoutSpec() : read);
     Optional<RunObject> now = run(key);
     return !now.map(ClusterView::desired).equals(before.map(ClusterView::desired));
+  }
+
+  private static boolean isLonger(ParsedSpec<? extends Record> spec, int bytes) {
+    return spec.problem().isEmpty() && RequestJson.isLonger(spec.get(), bytes);
   }
 
   private static List<Object> desired(RunObject run) {
@@ -168,7 +189,11 @@ final class ClusterView implements PipelineResourceCache {
 
   @Override
   public synchronized List<RunKey> update(PipelineSchedule schedule) {
-    return put(schedules, schedule, CustomResources.schedule(schedule))
+    ScheduleObject read = CustomResources.schedule(schedule);
+    return put(
+            schedules,
+            schedule,
+            isLonger(read.parsedSpec(), KEPT_SCHEDULE) ? read.withoutSpec() : read)
         ? runsOf(schedule)
         : List.of();
   }
@@ -224,15 +249,20 @@ final class ClusterView implements PipelineResourceCache {
 
   /** Whether the cache holds another version of this object, or another object of its name. */
   synchronized boolean hasOtherVersion(RunObject object) {
-    return run(object.key()).filter(cached -> !cached.equals(object)).isPresent();
+    return run(object.key()).filter(cached -> !isSame(cached, object)).isPresent();
   }
 
   /** The newest resourceVersion with the content of this object; empty if it is unknown. */
   synchronized OptionalLong version(RunObject object) {
     Cached<RunObject> cached = runs.get(object.key());
-    return cached == null || !cached.value().equals(object) || cached.version() == UNKNOWN_VERSION
+    return cached == null || !isSame(cached.value(), object) || cached.version() == UNKNOWN_VERSION
         ? OptionalLong.empty()
         : OptionalLong.of(cached.version());
+  }
+
+  /** UID and generation, which are compared too, identify a spec that is not kept. */
+  private static boolean isSame(RunObject cached, RunObject object) {
+    return cached.equals(cached.parsedSpec().isOmitted() ? object.withoutSpec() : object);
   }
 
   synchronized Optional<ScheduleObject> schedule(String namespace, String name) {
@@ -246,12 +276,7 @@ final class ClusterView implements PipelineResourceCache {
     return runs.values().stream()
         .map(Cached::value)
         .filter(r -> r.key().namespace().equals(namespace))
-        .filter(
-            r ->
-                r.readableSpec()
-                    .flatMap(spec -> Optional.ofNullable(spec.scheduleRef()))
-                    .filter(ref -> ref.name().equals(name))
-                    .isPresent())
+        .filter(r -> r.schedule().filter(name::equals).isPresent())
         .map(RunObject::key)
         .toList();
   }
@@ -264,7 +289,7 @@ final class ClusterView implements PipelineResourceCache {
       return false;
     }
     map.put(CustomResources.key(object.getMetadata()), new Cached<>(value, uid, version));
-    return before == null || !before.value().equals(value);
+    return before == null || !before.uid().equals(uid) || !before.value().equals(value);
   }
 
   private <T> void remove(Map<RunKey, Cached<T>> map, HasMetadata object) {

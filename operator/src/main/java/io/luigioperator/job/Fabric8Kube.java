@@ -79,6 +79,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   private final Informers informers;
   private final EventWriter events;
   private final SchedulingGate gate;
+  private final LargeSchedules largeSchedules;
 
   /**
    * @param client with {@link #bounded bounded} requests
@@ -96,6 +97,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     informers = new Informers(client, view, namespaces);
     events = new EventWriter(client, clock);
     gate = new SchedulingGate(client, view, clock);
+    largeSchedules = new LargeSchedules(client);
   }
 
   /**
@@ -309,7 +311,8 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public Optional<ScheduleObject> schedule(String namespace, String name) {
-    return view.schedule(namespace, name);
+    return view.schedule(namespace, name)
+        .flatMap(s -> s.parsedSpec().isOmitted() ? largeSchedules.read(s) : Optional.of(s));
   }
 
   @Override

@@ -66,6 +66,7 @@ final class Informers implements AutoCloseable {
     String kind = empty.get().getKind();
     SharedIndexInformer<T> informer =
         objects
+            .withLimit(PagedList.PAGE)
             .runnableInformer(0)
             .itemStore(new MetadataStore<>(empty))
             .exceptionHandler((started, e) -> true)

@@ -56,6 +56,13 @@ final class LenientDeserializer extends DelegatingDeserializer {
   /** The longest name of a field or key that is read, in characters. */
   static final int MAX_NAME = 10_000;
 
+  /**
+   * The largest spec of a PipelineRun that is read, in characters without punctuation. A run with
+   * half of it is rejected, because the resolved request is too large. A megabyte of short strings
+   * would take ten times as much heap.
+   */
+  static final int MAX_RUN_SPEC = 400_000;
+
   /** Name of the node of a pod whose spec is not an object. */
   private static final String UNKNOWN_NODE = "unknown";
 
@@ -96,7 +103,7 @@ final class LenientDeserializer extends DelegatingDeserializer {
       return super.deserialize(parser, context);
     }
     TokenBuffer object = new TokenBuffer(parser, context);
-    Optional<String> problem = new BoundedCopy(parser, object).run();
+    Optional<String> problem = new BoundedCopy(parser, object, maxSpec()).run();
     if (problem.isEmpty()) {
       try (JsonParser copy = object.asParserOnFirstToken()) {
         return super.deserialize(copy, context);
@@ -107,6 +114,10 @@ final class LenientDeserializer extends DelegatingDeserializer {
     try (JsonParser copy = object.asParserOnFirstToken()) {
       return withoutSpec(context.readTree(copy), problem.get(), context);
     }
+  }
+
+  private int maxSpec() {
+    return handledType() == PipelineRun.class ? MAX_RUN_SPEC : Integer.MAX_VALUE;
   }
 
   private static String message(IOException e) {
@@ -212,18 +223,26 @@ final class LenientDeserializer extends DelegatingDeserializer {
   }
 
   /**
-   * Copies an object and leaves out what is nested too deeply or has too long a name. It does not
-   * recurse, so that the nesting needs no stack.
+   * Copies an object and leaves out what is nested too deeply, has too long a name, or follows
+   * after too much text in the spec. It does not recurse, so that the nesting needs no stack.
    */
   private static final class BoundedCopy {
     private final JsonParser from;
     private final TokenBuffer to;
+    private final int maxSpec;
     private int depth;
+    private boolean inSpec;
+    private boolean afterName;
+    private long specSize;
     private @Nullable String problem;
 
-    BoundedCopy(JsonParser from, TokenBuffer to) {
+    /**
+     * @param maxSpec characters of names and values in the spec; each value counts as one more
+     */
+    BoundedCopy(JsonParser from, TokenBuffer to, int maxSpec) {
       this.from = from;
       this.to = to;
+      this.maxSpec = maxSpec;
     }
 
     /**
@@ -246,6 +265,8 @@ final class LenientDeserializer extends DelegatingDeserializer {
     private void copy(JsonToken token) throws IOException {
       if (token == JsonToken.FIELD_NAME) {
         field(from.currentName());
+      } else if (!afterName && !token.isStructEnd() && specIsFull()) {
+        from.skipChildren(); // an element of an array
       } else if (token.isStructStart() && depth == MAX_DEPTH) {
         leaveOut("it is nested deeper than %d levels".formatted(MAX_DEPTH));
         to.writeNull();
@@ -253,16 +274,31 @@ final class LenientDeserializer extends DelegatingDeserializer {
       } else {
         depth += token.isStructStart() ? 1 : token.isStructEnd() ? -1 : 0;
         to.copyCurrentEvent(from);
+        specSize += inSpec ? 1 + (token.isScalarValue() ? from.getTextLength() : 0) : 0;
       }
+      afterName = token == JsonToken.FIELD_NAME && from.currentToken() == JsonToken.FIELD_NAME;
+    }
+
+    private boolean specIsFull() {
+      if (!inSpec || specSize <= maxSpec) {
+        return false;
+      }
+      leaveOut("it has more than %d characters".formatted(maxSpec));
+      return true;
     }
 
     private void field(String name) throws IOException {
+      if (depth == 1) {
+        inSpec = name.equals("spec");
+      }
       boolean managed = depth == 2 && name.equals("managedFields");
-      if (!managed && name.length() <= MAX_NAME) {
+      boolean full = specIsFull();
+      if (!managed && !full && name.length() <= MAX_NAME) {
         to.copyCurrentEvent(from);
+        specSize += inSpec ? name.length() : 0;
         return;
       }
-      if (!managed) {
+      if (!managed && !full) {
         leaveOut(
             "the name %s of a field has more than %d characters"
                 .formatted(shortened(name), MAX_NAME));

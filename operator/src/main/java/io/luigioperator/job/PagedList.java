@@ -18,7 +18,11 @@ import java.util.function.Function;
 /** Lists of the Jobs and pods of the operator, selected by label, in pages. */
 final class PagedList {
 
-  private static final long PAGE = 500;
+  /**
+   * Objects of one list request. A user can create Jobs and pods of 1.5 MB with the labels of the
+   * operator, and a page must fit into the heap several times.
+   */
+  static final long PAGE = 10;
 
   /** How often an expired list is started; the next sweep tries again. */
   private static final int STARTS = 3;

@@ -36,7 +36,20 @@ public final class Controllers {
   /** Two are enough, because the controllers only queue runs and write the status of schedules. */
   private static final int THREADS = 2;
 
-  private static final Duration SYNC_TIMEOUT = Duration.ofSeconds(60);
+  /**
+   * Objects of one list request. An object may have 1.5 MB, and a page must fit into the heap
+   * several times.
+   */
+  private static final long RUNS_OF_A_PAGE = 25;
+
+  /** Their specs are kept whole while a page is read, those of runs only up to 400 KB. */
+  private static final long SCHEDULES_OF_A_PAGE = 10;
+
+  /**
+   * A user can fill etcd with large objects; a start that gives up would never list all of them.
+   */
+  private static final Duration SYNC_TIMEOUT = Duration.ofMinutes(10);
+
   private static final Duration STOP_TIMEOUT = Duration.ofSeconds(5);
 
   private final Operator operator;
@@ -81,15 +94,17 @@ public final class Controllers {
                           }
                         }));
     RunEventSource runs = new RunEventSource(resources, queue, deletionSeen);
-    operator.register(new PipelineRunReconciler(runs, queue), o -> configure(o, namespaces));
-    operator.register(schedules, o -> configure(o, namespaces));
+    operator.register(
+        new PipelineRunReconciler(runs, queue), o -> configure(o, namespaces, RUNS_OF_A_PAGE));
+    operator.register(schedules, o -> configure(o, namespaces, SCHEDULES_OF_A_PAGE));
   }
 
   private static <P extends HasMetadata> void configure(
-      ControllerConfigurationOverrider<P> controller, List<String> namespaces) {
+      ControllerConfigurationOverrider<P> controller, List<String> namespaces, long page) {
     controller
         .withGenerationAware(true)
         .withRetry(endlessRetry())
+        .withInformerListLimit(page)
         // The sweep finds changes without an event. A timer for each object would cost a query for
         // each waiting run.
         .withReconciliationMaxInterval(null);

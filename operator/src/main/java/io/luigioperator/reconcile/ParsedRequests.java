@@ -20,6 +20,9 @@ final class ParsedRequests {
 
   private static final int REMEMBERED = 500;
 
+  /** A longer request is not remembered: 500 of the largest ones would fill the heap. */
+  private static final int REMEMBERED_CHARS = 16 * 1024;
+
   private record Parsed(String json, Request request) {}
 
   private final Map<RunKey, Parsed> recent =
@@ -37,6 +40,9 @@ final class ParsedRequests {
     String json = run.definition().request();
     if (json.isEmpty()) {
       return Optional.empty();
+    }
+    if (json.length() > REMEMBERED_CHARS) {
+      return Optional.of(RequestJson.read(json));
     }
     Parsed parsed = recent.get(run.key());
     if (parsed == null || !parsed.json().equals(json)) {

@@ -14,10 +14,12 @@ import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.ResourceEventAware;
 import io.javaoperatorsdk.operator.processing.event.source.inbound.SimpleInboundEventSource;
 import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.PipelineScheduleStatus;
 import io.luigioperator.job.CustomResources;
 import io.luigioperator.job.PipelineResourceCache;
 import io.luigioperator.reconcile.RunQueue.Lane;
+import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.ScheduleView;
 import java.time.InstantSource;
 import java.util.List;
@@ -27,6 +29,9 @@ import java.util.Optional;
  * Writes the status of a schedule, and queues the runs that refer to it when its spec has changed.
  */
 final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
+  /** A larger spec, in bytes of JSON, is not kept by the sdk, so that many fit into the heap. */
+  private static final int KEPT_SPEC = 32 * 1024;
+
   private final PipelineResourceCache resources;
   private final RunQueue queue;
   private final LeaderGate leaderGate;
@@ -51,8 +56,11 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
 
     @Override
     public void onResourceCreated(PipelineSchedule schedule) {
-      schedule.getMetadata().setManagedFields(null); // nothing reads them
       resources.update(schedule).forEach(run -> queue.wake(run, Lane.CHANGED));
+      StoredObjects.reduce(schedule.getMetadata());
+      if (isLarge(schedule)) {
+        schedule.setSpec(null);
+      }
     }
 
     @Override
@@ -85,7 +93,19 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     known.stream().flatMap(Cache::keys).toList().forEach(events::propagateEvent);
   }
 
+  private static boolean isLarge(PipelineSchedule schedule) {
+    PipelineScheduleSpec spec = schedule.getSpec();
+    return spec != null && RequestJson.isLonger(spec, KEPT_SPEC);
+  }
+
   private Optional<PipelineSchedule> writeStatus(
+      PipelineSchedule schedule, Context<PipelineSchedule> context) {
+    boolean isWhole = schedule.getSpec() != null || schedule.unreadableSpec().isPresent();
+    return Optional.ofNullable(isWhole ? schedule : context.getClient().resource(schedule).get())
+        .flatMap(whole -> writeStatusOf(whole, context));
+  }
+
+  private Optional<PipelineSchedule> writeStatusOf(
       PipelineSchedule schedule, Context<PipelineSchedule> context) {
     PipelineScheduleStatus status =
         ScheduleView.of(

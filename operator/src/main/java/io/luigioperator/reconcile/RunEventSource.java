@@ -45,9 +45,12 @@ final class RunEventSource extends AbstractEventSource<Void, PipelineRun>
   }
 
   private void update(PipelineRun run) {
-    // Nothing reads them, and they take a third of the heap that an object needs.
-    run.getMetadata().setManagedFields(null);
     cache.update(run);
+    // The sdk keeps the object, but nothing reads from it what the cache has, or what users can
+    // fill
+    // with a megabyte of text.
+    StoredObjects.reduce(run.getMetadata());
+    run.setSpec(null);
   }
 
   @Override

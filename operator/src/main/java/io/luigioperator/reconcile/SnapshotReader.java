@@ -12,6 +12,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedNode;
+import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
@@ -35,6 +36,9 @@ import java.util.Set;
 final class SnapshotReader {
 
   private static final int REMEMBERED_PIPELINES = 1000;
+
+  /** A larger pipeline is checked again for each run, so that they do not fill the heap. */
+  private static final int REMEMBERED_BYTES = 8 * 1024;
 
   /** A pipeline whose pod is checked by a dry run. */
   private record Pipeline(String namespace, PipelineSpec spec) {}
@@ -73,7 +77,7 @@ final class SnapshotReader {
       PodCheck podCheck,
       Optional<Refusal> refusal,
       Instant now) {
-    Optional<RunObject> object = kube.run(key, freshness);
+    Optional<RunObject> object = kube.run(key, freshness).flatMap(this::withSpec);
     Optional<ScheduleObject> schedule = object.flatMap(this::scheduleOf);
     RunSnapshot s =
         new RunSnapshot(
@@ -110,6 +114,13 @@ final class SnapshotReader {
         new Hints(refusal, warning(mine.get(), seen, now), Optional.empty()));
   }
 
+  /** The cache does not keep large specs. */
+  private Optional<RunObject> withSpec(RunObject object) {
+    return object.parsedSpec().isOmitted()
+        ? kube.run(object.key(), Freshness.LIVE)
+        : Optional.of(object);
+  }
+
   private static boolean waitsForCapacity(RunRecord r) {
     return r.run().state() == RunState.READY && r.holder().isEmpty();
   }
@@ -128,7 +139,9 @@ final class SnapshotReader {
 
   /** The pod of this pipeline passed a dry run, so that other runs of it need none. */
   void rememberPassed(RunSnapshot s) {
-    pipelineOf(s.object(), s.schedule()).ifPresent(passed::add);
+    pipelineOf(s.object(), s.schedule())
+        .filter(p -> !RequestJson.isLonger(p.spec(), REMEMBERED_BYTES))
+        .ifPresent(passed::add);
   }
 
   private boolean hasPassed(Optional<RunObject> object, Optional<ScheduleObject> schedule) {

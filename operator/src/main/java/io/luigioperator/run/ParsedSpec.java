@@ -12,6 +12,8 @@ import java.util.Optional;
  */
 public sealed interface ParsedSpec<S> {
 
+  String NOT_KEPT = "it is large, and was not read from the API server";
+
   record Valid<S>(S spec) implements ParsedSpec<S> {}
 
   /**
@@ -20,12 +22,26 @@ public sealed interface ParsedSpec<S> {
   record Unreadable<S>(String why) implements ParsedSpec<S> {}
 
   /**
+   * A spec that can be read, but is too large to be kept in memory for each object. A live read of
+   * the object shows it.
+   *
+   * @param schedule the name of the schedule that a run refers to
+   */
+  record Omitted<S>(Optional<String> schedule) implements ParsedSpec<S> {}
+
+  /** Whether only a live read shows the spec. */
+  default boolean isOmitted() {
+    return this instanceof Omitted;
+  }
+
+  /**
    * @throws IllegalStateException if it could not be read
    */
   default S get() {
     return switch (this) {
       case Valid<S>(S spec) -> spec;
       case Unreadable<S>(String why) -> throw new IllegalStateException(why);
+      case Omitted<S> _ -> throw new IllegalStateException(NOT_KEPT);
     };
   }
 
@@ -34,6 +50,7 @@ public sealed interface ParsedSpec<S> {
     return switch (this) {
       case Valid<S> _ -> Optional.empty();
       case Unreadable<S>(String why) -> Optional.of(why);
+      case Omitted<S> _ -> Optional.of(NOT_KEPT);
     };
   }
 }

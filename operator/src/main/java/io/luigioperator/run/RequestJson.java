@@ -60,6 +60,15 @@ public final class RequestJson {
     }
   }
 
+  /** Whether the JSON of a record of the API has more bytes than this. */
+  public static boolean isLonger(Record content, int bytes) {
+    try {
+      return JSON.writeValueAsBytes(content).length > bytes;
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("Jackson can write the records of the API", e);
+    }
+  }
+
   /**
    * SHA-256, hex, of the fields by which two requests are the same: client, date, parameters, and
    * schedule or pipeline. Fields with their default value are left out, so that setting a default

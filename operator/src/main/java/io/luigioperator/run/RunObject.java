@@ -7,6 +7,7 @@ package io.luigioperator.run;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.api.ScheduleRef;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -53,6 +54,28 @@ public record RunObject(
    */
   public PipelineRunSpec spec() {
     return parsedSpec.get();
+  }
+
+  /** The same object with the spec left out, for a cache. */
+  public RunObject withoutSpec() {
+    return parsedSpec.isOmitted()
+        ? this
+        : new RunObject(
+            key,
+            uid,
+            generation,
+            createdAt,
+            deleting,
+            createdByOperator,
+            new ParsedSpec.Omitted<>(schedule()),
+            status);
+  }
+
+  /** The schedule it refers to, also if the spec was left out. */
+  public Optional<String> schedule() {
+    return parsedSpec instanceof ParsedSpec.Omitted<PipelineRunSpec>(Optional<String> schedule)
+        ? schedule
+        : readableSpec().flatMap(s -> Optional.ofNullable(s.scheduleRef())).map(ScheduleRef::name);
   }
 
   /** Empty if it could not be read. */

@@ -5,6 +5,7 @@
 package io.luigioperator.run;
 
 import io.luigioperator.api.PipelineScheduleSpec;
+import java.util.Optional;
 
 /** A PipelineSchedule as the API server gave it. */
 public record ScheduleObject(
@@ -13,6 +14,12 @@ public record ScheduleObject(
   /** An object that can be read. */
   public ScheduleObject(String namespace, String name, long generation, PipelineScheduleSpec spec) {
     this(namespace, name, generation, new ParsedSpec.Valid<>(spec));
+  }
+
+  /** The same object with the spec left out, for a cache. */
+  public ScheduleObject withoutSpec() {
+    return new ScheduleObject(
+        namespace, name, generation, new ParsedSpec.Omitted<>(Optional.empty()));
   }
 
   /**

@@ -165,7 +165,10 @@ class ApiSerializationTest {
           runWith("{\"metadata\":{\"annotations\":{\"" + "a".repeat(60_000) + "\":\"x\"}}}"),
           runWith(nested(LenientDeserializer.MAX_DEPTH - 2)),
           runWith(nested(1_100)),
-          runWith(nested(9_900)));
+          runWith(nested(9_900)),
+          runWith("[" + "\"a\",".repeat(400_000) + "1]"),
+          runWith("[" + "{},".repeat(400_001) + "1]"),
+          runWith("{\"a\":\"" + "x".repeat(400_001) + "\",\"b\":{\"c\":[1]}}"));
 
   @ParameterizedTest
   @FieldSource("unreadable")
@@ -209,6 +212,20 @@ class ApiSerializationTest {
             "the name %s... of a field has more than 10000 characters".formatted("a".repeat(60)));
     assertThat(problem(runWith(nested(1_100)))).isEqualTo("it is nested deeper than 100 levels");
     assertThat(problem(RUN.replace("\"acme\"", "{\"a\":[]}"))).endsWith(" at spec.client");
+    assertThat(problem(runWith("{\"a\":\"" + "x".repeat(400_001) + "\",\"b\":1}")))
+        .isEqualTo("it has more than 400000 characters");
+  }
+
+  /** It is rejected with a reason of its own, if its request is larger than what is stored. */
+  @Test
+  void aRunThatIsOnlyLargeIsReadWhole() {
+    String json = runWith("{\"a\":\"" + "x".repeat(399_000) + "\"}");
+
+    PipelineRun run = (PipelineRun) event(json).getObject();
+
+    assertThat(run.unreadableSpec()).isEmpty();
+    assertThat(run.getSpec().pipeline().podTemplate().get("a").toString()).hasSize(399_000);
+    assertThat(run.getStatus().phase()).isEqualTo(Phase.Running);
   }
 
   private String problem(String json) {

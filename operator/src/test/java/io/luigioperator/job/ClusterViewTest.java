@@ -6,15 +6,25 @@ package io.luigioperator.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
+import io.luigioperator.api.Parameter;
+import io.luigioperator.api.PipelineRun;
+import io.luigioperator.api.PipelineRunSpec;
+import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.api.PipelineScheduleSpec;
+import io.luigioperator.api.PipelineSpec;
+import io.luigioperator.api.ScheduleRef;
+import io.luigioperator.api.TaskRef;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -134,6 +144,83 @@ class ClusterViewTest {
     assertThat(cached().pods()).hasSize(CachedPods.TOMBSTONES);
     assertThat(cached().pod("u0")).as("the oldest").isEmpty();
     assertThat(cached().pod("u" + CachedPods.TOMBSTONES)).isPresent();
+  }
+
+  /** A user can create many of them, and their specs would fill the heap. */
+  @Test
+  void aLargeSpecIsNotKept() {
+    RunObject small = updated(run("small", 3, 100));
+    RunObject large = updated(run("large", 3, ClusterView.KEPT_RUN));
+
+    assertThat(view.run(small.key())).hasValue(small);
+    RunObject cached = view.run(large.key()).orElseThrow();
+    assertThat(cached.parsedSpec().isOmitted()).isTrue();
+    assertThat(cached.isReadable()).isFalse();
+    assertThat(view.schedule("flights", "s").map(s -> s.parsedSpec().isOmitted())).isEmpty();
+    assertThat(view.update(schedule(100))).as("wakes its runs").hasSize(2);
+    assertThat(view.schedule("flights", "s").orElseThrow().parsedSpec().isOmitted()).isFalse();
+    view.update(schedule(ClusterView.KEPT_SCHEDULE));
+    assertThat(view.schedule("flights", "s").orElseThrow().parsedSpec().isOmitted()).isTrue();
+  }
+
+  /** A status is written only to the version that was read. */
+  @Test
+  void theVersionOfALargeRunIsKnown() {
+    RunObject object = updated(run("large", 3, ClusterView.KEPT_RUN));
+    assertThat(view.version(object)).hasValue(3);
+    assertThat(view.hasOtherVersion(object)).isFalse();
+
+    PipelineRun changed = run("large", 4, ClusterView.KEPT_RUN);
+    changed.getMetadata().setGeneration(2L);
+    assertThat(view.update(changed)).isTrue();
+
+    assertThat(view.version(object)).isEmpty();
+    assertThat(view.hasOtherVersion(object)).isTrue();
+  }
+
+  private RunObject updated(PipelineRun run) {
+    view.update(run);
+    return CustomResources.run(run);
+  }
+
+  private static PipelineRun run(String name, long version, int chars) {
+    PipelineRun run = new PipelineRun();
+    run.setMetadata(metadata(name, version));
+    run.setSpec(
+        new PipelineRunSpec(
+            new ScheduleRef("s"),
+            null,
+            "UA",
+            null,
+            List.of(new Parameter("p", "x".repeat(chars))),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null));
+    return run;
+  }
+
+  private static PipelineSchedule schedule(int chars) {
+    PipelineSchedule schedule = new PipelineSchedule();
+    schedule.setMetadata(metadata("s", chars));
+    schedule.setSpec(
+        new PipelineScheduleSpec(
+            PipelineSpec.ofDefaults("i".repeat(chars), new TaskRef("m", "T")), null, List.of()));
+    return schedule;
+  }
+
+  private static ObjectMeta metadata(String name, long version) {
+    return new ObjectMetaBuilder()
+        .withNamespace("flights")
+        .withName(name)
+        .withUid("uid-" + name)
+        .withGeneration(1L)
+        .withResourceVersion(String.valueOf(version))
+        .build();
   }
 
   /** The condition PodScheduled is False since the creation of the pod, with or without a gate. */

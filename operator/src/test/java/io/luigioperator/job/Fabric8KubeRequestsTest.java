@@ -13,6 +13,7 @@ import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.PodListBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
+import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.StubApiServer.Request;
 import io.luigioperator.job.StubApiServer.Response;
@@ -78,6 +79,33 @@ class Fabric8KubeRequestsTest {
               assertThat(request.method()).isEqualTo("GET");
               assertThat(request.query()).doesNotContain("resourceVersion");
             });
+  }
+
+  /** The cache does not keep it; another one may have the same name and generation. */
+  @Test
+  void readsALargeScheduleOnceForEachEvent() {
+    kube.server.respondWith(r -> new Response(200, schedule("u-9", 9)));
+    for (long version : List.of(1, 2)) {
+      PipelineSchedule seen =
+          new ApiSerialization()
+              .unmarshal(schedule("u-" + version, version), PipelineSchedule.class);
+      kube.kube.pipelineResources().update(seen);
+      for (int i = 0; i < 3; i++) {
+        assertThat(kube.kube.schedule("flights", "s").orElseThrow().spec().clients()).hasSize(1);
+      }
+      assertThat(kube.server.requests()).hasSize((int) version);
+    }
+  }
+
+  private static String schedule(String uid, long version) {
+    return """
+        {"apiVersion":"luigi-operator.io/v1beta1","kind":"PipelineSchedule",
+         "metadata":{"namespace":"flights","name":"s","uid":"%s","generation":1,
+           "resourceVersion":"%d"},
+         "spec":{"pipeline":{"image":"%s","task":{"module":"m","family":"F"}},
+           "clients":[{"id":"acme"}]}}
+        """
+        .formatted(uid, version, "i".repeat(ClusterView.KEPT_SCHEDULE));
   }
 
   @Test
@@ -240,7 +268,7 @@ class Fabric8KubeRequestsTest {
             r -> {
               assertThat(r.path()).isEqualTo("/api/v1/pods");
               assertThat(r.query())
-                  .contains("limit=500")
+                  .contains("limit=" + PagedList.PAGE)
                   .contains(
                       "labelSelector=app.kubernetes.io/managed-by=luigi-operator"
                           + ",luigi-operator.io/run")

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.luigioperator.OperatorFixture;
+import io.luigioperator.api.Phase;
 import io.luigioperator.job.KubeRefused;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.run.Abandonment;
@@ -59,6 +60,20 @@ class RunReconcilerStepsTest {
 
     assertThat(runReconciler.reconcile(RUN)).isPresent();
     assertThat(fixture.kube.statusWrites).isBetween(2, 20);
+  }
+
+  /** The cache does not keep large specs. */
+  @Test
+  void aSpecThatIsNotCachedIsReadLive() {
+    fixture.at(Duration.ofSeconds(60));
+    fixture.kube.cachedRuns.computeIfPresent(RUN, (key, object) -> object.withoutSpec());
+
+    runReconciler.reconcile(RUN);
+
+    assertThat(fixture.kube.liveReads).isEqualTo(1);
+    assertThat(fixture.kube.status.orElseThrow().phase()).isEqualTo(Phase.Queued);
+    assertThat(fixture.kube.status.orElseThrow().conditions())
+        .noneMatch(c -> c.getReason().equals(Reasons.SPEC_UNREADABLE));
   }
 
   @Test
