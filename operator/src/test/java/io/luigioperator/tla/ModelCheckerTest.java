@@ -19,10 +19,15 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -32,7 +37,7 @@ import tlc2.TLC;
 /**
  * Checks the TLA+ model of the launch protocol: TLC explores every state of each configuration in
  * {@code src/test/tla}. Each configuration names in a comment what must come out. TLC keeps its
- * state in static fields, so every configuration has a JVM of its own.
+ * state in static fields, so every configuration has a JVM of its own; one runs on each core.
  */
 class ModelCheckerTest {
   private static final Path MODEL = Path.of("src/test/tla");
@@ -41,6 +46,7 @@ class ModelCheckerTest {
   private static final boolean LARGE = Boolean.getBoolean("tla.large");
 
   private static final String NO_ERROR = "no error";
+  private static final String NO_FAULT = "none";
 
   // exit codes of TLC
   private static final int SUCCESS = 0;
@@ -54,9 +60,11 @@ class ModelCheckerTest {
   private static final Pattern ACTION = Pattern.compile("(?m)^<(\\w+) line [^>]*>: \\d+:(\\d+)$");
   private static final Pattern FAULT = Pattern.compile("Fault\\s*(?:=|#)\\s*\"(\\w+)\"");
 
-  private static final Map<Configuration, Result> results = new HashMap<>();
+  private static final Map<Configuration, Future<Result>> results = new HashMap<>();
 
   @TempDir static Path scratch;
+
+  private static ExecutorService checkers;
 
   /**
    * One configuration of TLC.
@@ -114,6 +122,20 @@ class ModelCheckerTest {
     }
   }
 
+  @BeforeAll
+  static void startAll() throws IOException {
+    checkers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
+    for (Configuration c : configurations()) {
+      results.put(c, checkers.submit(() -> run(c)));
+    }
+  }
+
+  @AfterAll
+  static void stop() {
+    checkers.shutdownNow(); // interrupts the wait for a JVM, which is then killed
+    checkers.close();
+  }
+
   static List<Configuration> configurations() throws IOException {
     List<Configuration> all = new ArrayList<>(in(MODEL));
     if (LARGE) {
@@ -135,7 +157,7 @@ class ModelCheckerTest {
   @ParameterizedTest
   @MethodSource("configurations")
   void endsAsExpected(Configuration c) throws Exception {
-    Result result = check(c);
+    Result result = results.get(c).get();
 
     assertThat(result.violated(c)).describedAs(result.output()).isEqualTo(c.expected());
     if (c.mustPass()) {
@@ -149,15 +171,23 @@ class ModelCheckerTest {
     Map<String, Long> occurred = new TreeMap<>();
     for (Configuration c : configurations()) {
       if (c.mustPass()) {
-        check(c).actions().forEach((a, n) -> occurred.merge(c.module() + "." + a, n, Long::sum));
+        results
+            .get(c)
+            .get()
+            .actions()
+            .forEach((a, n) -> occurred.merge(c.module() + "." + a, n, Long::sum));
       }
     }
 
-    assertThat(occurred).containsKeys("GateMutex.Claim", "RowLocks.Commit");
+    assertThat(occurred)
+        .containsKeys("GateMutex.Claim", "RowLocks.Commit", "Clusters.Retire", "Restored.Accept");
     assertThat(occurred).allSatisfy((action, count) -> assertThat(count).isPositive());
   }
 
-  /** An invariant is worth what it has caught. */
+  /**
+   * An invariant is worth what it has caught. A configuration without such an error may also fail:
+   * it shows what the protocol does not promise.
+   */
   @Test
   void everyFaultIsCaught() throws IOException {
     Set<String> faults = new TreeSet<>();
@@ -165,23 +195,14 @@ class ModelCheckerTest {
     for (Configuration c : in(MODEL)) {
       String module = text(MODEL.resolve(c.module() + ".tla"));
       FAULT.matcher(module).results().map(m -> c.module() + " " + m.group(1)).forEach(faults::add);
-      if (!c.mustPass()) {
-        caught.add(c.module() + " " + only(FAULT, text(c.file())));
+      String fault = only(FAULT, text(c.file()));
+      if (!c.mustPass() && !fault.equals(NO_FAULT)) {
+        caught.add(c.module() + " " + fault);
       }
     }
 
     assertThat(faults).isNotEmpty();
     assertThat(caught).isEqualTo(faults);
-  }
-
-  private static Result check(Configuration c) throws Exception {
-    Result known = results.get(c);
-    if (known != null) {
-      return known;
-    }
-    Result result = run(c);
-    results.put(c, result);
-    return result;
   }
 
   private static Result run(Configuration c) throws Exception {
