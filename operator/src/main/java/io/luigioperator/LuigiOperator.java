@@ -9,6 +9,8 @@ import io.luigioperator.admission.AdmissionLoop;
 import io.luigioperator.job.Fabric8Kube;
 import io.luigioperator.job.JobBlueprint;
 import io.luigioperator.job.Kube;
+import io.luigioperator.ledger.ClockCheckedLedger;
+import io.luigioperator.ledger.DatabaseClock;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.MySqlLedger;
@@ -74,6 +76,9 @@ final class LuigiOperator {
   /** More than CPUs, because a claim mostly waits for the database. */
   private static final int CLAIM_THREADS = 4;
 
+  /** For the other holds, and for the differences between clocks of nodes. */
+  private static final Duration CLOCK_MARGIN = Duration.ofMinutes(5);
+
   private static final Duration ID_RETRY = Duration.ofSeconds(10);
 
   private static final Duration CACHE_TIMEOUT = Duration.ofMinutes(10);
@@ -126,7 +131,12 @@ final class LuigiOperator {
     RunMetrics runMetrics = new RunMetrics(metrics, System::nanoTime);
     MySqlLedger mySql = openLedger(metrics);
     step("ledger", mySql);
-    Ledger ledger = new InstrumentedLedger(mySql, metrics, runMetrics);
+    DatabaseClock databaseClock =
+        new DatabaseClock(
+            clock, System::nanoTime, config.limits().nodeLossHold().plus(CLOCK_MARGIN));
+    metrics.databaseClockAhead(databaseClock::ahead);
+    Ledger ledger =
+        new ClockCheckedLedger(new InstrumentedLedger(mySql, metrics, runMetrics), databaseClock);
     checks.put("ledger", new LedgerHealthCheck(ledger.queries(), System::nanoTime)::error);
 
     Fabric8Kube fabric8 =

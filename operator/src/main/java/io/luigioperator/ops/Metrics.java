@@ -143,6 +143,18 @@ public final class Metrics implements AutoCloseable {
         .register(registry);
   }
 
+  /**
+   * Reports how far the clock of the database has jumped forward.
+   *
+   * @param ahead zero if it has not
+   */
+  public void databaseClockAhead(Supplier<Duration> ahead) {
+    Gauge.builder(PREFIX + "database.clock.ahead.seconds", () -> ahead.get().toMillis() / 1000.0)
+        .description(
+            "Seconds by which the clock of the database has jumped forward; above 0 nothing is decided")
+        .register(registry);
+  }
+
   /** Runs a sweep and records its duration. */
   public <T> T sweeping(Supplier<T> pass) {
     return timed(timer("sweep", "One sweep"), pass);

@@ -66,7 +66,9 @@ final class CalmScenario implements Scenario {
     SimEnvironment env = new SimEnvironment(seed, mutant, 1);
     FaultyClients clients = new FaultyClients(env, () -> {});
     clients.stopFaults();
-    SimOperator operator = new SimOperator(env, env.main, clients, false, env.main.registeredAs());
+    SimOperator operator =
+        new SimOperator(
+            env, env.main, clients, false, env.main.registeredAs(), env.newDatabaseClock());
     operator.heartbeat();
     CalmScenario scenario = new CalmScenario(env, new UserActions(env), List.of(operator), false);
     for (int i = 0; i < UserActions.RUNS; i++) {

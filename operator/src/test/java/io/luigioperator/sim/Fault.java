@@ -19,6 +19,10 @@ enum Fault {
   LEDGER_APPLIED_BUT_ERROR,
   /** The row of an ended run is lost, or restored to the state in which it was accepted. */
   ROW_LOST,
+  /** The clock of the database jumps forward, and later back. */
+  CLOCK_AHEAD,
+  /** The clock of the database jumps back, and later forward. */
+  CLOCK_BEHIND,
 
   // what an API server refuses until the fault is repaired
   OBJECTS_REFUSED,

@@ -6,6 +6,7 @@ package io.luigioperator.sim;
 
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.KubeUnavailable;
+import io.luigioperator.ledger.DatabaseClock;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
@@ -34,11 +35,15 @@ final class FaultScenario implements Scenario {
   /** The last one is the leader of the other cluster. */
   private final SimOperator[] operators = new SimOperator[3];
 
+  /** A standby of each of them has checked the time of the database before it takes over. */
+  private final DatabaseClock[] databaseClocks = new DatabaseClock[operators.length];
+
   FaultScenario(long seed, Mutant mutant) {
     this.env = new SimEnvironment(seed, mutant, operators.length - 1);
     this.users = new UserActions(env);
     this.clients = new FaultyClients(env, this::step);
     for (int i = 0; i < operators.length; i++) {
+      databaseClocks[i] = env.newDatabaseClock();
       start(i);
     }
   }
@@ -60,6 +65,7 @@ final class FaultScenario implements Scenario {
     start(operators.length - 1);
     clients.stopFaults();
     env.controllers.values().forEach(SimControllers::repair);
+    correctDatabaseClock();
     users.finishDeletions();
     users.resolveHolds();
     CalmScenario.after(env, users, List.of(operators[0], operators[2])).run();
@@ -69,7 +75,8 @@ final class FaultScenario implements Scenario {
 
   private void start(int i) {
     SimCluster cluster = i < operators.length - 1 ? env.main : env.other;
-    operators[i] = new SimOperator(env, cluster, clients, true, cluster.registeredAs());
+    operators[i] =
+        new SimOperator(env, cluster, clients, true, cluster.registeredAs(), databaseClocks[i]);
   }
 
   /**
@@ -81,7 +88,7 @@ final class FaultScenario implements Scenario {
     int last = operators.length - 1;
     operators[last].kill();
     ClusterIdentity wrong = new ClusterIdentity(env.main.name, env.other.identity());
-    operators[last] = new SimOperator(env, env.other, clients, true, wrong);
+    operators[last] = new SimOperator(env, env.other, clients, true, wrong, databaseClocks[last]);
   }
 
   private void step() {
@@ -93,6 +100,13 @@ final class FaultScenario implements Scenario {
     int i = mainAway ? operators.length - 1 : env.random.nextInt(operators.length);
     if (!operators[i].isRegistered() || env.oneIn(5)) {
       unlessKilled(i, operators[i]::heartbeat);
+    }
+    if (env.databaseAhead.isZero()) {
+      if (env.ledger.isMissingAPod() && env.oneIn(3)) { // only time frees its key
+        setDatabaseClockAhead();
+      }
+    } else if (env.oneIn(40)) {
+      env.databaseAhead = Duration.ZERO;
     }
     SimControllers controllers = env.controllers.get(operators[i].cluster.name);
     switch (env.random.nextInt(17)) {
@@ -192,7 +206,9 @@ final class FaultScenario implements Scenario {
   }
 
   private void rareFault(SimCluster c) {
-    if (env.oneIn(8)) {
+    if (env.oneIn(6)) {
+      jumpDatabaseClock();
+    } else if (env.oneIn(8)) {
       count(Fault.CLUSTER_REBUILT, () -> rebuild(c));
     } else if (env.oneIn(3)) {
       boolean registered = Arrays.stream(operators).allMatch(SimOperator::isRegistered);
@@ -206,6 +222,36 @@ final class FaultScenario implements Scenario {
       if (c.job(users.anyRun().namespace(), next).isEmpty()) {
         count(Fault.JOB_NAME_TAKEN, () -> c.putJob(users.anyRun().namespace(), next, ""));
       }
+    }
+  }
+
+  private void jumpDatabaseClock() {
+    if (env.oneIn(2)) {
+      setDatabaseClockAhead();
+    } else {
+      count(Fault.CLOCK_BEHIND, () -> env.databaseAhead = anyJump().negated());
+    }
+  }
+
+  private void setDatabaseClockAhead() {
+    count(Fault.CLOCK_AHEAD, () -> env.databaseAhead = anyJump());
+  }
+
+  private Duration anyJump() {
+    return Duration.ofMinutes(env.random.nextInt(10, 120));
+  }
+
+  /** If it was behind, the operators pause until no hold that was written then can be over. */
+  private void correctDatabaseClock() {
+    env.databaseAhead = Duration.ZERO;
+    heartbeats();
+    env.pass(SimEnvironment.CLOCK_SETTLES);
+    heartbeats();
+  }
+
+  private void heartbeats() {
+    for (int i = 0; i < operators.length; i++) {
+      unlessKilled(i, operators[i]::heartbeat);
     }
   }
 

@@ -23,6 +23,8 @@ enum Mutant {
   // in the configuration of the operator
   /** Attempts belong to a cluster id, whichever cluster has it. */
   IDENTITY_IGNORED,
+  /** The time of the database is not checked. */
+  CLOCK_JUMP_IGNORED,
   /** A pod on a node that does not respond counts as ended at once. */
   NO_NODE_LOSS_HOLD,
   /** The operator ignores the limit of a namespace. */

@@ -5,6 +5,8 @@
 package io.luigioperator.sim;
 
 import io.luigioperator.admission.Capacity;
+import io.luigioperator.ledger.ClockCheckedLedger;
+import io.luigioperator.ledger.DatabaseClock;
 import io.luigioperator.run.Ageing;
 import java.time.Duration;
 import java.time.Instant;
@@ -20,6 +22,7 @@ final class SimEnvironment {
 
   static final String MAIN = "main";
   static final String OTHER = "other";
+  static final Duration CLOCK_SETTLES = Duration.ofMinutes(15);
 
   final Random random;
   final Mutant mutant;
@@ -36,6 +39,10 @@ final class SimEnvironment {
 
   final Invariants invariants;
   private Instant now = Instant.parse("2026-01-01T00:00:00Z");
+
+  /** How far the clock of the database is ahead. */
+  Duration databaseAhead = Duration.ZERO;
+
   private int tokens;
 
   /**
@@ -45,7 +52,8 @@ final class SimEnvironment {
   SimEnvironment(long seed, Mutant mutant, int leaders) {
     this.random = new Random(seed);
     this.mutant = mutant;
-    this.ledger = new SimLedger(this::now, Ageing.DEFAULT, mutant != Mutant.BIND_WITHOUT_COMPARE);
+    this.ledger =
+        new SimLedger(this::databaseNow, Ageing.DEFAULT, mutant != Mutant.BIND_WITHOUT_COMPARE);
     this.main = cluster(MAIN);
     this.other = cluster(OTHER);
     this.controllers = each(controllersOf(main), controllersOf(other));
@@ -91,6 +99,17 @@ final class SimEnvironment {
 
   Instant now() {
     return now;
+  }
+
+  /** Compares the time of the database for one replica, from now on. */
+  DatabaseClock newDatabaseClock() {
+    DatabaseClock clock = new DatabaseClock(this::now, this::nanoTime, CLOCK_SETTLES);
+    new ClockCheckedLedger(ledger, clock).queries().now();
+    return clock;
+  }
+
+  private Instant databaseNow() {
+    return now.plus(databaseAhead);
   }
 
   /** Of every process: time passes alike for all of them. */

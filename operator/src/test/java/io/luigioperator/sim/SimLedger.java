@@ -134,6 +134,14 @@ public final class SimLedger
     return changes;
   }
 
+  /** Whether a live attempt keeps its key although its pod is missing. */
+  boolean isMissingAPod() {
+    return allAttempts().stream()
+        .filter(Attempt::isLive)
+        .flatMap(a -> a.binding().stream())
+        .anyMatch(b -> b.missingSince().isPresent());
+  }
+
   Run run(RunKey key) {
     return runs.get(key);
   }

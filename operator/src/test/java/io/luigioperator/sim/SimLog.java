@@ -24,7 +24,9 @@ final class SimLog extends UnsynchronizedAppenderBase<ILoggingEvent> {
 
   /** Errors that scenarios cause on purpose. */
   private static final Set<String> EXPECTED =
-      Set.of("the API server refused the PipelineRun; run held");
+      Set.of(
+          "the API server refused the PipelineRun; run held",
+          "the clock of the database has jumped forward; decisions pause");
 
   private final ThreadLocal<FaultCounts> counts = new ThreadLocal<>();
 

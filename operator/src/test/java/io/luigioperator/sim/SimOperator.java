@@ -8,6 +8,8 @@ import io.luigioperator.admission.AdmissionLoop;
 import io.luigioperator.admission.Capacity;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
+import io.luigioperator.ledger.ClockCheckedLedger;
+import io.luigioperator.ledger.DatabaseClock;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.reconcile.ClusterRegistration;
 import io.luigioperator.reconcile.RunReconciler;
@@ -70,18 +72,24 @@ final class SimOperator {
    *
    * @param configured its cluster id, and the UID of its cluster
    * @param resyncs reconciles each run again after {@link #RESYNC_PERIOD} without an event
+   * @param databaseClock has compared the times before; in production it is that of a standby
    */
   SimOperator(
       SimEnvironment env,
       SimCluster cluster,
       FaultyClients clients,
       boolean resyncs,
-      ClusterIdentity configured) {
+      ClusterIdentity configured,
+      DatabaseClock databaseClock) {
     this.env = env;
     this.resyncs = resyncs;
     this.cluster = cluster;
     this.kube = new SimKube(cluster, env.mutant);
-    this.ledger = clients.ledger(process);
+    Ledger unchecked = clients.ledger(process);
+    this.ledger =
+        env.mutant == Mutant.CLOCK_JUMP_IGNORED
+            ? unchecked
+            : new ClockCheckedLedger(unchecked, databaseClock);
     ClusterIdentity identity =
         env.mutant == Mutant.IDENTITY_IGNORED
             ? new ClusterIdentity(configured.clusterId(), configured.clusterId())
@@ -232,7 +240,7 @@ final class SimOperator {
   private void releaseDue() {
     timerSignal = false;
     due = ledger.queries().nextDue();
-    if (due.filter(t -> !t.isAfter(env.now())).isPresent()) {
+    if (due.filter(t -> !t.isAfter(ledger.queries().now())).isPresent()) {
       sweep.due();
       admissionSignal = true;
       due = ledger.queries().nextDue();

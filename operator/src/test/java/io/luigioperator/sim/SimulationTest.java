@@ -107,6 +107,11 @@ class SimulationTest {
   }
 
   @Test
+  void detectsDecisionsByAClockThatHasJumped() {
+    requireDetected(Mutant.CLOCK_JUMP_IGNORED, "I1: ", FaultScenario::new);
+  }
+
+  @Test
   void detectsUnlabelledPodTakenAsAbsent() {
     requireDetected(Mutant.UNLABELLED_IS_ABSENT, "I1: ", FaultScenario::new);
   }
