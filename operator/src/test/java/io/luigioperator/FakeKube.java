@@ -203,6 +203,7 @@ public final class FakeKube implements Kube {
 
   @Override
   public List<ObservedPod> podsWithToken(String ns, String token) {
+    failIfAsked("podsWithToken");
     return strippedPods.stream().filter(p -> p.token().equals(token)).toList();
   }
 
@@ -253,6 +254,7 @@ public final class FakeKube implements Kube {
       throw new KubeForbidden("forbidden by the test", new IllegalStateException());
     }
     changes.add("delete pod " + uid);
+    strippedPods.removeIf(p -> p.uid().equals(uid));
   }
 
   @Override

@@ -207,11 +207,18 @@ final class ClusterSweep {
     if (claimed || now.isBefore(job.createdAt().plus(ORPHAN_AGE))) {
       return 0;
     }
+    boolean stripped = job.active() > 0 && !job.token().isEmpty();
+    if (stripped) {
+      deleted(
+          () ->
+              deleteStrippedPods(
+                  job)); // before the Job, because without it nothing would lead to them
+    }
     if (!deleted(() -> kube.deleteJob(job))) {
       return 0;
     }
-    if (job.active() > 0 && !job.token().isEmpty()) {
-      deleteStrippedPods(job);
+    if (stripped) {
+      deleted(() -> deleteStrippedPods(job)); // created in between
     }
     return 1;
   }
@@ -219,7 +226,7 @@ final class ClusterSweep {
   /** Those without labels and owner, which neither a list nor the garbage collector finds. */
   private void deleteStrippedPods(ObservedJob job) {
     for (ObservedPod pod : kube.podsWithToken(job.namespace(), job.token())) {
-      if (pod.gated() && pod.jobUid().isEmpty()) {
+      if (pod.gated() && pod.jobUid().isEmpty() && !pod.terminating()) {
         deleted(() -> kube.deletePod(pod.namespace(), pod.name(), pod.uid()));
       }
     }

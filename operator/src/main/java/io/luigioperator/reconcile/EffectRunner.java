@@ -25,7 +25,6 @@ import io.luigioperator.run.Ending;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
-import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
@@ -208,17 +207,27 @@ final class EffectRunner {
 
   /**
    * Deletes the Job of an abandoned attempt at once, because it may still be creating pods, and
-   * those of its pods that no sweep would find. None of them has been started.
+   * those of its pods that no sweep would find. None of them has been started. Those pods are
+   * deleted before the Job, too: if that fails, or the operator is killed, the sweep finds the Job
+   * and repeats it, but without the Job nothing would lead to the pods.
    */
   private void deleteUseless(RunSnapshot s) {
     ObservedAttempt observed = s.observed().orElseThrow();
     Optional<ObservedJob> own = observed.job().filter(j -> j.token().equals(attempt(s).token()));
-    own.ifPresent(kube::deleteJob);
-    if (own.filter(j -> j.active() > 0 && observed.pods().isEmpty()).isPresent()) {
-      kube.podsWithToken(s.key().namespace(), attempt(s).token()).stream()
-          .filter(ObservedPod::gated)
-          .forEach(p -> kube.deletePod(p.namespace(), p.name(), p.uid()));
+    boolean stripped = own.filter(j -> j.active() > 0 && observed.pods().isEmpty()).isPresent();
+    if (stripped) {
+      deleteGatedPods(s);
     }
+    own.ifPresent(kube::deleteJob);
+    if (stripped) {
+      deleteGatedPods(s); // created in between
+    }
+  }
+
+  private void deleteGatedPods(RunSnapshot s) {
+    kube.podsWithToken(s.key().namespace(), attempt(s).token()).stream()
+        .filter(p -> p.gated() && !p.terminating())
+        .forEach(p -> kube.deletePod(p.namespace(), p.name(), p.uid()));
   }
 
   /** Read live before each end that may lead to a retry, which must not undo a deletion. */

@@ -182,7 +182,26 @@ class RunReconcilerStepsTest {
     runReconciler.reconcile(RUN);
 
     assertThat(fixture.stateAndReason("a")).isEqualTo("DELAYED BackingOff");
-    assertThat(fixture.kube.changes).containsExactly("delete Job job-a", "delete pod u");
+    assertThat(fixture.kube.changes).containsExactly("delete pod u", "delete Job job-a");
+  }
+
+  /** Without the Job nothing would lead to the pods, which have no labels and no owner. */
+  @Test
+  void aJobIsKeptForTheSweepUntilItsPodsWithoutLabelsAreDeleted() {
+    fixture.claimed("a");
+    fixture.kube.jobs.add(
+        new ObservedJob("data", "a-a1", "job-a", "token-a", OperatorFixture.T0, false, 1, false));
+    fixture.kube.strippedPods.add(Pods.gated("data", "p", "u", "token-a", ""));
+    fixture.kube.failing.put("podsWithToken", new KubeUnavailable("no answer"));
+    fixture.at(Duration.ofSeconds(20));
+    runReconciler.reconcile(RUN);
+    assertThat(fixture.stateAndReason("a")).isEqualTo("DELAYED BackingOff");
+    assertThat(fixture.kube.changes).isEmpty();
+
+    fixture.kube.failing.clear();
+    fixture.at(Duration.ofMinutes(6));
+    fixture.sweep(run -> {}).pass();
+    assertThat(fixture.kube.changes).containsSubsequence("delete pod u", "delete Job job-a");
   }
 
   @ParameterizedTest

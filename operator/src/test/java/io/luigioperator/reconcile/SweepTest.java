@@ -333,7 +333,7 @@ class SweepTest {
                   s.kube.strippedPods.add(Pods.gated("data", "q", "q", "token-x", "job-x"));
                 },
             300,
-            "delete Job job-x, delete pod p"),
+            "delete pod p, delete Job job-x"),
         arguments(
             "the Job of a claimed attempt",
             (Consumer<OperatorFixture>)
