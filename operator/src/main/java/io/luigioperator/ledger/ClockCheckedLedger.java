@@ -99,8 +99,8 @@ public final class ClockCheckedLedger implements Ledger {
     }
 
     @Override
-    public List<Attempt> attemptsElsewhere(String cluster, int limit) {
-      return ledger.queries().attemptsElsewhere(cluster, limit);
+    public List<Attempt> attemptsElsewhere(String cluster, Optional<AdmitKey> after, int limit) {
+      return ledger.queries().attemptsElsewhere(cluster, after, limit);
     }
 
     @Override

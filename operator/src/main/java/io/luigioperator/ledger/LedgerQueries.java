@@ -55,8 +55,11 @@ public interface LedgerQueries {
   /** Attempts of one cluster that have not ended, by claim time. */
   List<Attempt> liveAttempts(String cluster);
 
-  /** Live attempts of other clusters, of runs that have a PipelineRun in this one. */
-  List<Attempt> attemptsElsewhere(String cluster, int limit);
+  /**
+   * Live attempts of other clusters, of runs that have a PipelineRun in this one, by key, after
+   * {@code after}. The order has no meaning; it only makes pages.
+   */
+  List<Attempt> attemptsElsewhere(String cluster, Optional<AdmitKey> after, int limit);
 
   /**
    * The attempts of these claims, in statements of bounded length. Attempts change in one direction

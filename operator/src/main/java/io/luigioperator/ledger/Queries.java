@@ -244,16 +244,18 @@ final class Queries implements LedgerQueries {
       ATTEMPTS.replaceFirst("SELECT", "SELECT STRAIGHT_JOIN")
           + """
           JOIN run_object o ON o.run_id = a.run_id AND o.cluster_identity = :cluster
-          WHERE a.live_key IS NOT NULL AND a.cluster_identity <> :cluster LIMIT :limit
+          WHERE a.live_key > :after AND a.cluster_identity <> :cluster
+          ORDER BY a.live_key LIMIT :limit
           """;
 
   @Override
-  public List<Attempt> attemptsElsewhere(String cluster, int limit) {
+  public List<Attempt> attemptsElsewhere(String cluster, Optional<AdmitKey> after, int limit) {
     return transactions.read(
         "read of attempts of other clusters",
         h ->
             h.createQuery(ATTEMPTS_ELSEWHERE)
                 .bind("cluster", cluster)
+                .bind("after", after.map(AdmitKey::value).orElse(""))
                 .bind("limit", limit)
                 .scanResultSet((found, ctx) -> filter.all(found.get(), Rows::attempt)));
   }

@@ -273,9 +273,9 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public List<Attempt> attemptsElsewhere(String cluster, int limit) {
+    public List<Attempt> attemptsElsewhere(String cluster, Optional<AdmitKey> after, int limit) {
       return calls.time(
-          "attemptsElsewhere", () -> ledger.queries().attemptsElsewhere(cluster, limit));
+          "attemptsElsewhere", () -> ledger.queries().attemptsElsewhere(cluster, after, limit));
     }
 
     @Override

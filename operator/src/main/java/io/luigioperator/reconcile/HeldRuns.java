@@ -35,7 +35,7 @@ final class HeldRuns {
     if (page.isEmpty() && after.isPresent()) {
       page = queries.heldFor(reason, Optional.empty(), PAGE);
     }
-    if (page.size() == PAGE) {
+    if (!page.isEmpty()) { // also a short one: rows of a newer version are left out
       cursors.put(reason, page.getLast().key());
     }
     return page;

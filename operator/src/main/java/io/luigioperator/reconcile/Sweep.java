@@ -242,12 +242,18 @@ public final class Sweep {
    */
   private void refreshElsewhere() {
     Set<String> live = new HashSet<>();
-    for (Attempt a : ledger.queries().attemptsElsewhere(cluster, BATCH)) {
-      live.add(a.token());
-      if (elsewhere.put(a.token(), a.run()) == null) {
-        wake.accept(a.run());
+    List<Attempt> page = List.of();
+    do {
+      Optional<AdmitKey> last =
+          page.isEmpty() ? Optional.empty() : Optional.of(page.getLast().admitKey());
+      page = ledger.queries().attemptsElsewhere(cluster, last, BATCH);
+      for (Attempt a : page) {
+        live.add(a.token());
+        if (elsewhere.put(a.token(), a.run()) == null) {
+          wake.accept(a.run());
+        }
       }
-    }
+    } while (!page.isEmpty()); // a page may be short, because rows of a newer version are left out
     elsewhere.entrySet().stream()
         .filter(e -> !live.contains(e.getKey()))
         .map(Map.Entry::getValue)

@@ -7,6 +7,7 @@ package io.luigioperator.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.ledger.ClusterLedger.Registration;
+import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.FailureCause;
@@ -14,7 +15,9 @@ import io.luigioperator.run.Run;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** Database time, and which clusters may use the ledger. */
@@ -26,6 +29,28 @@ interface ClusterContract extends LedgerFixture {
     pass(Duration.ofMillis(2));
     Instant after = ledger().queries().now();
     assertThat(after).isAfter(before).isEqualTo(after.truncatedTo(ChronoUnit.MICROS));
+  }
+
+  @Test
+  default void theAttemptsOfOtherClustersComeInPages() {
+    ledger().clusters().register(ONE, true);
+    ledger().clusters().register(TWO, true);
+    for (int i = 0; i < 5; i++) {
+      Run run = accepted(RunBuilder.named("r" + i).client("c" + i));
+      ledger()
+          .attempts()
+          .claim(run.admitKey(), run.key(), "t" + i, i == 0 ? CLUSTER : OTHER_CLUSTER)
+          .orElseThrow();
+    }
+    List<String> tokens = new ArrayList<>();
+    Optional<AdmitKey> after = Optional.empty();
+    List<Attempt> page;
+    while (!(page = ledger().queries().attemptsElsewhere(CLUSTER, after, 2)).isEmpty()) {
+      assertThat(page).hasSize(2);
+      page.forEach(a -> tokens.add(a.token()));
+      after = Optional.of(page.getLast().admitKey());
+    }
+    assertThat(tokens).containsExactly("t1", "t2", "t3", "t4");
   }
 
   private ClusterLedger.RegisteredCluster registered(Registration refusal) {

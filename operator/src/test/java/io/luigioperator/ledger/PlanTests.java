@@ -126,7 +126,8 @@ interface PlanTests extends SqlFixture {
     assertThat(indexes(Queries.LIVE_ATTEMPTS, Map.of("cluster", "one")))
         .containsEntry("a", "attempt_live_key")
         .containsEntry("r", "PRIMARY");
-    assertThat(indexes(Queries.ATTEMPTS_ELSEWHERE, Map.of("cluster", "one", "limit", 50)))
+    assertThat(
+            indexes(Queries.ATTEMPTS_ELSEWHERE, Map.of("cluster", "one", "after", "", "limit", 50)))
         .containsEntry("a", "attempt_live_key")
         .containsEntry("r", "PRIMARY")
         .containsKey("o"); // by either of its two indexes, which have the same columns

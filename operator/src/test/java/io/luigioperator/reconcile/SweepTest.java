@@ -274,6 +274,24 @@ class SweepTest {
   // ---- due and expired runs
 
   @Test
+  void everyRunInAnotherClusterIsWokenHoweverManyThereAre() {
+    int all = 450;
+    OperatorFixture fixture = new OperatorFixture();
+    fixture.registered(OperatorFixture.THERE);
+    for (int i = 0; i < all; i++) {
+      fixture.accepted("c" + i).claimedBy(OperatorFixture.THERE, "c" + i);
+    }
+    List<RunKey> woken = new ArrayList<>();
+    Sweep sweep = fixture.sweep(woken::add);
+
+    sweep.pass();
+    assertThat(woken).hasSize(all).doesNotHaveDuplicates();
+    woken.clear();
+    sweep.pass();
+    assertThat(woken).as("none has changed").isEmpty();
+  }
+
+  @Test
   void dueAndExpiredRunsAreMovedAndWoken() {
     fixture.accepted("due").ended("due", Verdict.TASK_FAILED).acceptedWithStartDeadline("late", 60);
     passAt(secs(59));

@@ -572,10 +572,12 @@ public final class SimLedger
   }
 
   @Override
-  public List<Attempt> attemptsElsewhere(String cluster, int limit) {
+  public List<Attempt> attemptsElsewhere(String cluster, Optional<AdmitKey> after, int limit) {
     return allAttempts().stream()
         .filter(a -> a.isLive() && !a.cluster().equals(cluster))
         .filter(a -> objectOf(a.run(), cluster).isPresent())
+        .sorted(Comparator.comparing(Attempt::admitKey))
+        .filter(a -> after.filter(key -> a.admitKey().compareTo(key) <= 0).isEmpty())
         .limit(limit)
         .toList();
   }
