@@ -194,6 +194,7 @@ final class LuigiOperator {
             cluster,
             config.retention(),
             runReconciler,
+            () -> kube.retiredNamespaces(config.leaseNamespace()),
             run -> queue.wake(run, Lane.WAITING));
     Loops loops =
         new Loops(

@@ -58,6 +58,9 @@ public final class FakeKube implements Kube {
   /** UIDs of pods whose deletion is forbidden. */
   public final Set<String> undeletable = new HashSet<>();
 
+  /** What a person has declared to be gone, and when. */
+  public final Map<String, Instant> retiredNamespaces = new HashMap<>();
+
   /** How many of the next status writes find a newer version. */
   public int lateStatuses;
 
@@ -149,6 +152,11 @@ public final class FakeKube implements Kube {
   @Override
   public Set<String> retiredClusters(String namespace) {
     return Set.of();
+  }
+
+  @Override
+  public Map<String, Instant> retiredNamespaces(String namespace) {
+    return retiredNamespaces;
   }
 
   @Override

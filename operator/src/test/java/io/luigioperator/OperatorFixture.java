@@ -115,7 +115,8 @@ public final class OperatorFixture {
 
   /** With another ledger than {@link #ledger}, for example a wrapper. */
   public Sweep sweep(Ledger reached, Consumer<RunKey> woken) {
-    return new Sweep(reached, kube, HERE, RETENTION, runReconciler(), woken);
+    return new Sweep(
+        reached, kube, HERE, RETENTION, runReconciler(), () -> kube.retiredNamespaces, woken);
   }
 
   public AdmissionLoop admission(int slots, Consumer<RunKey> launched) {

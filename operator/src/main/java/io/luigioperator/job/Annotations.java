@@ -34,5 +34,11 @@ public final class Annotations {
    */
   public static final String RETIRED_CLUSTERS = Labels.GROUP + "retired-clusters";
 
+  /**
+   * On the namespace of the operator, set by a person: namespaces that no longer exist in any
+   * cluster, as NAMESPACE@TIME separated by commas. Runs accepted before that time are canceled.
+   */
+  public static final String RETIRED_NAMESPACES = Labels.GROUP + "retired-namespaces";
+
   private Annotations() {}
 }

@@ -43,6 +43,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -192,7 +193,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     return read(namespace)
         .flatMap(n -> Optional.ofNullable(n.getMetadata().getAnnotations()))
         .flatMap(a -> Optional.ofNullable(a.get(Annotations.DELETIONS_CONFIRMED)))
-        .flatMap(time -> parsed(namespace, time));
+        .flatMap(time -> parsed(namespace, Annotations.DELETIONS_CONFIRMED, time));
   }
 
   @Override
@@ -205,13 +206,34 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
-  private static Optional<Instant> parsed(String namespace, String time) {
-    Optional<Instant> parsed = Instants.parsed(time);
-    if (parsed.isEmpty()) {
+  @Override
+  public Map<String, Instant> retiredNamespaces(String namespace) {
+    Map<String, Instant> retired = new TreeMap<>();
+    read(namespace)
+        .flatMap(n -> Optional.ofNullable(n.getMetadata().getAnnotations()))
+        .flatMap(a -> Optional.ofNullable(a.get(Annotations.RETIRED_NAMESPACES)))
+        .map(value -> Arrays.stream(value.split(",")))
+        .orElse(Stream.empty())
+        .map(String::strip)
+        .filter(entry -> !entry.isEmpty())
+        .forEach(
+            entry -> {
+              int at = entry.indexOf('@');
+              String time = at < 0 ? "" : entry.substring(at + 1);
+              parsed(namespace, Annotations.RETIRED_NAMESPACES, time)
+                  .ifPresent(t -> retired.put(entry.substring(0, at), t));
+            });
+    return retired;
+  }
+
+  private static Optional<Instant> parsed(String namespace, String annotation, String time) {
+    try {
+      return Optional.of(Instant.parse(time));
+    } catch (DateTimeParseException e) {
       LOG.atWarn()
           .addKeyValue("namespace", namespace)
-          .addKeyValue("annotation", Annotations.DELETIONS_CONFIRMED)
-          .addKeyValue("value", time)
+          .addKeyValue("error", e.getMessage())
+          .addKeyValue("annotation", annotation)
           .log("annotation ignored: not a time such as 2026-01-31T12:00:00Z");
     }
     return parsed;

@@ -87,6 +87,9 @@ public interface Kube {
   /** The UIDs in {@link Annotations#RETIRED_CLUSTERS} of this namespace. Live. */
   Set<String> retiredClusters(String namespace);
 
+  /** {@link Annotations#RETIRED_NAMESPACES} of this namespace: from which time on each. Live. */
+  Map<String, Instant> retiredNamespaces(String namespace);
+
   /** Creates the object of a run that another cluster accepted, or returns the existing one. */
   RunCreation createRun(RunKey key, PipelineRunSpec spec);
 

@@ -51,6 +51,11 @@ public final class InstrumentedKube implements Kube {
   }
 
   @Override
+  public Map<String, Instant> retiredNamespaces(String namespace) {
+    return calls.time("retiredNamespaces", () -> kube.retiredNamespaces(namespace));
+  }
+
+  @Override
   public NamespaceState namespace(String name) {
     return calls.time("namespace", () -> kube.namespace(name));
   }

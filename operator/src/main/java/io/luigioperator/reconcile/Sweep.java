@@ -130,6 +130,7 @@ public final class Sweep {
   private final ObjectDeletions objectDeletions;
   private final ClusterSweep clusterSweep;
   private final HeldRuns heldRuns;
+  private final RetiredNamespaces retiredNamespaces;
 
   /** What {@link #blockedKeys} found and the next pass reports. */
   private ClusterSweep.Found unreported = ClusterSweep.Found.NOTHING;
@@ -140,6 +141,7 @@ public final class Sweep {
   private Optional<AdmitKey> auditCursor = Optional.empty();
 
   /**
+   * @param retiredNamespaces reads the namespaces that a person has declared gone, and when; live
    * @param wake called for each run that has changed; must have it reconciled soon on another
    *     thread
    */
@@ -149,6 +151,7 @@ public final class Sweep {
       String cluster,
       Retention retention,
       RunReconciler runReconciler,
+      Supplier<Map<String, Instant>> retiredNamespaces,
       Consumer<RunKey> wake) {
     this.ledger = ledger;
     this.kube = kube;
@@ -158,6 +161,7 @@ public final class Sweep {
     this.wake = wake;
     this.objectDeletions = new ObjectDeletions(ledger, kube, cluster, runReconciler, wake);
     this.heldRuns = new HeldRuns(ledger.queries());
+    this.retiredNamespaces = new RetiredNamespaces(ledger, kube, cluster, retiredNamespaces, wake);
     this.clusterSweep = new ClusterSweep(ledger, kube, retention);
   }
 
@@ -196,6 +200,7 @@ public final class Sweep {
     steps.run("claims of silent clusters", this::abandonClaimsOfSilentClusters);
     steps.run("attempts of retired clusters", this::endAttemptsOfRetiredClusters);
     steps.run("held runs", this::releaseHeld);
+    steps.run("runs of retired namespaces", retiredNamespaces::cancelHeld);
     steps.run("waiting runs", this::refreshWaiting);
     steps.run("runs in other clusters", this::refreshElsewhere);
     Optional<ClusterSweep.Found> found =

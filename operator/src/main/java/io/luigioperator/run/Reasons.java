@@ -22,6 +22,7 @@ public final class Reasons {
   public static final String ALREADY_COMPLETE = "AlreadyComplete";
   public static final String CANCELED = "Canceled";
   public static final String DELETED = "Deleted";
+  public static final String NAMESPACE_RETIRED = "NamespaceRetired";
   public static final String START_DEADLINE_EXCEEDED = "StartDeadlineExceeded";
   public static final String ATTEMPTS_EXHAUSTED = "AttemptsExhausted";
 

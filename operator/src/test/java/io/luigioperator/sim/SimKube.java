@@ -194,6 +194,11 @@ final class SimKube implements Kube {
   }
 
   @Override
+  public Map<String, Instant> retiredNamespaces(String namespace) {
+    return Map.of();
+  }
+
+  @Override
   public boolean crdEstablished() {
     return true;
   }

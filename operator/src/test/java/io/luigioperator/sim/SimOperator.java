@@ -123,6 +123,7 @@ final class SimOperator {
             value,
             new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400)),
             runReconciler,
+            () -> faultyKube.retiredNamespaces("luigi-system"),
             queue::add);
     queue.addAll(cluster.runs.keySet());
   }
