@@ -73,11 +73,12 @@ CREATE TABLE run (
   purgeable_at   DATETIME(6)   AS (IF(request IS NULL, NULL, finished_at)) STORED COMMENT 'finished_at while there is history to purge',
   open_id        VARCHAR(32)   AS (IF(finished_at IS NULL, run_id, NULL)) STORED COMMENT 'run_id until the run has ended: runs that have not ended are read in pages by it',
   held_reason    VARCHAR(63)   AS (IF(state = 'HELD', reason, NULL)) STORED COMMENT 'reason while the run is HELD',
+  expires_at     DATETIME(6)   AS (IF(started_at IS NULL AND finished_at IS NULL, start_deadline, NULL)) STORED COMMENT 'start_deadline until the run has started or ended',
   KEY run_open (open_id),
   KEY run_held (held_reason),
   KEY run_heads (admit_key, state, admit_at),
   KEY run_due (state, not_before),
-  KEY run_expiring (state, start_deadline),
+  KEY run_expiring (expires_at),
   KEY run_purgeable (purgeable_at),
   CONSTRAINT run_counted_within_policy CHECK (counted BETWEEN 0 AND max_attempts),
   CONSTRAINT run_infra_within_policy CHECK (infra BETWEEN 0 AND max_infra)

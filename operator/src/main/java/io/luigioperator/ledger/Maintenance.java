@@ -48,9 +48,8 @@ final class Maintenance implements LedgerMaintenance {
       expand(
           """
           SELECT run_id, admit_key FROM run
-          WHERE state IN ({WAITING}) AND start_deadline <= UTC_TIMESTAMP(6)
-            AND started_at IS NULL
-          ORDER BY start_deadline LIMIT :limit
+          WHERE expires_at <= UTC_TIMESTAMP(6) AND state IN ({WAITING})
+          ORDER BY expires_at LIMIT :limit
           """);
 
   static final String PURGEABLE =

@@ -363,7 +363,7 @@ final class Queries implements LedgerQueries {
         });
   }
 
-  private static final String COUNT_BY_STATE =
+  static final String COUNT_BY_STATE =
       expand(
           """
           SELECT state, COUNT(*) AS runs FROM run

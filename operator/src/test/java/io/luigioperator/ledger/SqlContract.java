@@ -22,6 +22,7 @@ abstract class SqlContract extends LedgerContract
     implements ConstraintTests,
         DamageTests,
         PlanTests,
+        QueryCostTests,
         RaceTests,
         ConflictTests,
         BrokenCommitTests,
