@@ -5,21 +5,15 @@
 package io.luigioperator.api;
 
 import com.fasterxml.jackson.annotation.JsonClassDescription;
-import com.fasterxml.jackson.annotation.JsonIgnore;
-import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.generator.annotation.ValidationRule;
-import io.fabric8.kubernetes.api.model.Namespaced;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
-import io.fabric8.kubernetes.client.CustomResource;
 import io.fabric8.kubernetes.model.annotation.Categories;
 import io.fabric8.kubernetes.model.annotation.Group;
 import io.fabric8.kubernetes.model.annotation.Plural;
 import io.fabric8.kubernetes.model.annotation.ShortNames;
 import io.fabric8.kubernetes.model.annotation.Singular;
 import io.fabric8.kubernetes.model.annotation.Version;
-import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One requested execution of a pipeline for one client and one business date. Its namespace and
@@ -46,11 +40,7 @@ import org.jspecify.annotations.Nullable;
     fieldPath = ".spec.priority")
 @ShortNames("lpr")
 @Categories("luigi")
-public final class PipelineRun extends CustomResource<PipelineRunSpec, PipelineRunStatus>
-    implements Namespaced {
-
-  /** Why the spec is null although the object has one; null if it could be read. */
-  @JsonIgnore private transient @Nullable String unreadableSpec;
+public final class PipelineRun extends LuigiResource<PipelineRunSpec, PipelineRunStatus> {
 
   /**
    * An object whose spec cannot be read, for example because it has a value of a later version.
@@ -60,35 +50,12 @@ public final class PipelineRun extends CustomResource<PipelineRunSpec, PipelineR
    */
   public static PipelineRun unreadable(ObjectMeta metadata, JsonNode status, String problem) {
     PipelineRun object = new PipelineRun();
-    object.setMetadata(metadata);
-    if (status.isObject()) {
-      object.readStatus(status);
-    }
-    object.unreadableSpec = problem;
+    object.becomeUnreadable(metadata, status, problem);
     return object;
   }
 
-  /** Why the spec is null although the object has one; empty if it could be read. */
-  @JsonIgnore
-  public Optional<String> unreadableSpec() {
-    return Optional.ofNullable(unreadableSpec);
-  }
-
-  /** Null until it is set: a record has no empty instance. */
   @Override
-  protected @Nullable PipelineRunSpec initSpec() {
-    return null;
-  }
-
-  /** Null until it is set: a record has no empty instance. */
-  @Override
-  protected @Nullable PipelineRunStatus initStatus() {
-    return null;
-  }
-
-  /** Jackson calls this instead of {@code setStatus}. */
-  @JsonSetter("status")
-  void readStatus(JsonNode status) {
-    setStatus(LenientStatus.read(status, PipelineRunStatus.class, this));
+  Class<PipelineRunStatus> statusType() {
+    return PipelineRunStatus.class;
   }
 }
