@@ -219,7 +219,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
         .forEach(
             entry -> {
               int at = entry.indexOf('@');
-              String time = at < 0 ? "" : entry.substring(at + 1);
+              String time = at <= 0 ? "" : entry.substring(at + 1);
               parsed(namespace, Annotations.RETIRED_NAMESPACES, time)
                   .ifPresent(t -> retired.put(entry.substring(0, at), t));
             });

@@ -407,6 +407,29 @@ class Fabric8KubeErrorsTest {
         .isEqualTo(valid ? Optional.of(Instant.parse("2026-01-31T11:00:00Z")) : Optional.empty());
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "a@2026-01-31T11:00:00Z                               | a",
+        "a@2026-01-31T11:00:00Z , b@2026-01-31T11:00:00Z, | a,b",
+        "a,@2026-01-31T11:00:00Z,b@,c@yes,d@2026-01-31T11:00:00Z | d",
+      })
+  void readsRetiredNamespacesAndIgnoresWhatIsNoEntry(String value, String namespaces) {
+    kube.always(
+        StubServerFixture.ok(
+            new NamespaceBuilder()
+                .withNewMetadata()
+                .withName("n")
+                .addToAnnotations(Annotations.RETIRED_NAMESPACES, value)
+                .endMetadata()
+                .build()));
+
+    assertThat(kube.kube.retiredNamespaces("n"))
+        .containsOnlyKeys(namespaces.split(","))
+        .allSatisfy((name, time) -> assertThat(time).isEqualTo("2026-01-31T11:00:00Z"));
+  }
+
   @Test
   void readsAnObjectWithUnknownValuesInItsStatusAndLogsThem() {
     ListAppender<ILoggingEvent> logged = new ListAppender<>();

@@ -76,6 +76,7 @@ final class StubServerFixture implements AutoCloseable {
     calls.put("identity", Kube::identity);
     calls.put("namespace", k -> k.namespace("n"));
     calls.put("deletionsConfirmed", k -> k.deletionsConfirmed("n"));
+    calls.put("retiredNamespaces", k -> k.retiredNamespaces("n"));
     calls.put("crdEstablished", Kube::crdEstablished);
     calls.put("node", k -> k.node("n"));
     calls.put("run", k -> k.run(KEY, Freshness.LIVE));
