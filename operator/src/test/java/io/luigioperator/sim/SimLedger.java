@@ -134,12 +134,14 @@ public final class SimLedger
     return changes;
   }
 
-  /** Whether a live attempt keeps its key although its pod is missing. */
-  boolean isMissingAPod() {
+  /** UIDs of bound pods that are missing; their attempts keep the keys. */
+  List<String> missingPods() {
     return allAttempts().stream()
         .filter(Attempt::isLive)
         .flatMap(a -> a.binding().stream())
-        .anyMatch(b -> b.missingSince().isPresent());
+        .filter(b -> b.missingSince().isPresent())
+        .map(Attempt.Binding::podUid)
+        .toList();
   }
 
   Run run(RunKey key) {
