@@ -22,11 +22,13 @@ final class ApiErrors {
 
   /**
    * In a message of the API server: a webhook, policy or quota, or an object by kind and name. An
-   * HTTP method before a quoted URL is no kind.
+   * HTTP method before a quoted URL is no kind. A patch of a webhook that does not fit the object,
+   * or leaves no valid object, is reported without the name of the webhook.
    */
   private static final Pattern NAMED =
       Pattern.compile(
           "webhook|admission plugin|AdmissionPolicy|quota"
+              + "|operation does not apply|jsonpatch|\\bjson: |unmarshal|invalid character"
               + "|\\b(?!(get|post|put|patch|delete|head) )[a-z][a-z.]* \"[^\"]+\"",
           Pattern.CASE_INSENSITIVE);
 

@@ -152,6 +152,16 @@ class Fabric8KubeErrorsTest {
         Arguments.of(
             500, "conversion webhook for luigi-operator.io/v1beta1, Kind=PipelineRun failed: EOF"),
         Arguments.of(500, "Internal error occurred: resource quota evaluation timed out"),
+        Arguments.of(
+            500,
+            "Internal error occurred: remove operation does not apply: doc is missing path:"
+                + " \"/spec/x\": missing value"),
+        Arguments.of(
+            500,
+            "Internal error occurred: json: cannot unmarshal string into Go struct field"
+                + " PodSpec.spec.containers of type []v1.Container"),
+        Arguments.of(
+            500, "Internal error occurred: invalid character 'x' looking for beginning of value"),
         Arguments.of(500, "Internal error occurred: namespaces \"flights\" is broken"));
   }
 
