@@ -240,6 +240,7 @@ public final class FakeKube implements Kube {
   @Override
   public DryRunResult dryRun(RunKey run, String request) {
     dryRuns++;
+    failIfAsked("dryRun");
     return dryRun;
   }
 

@@ -46,7 +46,12 @@ final class AcceptDecider {
       case Resolution.Refused r -> rejected(object, r, now);
       case Resolution.Resolved r ->
           switch (s.podCheck()) {
-            case PodCheck.Unasked() -> Decision.doing(new Effect.DryRunPod(r.run().request()));
+            case PodCheck.Unasked() ->
+                Decision.doing(new Effect.DryRunPod(r.run().request()))
+                    .showing(
+                        s.hints()
+                            .refusal()
+                            .map(why -> StatusView.notChecked(object, why.message(), now)));
             case PodCheck.Refused(String message) ->
                 rejected(
                     object,

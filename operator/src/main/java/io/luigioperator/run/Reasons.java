@@ -43,6 +43,7 @@ public final class Reasons {
   public static final String LIMIT_EXCEEDED = "LimitExceeded";
   public static final String INVALID_DATE = "InvalidDate";
   public static final String POD_TEMPLATE_INVALID = "PodTemplateInvalid";
+  public static final String POD_NOT_CHECKED = "PodNotChecked";
   public static final String NAME_ALREADY_USED = "NameAlreadyUsed";
   public static final String REQUEST_TOO_LARGE = "RequestTooLarge";
   public static final String STORE_UNAVAILABLE = "StoreUnavailable";

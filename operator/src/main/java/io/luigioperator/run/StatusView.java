@@ -44,6 +44,20 @@ public final class StatusView {
         .build();
   }
 
+  /** The API server has not answered whether it would accept a pod of the run. */
+  static PipelineRunStatus notChecked(RunObject object, String problem, Instant now) {
+    String message = "whether the API server accepts a pod of this run is unknown: " + problem;
+    Conditions c =
+        new Conditions(object, now)
+            .set(ACCEPTED, UNKNOWN, Reasons.POD_NOT_CHECKED, message)
+            .set(SUCCEEDED, UNKNOWN, Reasons.POD_NOT_CHECKED, NOT_ACCEPTED)
+            .set(FINISHED, FALSE, Reasons.POD_NOT_CHECKED, NOT_ACCEPTED)
+            .set(RECONCILING, TRUE, Reasons.POD_NOT_CHECKED, message);
+    return StatusFields.of(object, Phase.Pending, Reasons.POD_NOT_CHECKED, message)
+        .conditions(c.list())
+        .build();
+  }
+
   static PipelineRunStatus unreadable(RunObject object, String problem, Instant now) {
     String message =
         "the operator cannot read spec: %s; create a PipelineRun with another metadata.name and"

@@ -131,6 +131,24 @@ class RunReconcilerStepsTest {
     assertThat(fixture.kube.status.orElseThrow().message()).contains("no response");
   }
 
+  @Test
+  void aPodThatCannotBeCheckedIsShownTheSecondTime() {
+    fixture.objectExists("new", "uid-new");
+    RunKey run = OperatorFixture.key("new");
+    fixture.kube.failing.put("dryRun", new KubeUnavailable("no response"));
+
+    runReconciler.reconcile(run);
+    assertThat(fixture.kube.status).isEmpty();
+    runReconciler.reconcile(run);
+
+    assertThat(fixture.kube.status.orElseThrow().phase()).isEqualTo(Phase.Pending);
+    assertThat(fixture.kube.status.orElseThrow().reason()).isEqualTo(Reasons.POD_NOT_CHECKED);
+    assertThat(fixture.kube.status.orElseThrow().message()).contains("no response");
+    fixture.kube.failing.clear();
+    runReconciler.reconcile(run);
+    assertThat(fixture.ledger.queries().load(run, OperatorFixture.HERE).run(run)).isPresent();
+  }
+
   /** The rows of both runs are read together, and the request for the first one takes long. */
   @Test
   void aRowThatBecameOldIsReadAgain() {
