@@ -119,7 +119,8 @@ public final class Observation {
         ending,
         terminal && startedAt.isEmpty() && ending.isEmpty()
             ? PodStartFailure.ofEnded(pod)
-            : startFailure);
+            : startFailure,
+        PodDefect.of(pod));
   }
 
   /** Succeeded or Failed: a pod never leaves these phases. */
@@ -169,6 +170,12 @@ public final class Observation {
 
   /** Of the first container that waits: while they are created, all wait for the same. */
   private static Optional<String> waitsFor(Pod pod) {
+    if (!isGated(pod) && !pod.getSpec().getSchedulingGates().isEmpty()) {
+      return Optional.of(
+          "its pod has the scheduling gate %s, which is not the operator's; look for the controller that"
+                  .formatted(pod.getSpec().getSchedulingGates().getFirst().getName())
+              + " should remove it");
+    }
     if (pod.getStatus() == null) {
       return Optional.empty();
     }

@@ -65,7 +65,7 @@ final class ClaimedAttemptDecider {
     Optional<ObservedPod> chosen =
         pods.stream()
             .filter(p -> p.gated() && !p.terminating() && !p.gone())
-            .filter(p -> p.token().equals(attempt.token()))
+            .filter(p -> p.token().equals(attempt.token()) && p.defect().isEmpty())
             .min(Comparator.comparing(ObservedPod::uid));
     if (chosen.isPresent()) {
       return Decision.doing(new Effect.Bind(attempt.ref(), job.uid(), chosen.get().uid()));

@@ -30,13 +30,23 @@ final class MissingPod {
               .formatted(job.name()));
     }
     return observed.pods().stream()
-        .filter(p -> p.jobUid().equals(job.uid()) && !p.token().equals(job.token()))
-        .findFirst()
+        .filter(p -> p.jobUid().equals(job.uid()))
+        .flatMap(p -> defect(job, p).stream())
+        .findFirst();
+  }
+
+  private static Optional<String> defect(ObservedJob job, ObservedPod pod) {
+    if (!pod.token().equals(job.token())) {
+      return Optional.of(
+          ("pod %s of Job %s does not carry the annotation luigi-operator.io/token; look for a"
+                  + " webhook or a policy that removes it")
+              .formatted(pod.name(), job.name()));
+    }
+    return pod.defect()
         .map(
-            p ->
-                ("pod %s of Job %s does not carry the annotation luigi-operator.io/token; look for"
-                        + " a webhook or a policy that removes it")
-                    .formatted(p.name(), job.name()));
+            defect ->
+                "pod %s of Job %s %s; look for a webhook or a policy that changes pods or Jobs"
+                    .formatted(pod.name(), job.name(), defect));
   }
 
   /**

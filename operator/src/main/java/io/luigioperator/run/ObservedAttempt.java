@@ -57,6 +57,8 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
    *     without ever having had a node
    * @param terminal its phase is Succeeded or Failed, with or without exit statuses
    * @param startFailure why it does not start, or why it ended without having started
+   * @param defect why its gate must not be opened: something changed it at its creation, so that
+   *     one attempt would run the pipeline several times, or without a result
    */
   public record ObservedPod(
       String namespace,
@@ -75,7 +77,8 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
       Optional<Leftover> leftover,
       boolean terminal,
       Optional<Ending> ending,
-      Optional<StartFailure> startFailure) {
+      Optional<StartFailure> startFailure,
+      Optional<String> defect) {
 
     /** The pod after its deletion. */
     public ObservedPod asGone() {
@@ -105,7 +108,8 @@ public record ObservedAttempt(Optional<ObservedJob> job, List<ObservedPod> pods,
           leftover,
           terminal,
           ending,
-          failure);
+          failure,
+          defect);
     }
   }
 

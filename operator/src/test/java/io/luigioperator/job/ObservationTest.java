@@ -304,6 +304,7 @@ class ObservationTest {
     p.leftover()
         .ifPresent(
             l -> all.put("leftover", String.join(",", l.containers()) + " since " + l.since()));
+    p.defect().ifPresent(d -> all.put("defect", d));
     p.node().ifPresent(n -> all.put("node", n));
     p.startedAt().ifPresent(t -> all.put("startedAt", t.toString()));
     p.startFailure().map(StartFailure::cause).ifPresent(c -> all.put("startFailure", c.reason()));

@@ -43,7 +43,13 @@ public final class Pods {
         Optional.empty(),
         false,
         Optional.empty(),
+        Optional.empty(),
         Optional.empty());
+  }
+
+  /** A webhook changed it so that it must not start. */
+  public static ObservedPod defective(ObservedPod p, String defect) {
+    return changed(p, q -> q.defect = Optional.of(defect));
   }
 
   public static ObservedPod opened(ObservedPod p) {
@@ -133,6 +139,7 @@ public final class Pods {
     Optional<Leftover> leftover;
     boolean terminal;
     Optional<Ending> ending;
+    Optional<String> defect;
 
     Changing(ObservedPod p) {
       labelled = p.labelled();
@@ -145,6 +152,7 @@ public final class Pods {
       leftover = p.leftover();
       terminal = p.terminal();
       ending = p.ending();
+      defect = p.defect();
     }
   }
 
@@ -168,6 +176,7 @@ public final class Pods {
         now.leftover,
         now.terminal,
         now.ending,
-        p.startFailure());
+        p.startFailure(),
+        now.defect);
   }
 }

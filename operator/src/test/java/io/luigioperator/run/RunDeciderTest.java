@@ -4,6 +4,7 @@
  */
 package io.luigioperator.run;
 
+import static io.luigioperator.run.Pods.defective;
 import static io.luigioperator.run.Pods.ended;
 import static io.luigioperator.run.Pods.gated;
 import static io.luigioperator.run.Pods.labelled;
@@ -116,6 +117,25 @@ class RunDeciderTest {
                 .live()
                 .after(secs(60)),
             "Abandon NoPod INFRASTRUCTURE"),
+        arguments(
+            "a pod that must not start",
+            claimed().job("job-1", "token-1").pod(defective(gated("pod-1"), "restarts")),
+            "-"),
+        arguments(
+            "a pod that must not start after claimTtl",
+            claimed()
+                .job("job-1", "token-1")
+                .pod(defective(gated("pod-1"), "restarts"))
+                .live()
+                .after(secs(60)),
+            "Abandon NoPod INFRASTRUCTURE"),
+        arguments(
+            "a pod beside one that must not start",
+            claimed()
+                .job("job-1", "token-1")
+                .pod(defective(gated("pod-1"), "restarts"))
+                .pod(gated("pod-2")),
+            "Bind job-1 pod-2"),
         arguments(
             "a pod that no label shows",
             claimed().job("job-1", "token-1").activeJob().live().after(secs(19)),
