@@ -37,6 +37,15 @@ final class ClaimedAttemptDecider {
       return abandon(
           attempt, Reasons.CANCELED, "canceled before its pod started", BudgetCharge.NONE);
     }
+    if (s.object().filter(row::isRequestedBy).flatMap(RunObject::outcome).isPresent()) {
+      // The ledger was restored to a time between this claim and the end of the run. Once the run
+      // waits again, it gets the outcome that the status shows.
+      return abandon(
+          attempt,
+          Reasons.POD_GONE_BEFORE_START,
+          "the status of its PipelineRun shows that the run has ended",
+          BudgetCharge.NONE);
+    }
     Instant overdue = attempt.claimedAt().plus(limits.claimTtl());
     if (observed.job().isPresent()) {
       return job(attempt, observed.job().get(), observed, now);

@@ -4,10 +4,12 @@
  */
 package io.luigioperator.run;
 
+import static io.luigioperator.run.Pods.gated;
 import static io.luigioperator.run.Pods.running;
 import static io.luigioperator.run.SnapshotBuilder.KEY;
 import static io.luigioperator.run.SnapshotBuilder.T0;
 import static io.luigioperator.run.SnapshotBuilder.bound;
+import static io.luigioperator.run.SnapshotBuilder.claimed;
 import static io.luigioperator.run.SnapshotBuilder.object;
 import static io.luigioperator.run.SnapshotBuilder.ready;
 import static io.luigioperator.run.SnapshotBuilder.spec;
@@ -152,6 +154,28 @@ class FinalStatusTest {
     Run run = WaitingTransitions.restoreOutcome(row.run(), outcome, T0).orElseThrow();
     assertThat(run.state()).isEqualTo(RunState.SUCCEEDED);
     assertThat(run.budget().counted()).isLessThanOrEqualTo(run.budget().maxAttempts());
+  }
+
+  static Stream<SnapshotBuilder> claimedRows() {
+    return Stream.of(
+        claimed(),
+        claimed().job("job-1", "token-1"),
+        claimed().job("job-1", "token-1").pod(gated("pod-1")));
+  }
+
+  /** Restored to a time between claim and bind. Its Job may have been deleted for the restore. */
+  @ParameterizedTest
+  @MethodSource("claimedRows")
+  void aRestoredClaimOfAnEndedRunIsNotLaunched(SnapshotBuilder row) {
+    Decision decision = row.object(ended(Verdict.SUCCEEDED)).decide();
+
+    Abandonment why = ((Effect.Abandon) decision.effect().orElseThrow()).why();
+    Run run =
+        EndTransitions.abandon(row.run(), row.attempt(), why, SnapshotBuilder.POLICY, T0)
+            .orElseThrow()
+            .run();
+    assertThat(ready().run(run).object(ended(Verdict.SUCCEEDED)).decide().effect().orElseThrow())
+        .isInstanceOf(Effect.RestoreOutcome.class);
   }
 
   @Test

@@ -245,6 +245,10 @@ final class SnapshotBuilder {
     return run;
   }
 
+  Attempt attempt() {
+    return attempt.orElseThrow();
+  }
+
   RunSnapshot snapshot() {
     return new RunSnapshot(
         KEY,
