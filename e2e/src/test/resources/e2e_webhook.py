@@ -31,6 +31,8 @@ def patch(path: str, obj: dict) -> list[dict]:
         return [{"op": "add", "path": "/spec/initContainers", "value": sidecars + inits}]
     if path == "/suspend":
         return [{"op": "add", "path": "/spec/suspend", "value": True}]
+    if path == "/restart":
+        return [{"op": "replace", "path": "/spec/restartPolicy", "value": "OnFailure"}]
     if path == "/relabel":
         label = "/metadata/labels/app.kubernetes.io~1managed-by"
         return [{"op": "add", "path": label, "value": "platform"}]

@@ -40,9 +40,11 @@ class InterferenceIT {
     webhook.changes("crowded", "pods", "/many");
     webhook.changes("suspended", "jobs", "/suspend");
     webhook.changes("relabelled", "pods", "/relabel");
+    webhook.changes("restarted", "pods", "/restart");
     webhook.refusesChangesOfPods("refused");
     webhook.start();
     run("suspended").pipeline("retry", NO_RETRY).apply();
+    run("restarted").task("FailUntil").pipeline("retry", NO_RETRY).apply();
     run("relabelled").apply();
     run("claimless").volume("no-such-claim").pipeline("timeouts", startSeconds(120)).apply();
     run("proxied").apply();
@@ -104,6 +106,17 @@ class InterferenceIT {
     installation.awaitPhase("suspended", "Failed");
 
     assertThat(installation.status("suspended", "reason")).isEqualTo("NoPod");
+  }
+
+  /** With the restartPolicy OnFailure the kubelet would repeat the pipeline within the attempt. */
+  @Test
+  void aPodThatTheKubeletWouldRestartDoesNotStart() {
+    awaitMessage("restarted", "has the restartPolicy OnFailure instead of Never");
+    assertThat(installation.pods("restarted"))
+        .allMatch(p -> p.getStatus().getContainerStatuses().isEmpty());
+    installation.awaitPhase("restarted", "Failed");
+
+    assertThat(installation.status("restarted", "reason")).isEqualTo("NoPod");
   }
 
   @Test
