@@ -114,7 +114,7 @@ class ArchitectureTest {
 
   /** Besides the loops, all classes of these packages are pure. */
   private static final DescribedPredicate<JavaClass> PURE =
-      resideInAPackage(ROOT + ".run..")
+      resideInAnyPackage(ROOT + ".run..", ROOT + ".schedule..")
           .or(
               resideInAPackage(ROOT + ".admission..")
                   .and(DescribedPredicate.not(family("AdmissionLoop"))))
