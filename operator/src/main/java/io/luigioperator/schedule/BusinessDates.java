@@ -39,10 +39,17 @@ final class BusinessDates {
         unit);
   }
 
+  /**
+   * @param time of the years 0 to 9999
+   */
   static String format(LocalDateTime time, DateUnit unit) {
     StringBuilder text = new StringBuilder(15);
-    String date = time.toLocalDate().toString();
-    text.append(date, 0, unit == DateUnit.Month ? date.length() - 3 : date.length());
+    appendTwoDigits(text, time.getYear() / 100);
+    appendTwoDigits(text, time.getYear() % 100);
+    appendTwoDigits(text.append('-'), time.getMonthValue());
+    if (unit != DateUnit.Month) {
+      appendTwoDigits(text.append('-'), time.getDayOfMonth());
+    }
     if (unit == DateUnit.Hour || unit == DateUnit.Minute) {
       appendTwoDigits(text.append('T'), time.getHour());
     }
