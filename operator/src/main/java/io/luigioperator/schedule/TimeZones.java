@@ -60,12 +60,10 @@ public final class TimeZones {
     }
     Optional<String> similar =
         known.stream().filter(TimeZones::isAccepted).filter(id::equalsIgnoreCase).findFirst();
-    return similar
-        .map("%s is unknown; upper and lower case matter: use %%s.".formatted(zone)::formatted)
-        .orElseGet(
-            () ->
-                "%s is unknown in tz database %s; use a region such as Europe/Berlin, or UTC."
-                    .formatted(zone, version()));
+    return similar.isPresent()
+        ? "%s is unknown; upper and lower case matter: use %s.".formatted(zone, similar.get())
+        : "%s is unknown in tz database %s; use a region such as Europe/Berlin, or UTC."
+            .formatted(zone, version());
   }
 
   /**
