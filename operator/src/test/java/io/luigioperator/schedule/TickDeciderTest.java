@@ -350,6 +350,34 @@ class TickDeciderTest {
             "2026-02-21", "2026-02-23", "2026-02-25", "2026-02-27", "2026-03-01");
   }
 
+  @Test
+  void partsDoNotSeparateTicksOfOneInstant() {
+    TickRules rules =
+        new TickRules(
+            ZoneId.of("Europe/Berlin"),
+            List.of(CronExpression.parse("*/20 2 * * *")),
+            DateUnit.Minute,
+            0,
+            DstPolicy.RunOnce,
+            null,
+            null,
+            false);
+    // of the three ticks that share the end of the gap, each one is the last of a part once
+    for (int days = 325; days < 340; days++) {
+      Instant until = Instant.parse("2026-03-29T12:00:00Z").minus(Duration.ofDays(days));
+      Instant now = Instant.parse("2026-03-30T12:00:00Z");
+      int ticks = 0;
+      TickDecisions part;
+      do {
+        part = TickDecider.decide(rules, until, now, NONE, date -> date.endsWith("20"));
+        assertThat(part.gaps()).isEmpty();
+        ticks += part.decided().size();
+        until = part.decidedUntil();
+      } while (!part.complete());
+      assertThat(ticks).isEqualTo(3 * (days + 1));
+    }
+  }
+
   /** Processor time, because the machine may do other work. */
   @Test
   void decides100000MissedTicks() {
