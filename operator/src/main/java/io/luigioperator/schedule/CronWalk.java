@@ -9,6 +9,7 @@ import io.luigioperator.api.DstPolicy;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
 import java.time.zone.ZoneOffsetTransition;
 import java.time.zone.ZoneRules;
 import java.util.ArrayDeque;
@@ -89,7 +90,9 @@ final class CronWalk {
 
   private void cross(ZoneOffsetTransition change) {
     if (change.isGap()) {
-      if (!realTime) {
+      if (realTime) {
+        collectPartialHours(change);
+      } else {
         collectGap(change);
       }
       from = change.getDateTimeAfter();
@@ -103,15 +106,52 @@ final class CronWalk {
 
   private void collectGap(ZoneOffsetTransition gap) {
     LocalDateTime time = later(from, gap.getDateTimeBefore());
-    Optional<LocalDateTime> match = cron.next(time);
-    while (match.isPresent() && match.get().isBefore(gap.getDateTimeAfter())) {
+    Optional<LocalDateTime> match = matchIn(time, gap.getDateTimeAfter());
+    while (match.isPresent()) {
       inGap.add(
           strict
               ? candidate(
                   gap.getInstant(), match.get(), SkipReason.DaylightSavingGap, DstNote.SkippedInGap)
-              : candidate(gap.getInstant(), match.get(), null, DstNote.MovedOutOfGap));
-      match = cron.next(match.get().plusMinutes(1));
+              : moved(match.get(), gap));
+      match = matchIn(match.get().plusMinutes(1), gap.getDateTimeAfter());
     }
+  }
+
+  /** Hours at the edges of a gap, such as 2:30 to 3:00 after a gap of half an hour. */
+  private void collectPartialHours(ZoneOffsetTransition gap) {
+    LocalDateTime first = gap.getDateTimeBefore().truncatedTo(ChronoUnit.HOURS);
+    LocalDateTime last = gap.getDateTimeAfter().truncatedTo(ChronoUnit.HOURS);
+    keepHour(first, gap);
+    if (last.isAfter(first)) {
+      keepHour(last, gap);
+    }
+  }
+
+  /** If the gap contains all times of an hour that the clock shows in part, the last one is due. */
+  private void keepHour(LocalDateTime hour, ZoneOffsetTransition gap) {
+    LocalDateTime end = hour.plusHours(1);
+    LocalDateTime skippedFrom = later(hour, gap.getDateTimeBefore());
+    LocalDateTime skippedTo = earlier(end, gap.getDateTimeAfter());
+    boolean shown = hour.isBefore(skippedFrom) || skippedTo.isBefore(end);
+    if (!shown || matchIn(hour, skippedFrom).isPresent() || matchIn(skippedTo, end).isPresent()) {
+      return;
+    }
+    Optional<LocalDateTime> last = Optional.empty();
+    Optional<LocalDateTime> match = matchIn(skippedFrom, skippedTo);
+    while (match.isPresent()) {
+      last = match;
+      match = matchIn(match.get().plusMinutes(1), skippedTo);
+    }
+    last.ifPresent(time -> inGap.add(moved(time, gap)));
+  }
+
+  /** The first match of {@code [start, end)}. */
+  private Optional<LocalDateTime> matchIn(LocalDateTime start, LocalDateTime end) {
+    return cron.next(start).filter(match -> match.isBefore(end));
+  }
+
+  private Candidate moved(LocalDateTime scheduled, ZoneOffsetTransition gap) {
+    return candidate(gap.getInstant(), scheduled, null, DstNote.MovedOutOfGap);
   }
 
   private Candidate candidate(
@@ -131,5 +171,9 @@ final class CronWalk {
 
   private static LocalDateTime later(LocalDateTime a, LocalDateTime b) {
     return a.isAfter(b) ? a : b;
+  }
+
+  private static LocalDateTime earlier(LocalDateTime a, LocalDateTime b) {
+    return a.isBefore(b) ? a : b;
   }
 }

@@ -31,7 +31,8 @@ import java.util.function.BinaryOperator;
  * <ul>
  *   <li>RunOnce: a skipped time is due at the end of the gap, a repeated time at its first
  *       occurrence only. Crons whose hour is * follow real time instead: skipped times do not
- *       occur, repeated times are due twice.
+ *       occur, repeated times are due twice. But an hour of which the clock skips only a part keeps
+ *       a tick: if all its times are skipped, the last of them is due at the end of the gap.
  *   <li>Strict: a skipped time is a tick with {@link SkipReason#DaylightSavingGap} at the end of
  *       the gap, a repeated time is due at its first occurrence only. This holds for all crons.
  * </ul>

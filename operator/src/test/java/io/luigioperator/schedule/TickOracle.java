@@ -15,6 +15,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -136,7 +137,7 @@ final class TickOracle {
       for (Rule rule : rules) {
         boolean realTime = policy == DstPolicy.RunOnce && rule.everyHour;
         for (LocalDateTime skipped : minute.skipped) {
-          if (!realTime && rule.matches(skipped)) {
+          if (rule.matches(skipped) && (!realTime || isAllThatItsHourHas(rule, skipped))) {
             boolean runs = policy == DstPolicy.RunOnce;
             dates.merge(date(skipped, unit, offset), runs, Boolean::logicalOr);
           }
@@ -148,6 +149,16 @@ final class TickOracle {
       dates.forEach((date, runs) -> ticks.add(new Tick(minute.time, date, runs)));
     }
     return ticks;
+  }
+
+  /** The clock shows a part of the hour, and no time in it matches; this is the last that would. */
+  private boolean isAllThatItsHourHas(Rule rule, LocalDateTime skipped) {
+    LocalDateTime hour = skipped.withMinute(0);
+    Set<LocalDateTime> shownOfHour = clock.subSet(hour, hour.plusHours(1));
+    return !shownOfHour.isEmpty()
+        && shownOfHour.stream().noneMatch(rule::matches)
+        && between(skipped, hour.plusHours(1)).stream()
+            .noneMatch(t -> !clock.contains(t) && rule.matches(t));
   }
 
   private String date(LocalDateTime t, DateUnit unit, int offset) {

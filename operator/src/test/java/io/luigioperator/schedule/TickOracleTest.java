@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 import java.time.zone.ZoneOffsetTransition;
 import java.time.zone.ZoneRules;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
@@ -235,5 +237,33 @@ class TickOracleTest {
               }
             });
     System.out.printf("ticks: %,d business dates, each exactly once%n", dates.sum());
+  }
+
+  /** Nor does an hourly cron lose an hour that the clock shows. */
+  @Test
+  void everyHourHasATick() {
+    Instant to = FROM.plus(800, ChronoUnit.DAYS);
+    zones().values().parallelStream()
+        .map(List::getFirst)
+        .forEach(
+            zone -> {
+              Set<String> shown = new TreeSet<>();
+              DateTimeFormatter hour = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH");
+              for (Instant t = FROM; !t.isAfter(to); t = t.plus(30, ChronoUnit.MINUTES)) {
+                shown.add(hour.format(t.atZone(zone)));
+              }
+              for (String cron : List.of("0 * * * *", "45 * * * *")) {
+                Set<String> ticks = new TreeSet<>();
+                TickWalk.of(
+                        Rules.of(DstPolicy.RunOnce, DateUnit.Hour, 0, cron).in(zone),
+                        FROM.minusSeconds(3600),
+                        to.plusSeconds(3600))
+                    .forEachRemaining(c -> ticks.add(c.businessDate()));
+                Set<String> lost = new TreeSet<>(shown);
+                lost.removeAll(ticks);
+                assertThat(lost).describedAs(zone + " " + cron).isEmpty();
+                assertThat(ticks.size()).isBetween(shown.size(), shown.size() + 2);
+              }
+            });
   }
 }

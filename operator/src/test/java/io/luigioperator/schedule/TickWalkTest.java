@@ -170,6 +170,39 @@ class TickWalkTest {
             "2026-04-04T15:30:00Z 2026-04-05T02:00 2026-04-05T0145");
   }
 
+  /** 2:00 is skipped and 2:30 is not, so the hour exists and has its tick. */
+  @Test
+  void anHourThatIsSkippedInPartKeepsItsTick() {
+    String after = "2026-10-03T14:00:00Z";
+    String until = "2026-10-03T16:00:00Z";
+    assertThat(
+            ticks(
+                rules("Australia/Lord_Howe", DstPolicy.RunOnce, DateUnit.Hour, -1, "0 * * * *"),
+                after,
+                until))
+        .containsExactly(
+            "2026-10-03T14:30:00Z 2026-10-04T01:00 2026-10-04T00",
+            "2026-10-03T15:30:00Z 2026-10-04T02:00 2026-10-04T01 MovedOutOfGap",
+            "2026-10-03T16:00:00Z 2026-10-04T03:00 2026-10-04T02");
+    // it has one anyway
+    assertThat(
+            ticks(
+                rules("Australia/Lord_Howe", DstPolicy.RunOnce, DateUnit.Hour, 0, "*/20 * * * *"),
+                "2026-10-03T15:10:00Z",
+                "2026-10-03T15:59:00Z"))
+        .containsExactly("2026-10-03T15:40:00Z 2026-10-04T02:40 2026-10-04T02");
+    // from 23:30 to 24:00
+    assertThat(
+            ticks(
+                rules("Asia/Pyongyang", DstPolicy.RunOnce, DateUnit.Hour, 0, "45 * * * *"),
+                "2018-05-04T14:00:00Z",
+                "2018-05-04T16:00:00Z"))
+        .containsExactly(
+            "2018-05-04T14:15:00Z 2018-05-04T22:45 2018-05-04T22",
+            "2018-05-04T15:00:00Z 2018-05-04T23:45 2018-05-04T23 MovedOutOfGap",
+            "2018-05-04T15:45:00Z 2018-05-05T00:45 2018-05-05T00");
+  }
+
   /** Zones whose clocks go forward at midnight: that midnight does not exist. */
   @Test
   void aSkippedMidnightIsDueAtOne() {
