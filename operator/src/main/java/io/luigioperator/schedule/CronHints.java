@@ -55,7 +55,7 @@ final class CronHints {
       return "? is not supported; write *";
     }
     if (item.contains("#")) {
-      return "# is not supported; crons have no n-th weekday of a month";
+      return "# is not supported; a cron cannot name the n-th weekday of a month";
     }
     if (item.equals("L") || item.startsWith("L-") || item.equals("LW")) {
       return "L is not supported; for the last day of a month, run on day 1 with a businessDate offset of -1";

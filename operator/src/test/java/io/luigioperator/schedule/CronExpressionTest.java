@@ -137,7 +137,7 @@ class CronExpressionTest {
           0 0 L-3 * *             | run on day 1 with a businessDate offset of -1
           0 0 15W * *             | write days as numbers
           0 0 * * 5L              | write days as numbers
-          0 0 * * MON#2           | crons have no n-th weekday of a month
+          0 0 * * MON#2           | a cron cannot name the n-th weekday
           60 * * * *              | in the minute field "60", 60 is not between 0 and 59
           0 24 * * *              | in the hour field "24", 24 is not between 0 and 23
           0 0 0 * *               | in the day of month field "0", 0 is not between 1 and 31
