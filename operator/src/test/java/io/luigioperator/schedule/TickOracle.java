@@ -19,7 +19,6 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * The ticks of a span of time by brute force, to compare {@link TickWalk} with. Watches a clock on
@@ -125,8 +124,11 @@ final class TickOracle {
   }
 
   private static List<LocalDateTime> between(LocalDateTime before, LocalDateTime now) {
-    return Stream.iterate(before.plusMinutes(1), t -> t.isBefore(now), t -> t.plusMinutes(1))
-        .toList();
+    List<LocalDateTime> between = new ArrayList<>(0);
+    for (LocalDateTime t = before.plusMinutes(1); t.isBefore(now); t = t.plusMinutes(1)) {
+      between.add(t);
+    }
+    return between;
   }
 
   /** The ticks of the span, in order. */

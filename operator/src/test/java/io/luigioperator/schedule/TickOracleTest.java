@@ -192,10 +192,21 @@ class TickOracleTest {
     return count;
   }
 
-  /** A day more than the farthest offset, as if it were in hours. */
+  /** A day more than the farthest offset of hours or minutes. */
   private static int margin(List<Rules> rules) {
-    int farthest = rules.stream().mapToInt(r -> Math.abs(r.offset())).max().orElseThrow();
-    return (farthest + 24) * 60;
+    int farthest =
+        rules.stream()
+            .mapToInt(
+                r ->
+                    Math.abs(r.offset())
+                        * switch (r.unit()) {
+                          case Hour -> 60;
+                          case Minute -> 1;
+                          case Month, Day -> 0;
+                        })
+            .max()
+            .orElseThrow();
+    return farthest + 24 * 60;
   }
 
   private static List<Instant> moments(Instant change, Instant until) {
