@@ -125,9 +125,12 @@ final class ClusterSweep {
       }
       if (pod.gated()) {
         orphanedPods += sweepGated(pod, attempt);
-      } else if (isStillRunning(pod, attempt)) {
+        continue;
+      }
+      Optional<ObservedPod> running = stillRunning(pod, attempt);
+      if (running.isPresent()) {
         attempt.filter(a -> !a.isBoundTo(pod.uid())).map(Attempt::admitKey).ifPresent(blocked::add);
-        unboundOpen += stopUnbound(pod);
+        unboundOpen += stopUnbound(running.get());
       }
     }
     return new Found(orphanedJobs, orphanedPods, unboundOpen, Set.copyOf(blocked));
@@ -153,18 +156,17 @@ final class ClusterSweep {
   }
 
   /**
-   * Whether the pod still runs. The list was read before the ledger, so both the pod and its
-   * attempt may have ended in between.
+   * The pod as it is now, if it still runs. The list was read before the ledger, so the pod may
+   * have ended or been deleted in between, and its attempt may have ended.
    */
-  private boolean isStillRunning(ObservedPod pod, Optional<Attempt> attempt) {
+  private Optional<ObservedPod> stillRunning(ObservedPod pod, Optional<Attempt> attempt) {
     try {
       return attempt
           .map(a -> kube.attempt(a, Freshness.LIVE).pod(pod.uid()))
           .orElse(Optional.of(pod))
-          .filter(p -> !p.terminal() && !p.gone())
-          .isPresent();
+          .filter(p -> !p.terminal() && !p.gone());
     } catch (KubeRefused e) {
-      return true;
+      return Optional.of(pod);
     }
   }
 
