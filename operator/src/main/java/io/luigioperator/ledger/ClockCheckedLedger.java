@@ -55,6 +55,12 @@ public final class ClockCheckedLedger implements Ledger {
   }
 
   @Override
+  public ScheduleLedger schedules() {
+    clock.requireSteady();
+    return ledger.schedules();
+  }
+
+  @Override
   public LedgerMaintenance maintenance() {
     queries.now();
     return ledger.maintenance();

@@ -38,7 +38,7 @@ import org.jdbi.v3.core.statement.SqlStatements;
 final class Database implements AutoCloseable {
 
   /** The version of the tables after the migrations of this operator; the last one stores it. */
-  static final int SCHEMA_VERSION = 1;
+  static final int SCHEMA_VERSION = 2;
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
 

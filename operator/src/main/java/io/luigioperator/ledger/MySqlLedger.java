@@ -8,13 +8,14 @@ import io.luigioperator.run.Ageing;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.random.RandomGenerator;
 
-/** The ledger in MySQL 9 or MariaDB 11.4: opens the database and builds the five roles. */
+/** The ledger in MySQL 9 or MariaDB 11.4: opens the database and builds its roles. */
 public final class MySqlLedger implements Ledger, AutoCloseable {
 
   private final Database database;
   private final Clusters clusters;
   private final Runs runs;
   private final Attempts attempts;
+  private final Schedules schedules;
   private final Maintenance maintenance;
   private final Queries queries;
 
@@ -33,6 +34,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
     this.clusters = new Clusters(transactions);
     this.runs = new Runs(transactions, runTransactions, queries, filter, ageing);
     this.attempts = new Attempts(transactions, runTransactions, invariants);
+    this.schedules = new Schedules(transactions, filter, ageing);
     this.maintenance = new Maintenance(transactions, invariants, filter);
   }
 
@@ -72,6 +74,11 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   @Override
   public AttemptLedger attempts() {
     return attempts;
+  }
+
+  @Override
+  public ScheduleLedger schedules() {
+    return schedules;
   }
 
   @Override

@@ -9,7 +9,6 @@ import io.luigioperator.ledger.RunTransactions.Locked;
 import io.luigioperator.ledger.Transactions.CommitCheck;
 import io.luigioperator.ledger.Transactions.Opening;
 import io.luigioperator.ledger.Transactions.Outcome;
-import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Amendment;
@@ -20,17 +19,12 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.WaitingTransitions;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.TreeMap;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.statement.Query;
 
@@ -43,20 +37,7 @@ final class Runs implements RunLedger {
   /** Characters of requests accepted in one commit, so that no packet is larger than allowed. */
   private static final int BATCH_CHARACTERS = 2_000_000;
 
-  /**
-   * The rows of all keys are inserted or locked in ascending order, before the runs are read. With
-   * no lock of their keys in common, two transactions may still insert the same run: the primary
-   * key lets one of them fail.
-   */
-  private static final Opening ACCEPT =
-      Opening.of(
-          """
-          INSERT INTO client_mutex (admit_key) VALUES <keys>
-          ON DUPLICATE KEY UPDATE admit_key = admit_key
-          """,
-          "SELECT UTC_TIMESTAMP(6) AS db_now, "
-              + Rows.RUN_COLUMNS
-              + " FROM (SELECT 1) AS one LEFT JOIN run r ON r.run_id IN (<ids>)");
+  private static final Opening ACCEPT = Opening.of(NewRuns.LOCK_KEYS, NewRuns.READ_EXISTING);
 
   private static final List<String> OBJECT_COLUMNS =
       List.of("run_id", "cluster_identity", "uid", "applied_generation");
@@ -65,28 +46,10 @@ final class Runs implements RunLedger {
 
   private static Statements storeNew(int runs) {
     return Statements.of(
-        Rows.insertRuns(prefixes("r", runs)),
-        Rows.insert("run_object", OBJECT_COLUMNS, prefixes("o", runs)),
+        Rows.insertRuns(NewRuns.prefixes("r", runs)),
+        Rows.insert("run_object", OBJECT_COLUMNS, NewRuns.prefixes("o", runs)),
         RunTransactions.REFRESH_KEYS);
   }
-
-  private static List<String> prefixes(String letter, int count) {
-    return IntStream.range(0, count).mapToObj(i -> prefix(letter, i)).toList();
-  }
-
-  private static String prefix(String letter, int i) {
-    return letter + i + "_";
-  }
-
-  /** A key that was inserted for a request without a new, waiting run. */
-  private static final Statements DELETE_UNUSED =
-      Statements.of(
-          """
-          DELETE FROM client_mutex
-          WHERE admit_key = :key AND fence = 0 AND holder_run IS NULL
-            AND NOT EXISTS (SELECT 1 FROM run r
-              WHERE r.admit_key = client_mutex.admit_key AND r.state NOT IN ({FINAL}))
-          """);
 
   private static final Statements ACCEPTED =
       Statements.of(
@@ -186,9 +149,7 @@ final class Runs implements RunLedger {
       return transactions.write(
           "accept of run " + batch.getFirst().run().key() + (single ? "" : " and others"),
           ACCEPT,
-          q ->
-              q.bindMethodsList("keys", keysOf(batch), List.of("value"))
-                  .bindList("ids", batch.stream().map(r -> r.run().key().id()).distinct().toList()),
+          q -> NewRuns.bindKeys(q, batch.stream().map(AcceptRequest::run).toList()),
           (h, found) -> accept(h, found, batch));
     } catch (StatementRefused e) {
       return single
@@ -197,34 +158,16 @@ final class Runs implements RunLedger {
     }
   }
 
-  private static List<AdmitKey> keysOf(List<AcceptRequest> batch) {
-    return List.copyOf(
-        batch.stream()
-            .flatMap(r -> r.run().admitKeys().stream())
-            .collect(Collectors.toCollection(TreeSet::new)));
-  }
-
   private Outcome<List<Acceptance>> accept(Handle h, Results found, List<AcceptRequest> batch) {
-    Map<RunKey, Run> known = new HashMap<>();
-    Map<RunKey, String> unreadable = new HashMap<>();
-    List<Instant> times =
-        found.all(
-            row -> {
-              if (row.getString("name") != null) {
-                RunKey key = new RunKey(row.getString("namespace"), row.getString("name"));
-                filter
-                    .read(row, Rows::run, problem -> unreadable.put(key, problem))
-                    .ifPresent(run -> known.put(key, run));
-              }
-              return Locks.time(row);
-            });
+    NewRuns.Existing existing = NewRuns.existing(found, filter);
+    Map<RunKey, Run> known = existing.runs();
     List<Acceptance> answers = new ArrayList<>();
     // inserted in the order of their keys, so that two batches do not wait for each other
     SequencedMap<String, NewRow> accepted = new TreeMap<>();
     for (AcceptRequest request : batch) {
-      NewRun asked = withMicros(request.run());
+      NewRun asked = NewRuns.withMicros(request.run());
       Run before = known.get(asked.key());
-      String problem = unreadable.get(asked.key());
+      String problem = existing.unreadable().get(asked.key());
       if (before != null) {
         answers.add(compared(before, asked));
         continue;
@@ -233,7 +176,7 @@ final class Runs implements RunLedger {
         answers.add(new Acceptance.Refused(asked.key(), problem));
         continue;
       }
-      Run run = newRow(asked, request.outcome(), times.getFirst());
+      Run run = newRow(asked, request.outcome(), existing.now());
       known.put(run.key(), run);
       accepted.put(run.key().id(), new NewRow(run, request.object()));
       answers.add(new Acceptance.Accepted(run));
@@ -260,19 +203,12 @@ final class Runs implements RunLedger {
             q -> {
               for (int i = 0; i < rows.size(); i++) {
                 NewRow row = rows.get(i);
-                Rows.bind(q, prefix("r", i), row.run());
-                bind(q, prefix("o", i), row.run().key(), row.object());
+                Rows.bind(q, NewRuns.prefix("r", i), row.run());
+                bind(q, NewRuns.prefix("o", i), row.run().key(), row.object());
               }
               q.bindList("keys", runs.stream().map(r -> r.admitKey().value()).distinct().toList());
             });
-    TreeSet<AdmitKey> unused = new TreeSet<>(keysOf(batch));
-    for (Run run : runs) {
-      if (!run.state().isFinal()) {
-        unused.remove(run.admitKey());
-        unused.remove(run.mutexKey());
-      }
-    }
-    unused.forEach(key -> DELETE_UNUSED.run(h, q -> q.bind("key", key.value())));
+    NewRuns.deleteUnusedKeys(h, batch.stream().map(AcceptRequest::run).toList(), runs);
   }
 
   private static Query bind(Query q, String prefix, RunKey run, ObjectRecord object) {
@@ -391,37 +327,12 @@ final class Runs implements RunLedger {
         "recorded outcome", run, l -> WaitingTransitions.restoreOutcome(l.run(), outcome, l.now()));
   }
 
-  // ---- the database keeps microseconds; rounded first, a row equals what was written
-
-  private static NewRun withMicros(NewRun n) {
-    return new NewRun(
-        n.key(),
-        n.client(),
-        n.businessDate(),
-        n.schedule(),
-        n.mutexKey(),
-        n.firstKind(),
-        n.desired(),
-        n.priority(),
-        n.notBefore().map(Runs::micros),
-        n.startDeadlineSeconds(),
-        n.maxAttempts(),
-        n.maxInfra(),
-        n.request(),
-        n.requestSha(),
-        n.hashVersion());
-  }
-
   private static Amendment withMicros(Amendment a) {
     return new Amendment(
         a.desired(),
         a.priority(),
-        a.notBefore().map(Runs::micros),
+        a.notBefore().map(NewRuns::micros),
         a.startDeadlineSeconds(),
         a.maxAttempts());
-  }
-
-  private static Instant micros(Instant t) {
-    return t.truncatedTo(ChronoUnit.MICROS);
   }
 }

@@ -10,6 +10,7 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerMaintenance;
 import io.luigioperator.ledger.LedgerQueries;
 import io.luigioperator.ledger.RunLedger;
+import io.luigioperator.ledger.ScheduleLedger;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Amendment;
@@ -26,6 +27,7 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.ScheduleKey;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
@@ -42,6 +44,7 @@ public final class InstrumentedLedger implements Ledger {
   private final TimedClusters clusters = new TimedClusters();
   private final TimedRuns runs = new TimedRuns();
   private final TimedAttempts attempts = new TimedAttempts();
+  private final TimedSchedules schedules = new TimedSchedules();
   private final TimedMaintenance maintenance = new TimedMaintenance();
   private final TimedQueries queries = new TimedQueries();
 
@@ -64,6 +67,11 @@ public final class InstrumentedLedger implements Ledger {
   @Override
   public AttemptLedger attempts() {
     return attempts;
+  }
+
+  @Override
+  public ScheduleLedger schedules() {
+    return schedules;
   }
 
   @Override
@@ -194,6 +202,41 @@ public final class InstrumentedLedger implements Ledger {
     @Override
     public Optional<Attempt> clearPodMissing(Attempt attempt) {
       return calls.time("clearPodMissing", () -> ledger.attempts().clearPodMissing(attempt));
+    }
+  }
+
+  private final class TimedSchedules implements ScheduleLedger {
+    @Override
+    public String own(ScheduleKey schedule, String cluster) {
+      return calls.time("own", () -> ledger.schedules().own(schedule, cluster));
+    }
+
+    @Override
+    public void disown(ScheduleKey schedule, String cluster) {
+      calls.time("disown", () -> ledger.schedules().disown(schedule, cluster));
+    }
+
+    @Override
+    public List<ScheduleKey> owned(String cluster, Optional<ScheduleKey> after, int limit) {
+      return calls.time("owned", () -> ledger.schedules().owned(cluster, after, limit));
+    }
+
+    @Override
+    public List<ScheduledClient> clients(ScheduleKey schedule, Optional<String> after, int limit) {
+      return calls.time("clients", () -> ledger.schedules().clients(schedule, after, limit));
+    }
+
+    @Override
+    public Map<String, Set<String>> firedDates(
+        ScheduleKey schedule, List<String> clients, String first) {
+      return calls.time(
+          "firedDates", () -> ledger.schedules().firedDates(schedule, clients, first));
+    }
+
+    @Override
+    public List<TickAnswer> decide(
+        ScheduleKey schedule, String cluster, List<ClientDecision> decisions) {
+      return calls.time("decide", () -> ledger.schedules().decide(schedule, cluster, decisions));
     }
   }
 

@@ -4,9 +4,14 @@
  */
 package io.luigioperator.ledger;
 
+import static io.luigioperator.ledger.ScheduleContract.decision;
+import static io.luigioperator.ledger.ScheduleContract.fires;
+import static io.luigioperator.ledger.ScheduleContract.first;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
+import io.luigioperator.ledger.ScheduleLedger.TickAnswer;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.FailureCause;
@@ -15,6 +20,7 @@ import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.Verdict;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
@@ -140,6 +146,33 @@ interface BrokenCommitTests extends SqlFixture {
           return l -> l.runs().release(run.key(), Reasons.NAMESPACE_MISSING);
         });
     all.put(
+        "own",
+        n -> {
+          ledger().schedules().own(new ScheduleKey("team-a", n), CLUSTER);
+          ledger().schedules().disown(new ScheduleKey("team-a", n), CLUSTER);
+          return l -> l.schedules().own(new ScheduleKey("team-a", n), OTHER_CLUSTER);
+        });
+    all.put(
+        "disown",
+        n -> {
+          ledger().schedules().own(new ScheduleKey("team-a", n), CLUSTER);
+          return then(l -> l.schedules().disown(new ScheduleKey("team-a", n), CLUSTER));
+        });
+    all.put("decide the first of a client", n -> deciding(n, List.of(), first(n)));
+    all.put(
+        "decide that a tick fires", n -> deciding(n, List.of(n), decision(n, 0, 1, fires(n, 1))));
+    all.put(
+        "decide to change the rules only",
+        n -> deciding(n, List.of(n), rules(decision(n, 0, 0), Optional.of("{}"))));
+    all.put(
+        "decide to remove a client, and that a tick of another one fires",
+        n ->
+            deciding(
+                n,
+                List.of("a", n),
+                rules(decision("a", 0, 0), Optional.empty()),
+                decision(n, 0, 1, fires(n, 1))));
+    all.put(
         "due",
         n -> {
           finish(bound(accepted(RunBuilder.named(n))), Verdict.TASK_FAILED);
@@ -175,6 +208,25 @@ interface BrokenCommitTests extends SqlFixture {
     return all;
   }
 
+  private Change deciding(String name, List<String> clients, ClientDecision... decisions) {
+    ScheduleKey schedule = new ScheduleKey("team-a", name);
+    ledger().schedules().own(schedule, CLUSTER);
+    ledger()
+        .schedules()
+        .decide(schedule, CLUSTER, clients.stream().map(ScheduleContract::first).toList());
+    return l -> l.schedules().decide(schedule, CLUSTER, List.of(decisions));
+  }
+
+  private static ClientDecision rules(ClientDecision decision, Optional<String> rules) {
+    return new ClientDecision(
+        decision.client(),
+        decision.from(),
+        decision.until(),
+        rules,
+        decision.ticks(),
+        decision.gaps());
+  }
+
   default Change whileBound(String name, BiFunction<Ledger, Attempt, Object> change) {
     Attempt bound = bound(accepted(RunBuilder.named(name)));
     return l -> change.apply(l, bound);
@@ -192,6 +244,7 @@ interface BrokenCommitTests extends SqlFixture {
   default String told(Object answer) {
     return switch (answer) {
       case Optional<?> o -> o.map(v -> "an answer").orElse("empty");
+      case List<?> l when !l.isEmpty() && l.getFirst() instanceof TickAnswer -> l.toString();
       case Collection<?> c -> c.size() + " items";
       case RunLedger.Acceptance a -> a.getClass().getSimpleName();
       default -> answer.toString();
@@ -213,6 +266,9 @@ interface BrokenCommitTests extends SqlFixture {
             """,
             "SELECT admit_key, holder_run, fence, next_admit_at IS NULL FROM client_mutex",
             "SELECT run_id, cluster_identity, uid, applied_generation FROM run_object",
+            "SELECT schedule_id, owner_cluster FROM schedule",
+            "SELECT client, decided_until, rules, cron_times FROM schedule_client",
+            "SELECT tick_id, decision, cron_times, run_id FROM tick",
             "SELECT cluster_identity, retired_at IS NULL FROM cluster")) {
       rows.addAll(sql().handle().createQuery(query).mapToMap().list());
     }

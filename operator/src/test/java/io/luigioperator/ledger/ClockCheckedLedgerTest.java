@@ -81,6 +81,7 @@ class ClockCheckedLedgerTest {
     assertThatThrownBy(() -> ledger.runs().cancel(RUN, "Canceled", ""))
         .isInstanceOf(LedgerUnavailable.class);
     assertThatThrownBy(ledger::attempts).isInstanceOf(LedgerUnavailable.class);
+    assertThatThrownBy(ledger::schedules).isInstanceOf(LedgerUnavailable.class);
     // rows may be read: without a time they decide nothing
     assertThat(ledger.queries().openHeads("one/uid", Optional.empty(), 1)).isEmpty();
 

@@ -14,6 +14,7 @@ import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.Verdict;
 import java.time.Duration;
 import java.util.List;
@@ -44,6 +45,8 @@ interface DamageTests extends SqlFixture {
     ledger().clusters().register(ONE, true);
     damageHolderOf(accepted(RunBuilder.named("stale").client("h")));
     damageCachedStartOf(accepted(RunBuilder.named("wrong").client("i")), "NULL");
+    ScheduleKey nightly = ScheduleContract.NIGHTLY;
+    ledger().schedules().own(nightly, CLUSTER);
     pass(Duration.ofMillis(1));
     sql().handle().execute("UPDATE meta SET barrier = 1");
     String pod = podOf(bound);
@@ -92,6 +95,14 @@ interface DamageTests extends SqlFixture {
                 "hold", () -> ledger().runs().hold(ready.key(), Reasons.NAMESPACE_MISSING, "")),
             Map.entry(
                 "release", () -> ledger().runs().release(held.key(), Reasons.NAMESPACE_MISSING)),
+            Map.entry("own", () -> ledger().schedules().own(nightly, CLUSTER)),
+            Map.entry("disown", () -> ledger().schedules().disown(nightly, CLUSTER)),
+            Map.entry(
+                "decide",
+                () ->
+                    ledger()
+                        .schedules()
+                        .decide(nightly, CLUSTER, List.of(ScheduleContract.first("acme")))),
             Map.entry("due", () -> ledger().maintenance().due(10)),
             Map.entry("expire", () -> ledger().maintenance().expire(10)),
             Map.entry("purge", () -> ledger().maintenance().purge(ledger().queries().now(), 10)),

@@ -17,4 +17,5 @@ public abstract class LedgerContract
         FinishContract,
         AbandonContract,
         AttemptKindContract,
-        WaitingContract {}
+        WaitingContract,
+        ScheduleContract {}

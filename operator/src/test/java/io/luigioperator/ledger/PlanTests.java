@@ -8,6 +8,7 @@ import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.ScheduleKey;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -174,6 +175,85 @@ interface PlanTests extends SqlFixture {
           .containsEntry("w", "PRIMARY");
     }
     everyLockIsTakenByPrimaryKey();
+  }
+
+  /** 4096 clients of four schedules, with a tick each. */
+  @Test
+  default void decisionsOfTicksReadTheRowsOfTheirClientsOnly() {
+    ScheduleKey schedule = ScheduleContract.NIGHTLY;
+    ledger().schedules().own(schedule, CLUSTER);
+    String digits =
+        "(SELECT 0 AS n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5"
+            + " UNION SELECT 6 UNION SELECT 7)";
+    String clients = "%1$s a JOIN %1$s b JOIN %1$s c JOIN %1$s d".formatted(digits);
+    sql()
+        .handle()
+        .execute(
+            """
+            INSERT INTO schedule_client (schedule_id, client, decided_until, rules, cron_times)
+            SELECT IF(a.n < 2, ?, CONCAT('other', a.n)), CONCAT('c', a.n, b.n, c.n, d.n),
+              '2026-11-01', '{}', 1
+            FROM %s
+            """
+                .formatted(clients),
+            schedule.id());
+    for (String date : List.of("2026-11-01", "2026-11-02")) {
+      sql()
+          .handle()
+          .execute(
+              """
+              INSERT INTO tick (tick_id, schedule_id, client, business_date, decision, reason, cron_time,
+                cron_times, run_id, decided_at)
+              SELECT LEFT(SHA2(CONCAT(schedule_id, client, ?), 256), 32), schedule_id, client, ?, 'FIRED', '',
+                '2026-11-01', 1, LEFT(SHA2(CONCAT(schedule_id, client, ?), 256), 32), '2026-11-01'
+              FROM schedule_client
+              """,
+              date,
+              date,
+              date);
+    }
+    for (int i = 0; i < 200; i++) {
+      ledger()
+          .schedules()
+          .own(new ScheduleKey("team-b", "s" + i), i % 50 == 0 ? CLUSTER : OTHER_CLUSTER);
+    }
+    for (String table : List.of("schedule", "schedule_client", "tick")) {
+      sql().handle().createQuery("ANALYZE TABLE " + table).mapToMap().list();
+    }
+    String two = "'c0000', 'c0101'";
+    String fifty =
+        IntStream.range(0, 50).mapToObj(i -> "'c00%02d'".formatted(i)).collect(joining(","));
+    assertThat(
+            indexes(
+                Schedules.SCHEDULES_OF_OWNER, Map.of("cluster", CLUSTER, "after", "", "limit", 10)))
+        .containsEntry("schedule", "schedule_owner");
+    assertThat(
+            indexes(
+                Schedules.CLIENTS_OF_SCHEDULE,
+                Map.of("schedule", schedule.id(), "after", "c0", "limit", 10)))
+        .containsEntry("schedule_client", "PRIMARY");
+    for (String some : List.of("'c0000'", two, fifty)) {
+      assertThat(
+              indexes(
+                  Schedules.DATES_FIRED.replace("<clients>", some),
+                  Map.of("schedule", schedule.id(), "first", "2026-11-02")))
+          .containsEntry("tick", "tick_date");
+      assertThat(
+              indexes(
+                  Schedules.LOCK_CLIENTS.replace("<clients>", some),
+                  Map.of("schedule", schedule.id())))
+          .containsEntry("schedule_client", "PRIMARY");
+    }
+    List<String> ids =
+        sql()
+            .handle()
+            .createQuery("SELECT CONCAT('\\'', tick_id, '\\'') FROM tick LIMIT 50")
+            .mapTo(String.class)
+            .list();
+    for (String some : List.of(ids.getFirst(), String.join(", ", ids))) {
+      assertThat(indexes(TickRows.READ_TICKS.replace("<ticks>", some), Map.of()))
+          .containsEntry("tick", "PRIMARY");
+    }
   }
 
   /** Otherwise a namespace with many waiting runs would make each admission pass expensive. */

@@ -4,12 +4,15 @@
  */
 package io.luigioperator.ledger;
 
+import static io.luigioperator.ledger.ScheduleContract.fires;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.ledger.AttemptLedger.Claimed;
 import io.luigioperator.ledger.LedgerQueries.Head;
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.ledger.RunLedger.Acceptance;
+import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
+import io.luigioperator.ledger.ScheduleLedger.TickAnswer;
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.EndCause;
@@ -20,6 +23,7 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.Verdict;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.util.ArrayList;
@@ -80,6 +84,46 @@ interface RaceTests extends SqlFixture {
     } catch (ExecutionException e) {
       throw new AssertionError("a caller got an error", e.getCause());
     }
+  }
+
+  /** In opposite orders: the clients are locked in one order all the same. */
+  @Test
+  default void operatorsThatDecideTheSameTicksFireEachOnce() {
+    ScheduleKey schedule = ScheduleContract.NIGHTLY;
+    List<String> clients = List.of("a", "b", "c", "d", "e");
+    ledger().schedules().own(schedule, CLUSTER);
+    ledger()
+        .schedules()
+        .decide(schedule, CLUSTER, clients.stream().map(ScheduleContract::first).toList());
+    int deadlocks = deadlocks();
+    try (MySqlLedger other = open(sql().config(), new SimpleMeterRegistry())) {
+      for (int n = 0; n < 15; n++) {
+        int day = n;
+        List<ClientDecision> decisions =
+            clients.stream()
+                .map(c -> ScheduleContract.decision(c, day, day + 1, fires(c, day + 1)))
+                .toList();
+        List<List<TickAnswer>> answers =
+            together(
+                4,
+                i ->
+                    (i < 2 ? ledger() : other)
+                        .schedules()
+                        .decide(schedule, CLUSTER, i % 2 == 0 ? decisions : decisions.reversed()));
+        assertThat(answers.stream().flatMap(List::stream))
+            .filteredOn(new TickAnswer.Decided(1)::equals)
+            .hasSize(clients.size());
+        assertThat(answers.stream().flatMap(List::stream))
+            .filteredOn(new TickAnswer.Stale()::equals)
+            .hasSize(3 * clients.size());
+      }
+    }
+    assertThat(deadlocks()).isEqualTo(deadlocks);
+    assertThat(sql().count("SELECT COUNT(*) FROM run")).isEqualTo(15 * clients.size());
+    assertThat(sql().count("SELECT COUNT(*) FROM tick WHERE cron_times = 1 AND decision = 'FIRED'"))
+        .isEqualTo(15 * clients.size());
+    assertThat(sql().count("SELECT COUNT(*) FROM schedule_client WHERE cron_times = 15"))
+        .isEqualTo(clients.size());
   }
 
   @Test

@@ -15,7 +15,16 @@ import org.jdbi.v3.core.Jdbi;
 final class Sql implements AutoCloseable {
 
   private static final List<String> TABLES =
-      List.of("cluster", "client_mutex", "run", "run_object", "attempt");
+      List.of(
+          "cluster",
+          "client_mutex",
+          "run",
+          "run_object",
+          "attempt",
+          "schedule",
+          "schedule_client",
+          "tick",
+          "tick_gap");
 
   private final LedgerConfig config;
   private Handle handle;
@@ -70,7 +79,7 @@ final class Sql implements AutoCloseable {
 
   void empty() {
     TABLES.forEach(table -> handle.execute("DELETE FROM " + table));
-    handle.execute("UPDATE meta SET barrier = 0, schema_version = 1");
+    handle.execute("UPDATE meta SET barrier = 0, schema_version = " + Database.SCHEMA_VERSION);
   }
 
   int count(String query) {

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.lang.reflect.Method;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
@@ -40,12 +41,23 @@ interface SqlFixture extends LedgerFixture {
   default Set<String> namesOfChanges() {
     Set<String> names =
         Stream.of(
-                ClusterLedger.class, RunLedger.class, AttemptLedger.class, LedgerMaintenance.class)
+                ClusterLedger.class,
+                RunLedger.class,
+                AttemptLedger.class,
+                ScheduleLedger.class,
+                LedgerMaintenance.class)
             .flatMap(role -> Arrays.stream(role.getDeclaredMethods()))
             .map(Method::getName)
             .collect(Collectors.toCollection(TreeSet::new));
-    assertThat(names.remove("claimsOfSilentClusters")).as("a read").isTrue();
-    assertThat(names.remove("attemptsOfRetiredClusters")).as("a read").isTrue();
+    for (String read :
+        List.of(
+            "claimsOfSilentClusters",
+            "attemptsOfRetiredClusters",
+            "owned",
+            "clients",
+            "firedDates")) {
+      assertThat(names.remove(read)).as("%s is a read", read).isTrue();
+    }
     return names;
   }
 

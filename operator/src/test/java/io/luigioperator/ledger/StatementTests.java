@@ -4,9 +4,15 @@
  */
 package io.luigioperator.ledger;
 
+import static io.luigioperator.ledger.ScheduleContract.decision;
+import static io.luigioperator.ledger.ScheduleContract.fires;
+import static io.luigioperator.ledger.ScheduleContract.skipped;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
+import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
+import io.luigioperator.ledger.ScheduleLedger.Tick;
+import io.luigioperator.ledger.ScheduleLedger.TickAnswer;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.EndCause.Treatment;
@@ -15,9 +21,13 @@ import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.Verdict;
+import io.luigioperator.schedule.SkipReason;
+import io.luigioperator.schedule.TickGap;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -187,6 +197,43 @@ interface StatementTests extends SqlFixture {
     }
   }
 
+  @Test
+  default void ticksAreDecidedInFourRoundTripsHoweverManyFire() {
+    ScheduleKey schedule = ScheduleContract.NIGHTLY;
+    List<String> clients = IntStream.range(0, 50).mapToObj(i -> "c" + i).toList();
+    List<ClientDecision> firsts = clients.stream().map(ScheduleContract::first).toList();
+    List<ClientDecision> fifty = clients.stream().map(c -> decision(c, 0, 1, fires(c, 1))).toList();
+    try (Watched watched = new Watched(this)) {
+      ScheduleLedger schedules = watched.ledger.schedules();
+      ClientDecision fires = decision("c0", 1, 2, fires("c0", 2));
+      ClientDecision skips = decision("c0", 2, 3, skipped(3, SkipReason.Suspended));
+      assertThat(
+              List.of(
+                  watched.cost(() -> schedules.own(schedule, CLUSTER)),
+                  watched.cost(() -> schedules.decide(schedule, CLUSTER, firsts)),
+                  watched.cost(() -> schedules.decide(schedule, CLUSTER, fifty)),
+                  watched.cost(() -> schedules.decide(schedule, CLUSTER, fifty)),
+                  watched.cost(() -> schedules.decide(schedule, CLUSTER, List.of(fires))),
+                  watched.cost(() -> schedules.decide(schedule, CLUSTER, List.of(skips))),
+                  watched.cost(() -> schedules.disown(schedule, CLUSTER))))
+          .containsExactly(
+              new Cost(6, 3),
+              new Cost(8, 3),
+              new Cost(13, 4),
+              new Cost(7, 2),
+              new Cost(13, 4),
+              new Cost(9, 3),
+              new Cost(5, 3));
+      for (Runnable read :
+          List.<Runnable>of(
+              () -> schedules.clients(schedule, Optional.empty(), 100),
+              () -> schedules.firedDates(schedule, clients, ""),
+              () -> schedules.owned(CLUSTER, Optional.empty(), 100))) {
+        assertThat(watched.cost(read)).isEqualTo(new Cost(1, 1));
+      }
+    }
+  }
+
   /** The same calls with other data send the same SQL, apart from the literals. */
   @Test
   default void dataNeverBecomeSqlText() {
@@ -240,14 +287,52 @@ interface StatementTests extends SqlFixture {
       ledger.maintenance().purge(ledger.queries().now().plusSeconds(60), 10);
       ledger.maintenance().claimsOfSilentClusters(Duration.ZERO, 10);
       ledger.maintenance().auditHeads(Optional.of(run.admitKey()), 10);
+      decideWith(ledger.schedules(), data);
       List<String> texts = new ArrayList<>();
       for (String packet : watched.proxy.takePackets()) {
         SqlText.statements(packet).forEach(texts::add);
       }
-      assertThat(sql().count("SELECT COUNT(*) FROM run")).isEqualTo(3);
+      assertThat(sql().count("SELECT COUNT(*) FROM run")).isEqualTo(4);
       assertThat(brokenInvariants(metrics())).isZero();
       return texts;
     }
+  }
+
+  private void decideWith(ScheduleLedger schedules, String data) {
+    ScheduleKey schedule = new ScheduleKey(data, data);
+    schedules.own(schedule, data);
+    Instant time = ScheduleContract.T0;
+    schedules.decide(
+        schedule,
+        data,
+        List.of(
+            new ClientDecision(
+                data, Optional.empty(), time, Optional.of(data), List.of(), List.of())));
+    Tick fires =
+        new Tick(
+            "2026-11-01",
+            time.plusSeconds(1),
+            "",
+            Optional.of(RunBuilder.named(data + "4").client(data).run()));
+    Tick skipped = new Tick("2026-11-02", time.plusSeconds(2), data, Optional.empty());
+    TickGap gap = new TickGap(time.plusSeconds(3), time.plusSeconds(4), 2, SkipReason.Suspended);
+    assertThat(
+            schedules.decide(
+                schedule,
+                data,
+                List.of(
+                    new ClientDecision(
+                        data,
+                        Optional.of(time),
+                        time.plusSeconds(5),
+                        Optional.of(data),
+                        List.of(fires, skipped),
+                        List.of(gap)))))
+        .containsExactly(new TickAnswer.Decided(1));
+    schedules.clients(schedule, Optional.of(data), 10);
+    schedules.firedDates(schedule, List.of(data), "2026");
+    schedules.owned(data, Optional.of(schedule), 10);
+    schedules.disown(schedule, data);
   }
 
   private RunKey object(RunKey key, String data) {

@@ -10,6 +10,7 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerMaintenance;
 import io.luigioperator.ledger.LedgerQueries;
 import io.luigioperator.ledger.RunLedger;
+import io.luigioperator.ledger.ScheduleLedger;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -33,6 +34,7 @@ public final class LedgerProxy {
         role(ClusterLedger.class, ledger.clusters(), handler),
         role(RunLedger.class, ledger.runs(), handler),
         role(AttemptLedger.class, ledger.attempts(), handler),
+        role(ScheduleLedger.class, ledger.schedules(), handler),
         role(LedgerMaintenance.class, ledger.maintenance(), handler),
         role(LedgerQueries.class, ledger.queries(), handler));
   }

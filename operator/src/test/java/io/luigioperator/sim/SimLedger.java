@@ -79,7 +79,7 @@ public final class SimLedger
 
   private final InstantSource clock;
   private final Ageing ageing;
-  private final boolean bindComparesState;
+  private final Mutant mutant;
   private final Map<RunKey, Run> runs = new TreeMap<>();
 
   /** The first row of each run. */
@@ -89,17 +89,21 @@ public final class SimLedger
   private final Map<AdmitKey, Mutex> mutexes = new TreeMap<>();
   private final Map<String, Cluster> clusters = new TreeMap<>();
   private final Map<RunKey, Map<String, ObjectRecord>> objects = new TreeMap<>();
+  private final SimSchedules schedules;
   private long changes;
 
   public SimLedger(InstantSource clock, Ageing ageing) {
-    this(clock, ageing, true);
+    this(clock, ageing, Mutant.NONE);
   }
 
-  /** With {@code bindComparesState} false it is a mutant: bind without compare-and-set. */
-  SimLedger(InstantSource clock, Ageing ageing, boolean bindComparesState) {
+  /** Some mutants are errors of the ledger. */
+  SimLedger(InstantSource clock, Ageing ageing, Mutant mutant) {
     this.clock = clock;
     this.ageing = ageing;
-    this.bindComparesState = bindComparesState;
+    this.mutant = mutant;
+    this.schedules =
+        new SimSchedules(
+            this::isRetired, key -> Optional.ofNullable(runs.get(key)), this::acceptTick, mutant);
   }
 
   @Override
@@ -115,6 +119,11 @@ public final class SimLedger
   @Override
   public AttemptLedger attempts() {
     return this;
+  }
+
+  @Override
+  public SimSchedules schedules() {
+    return schedules;
   }
 
   @Override
@@ -144,11 +153,11 @@ public final class SimLedger
         .toList();
   }
 
-  Run run(RunKey key) {
+  public Run run(RunKey key) {
     return runs.get(key);
   }
 
-  Iterable<Run> allRuns() {
+  public Iterable<Run> allRuns() {
     return runs.values();
   }
 
@@ -255,14 +264,22 @@ public final class SimLedger
             .outcome()
             .map(o -> WaitingTransitions.acceptEnded(n, o, ageing, now()))
             .orElseGet(() -> WaitingTransitions.accept(n, ageing, now()));
+    insert(n, run);
+    objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.cluster(), object);
+    return new Acceptance.Accepted(run);
+  }
+
+  private void acceptTick(NewRun n) {
+    insert(n, WaitingTransitions.accept(n, ageing, now()));
+  }
+
+  private void insert(NewRun n, Run run) {
     runs.put(n.key(), run);
     accepted.putIfAbsent(n.key(), run);
     changes++;
-    objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.cluster(), object);
     if (!run.state().isFinal()) {
       n.admitKeys().forEach(key -> mutexes.computeIfAbsent(key, k -> new Mutex()));
     }
-    return new Acceptance.Accepted(run);
   }
 
   @Override
@@ -331,7 +348,7 @@ public final class SimLedger
     if (allAttempts().stream().anyMatch(a -> a.isBoundTo(podUid))) {
       return Optional.empty();
     }
-    if (!bindComparesState) {
+    if (mutant == Mutant.BIND_WITHOUT_COMPARE) {
       Attempt rebound =
           attempt.with(
               new Attempt.Binding(

@@ -1,0 +1,214 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.sim;
+
+import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.ledger.ScheduleLedger;
+import io.luigioperator.run.NewRun;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.ScheduleKey;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Predicate;
+
+/** The ticks of schedules in memory: each decision of a client is one commit. */
+public final class SimSchedules implements ScheduleLedger {
+
+  /** A row of a client. */
+  record Row(Instant decidedUntil, Optional<String> rules, long cronTimes) {}
+
+  /**
+   * The row of a business date.
+   *
+   * @param run empty if it is skipped
+   * @param cronTimes how many cron times belonged to it
+   */
+  record TickRow(Optional<RunKey> run, long cronTimes) {}
+
+  /** A business date of a client. */
+  record Date(ScheduleKey schedule, String client, String businessDate)
+      implements Comparable<Date> {
+    @Override
+    public int compareTo(Date other) {
+      return toString().compareTo(other.toString());
+    }
+  }
+
+  /**
+   * A decision of a client that was committed.
+   *
+   * @param cluster that made it
+   * @param owner of the schedule
+   * @param before the row of the client, if it had one
+   */
+  record Commit(
+      ScheduleKey schedule,
+      String cluster,
+      Optional<String> owner,
+      ClientDecision decision,
+      Optional<Row> before,
+      Row after) {}
+
+  private final List<Commit> commits = new ArrayList<>();
+  private final Map<ScheduleKey, Optional<String>> owners = new TreeMap<>();
+  private final Map<ScheduleKey, TreeMap<String, Row>> clients = new TreeMap<>();
+  private final TreeMap<Date, TickRow> ticks = new TreeMap<>();
+  private final Predicate<String> isRetired;
+  private final Function<RunKey, Optional<Run>> runs;
+  private final Consumer<NewRun> accept;
+  private final Mutant mutant;
+
+  SimSchedules(
+      Predicate<String> isRetired,
+      Function<RunKey, Optional<Run>> runs,
+      Consumer<NewRun> accept,
+      Mutant mutant) {
+    this.isRetired = isRetired;
+    this.runs = runs;
+    this.accept = accept;
+    this.mutant = mutant;
+  }
+
+  // ---- for the invariants
+
+  Map<Date, TickRow> ticks() {
+    return ticks;
+  }
+
+  /** All that were ever made, in their order. */
+  List<Commit> commits() {
+    return commits;
+  }
+
+  Optional<Row> row(ScheduleKey schedule, String client) {
+    return Optional.ofNullable(rows(schedule).get(client));
+  }
+
+  /** Empty also if it is retired. */
+  Optional<String> owner(ScheduleKey schedule) {
+    return owners.getOrDefault(schedule, Optional.empty()).filter(o -> !isRetired.test(o));
+  }
+
+  // ---- the transactions
+
+  @Override
+  public String own(ScheduleKey schedule, String cluster) {
+    String owner = owner(schedule).orElse(cluster);
+    owners.put(schedule, Optional.of(owner));
+    return owner;
+  }
+
+  @Override
+  public void disown(ScheduleKey schedule, String cluster) {
+    owners.computeIfPresent(schedule, (key, owner) -> owner.filter(o -> !o.equals(cluster)));
+    if (mutant == Mutant.DELETED_SCHEDULE_FORGOTTEN) {
+      clients.remove(schedule);
+    }
+  }
+
+  @Override
+  public List<ScheduleKey> owned(String cluster, Optional<ScheduleKey> after, int limit) {
+    return owners.keySet().stream()
+        .filter(key -> owners.get(key).filter(cluster::equals).isPresent())
+        .filter(key -> after.isEmpty() || key.compareTo(after.get()) > 0)
+        .limit(limit)
+        .toList();
+  }
+
+  @Override
+  public List<ScheduledClient> clients(ScheduleKey schedule, Optional<String> after, int limit) {
+    return rows(schedule).entrySet().stream()
+        .filter(e -> after.isEmpty() || e.getKey().compareTo(after.get()) > 0)
+        .limit(limit)
+        .map(
+            e -> new ScheduledClient(e.getKey(), e.getValue().decidedUntil(), e.getValue().rules()))
+        .toList();
+  }
+
+  private TreeMap<String, Row> rows(ScheduleKey schedule) {
+    return clients.computeIfAbsent(schedule, key -> new TreeMap<>());
+  }
+
+  @Override
+  public Map<String, Set<String>> firedDates(ScheduleKey schedule, List<String> ids, String first) {
+    Map<String, Set<String>> dates = new TreeMap<>();
+    ticks.forEach(
+        (date, row) -> {
+          if (date.schedule().equals(schedule)
+              && ids.contains(date.client())
+              && date.businessDate().compareTo(first) >= 0
+              && row.run().isPresent()) {
+            dates.computeIfAbsent(date.client(), c -> new HashSet<>()).add(date.businessDate());
+          }
+        });
+    return dates;
+  }
+
+  @Override
+  public List<TickAnswer> decide(
+      ScheduleKey schedule, String cluster, List<ClientDecision> decisions) {
+    List<TickAnswer> answers = new ArrayList<>();
+    boolean isOwner =
+        owners.getOrDefault(schedule, Optional.empty()).filter(cluster::equals).isPresent()
+            || mutant == Mutant.OWNER_IGNORED;
+    for (ClientDecision decision : decisions) {
+      answers.add(isOwner ? decide(schedule, cluster, decision) : new TickAnswer.NotOwner());
+    }
+    return answers;
+  }
+
+  private TickAnswer decide(ScheduleKey schedule, String cluster, ClientDecision decision) {
+    Optional<Row> row = row(schedule, decision.client());
+    Optional<Instant> from = row.filter(r -> r.rules().isPresent()).map(Row::decidedUntil);
+    if (!from.equals(decision.from()) && mutant != Mutant.DECIDED_UNTIL_IGNORED) {
+      return new TickAnswer.Stale();
+    }
+    Map<Date, TickRow> changed = new TreeMap<>();
+    List<NewRun> fired = new ArrayList<>();
+    for (Tick tick : decision.ticks()) {
+      Date date = new Date(schedule, decision.client(), tick.businessDate());
+      TickRow before =
+          changed.getOrDefault(date, ticks.getOrDefault(date, new TickRow(Optional.empty(), 0)));
+      if (before.run().isEmpty()) {
+        tick.run().ifPresent(fired::add);
+      }
+      changed.put(
+          date,
+          new TickRow(before.run().or(() -> tick.run().map(NewRun::key)), before.cronTimes() + 1));
+    }
+    for (NewRun run : fired) {
+      Optional<Run> taken =
+          runs.apply(run.key()).filter(r -> !r.definition().requestSha().equals(run.requestSha()));
+      if (taken.isPresent()) {
+        return new TickAnswer.NameTaken(run.key());
+      }
+    }
+    ticks.putAll(changed);
+    Row after =
+        new Row(
+            row.map(Row::decidedUntil)
+                .filter(t -> t.isAfter(decision.until()))
+                .orElse(decision.until()),
+            decision.rules(),
+            row.map(Row::cronTimes).orElse(0L) + decision.cronTimes());
+    rows(schedule).put(decision.client(), after);
+    Optional<String> owner = owners.getOrDefault(schedule, Optional.empty());
+    commits.add(new Commit(schedule, cluster, owner, decision, row, after));
+    if (mutant == Mutant.TICK_BEFORE_ITS_RUN && commits.size() % 5 == 0) {
+      throw new LedgerUnavailable("killed between two commits", new IllegalStateException());
+    }
+    fired.stream().filter(run -> runs.apply(run.key()).isEmpty()).forEach(accept);
+    return new TickAnswer.Decided(fired.size());
+  }
+}
