@@ -31,6 +31,7 @@ import io.luigioperator.reconcile.RunQueue;
 import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.reconcile.RunReconciler;
 import io.luigioperator.reconcile.Sweep;
+import io.luigioperator.reconcile.TickLoop;
 import io.luigioperator.run.ClusterIdentity;
 import java.io.IOException;
 import java.time.Clock;
@@ -161,6 +162,17 @@ final class LuigiOperator {
         new RunQueue(
             (lane, runs) ->
                 leaderGate.ifLeading(() -> runReconciler.reconcile(runs)).orElse(Map.of()));
+    TickLoop ticks =
+        new TickLoop(
+            ledger,
+            kube,
+            cluster,
+            signals.ticks(),
+            () -> {
+              signals.wakeAdmission();
+              signals.wakeTimer();
+            },
+            metrics);
     Controllers controllers =
         new Controllers(
             client,
@@ -169,6 +181,7 @@ final class LuigiOperator {
             queue,
             leaderGate,
             clock,
+            ticks,
             signals.deletion(),
             e -> fail("an informer has stopped permanently: " + e));
     ExecutorService claims =
@@ -201,6 +214,7 @@ final class LuigiOperator {
             ledger,
             sweep,
             admission,
+            ticks,
             signals,
             registration,
             this::fail,

@@ -16,6 +16,7 @@ import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -37,6 +38,14 @@ public final class FakeKube implements Kube {
 
   public final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
   public final TreeMap<RunKey, RunObject> cachedRuns = new TreeMap<>();
+  public final TreeMap<ScheduleKey, ScheduleObject> schedules = new TreeMap<>();
+
+  /** The exception of a read, by schedule. */
+  public final Map<ScheduleKey, RuntimeException> unreadableSchedules = new HashMap<>();
+
+  /** The events of schedules, with their reasons. */
+  public final List<String> warnings = new ArrayList<>();
+
   public final List<ObservedJob> jobs = new ArrayList<>();
   public final List<ObservedPod> pods = new ArrayList<>();
 
@@ -141,7 +150,11 @@ public final class FakeKube implements Kube {
 
   @Override
   public Optional<ScheduleObject> schedule(String namespace, String name) {
-    return Optional.empty();
+    ScheduleKey key = new ScheduleKey(namespace, name);
+    if (unreadableSchedules.containsKey(key)) {
+      throw unreadableSchedules.get(key);
+    }
+    return Optional.ofNullable(schedules.get(key));
   }
 
   @Override
@@ -194,6 +207,11 @@ public final class FakeKube implements Kube {
   @Override
   public void warn(RunObject object, String reason, String message) {
     // the content is tested elsewhere
+  }
+
+  @Override
+  public void warn(ScheduleObject schedule, String reason, String message) {
+    warnings.add(reason + ": " + message);
   }
 
   @Override

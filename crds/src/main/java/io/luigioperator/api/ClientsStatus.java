@@ -15,4 +15,12 @@ import org.jspecify.annotations.Nullable;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ClientsStatus(
     @JsonPropertyDescription("Number of clients that spec.clients lists.") @Min(0)
-        @Nullable Integer total) {}
+        @Nullable Integer total,
+    @JsonPropertyDescription(
+            "Number of clients whose crons create no runs because they are suspended, or the schedule is.")
+        @Min(0)
+        @Nullable Integer suspended,
+    @JsonPropertyDescription(
+            "Number of clients whose crons create no runs because a cron or time zone is invalid, or no run can be created from their parameters; condition Ready names one of them.")
+        @Min(0)
+        @Nullable Integer invalid) {}

@@ -15,14 +15,14 @@ import io.fabric8.kubernetes.model.annotation.ShortNames;
 import io.fabric8.kubernetes.model.annotation.Singular;
 import io.fabric8.kubernetes.model.annotation.Version;
 
-/** A pipeline, its clients and their parameters. */
+/** A pipeline, its clients and their parameters, and the crons that create runs. */
 @Group("luigi-operator.io")
 @Version("v1beta1")
 // given, because the library would derive them with regular expressions for each object
 @Singular("pipelineschedule")
 @Plural("pipelineschedules")
 @JsonClassDescription(
-    "A Luigi pipeline, the clients it runs for, and their parameters. PipelineRuns reference it in spec.scheduleRef. Cron scheduling is not implemented yet: a PipelineSchedule creates no runs.")
+    "A Luigi pipeline, the clients it runs for, and their parameters. Its crons create a PipelineRun for each client and business date, and PipelineRuns can reference it in spec.scheduleRef.")
 @ValidationRule(
     value = "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$')",
     message =

@@ -9,14 +9,16 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Max;
+import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Objects;
 
-/** The pipeline and its clients. */
-@JsonClassDescription("The pipeline and its clients.")
+/** The pipeline, its clients, and when it runs for them. */
+@JsonClassDescription("The pipeline, its clients, and when it runs for them.")
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
@@ -38,8 +40,50 @@ public record PipelineScheduleSpec(
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("id")
         @Size(max = 500)
-        List<ScheduleClient> clients) {
+        List<ScheduleClient> clients,
+    @JsonPropertyDescription(
+            "When runs are created for each client, at most 8 crons in the time zone of the client: five fields (minute, hour, day of month, month, day of week) such as \"0 2 * * *\", or @hourly, @daily, @weekly or @monthly. Default: none; then the schedule creates no runs.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @UniqueItems
+        @Size(max = 8)
+        @ValidationRule(value = CronRules.CRONS, message = CronRules.CRONS_MESSAGE)
+        List<@Size(min = 1, max = 128) String> crons,
+    @JsonPropertyDescription(
+            "Time zone of the crons and business dates, a name of the tz database such as Europe/Berlin. Default: Etc/UTC.")
+        @Default("Etc/UTC")
+        @Size(min = 1, max = 64)
+        @ValidationRule(value = CronRules.ZONE, message = CronRules.ZONE_MESSAGE)
+        String timeZone,
+    @JsonPropertyDescription(
+            "How the business date of a run follows from the local time of its cron. Default: the day before.")
+        @Default("{}")
+        BusinessDateSpec businessDate,
+    @JsonPropertyDescription(
+            "What happens to a cron time that daylight saving time skips or repeats. RunOnce: a skipped time runs at the first valid time after it, a repeated time at its first pass; crons whose hour field is * follow elapsed time instead. Strict: a skipped time does not run, a repeated time runs at its first pass. Default: RunOnce.")
+        @Default("RunOnce")
+        DstPolicy dstPolicy,
+    @JsonPropertyDescription(
+            "Runs start up to this number of seconds after their cron time, from 0 to 86400, to spread the load. The delay of a client is always the same. Default: 0.")
+        @Default("0")
+        @Min(0)
+        @Max(86400)
+        Integer jitterSeconds,
+    @JsonPropertyDescription(
+            "What happens to cron times that passed while the operator was not running or the schedule did not exist. Default: the latest missed business date of each client runs, if it is at most a week old.")
+        @Default("{}")
+        CatchUpSpec catchUp,
+    @JsonPropertyDescription(
+            "If true, the crons create no runs. Cron times that pass meanwhile are skipped. PipelineRuns can still reference the schedule. Default: false.")
+        @Default("false")
+        Boolean suspend) {
   public PipelineScheduleSpec {
+    crons = List.copyOf(Objects.requireNonNullElse(crons, List.of()));
+    timeZone = Objects.requireNonNullElse(timeZone, "Etc/UTC");
+    businessDate = Objects.requireNonNullElse(businessDate, BusinessDateSpec.DEFAULT);
+    dstPolicy = Objects.requireNonNullElse(dstPolicy, DstPolicy.RunOnce);
+    jitterSeconds = Objects.requireNonNullElse(jitterSeconds, 0);
+    catchUp = Objects.requireNonNullElse(catchUp, CatchUpSpec.DEFAULT);
+    suspend = Objects.requireNonNullElse(suspend, false);
     priority = Objects.requireNonNullElse(priority, Priority.Normal);
     clients = List.copyOf(Objects.requireNonNullElse(clients, List.of()));
   }

@@ -23,12 +23,20 @@ public record PipelineScheduleStatus(
             "metadata.generation that this status describes; -1 until the operator has processed the object.")
         @Nullable Long observedGeneration,
     @JsonPropertyDescription(
-            "Condition Ready: True if runs can reference the schedule. False with reason NoClients if it lists no clients and does not allow unlisted ones.")
+            "Condition Ready: True if runs can reference the schedule and its crons create runs. False with reason NoClients if it lists no clients and does not allow unlisted ones, CronInvalid or TimeZoneUnknown if a cron or time zone is invalid, or ClientInvalid if no run can be created for a client.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("type")
         @Size(max = 16)
         List<Condition> conditions,
-    @JsonPropertyDescription("Number of clients.") @Nullable ClientsStatus clients) {
+    @JsonPropertyDescription("Number of clients.") @Nullable ClientsStatus clients,
+    @JsonPropertyDescription(
+            "The next time at which a cron of a client runs, as an RFC 3339 time. Updated at most once a minute.")
+        @Size(max = 32)
+        @Nullable String nextTickTime,
+    @JsonPropertyDescription(
+            "The newest cron time that was decided, as an RFC 3339 time. Updated at most once a minute.")
+        @Size(max = 32)
+        @Nullable String lastTickTime) {
   public PipelineScheduleStatus {
     conditions = List.copyOf(Objects.requireNonNullElse(conditions, List.of()));
   }

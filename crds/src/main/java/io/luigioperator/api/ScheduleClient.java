@@ -10,8 +10,10 @@ import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** One client of a schedule. */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -31,8 +33,33 @@ public record ScheduleClient(
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("name")
         @Size(max = 16)
-        List<Parameter> parameters) {
+        List<Parameter> parameters,
+    @JsonPropertyDescription(
+            "Time zone of the crons and business dates of this client, such as America/New_York. Default: timeZone of the schedule.")
+        @Size(min = 1, max = 64)
+        @ValidationRule(value = CronRules.ZONE, message = CronRules.ZONE_MESSAGE)
+        @Nullable String timeZone,
+    @JsonPropertyDescription(
+            "Crons of this client, at most 4. They replace the crons of the schedule. Default: the crons of the schedule.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @UniqueItems
+        @Size(max = 4)
+        @ValidationRule(value = CronRules.CRONS, message = CronRules.CRONS_MESSAGE)
+        List<@Size(min = 1, max = 128) String> crons,
+    @JsonPropertyDescription(
+            "Priority of the runs that the schedule creates for this client: Critical, High, Normal or Low. Default: priority of the schedule.")
+        @Nullable Priority priority,
+    @JsonPropertyDescription(
+            "If true, the crons of this client create no runs. Cron times that pass meanwhile are skipped. Default: false.")
+        @Nullable Boolean suspend,
+    @JsonPropertyDescription(
+            "Cron times before this time do not run, as an RFC 3339 time such as 2026-01-01T00:00:00Z. Default: none.")
+        @Nullable Instant startTime,
+    @JsonPropertyDescription(
+            "Cron times at or after this time do not run, as an RFC 3339 time such as 2026-12-31T00:00:00Z. Default: none.")
+        @Nullable Instant endTime) {
   public ScheduleClient {
+    crons = List.copyOf(Objects.requireNonNullElse(crons, List.of()));
     parameters = List.copyOf(Objects.requireNonNullElse(parameters, List.of()));
   }
 }

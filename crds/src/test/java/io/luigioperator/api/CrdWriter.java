@@ -68,7 +68,12 @@ final class CrdWriter {
               wide("Message", "string", ".status.message")),
           PipelineSchedule.class,
           List.of(
+              column("Cron", "string", ".spec.crons[0]"),
+              column("Timezone", "string", ".spec.timeZone"),
+              column("Suspend", "boolean", ".spec.suspend"),
               column("Clients", "integer", ".status.clients.total"),
+              column("Next", "string", ".status.nextTickTime"),
+              column("Last", "date", ".status.lastTickTime"),
               column("Ready", "string", ".status.conditions[?(@.type==\"Ready\")].status"),
               column("Age", "date", ".metadata.creationTimestamp")));
 

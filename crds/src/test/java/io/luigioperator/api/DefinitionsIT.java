@@ -81,7 +81,9 @@ class DefinitionsIT {
         .containsSubsequence("AGE", "SCHEDULE", "STARTED", "JOB", "MESSAGE")
         .contains("acme-20130115-a1");
     assertThat(columns(get("lpr", "acme-20130115-fix1", "-o", "wide"))).contains("nightly");
-    assertThat(columns(get("lps", "nightly"))).startsWith("NAME", "CLIENTS", "READY", "AGE");
+    assertThat(columns(get("lps", "nightly")))
+        .startsWith(
+            "NAME", "CRON", "TIMEZONE", "SUSPEND", "CLIENTS", "NEXT", "LAST", "READY", "AGE");
   }
 
   /** A run without a priority gets that of its schedule, so the field must have no default. */

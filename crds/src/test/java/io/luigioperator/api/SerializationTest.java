@@ -218,7 +218,8 @@ class SerializationTest {
             """,
             PipelineSchedule.class);
 
-    assertThat(schedule.getStatus()).isEqualTo(new PipelineScheduleStatus(2L, null, null));
+    assertThat(schedule.getStatus())
+        .isEqualTo(new PipelineScheduleStatus(2L, null, null, null, null));
   }
 
   @Test

@@ -11,9 +11,11 @@ import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.api.PipelineSchedule;
+import io.luigioperator.api.PipelineScheduleStatus;
 import io.luigioperator.run.ParsedSpec;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.Map;
@@ -47,10 +49,14 @@ public final class CustomResources {
   public static ScheduleObject schedule(PipelineSchedule schedule) {
     ObjectMeta metadata = schedule.getMetadata();
     return new ScheduleObject(
-        metadata.getNamespace(),
-        metadata.getName(),
+        new ScheduleKey(metadata.getNamespace(), metadata.getName()),
+        metadata.getUid(),
+        Observation.instant(metadata.getCreationTimestamp()).orElse(Instant.EPOCH),
         generation(metadata),
-        parsed(schedule.unreadableSpec(), schedule.getSpec()));
+        parsed(schedule.unreadableSpec(), schedule.getSpec()),
+        Optional.ofNullable(schedule.getStatus())
+            .map(PipelineScheduleStatus::lastTickTime)
+            .flatMap(Observation::instant));
   }
 
   private static <S> ParsedSpec<S> parsed(Optional<String> unreadable, @Nullable S spec) {

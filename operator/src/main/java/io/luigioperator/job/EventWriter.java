@@ -10,6 +10,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.luigioperator.run.Message;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.Sha256;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -30,6 +31,23 @@ final class EventWriter {
 
   private static final int REMEMBERED = 1_000;
 
+  /** The object that an Event is about. */
+  record Subject(String kind, String namespace, String name, String uid) {
+
+    static Subject of(RunObject run) {
+      return new Subject("PipelineRun", run.key().namespace(), run.key().name(), run.uid());
+    }
+
+    static Subject of(ScheduleObject schedule) {
+      return new Subject("PipelineSchedule", schedule.namespace(), schedule.name(), schedule.uid());
+    }
+
+    @Override
+    public String toString() {
+      return kind + " " + namespace + "/" + name;
+    }
+  }
+
   private final KubernetesClient client;
   private final InstantSource clock;
   private final Map<String, Boolean> sent = new LinkedHashMap<>();
@@ -40,22 +58,22 @@ final class EventWriter {
   }
 
   /** Best effort: an Event that cannot be written is lost, without further consequences. */
-  void warn(RunObject object, String reason, String message) {
+  void warn(Subject subject, String reason, String message) {
     Instant now = clock.instant();
     String name =
-        object.key().name()
+        subject.name()
             + "."
-            + Sha256.hex(object.uid() + "/" + reason + "/" + now.truncatedTo(ChronoUnit.MINUTES))
+            + Sha256.hex(subject.uid() + "/" + reason + "/" + now.truncatedTo(ChronoUnit.MINUTES))
                 .substring(0, 16);
     if (!isNew(name)) {
       return;
     }
     try {
-      client.resource(event(object, name, reason, message, now)).create();
+      client.resource(event(subject, name, reason, message, now)).create();
     } catch (KubernetesClientException e) {
       if (!ApiErrors.isConflict(e)) {
         LOG.atInfo()
-            .addKeyValue("run", object.key())
+            .addKeyValue("object", subject)
             .addKeyValue("reason", reason)
             .addKeyValue("error", ApiErrors.message(e))
             .log("Event not written");
@@ -72,19 +90,19 @@ final class EventWriter {
   }
 
   private static Event event(
-      RunObject object, String name, String reason, String message, Instant now) {
+      Subject subject, String name, String reason, String message, Instant now) {
     String time = now.truncatedTo(ChronoUnit.SECONDS).toString();
     return new EventBuilder()
         .withNewMetadata()
-        .withNamespace(object.key().namespace())
+        .withNamespace(subject.namespace())
         .withName(name)
         .endMetadata()
         .withNewInvolvedObject()
         .withApiVersion("luigi-operator.io/v1beta1")
-        .withKind("PipelineRun")
-        .withNamespace(object.key().namespace())
-        .withName(object.key().name())
-        .withUid(object.uid())
+        .withKind(subject.kind())
+        .withNamespace(subject.namespace())
+        .withName(subject.name())
+        .withUid(subject.uid())
         .endInvolvedObject()
         .withType("Warning")
         .withReason(reason)

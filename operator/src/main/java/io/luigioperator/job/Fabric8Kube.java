@@ -22,6 +22,7 @@ import io.fabric8.kubernetes.client.okhttp.OkHttpClientFactory;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.job.EventWriter.Subject;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Instants;
 import io.luigioperator.run.ObservedAttempt;
@@ -227,13 +228,12 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   }
 
   private static Optional<Instant> parsed(String namespace, String annotation, String time) {
-    try {
-      return Optional.of(Instant.parse(time));
-    } catch (DateTimeParseException e) {
+    Optional<Instant> parsed = Instants.parsed(time);
+    if (parsed.isEmpty()) {
       LOG.atWarn()
           .addKeyValue("namespace", namespace)
-          .addKeyValue("error", e.getMessage())
           .addKeyValue("annotation", annotation)
+          .addKeyValue("value", time)
           .log("annotation ignored: not a time such as 2026-01-31T12:00:00Z");
     }
     return parsed;
@@ -407,7 +407,12 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public void warn(RunObject object, String reason, String message) {
-    events.warn(object, reason, message);
+    events.warn(Subject.of(object), reason, message);
+  }
+
+  @Override
+  public void warn(ScheduleObject schedule, String reason, String message) {
+    events.warn(Subject.of(schedule), reason, message);
   }
 
   // ---- Jobs and pods

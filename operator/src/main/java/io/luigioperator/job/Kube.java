@@ -107,6 +107,9 @@ public interface Kube {
   /** Writes a warning Event about the object, best effort. */
   void warn(RunObject object, String reason, String message);
 
+  /** The same about a schedule. */
+  void warn(ScheduleObject schedule, String reason, String message);
+
   sealed interface RunCreation {
     /** The object exists: created now, or before. */
     record Present(RunObject object) implements RunCreation {}

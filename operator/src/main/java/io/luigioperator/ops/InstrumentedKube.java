@@ -111,6 +111,11 @@ public final class InstrumentedKube implements Kube {
   }
 
   @Override
+  public void warn(ScheduleObject schedule, String reason, String message) {
+    calls.time("warn", () -> kube.warn(schedule, reason, message));
+  }
+
+  @Override
   public ObservedAttempt attempt(Attempt attempt, Freshness freshness) {
     return calls.time("attempt", () -> kube.attempt(attempt, freshness));
   }

@@ -5,6 +5,8 @@
 package io.luigioperator.ops;
 
 import io.luigioperator.run.RunState;
+import io.luigioperator.schedule.SkipReason;
+import io.luigioperator.schedule.TimeZones;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -14,6 +16,7 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -61,9 +64,11 @@ public final class Metrics implements AutoCloseable {
 
   public Metrics(BuildInfo build) {
     Gauge.builder(PREFIX + "info", () -> 1)
-        .description("Always 1; the labels hold the version")
+        .description(
+            "Always 1; the labels hold the versions of the operator and of the tz database")
         .tag("version", build.version())
         .tag("commit", build.commit())
+        .tag("tzdb", TimeZones.version())
         .register(registry);
     Gauge.builder(PREFIX + "leader", leader, AtomicInteger::get)
         .description("1 while this replica leads")
@@ -141,6 +146,32 @@ public final class Metrics implements AutoCloseable {
         .description(description)
         .tag(label, labelValue)
         .register(registry);
+  }
+
+  /**
+   * Counts decided cron times.
+   *
+   * @param fired business dates that got a run
+   * @param duplicates cron times of dates that had fired before
+   * @param skipped others, by reason
+   */
+  public void ticks(int fired, int duplicates, Map<SkipReason, Long> skipped) {
+    count("Fired", fired);
+    count(SkipReason.DuplicateDate.name(), duplicates);
+    skipped.forEach((reason, number) -> count(reason.name(), number));
+  }
+
+  private void count(String decision, long number) {
+    if (number > 0) {
+      counter("ticks", "Cron times that were decided", "decision", decision)
+          .increment((double) number);
+    }
+  }
+
+  /** Records how long after its time a cron time has fired. */
+  public void tickDecided(Instant cronTime, Instant now) {
+    timer("ticks.delay", "From a cron time that fires to its decision")
+        .record(Duration.between(cronTime, now));
   }
 
   /**

@@ -68,11 +68,12 @@ public final class Controllers {
       RunQueue queue,
       LeaderGate leaderGate,
       InstantSource clock,
+      TickSource ticks,
       Signal deletionSeen,
       Consumer<Throwable> fatal) {
     this.queue = queue;
     this.resources = resources;
-    schedules = new PipelineScheduleReconciler(resources, queue, leaderGate, clock);
+    schedules = new PipelineScheduleReconciler(resources, queue, leaderGate, ticks, clock);
     operator =
         new Operator(
             o ->

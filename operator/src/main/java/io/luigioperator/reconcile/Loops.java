@@ -17,14 +17,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The periodic work of the leader: admission, DELAYED runs that become due, the heartbeat of the
- * cluster, deletions of PipelineRuns, and the sweep.
+ * The periodic work of the leader: admission, DELAYED runs that become due, cron times of
+ * schedules, the heartbeat of the cluster, deletions of PipelineRuns, and the sweep.
  */
 public final class Loops {
-  /** The signals that start a pass before its time: of the loops admission, time and deletions. */
-  public record Signals(Signal admission, Signal timer, Signal deletion) implements Wakeups {
+  /**
+   * The signals that start a pass before its time: of the loops admission, time, deletions and
+   * ticks.
+   */
+  public record Signals(Signal admission, Signal timer, Signal deletion, Signal ticks)
+      implements Wakeups {
     public static Signals create() {
-      return new Signals(new Signal(), new Signal(), new Signal());
+      return new Signals(new Signal(), new Signal(), new Signal(), new Signal());
     }
 
     @Override
@@ -60,6 +64,7 @@ public final class Loops {
   private final Ledger ledger;
   private final Sweep sweep;
   private final AdmissionLoop admission;
+  private final TickLoop ticks;
   private static final Logger LOG = LoggerFactory.getLogger(Loops.class);
 
   private final Signals signals;
@@ -81,6 +86,7 @@ public final class Loops {
       Ledger ledger,
       Sweep sweep,
       AdmissionLoop admission,
+      TickLoop ticks,
       Signals signals,
       ClusterRegistration registration,
       Consumer<String> refused,
@@ -90,6 +96,7 @@ public final class Loops {
     this.ledger = ledger;
     this.sweep = sweep;
     this.admission = admission;
+    this.ticks = ticks;
     this.signals = signals;
     this.registration = registration;
     this.wakeUnobserved = wakeUnobserved;
@@ -99,6 +106,7 @@ public final class Loops {
         List.of(
             new Loop("admission", signals.admission(), Duration.ZERO, PASS_TIMEOUT, this::admit),
             new Loop("time", signals.timer(), Duration.ZERO, PASS_TIMEOUT, this::moveDue),
+            new Loop("ticks", signals.ticks(), Duration.ZERO, SWEEP_TIMEOUT, ticks::pass),
             new Loop(
                 "deletions",
                 signals.deletion(),
@@ -127,6 +135,7 @@ public final class Loops {
 
   public void start() {
     sweep.leadershipBegins();
+    ticks.leadershipBegins();
     admission.pause();
     firstSweep = true;
     loops.forEach(Loop::start);

@@ -9,6 +9,7 @@ import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
 import io.javaoperatorsdk.operator.api.reconciler.PrimaryUpdateAndCacheUtils;
 import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
 import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
+import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.Cache;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.ResourceEventAware;
@@ -20,13 +21,16 @@ import io.luigioperator.job.CustomResources;
 import io.luigioperator.job.PipelineResourceCache;
 import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleView;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
- * Writes the status of a schedule, and queues the runs that refer to it when its spec has changed.
+ * Writes the status of a schedule. When its spec has changed, queues the runs that refer to it, and
+ * has its crons taken over.
  */
 final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
   /** A larger spec, in bytes of JSON, is not kept by the sdk, so that many fit into the heap. */
@@ -35,16 +39,23 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
   private final PipelineResourceCache resources;
   private final RunQueue queue;
   private final LeaderGate leaderGate;
+  private final TickSource ticks;
   private final InstantSource clock;
   private final ScheduleEvents events = new ScheduleEvents();
   private volatile Optional<Cache<PipelineSchedule>> known = Optional.empty();
 
   PipelineScheduleReconciler(
-      PipelineResourceCache resources, RunQueue queue, LeaderGate leaderGate, InstantSource clock) {
+      PipelineResourceCache resources,
+      RunQueue queue,
+      LeaderGate leaderGate,
+      TickSource ticks,
+      InstantSource clock) {
     this.resources = resources;
     this.queue = queue;
     this.leaderGate = leaderGate;
+    this.ticks = ticks;
     this.clock = clock;
+    ticks.onChange(this::wake);
   }
 
   /** Gets every watch event of a schedule, before the sdk decides whether to reconcile. */
@@ -56,6 +67,19 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
 
     @Override
     public void onResourceCreated(PipelineSchedule schedule) {
+      keep(schedule);
+      ticks.changed(key(schedule));
+    }
+
+    @Override
+    public void onResourceUpdated(PipelineSchedule now, PipelineSchedule before) {
+      keep(now);
+      if (!isSameSpec(now, before)) {
+        ticks.changed(key(now));
+      }
+    }
+
+    private void keep(PipelineSchedule schedule) {
       resources.update(schedule).forEach(run -> queue.wake(run, Lane.CHANGED));
       StoredObjects.reduce(schedule.getMetadata());
       if (isLarge(schedule)) {
@@ -64,14 +88,19 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     }
 
     @Override
-    public void onResourceUpdated(PipelineSchedule now, PipelineSchedule before) {
-      onResourceCreated(now);
-    }
-
-    @Override
     public void onResourceDeleted(PipelineSchedule schedule) {
       resources.remove(schedule).forEach(run -> queue.wake(run, Lane.CHANGED));
+      ticks.changed(key(schedule));
     }
+  }
+
+  private static ScheduleKey key(PipelineSchedule schedule) {
+    return new ScheduleKey(schedule.getMetadata().getNamespace(), schedule.getMetadata().getName());
+  }
+
+  private static boolean isSameSpec(PipelineSchedule a, PipelineSchedule b) {
+    return Objects.equals(a.getMetadata().getUid(), b.getMetadata().getUid())
+        && Objects.equals(a.getMetadata().getGeneration(), b.getMetadata().getGeneration());
   }
 
   @Override
@@ -88,9 +117,17 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     return List.of(events);
   }
 
-  /** Has every known schedule reconciled. */
+  /** Has every known schedule reconciled, and its cron times decided. */
   void wakeAll() {
-    known.stream().flatMap(Cache::keys).toList().forEach(events::propagateEvent);
+    for (ResourceID id : known.stream().flatMap(Cache::keys).toList()) {
+      events.propagateEvent(id);
+      ticks.changed(new ScheduleKey(id.getNamespace().orElse(""), id.getName()));
+    }
+  }
+
+  /** Has the status of a schedule written. */
+  private void wake(ScheduleKey schedule) {
+    events.propagateEvent(new ResourceID(schedule.name(), schedule.namespace()));
   }
 
   private static boolean isLarge(PipelineSchedule schedule) {
@@ -110,6 +147,7 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     PipelineScheduleStatus status =
         ScheduleView.of(
             CustomResources.schedule(schedule),
+            ticks.summary(key(schedule)),
             Optional.ofNullable(schedule.getStatus()),
             clock.instant());
     if (status.equals(schedule.getStatus())) {

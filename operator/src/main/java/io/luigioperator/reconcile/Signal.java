@@ -22,10 +22,14 @@ public final class Signal {
   /**
    * Waits until the signal is raised, for {@code atMost}. Returns at once if it was raised since
    * the last wait.
+   *
+   * @return whether it was raised
    */
-  public void await(Duration atMost) throws InterruptedException {
-    if (raised.tryAcquire(Math.max(0, atMost.toNanos()), TimeUnit.NANOSECONDS)) {
+  public boolean await(Duration atMost) throws InterruptedException {
+    boolean wasRaised = raised.tryAcquire(Math.max(0, atMost.toNanos()), TimeUnit.NANOSECONDS);
+    if (wasRaised) {
       raised.drainPermits();
     }
+    return wasRaised;
   }
 }

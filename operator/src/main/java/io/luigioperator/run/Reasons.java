@@ -52,5 +52,15 @@ public final class Reasons {
   public static final String USABLE = "Usable";
   public static final String NO_CLIENTS = "NoClients";
 
+  // why the crons of a schedule create no runs
+  public static final String CRON_INVALID = "CronInvalid";
+  public static final String TIME_ZONE_UNKNOWN = "TimeZoneUnknown";
+  public static final String CLIENT_INVALID = "ClientInvalid";
+  public static final String OTHER_CLUSTER = "OtherCluster";
+
+  // events of a schedule about missed business dates that do not run
+  public static final String TICKS_MISSED = "TicksMissed";
+  public static final String CATCH_UP_TRUNCATED = "CatchUpTruncated";
+
   private Reasons() {}
 }

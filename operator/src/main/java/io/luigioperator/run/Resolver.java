@@ -5,6 +5,7 @@
 package io.luigioperator.run;
 
 import io.luigioperator.api.AllowSpec;
+import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.MutexScope;
 import io.luigioperator.api.Parameter;
 import io.luigioperator.api.PipelineRunSpec;
@@ -13,7 +14,9 @@ import io.luigioperator.api.Priority;
 import io.luigioperator.api.RerunMode;
 import io.luigioperator.api.RerunSpec;
 import io.luigioperator.api.ScheduleClient;
+import io.luigioperator.api.ScheduleRef;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -45,6 +48,7 @@ public final class Resolver {
   private Resolver() {}
 
   public static Resolution resolve(RunObject object, Optional<ScheduleObject> schedule) {
+    RunKey key = object.key();
     PipelineRunSpec spec = object.spec();
     if (spec.date() != null && !BusinessDate.exists(spec.date())) {
       return refused(
@@ -54,7 +58,7 @@ public final class Resolver {
               .formatted(spec.date()));
     }
     if (spec.pipeline() != null) {
-      return assemble(object, spec.pipeline(), List.of(), 0, Priority.Normal);
+      return assemble(key, spec, spec.pipeline(), List.of(), 0, Priority.Normal);
     }
     String name =
         Objects.requireNonNull(spec.scheduleRef(), "neither pipeline nor scheduleRef is set")
@@ -64,7 +68,7 @@ public final class Resolver {
           Reasons.SCHEDULE_NOT_FOUND,
           ("PipelineSchedule %s does not exist in namespace %s; the run is accepted once you create"
                   + " it")
-              .formatted(name, object.key().namespace()));
+              .formatted(name, key.namespace()));
     }
     Optional<String> problem = schedule.get().parsedSpec().problem();
     if (problem.isPresent()) {
@@ -74,11 +78,49 @@ public final class Resolver {
                   + " upgrade the operator if the value is of a later version")
               .formatted(name, problem.get()));
     }
-    return byReference(object, schedule.get());
+    return byReference(key, spec, schedule.get());
   }
 
-  private static Resolution byReference(RunObject object, ScheduleObject schedule) {
-    PipelineRunSpec spec = object.spec();
+  /**
+   * The run that a schedule creates for a business date of one of its clients. Its object is
+   * deleted after the time that the pipeline sets, because the operator creates it.
+   *
+   * @param priority if {@code allow.priorities} excludes it, the run has that of the schedule
+   * @param notBefore when it starts at the earliest
+   */
+  public static Resolution ofTick(
+      RunKey key,
+      ScheduleObject schedule,
+      String client,
+      String date,
+      Priority priority,
+      Optional<Instant> notBefore) {
+    PipelineSpec pipeline = schedule.spec().pipeline();
+    boolean own = priority != schedule.spec().priority() && allows(pipeline, priority);
+    PipelineRunSpec spec =
+        new PipelineRunSpec(
+            new ScheduleRef(schedule.name()),
+            null,
+            client,
+            date,
+            List.of(),
+            null,
+            own ? priority : null,
+            DesiredState.Running,
+            notBefore.orElse(null),
+            null,
+            null,
+            null,
+            pipeline.ttlSecondsAfterFinished());
+    return byReference(key, spec, schedule);
+  }
+
+  private static boolean allows(PipelineSpec pipeline, Priority priority) {
+    List<Priority> allowed = pipeline.allow().priorities();
+    return allowed.isEmpty() || allowed.contains(priority);
+  }
+
+  private static Resolution byReference(RunKey key, PipelineRunSpec spec, ScheduleObject schedule) {
     AllowSpec allow = schedule.spec().pipeline().allow();
     Optional<ScheduleClient> entry =
         schedule.spec().clients().stream().filter(c -> c.id().equals(spec.client())).findFirst();
@@ -122,7 +164,8 @@ public final class Resolver {
               .formatted(schedule.name(), String.join("; ", exceeded)));
     }
     return assemble(
-        object,
+        key,
+        spec,
         schedule.spec().pipeline(),
         entry.map(ScheduleClient::parameters).orElse(List.of()),
         schedule.generation(),
@@ -130,12 +173,12 @@ public final class Resolver {
   }
 
   private static Resolution assemble(
-      RunObject object,
+      RunKey key,
+      PipelineRunSpec spec,
       PipelineSpec pipeline,
       List<Parameter> ofClient,
       long scheduleGeneration,
       Priority defaultPriority) {
-    PipelineRunSpec spec = object.spec();
     String dateParameter = pipeline.dateParameter();
     String clientParameter = pipeline.clientParameter();
     if (!dateParameter.isEmpty() && spec.date() == null) {
@@ -178,25 +221,25 @@ public final class Resolver {
                   + " and env")
               .formatted(bytes, MAX_REQUEST_BYTES));
     }
-    return new Resolution.Resolved(request, newRun(object, request, json));
+    return new Resolution.Resolved(request, newRun(key, request, json));
   }
 
   private static RerunMode mode(PipelineRunSpec spec) {
     return Optional.ofNullable(spec.rerun()).map(RerunSpec::mode).orElse(RerunMode.Incomplete);
   }
 
-  private static NewRun newRun(RunObject object, Request request, String json) {
-    PipelineRunSpec spec = object.spec();
+  private static NewRun newRun(RunKey key, Request request, String json) {
+    PipelineRunSpec spec = request.asked();
     PipelineSpec pipeline = request.pipeline();
-    Amendment desired = desired(object, request);
+    Amendment desired = desired(spec, request);
     return new NewRun(
-        object.key(),
+        key,
         spec.client(),
         Optional.ofNullable(spec.date()).orElse(""),
         spec.scheduleRef() == null ? "" : spec.scheduleRef().name(),
         pipeline.mutex().scope() == MutexScope.None
-            ? AdmitKey.ofRun(object.key())
-            : AdmitKey.ofClient(object.key().namespace(), spec.client(), pipeline.mutex().group()),
+            ? AdmitKey.ofRun(key)
+            : AdmitKey.ofClient(key.namespace(), spec.client(), pipeline.mutex().group()),
         AttemptKind.RUN,
         desired.desired(),
         desired.priority(),
@@ -238,7 +281,10 @@ public final class Resolver {
    * For an accepted run that is the stored request, because the schedule may have changed since.
    */
   public static Amendment desired(RunObject object, Request request) {
-    PipelineRunSpec spec = object.spec();
+    return desired(object.spec(), request);
+  }
+
+  private static Amendment desired(PipelineRunSpec spec, Request request) {
     RunLimits limits = RunLimits.of(request);
     return new Amendment(
         spec.desiredState(),

@@ -5,21 +5,35 @@
 package io.luigioperator.run;
 
 import io.luigioperator.api.PipelineScheduleSpec;
+import java.time.Instant;
 import java.util.Optional;
 
-/** A PipelineSchedule as the API server gave it. */
+/**
+ * A PipelineSchedule as the API server gave it.
+ *
+ * @param createdAt time of the API server
+ * @param lastTickTime of its status
+ */
 public record ScheduleObject(
-    String namespace, String name, long generation, ParsedSpec<PipelineScheduleSpec> parsedSpec) {
+    ScheduleKey key,
+    String uid,
+    Instant createdAt,
+    long generation,
+    ParsedSpec<PipelineScheduleSpec> parsedSpec,
+    Optional<Instant> lastTickTime) {
 
-  /** An object that can be read. */
-  public ScheduleObject(String namespace, String name, long generation, PipelineScheduleSpec spec) {
-    this(namespace, name, generation, new ParsedSpec.Valid<>(spec));
+  public String namespace() {
+    return key.namespace();
+  }
+
+  public String name() {
+    return key.name();
   }
 
   /** The same object with the spec left out, for a cache. */
   public ScheduleObject withoutSpec() {
     return new ScheduleObject(
-        namespace, name, generation, new ParsedSpec.Omitted<>(Optional.empty()));
+        key, uid, createdAt, generation, new ParsedSpec.Omitted<>(Optional.empty()), lastTickTime);
   }
 
   /**

@@ -17,7 +17,6 @@ import io.luigioperator.api.Parameter;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineSchedule;
-import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.ScheduleRef;
 import io.luigioperator.api.TaskRef;
@@ -25,6 +24,7 @@ import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleFixture;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -208,7 +208,7 @@ class ClusterViewTest {
     PipelineSchedule schedule = new PipelineSchedule();
     schedule.setMetadata(metadata("s", chars));
     schedule.setSpec(
-        new PipelineScheduleSpec(
+        ScheduleFixture.spec(
             PipelineSpec.ofDefaults("i".repeat(chars), new TaskRef("m", "T")), null, List.of()));
     return schedule;
   }

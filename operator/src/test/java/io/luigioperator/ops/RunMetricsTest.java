@@ -29,6 +29,7 @@ import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.Verdict;
 import io.luigioperator.run.WaitingTransitions;
+import io.luigioperator.schedule.TimeZones;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -191,7 +192,9 @@ class RunMetricsTest {
     metrics.repaired("heads", 2);
     metrics.unconfirmedDeletions(12);
 
-    assertMetric("luigi_operator_info{commit=\"abc\",version=\"1.2.3\"} 1");
+    assertMetric(
+        "luigi_operator_info{commit=\"abc\",tzdb=\"%s\",version=\"1.2.3\"} 1"
+            .formatted(TimeZones.version()));
     assertMetric("luigi_operator_leader 1.0");
     assertMetric("luigi_operator_free_slots 7.0");
     assertMetric("luigi_operator_runs{state=\"READY\"} 3.0");

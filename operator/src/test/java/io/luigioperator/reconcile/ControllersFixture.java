@@ -129,6 +129,7 @@ final class ControllersFixture implements AfterEachCallback {
   final RunQueue queue;
   final CountingGate leaderGate = new CountingGate();
   final Signal deletionSeen = new Signal();
+  final NoTicks ticks = new NoTicks();
 
   final KubernetesMockServer server = inMemoryServer();
   final KubernetesClient client = server.createClient();
@@ -171,6 +172,7 @@ final class ControllersFixture implements AfterEachCallback {
             queue,
             leaderGate,
             scheduleClock,
+            ticks,
             deletionSeen,
             e -> {});
     kube.onChange(run -> queue.wake(run, Lane.LIVE));

@@ -126,6 +126,7 @@ class HostileObjectsIT {
             queue,
             new LeaderGate(),
             InstantSource.system(),
+            new NoTicks(),
             new Signal(),
             fatal::add);
 

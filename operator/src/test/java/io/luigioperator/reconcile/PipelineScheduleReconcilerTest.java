@@ -9,8 +9,9 @@ import static io.luigioperator.reconcile.ControllersFixture.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.PipelineSchedule;
-import io.luigioperator.run.ScheduleObject;
+import io.luigioperator.run.ScheduleFixture;
 import io.luigioperator.run.ScheduleView;
+import io.luigioperator.run.TickSummary;
 import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -58,7 +59,8 @@ class PipelineScheduleReconcilerTest {
     PipelineSchedule written = fixture.schedule();
     written.setStatus(
         ScheduleView.of(
-            new ScheduleObject(DATA, "nightly", 1, written.getSpec()),
+            ScheduleFixture.schedule(DATA, "nightly", 1, written.getSpec()),
+            TickSummary.EMPTY,
             Optional.empty(),
             fixture.scheduleClock.instant()));
     fixture

@@ -248,7 +248,7 @@ class ResolverTest {
         SnapshotBuilder.ready()
             .accepted(
                 SnapshotBuilder.object(spec(RUN + "}"), "uid-1", 1),
-                new ScheduleObject(KEY.namespace(), "nightly", 3, limited))
+                ScheduleFixture.schedule(KEY.namespace(), "nightly", 3, limited))
             .object(changed)
             .snapshot();
 
@@ -311,7 +311,7 @@ class ResolverTest {
     PipelineScheduleSpec spec = read(schedule, PipelineScheduleSpec.class);
     return Resolver.resolve(
         SnapshotBuilder.object(spec(run), "uid-1", 1),
-        Optional.of(new ScheduleObject(KEY.namespace(), "nightly", 3, spec))
+        Optional.of(ScheduleFixture.schedule(KEY.namespace(), "nightly", 3, spec))
             .filter(s -> !run.contains("other")));
   }
 
@@ -329,11 +329,8 @@ class ResolverTest {
 
   private static ScheduleObject schedule(Priority p, long generation) {
     PipelineScheduleSpec s = schedule();
-    return new ScheduleObject(
-        KEY.namespace(),
-        "nightly",
-        generation,
-        new PipelineScheduleSpec(s.pipeline(), p, s.clients()));
+    return ScheduleFixture.schedule(
+        KEY.namespace(), "nightly", generation, ScheduleFixture.spec(s.pipeline(), p, s.clients()));
   }
 
   private static PipelineRunSpec spec(String yaml) {

@@ -28,9 +28,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunSpec;
-import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.Priority;
-import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.api.ScheduleRef;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedNode.Health;
@@ -441,11 +439,11 @@ class RunDeciderTest {
   }
 
   private static ScheduleObject schedule(long generation, Priority priority) {
-    return new ScheduleObject(
+    return ScheduleFixture.schedule(
         KEY.namespace(),
         "nightly",
         generation,
-        new PipelineScheduleSpec(PIPELINE, priority, List.of(new ScheduleClient("UA", List.of()))));
+        ScheduleFixture.spec(PIPELINE, priority, List.of(ScheduleFixture.client("UA"))));
   }
 
   private static PipelineRunSpec byReference(

@@ -18,7 +18,7 @@ class ScheduleViewTest {
   private static final Instant T0 = Instant.parse("2026-03-01T10:00:00.123456Z");
 
   private static ScheduleObject schedule(long generation, String clients, String allow) {
-    return new ScheduleObject(
+    return ScheduleFixture.schedule(
         "data",
         "nightly",
         generation,
@@ -43,7 +43,11 @@ class ScheduleViewTest {
   @Test
   void scheduleWithClientsIsReadyAndCountsThem() {
     PipelineScheduleStatus status =
-        ScheduleView.of(schedule(3, "[{id: acme}, {id: globex}]", "{}"), Optional.empty(), T0);
+        ScheduleView.of(
+            schedule(3, "[{id: acme}, {id: globex}]", "{}"),
+            TickSummary.EMPTY,
+            Optional.empty(),
+            T0);
     assertThat(status.observedGeneration()).isEqualTo(3);
     assertThat(status.clients().total()).isEqualTo(2);
     assertThat(ready(status).getStatus()).isEqualTo("True");
@@ -53,7 +57,8 @@ class ScheduleViewTest {
 
   @Test
   void scheduleWithoutClientsIsNotReadyAndSaysWhatToDo() {
-    PipelineScheduleStatus status = ScheduleView.of(schedule(1, "[]", "{}"), Optional.empty(), T0);
+    PipelineScheduleStatus status =
+        ScheduleView.of(schedule(1, "[]", "{}"), TickSummary.EMPTY, Optional.empty(), T0);
     assertThat(ready(status).getStatus()).isEqualTo("False");
     assertThat(ready(status).getReason()).isEqualTo("NoClients");
     assertThat(ready(status).getMessage()).contains("add clients");
@@ -62,7 +67,8 @@ class ScheduleViewTest {
   @Test
   void scheduleThatAllowsUnlistedClientsIsReady() {
     PipelineScheduleStatus status =
-        ScheduleView.of(schedule(1, "[]", "{unlistedClients: true}"), Optional.empty(), T0);
+        ScheduleView.of(
+            schedule(1, "[]", "{unlistedClients: true}"), TickSummary.EMPTY, Optional.empty(), T0);
     assertThat(ready(status).getStatus()).isEqualTo("True");
     assertThat(status.clients().total()).isZero();
   }
@@ -70,11 +76,13 @@ class ScheduleViewTest {
   @Test
   void transitionTimeChangesOnlyWithTheStatus() {
     ScheduleObject full = schedule(1, "[{id: acme}]", "{}");
-    PipelineScheduleStatus first = ScheduleView.of(full, Optional.empty(), T0);
-    assertThat(ScheduleView.of(full, Optional.of(first), T0.plusSeconds(60))).isEqualTo(first);
+    PipelineScheduleStatus first = ScheduleView.of(full, TickSummary.EMPTY, Optional.empty(), T0);
+    assertThat(ScheduleView.of(full, TickSummary.EMPTY, Optional.of(first), T0.plusSeconds(60)))
+        .isEqualTo(first);
 
     PipelineScheduleStatus emptied =
-        ScheduleView.of(schedule(2, "[]", "{}"), Optional.of(first), T0.plusSeconds(60));
+        ScheduleView.of(
+            schedule(2, "[]", "{}"), TickSummary.EMPTY, Optional.of(first), T0.plusSeconds(60));
     assertThat(ready(emptied).getLastTransitionTime()).isEqualTo("2026-03-01T10:01:00Z");
   }
 }

@@ -116,14 +116,18 @@ class UnreadableSpecTest {
   @Test
   void aRunWaitsForAScheduleThatCanBeRead() {
     ScheduleObject schedule =
-        new ScheduleObject("flights", "daily", 1, new ParsedSpec.Unreadable<>(PROBLEM));
+        ScheduleFixture.schedule("flights", "daily", 1, new ParsedSpec.Unreadable<>(PROBLEM));
     var refused =
         (Resolver.Resolution.Refused) Resolver.resolve(byReference("daily"), Optional.of(schedule));
 
     assertThat(refused.reason()).isEqualTo("SpecUnreadable");
     assertThat(refused.fixable()).isTrue();
     assertThat(refused.message()).contains("daily", PROBLEM);
-    assertThat(ScheduleView.of(schedule, Optional.empty(), T0).conditions().getFirst().getMessage())
+    assertThat(
+            ScheduleView.of(schedule, TickSummary.EMPTY, Optional.empty(), T0)
+                .conditions()
+                .getFirst()
+                .getMessage())
         .contains(PROBLEM);
   }
 }

@@ -33,6 +33,7 @@ import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedNode;
+import io.luigioperator.run.ParsedSpec;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Request;
@@ -48,6 +49,7 @@ import io.luigioperator.run.RunSnapshot;
 import io.luigioperator.run.RunSnapshot.PodCheck;
 import io.luigioperator.run.RunSnapshot.Row;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.StatusView;
 import io.luigioperator.run.Verdict;
@@ -102,10 +104,13 @@ final class DerivedState {
 
   static ScheduleObject schedule(JsonNode schedule) {
     return new ScheduleObject(
-        KEY.namespace(),
-        schedule.at("/metadata/name").asText(),
+        new ScheduleKey(KEY.namespace(), schedule.at("/metadata/name").asText()),
+        "uid-2",
+        T0,
         2,
-        KUBERNETES.convertValue(schedule.get("spec"), PipelineScheduleSpec.class));
+        new ParsedSpec.Valid<>(
+            KUBERNETES.convertValue(schedule.get("spec"), PipelineScheduleSpec.class)),
+        Optional.empty());
   }
 
   static JsonNode json(Object value) {
@@ -276,6 +281,7 @@ final class DerivedState {
         Optional.empty(),
         Optional.empty(),
         false,
+        Optional.empty(),
         Optional.empty(),
         Optional.empty());
   }

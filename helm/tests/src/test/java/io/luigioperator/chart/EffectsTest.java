@@ -12,8 +12,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.luigioperator.OperatorConfig;
 import io.luigioperator.api.Phase;
+import io.luigioperator.reconcile.DecidedTicks;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
+import io.luigioperator.run.TickSummary;
 import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -372,9 +374,13 @@ class EffectsTest {
     return run;
   }
 
-  /** Allows only listed clients; otherwise the list of clients has no effect. */
+  /**
+   * Allows only listed clients; otherwise the list of clients has no effect. Fewer runs are caught
+   * up than dates were missed; otherwise their number has none.
+   */
   private static ObjectNode onlyListedClients(ObjectNode schedule) {
     ((ObjectNode) schedule.at("/spec/pipeline/allow")).remove("unlistedClients");
+    ((ObjectNode) schedule.at("/spec/catchUp")).put("maxRunsPerClient", 2);
     return schedule;
   }
 
@@ -394,12 +400,15 @@ class EffectsTest {
     }
     ScheduleObject schedule = DerivedState.schedule(document);
     lines.with(
-        "ready", DerivedState.json(ScheduleView.of(schedule, Optional.empty(), DerivedState.T0)));
-    for (String client : List.of("acme", "globex", "initech")) {
+        "ready",
+        DerivedState.json(
+            ScheduleView.of(schedule, TickSummary.EMPTY, Optional.empty(), DerivedState.T0)));
+    for (String client : List.of("acme", "globex", "initech", "unlisted")) {
       ObjectNode run = REFERENCE.deepCopy();
       ((ObjectNode) run.get("spec")).put("client", client);
       DerivedState.of(run, Optional.of(schedule)).describe(client, lines);
     }
+    lines.with("ticks", DerivedState.json(DecidedTicks.of(schedule)));
     BEYOND_LIMITS.forEach(
         (field, value) -> {
           ObjectNode run = REFERENCE.deepCopy();
@@ -420,7 +429,13 @@ class EffectsTest {
         .forEach((situation, status) -> statuses.put("run: " + situation, statusOf(status)));
     statuses.put(
         "schedule: unchanged",
-        statusOf(ScheduleView.of(schedule, Optional.empty(), DerivedState.T0)));
+        statusOf(ScheduleView.of(schedule, TickSummary.EMPTY, Optional.empty(), DerivedState.T0)));
+    TickSummary ticks =
+        new TickSummary(
+            Optional.of(DerivedState.T0), Optional.of(DerivedState.T0), 1, 1, Optional.empty());
+    statuses.put(
+        "schedule: with cron times",
+        statusOf(ScheduleView.of(schedule, ticks, Optional.empty(), DerivedState.T0)));
     return statuses;
   }
 
