@@ -53,5 +53,12 @@ enum Fault {
   RUN_RECREATED,
   RUN_CANCELED,
   RUN_HELD,
-  RUN_CHANGED
+  RUN_CHANGED,
+  SCHEDULE_CHANGED,
+  SCHEDULE_DELETED,
+  SCHEDULE_RECREATED,
+  /** A user applies a PipelineRun under the name that a tick uses, with the same request. */
+  TICK_APPLIED,
+  /** The same with another request. */
+  TICK_NAME_TAKEN
 }

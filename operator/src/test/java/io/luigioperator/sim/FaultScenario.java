@@ -58,6 +58,12 @@ final class FaultScenario implements Scenario {
     for (int i = 0; i < UserActions.RUNS; i++) {
       users.create(i);
     }
+    if (env.schedules.isUsed()) {
+      env.schedules.create(env.main);
+      if (env.oneIn(3)) {
+        env.schedules.create(env.other);
+      }
+    }
     for (int i = 0; i < STEPS; i++) {
       step();
     }
@@ -67,7 +73,6 @@ final class FaultScenario implements Scenario {
     env.controllers.values().forEach(SimControllers::repair);
     correctDatabaseClock();
     users.finishDeletions();
-    users.resolveHolds();
     CalmScenario.after(env, users, List.of(operators[0], operators[2])).run();
   }
 
@@ -206,15 +211,14 @@ final class FaultScenario implements Scenario {
   }
 
   private void rareFault(SimCluster c) {
-    if (env.oneIn(6)) {
+    if (env.mutant == Mutant.IDENTITY_IGNORED) {
+      reuseClusterId(); // the only fault that shows this error
+    } else if (env.oneIn(6)) {
       jumpDatabaseClock();
     } else if (env.oneIn(8)) {
       count(Fault.CLUSTER_REBUILT, () -> rebuild(c));
     } else if (env.oneIn(3)) {
-      boolean registered = Arrays.stream(operators).allMatch(SimOperator::isRegistered);
-      if (registered) {
-        count(Fault.CLUSTER_ID_REUSED, this::startWithIdOfTheOtherCluster);
-      }
+      reuseClusterId();
     } else if (env.oneIn(2)) {
       loseRow();
     } else {
@@ -222,6 +226,12 @@ final class FaultScenario implements Scenario {
       if (c.job(users.anyRun().namespace(), next).isEmpty()) {
         count(Fault.JOB_NAME_TAKEN, () -> c.putJob(users.anyRun().namespace(), next, ""));
       }
+    }
+  }
+
+  private void reuseClusterId() {
+    if (Arrays.stream(operators).allMatch(SimOperator::isRegistered)) {
+      count(Fault.CLUSTER_ID_REUSED, this::startWithIdOfTheOtherCluster);
     }
   }
 
@@ -267,7 +277,7 @@ final class FaultScenario implements Scenario {
   private void loseRow() {
     env.any(
             StreamSupport.stream(env.ledger.allRuns().spliterator(), false)
-                .filter(run -> run.state().isFinal())
+                .filter(run -> run.state().isFinal() && !ScheduleActions.isOfTick(run.key()))
                 .map(Run::key)
                 .filter(this::everyoneSeesTheEnd)
                 .toList())

@@ -69,6 +69,7 @@ final class FaultyClients {
           "cancel",
           "deleteJob",
           "deleteRun",
+          "disown",
           "markForStop",
           "hold",
           "release",

@@ -40,6 +40,7 @@ import java.util.stream.Stream;
  *       its row is lost
  *   <li>I11 at the end every accepted run is terminal
  *   <li>I13 at the end no held mutex, pod or Job is left
+ *   <li>I6 and I12: see {@link TickInvariants}
  *   <li>capacity: no more attempts than slots
  * </ul>
  *
@@ -49,6 +50,7 @@ import java.util.stream.Stream;
 final class Invariants {
 
   private final SimLedger ledger;
+  private final TickInvariants ticks;
   private final Processes processes;
   private final Map<String, SimCluster> clusters;
 
@@ -62,10 +64,12 @@ final class Invariants {
 
   Invariants(
       SimLedger ledger,
+      TickInvariants ticks,
       Processes processes,
       Map<String, SimCluster> clusters,
       Map<String, Integer> slots) {
     this.ledger = ledger;
+    this.ticks = ticks;
     this.processes = processes;
     this.clusters = clusters;
     this.slots = slots;
@@ -137,6 +141,7 @@ final class Invariants {
 
   /** After any event. */
   void check() {
+    ticks.check();
     if (checked == ledger.changes()) {
       return;
     }
@@ -198,6 +203,7 @@ final class Invariants {
   /** When nothing is left to do. */
   void checkEnd() {
     check();
+    ticks.checkEnd(clusters.values());
     for (Run run : ledger.allRuns()) {
       require(
           run.state().isFinal(),

@@ -19,6 +19,16 @@ enum Mutant {
   BIND_WITHOUT_COMPARE,
   /** A bound pod without the labels of the operator is not found. */
   UNLABELLED_IS_ABSENT,
+  /** Cron times are decided without comparing up to where they were decided before. */
+  DECIDED_UNTIL_IGNORED,
+  /** A tick is committed before its run. */
+  TICK_BEFORE_ITS_RUN,
+  /** A schedule that was deleted begins anew. */
+  DELETED_SCHEDULE_FORGOTTEN,
+  /** A cluster decides the cron times of a schedule that another one owns. */
+  OWNER_IGNORED,
+  /** Cron times before a change of their schedule are decided by the rules after it. */
+  NEW_RULES_FOR_THE_PAST,
 
   // in the configuration of the operator
   /** Attempts belong to a cluster id, whichever cluster has it. */

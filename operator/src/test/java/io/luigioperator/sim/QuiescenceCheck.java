@@ -10,13 +10,17 @@ import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.reconcile.RunReconciler;
+import io.luigioperator.reconcile.Signal;
+import io.luigioperator.reconcile.TickLoop;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -33,6 +37,9 @@ final class QuiescenceCheck {
           "load",
           "liveAttempts",
           "openHeads",
+          "owned",
+          "clients",
+          "firedDates",
           // of the API server
           "run",
           "schedule",
@@ -53,7 +60,10 @@ final class QuiescenceCheck {
     this.operator = operator;
   }
 
-  /** No effect and no claim is due. A status is not compared: time alone may change it. */
+  /**
+   * No effect, no claim and no cron time is due. A status is not compared: time alone may change
+   * it.
+   */
   void requireNothingPending() {
     reconcileAll(Set.of("writeStatus", "warn"));
     Ledger ledger = ledger(Set.of());
@@ -66,6 +76,17 @@ final class QuiescenceCheck {
             Runnable::run,
             claimed -> {})
         .pass();
+    TickLoop ticks =
+        new TickLoop(
+            ledger,
+            kube(Set.of()),
+            operator.cluster.registeredAs().value(),
+            new Signal(),
+            () -> {},
+            SimOperator.METRICS);
+    ticks.leadershipBegins();
+    operator.cluster.schedules.keySet().forEach(ticks::changed);
+    ticks.pass();
   }
 
   /**
@@ -108,6 +129,12 @@ final class QuiescenceCheck {
         || method.getName().equals("writeStatus")
             && hasSameState((RunObject) args[0], (PipelineRunStatus) args[1])) {
       return method.getReturnType() == boolean.class ? true : null;
+    }
+    if (target instanceof SimSchedules schedules && method.getName().equals("own")) {
+      Optional<String> owner = schedules.owner((ScheduleKey) args[0]);
+      if (owner.isPresent()) {
+        return owner.get(); // it stays
+      }
     }
     if (!READS.contains(method.getName())) {
       throw new AssertionError("lost wake-up: " + method.getName() + Arrays.toString(args));

@@ -17,6 +17,7 @@ import io.luigioperator.run.ObservedNode.Health;
 import io.luigioperator.run.Pods;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Duration;
 import java.time.Instant;
@@ -38,7 +39,7 @@ final class SimCluster {
   final String name;
   final List<String> nodeNames;
   final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
-  final TreeMap<RunKey, ScheduleObject> schedules = new TreeMap<>();
+  final TreeMap<ScheduleKey, ScheduleObject> schedules = new TreeMap<>();
   final TreeMap<String, ObservedJob> jobs = new TreeMap<>();
   final TreeMap<String, ObservedPod> pods = new TreeMap<>();
   final TreeMap<String, ObservedNode> nodes = new TreeMap<>();

@@ -5,6 +5,7 @@
 package io.luigioperator.sim;
 
 import io.luigioperator.admission.Capacity;
+import io.luigioperator.api.CatchUpPolicy;
 import io.luigioperator.ledger.ClockCheckedLedger;
 import io.luigioperator.ledger.DatabaseClock;
 import io.luigioperator.run.Ageing;
@@ -38,6 +39,8 @@ final class SimEnvironment {
   final OptionalInt slotsOfNamespace;
 
   final Invariants invariants;
+  final ScheduleActions schedules;
+  final TickInvariants ticks;
   private Instant now = Instant.parse("2026-01-01T00:00:00Z");
 
   /** How far the clock of the database is ahead. */
@@ -52,8 +55,7 @@ final class SimEnvironment {
   SimEnvironment(long seed, Mutant mutant, int leaders) {
     this.random = new Random(seed);
     this.mutant = mutant;
-    this.ledger =
-        new SimLedger(this::databaseNow, Ageing.DEFAULT, mutant != Mutant.BIND_WITHOUT_COMPARE);
+    this.ledger = new SimLedger(this::databaseNow, Ageing.DEFAULT, mutant);
     this.main = cluster(MAIN);
     this.other = cluster(OTHER);
     this.controllers = each(controllersOf(main), controllersOf(other));
@@ -61,9 +63,15 @@ final class SimEnvironment {
     // not from the random numbers of the seed, so that its other choices do not depend on it
     this.slotsOfNamespace = seed % 3 == 0 ? OptionalInt.of(1) : OptionalInt.empty();
     int most = slotsOfNamespace.orElse(Integer.MAX_VALUE);
+    // in every second seed, because the runs of ticks take time
+    this.schedules =
+        new ScheduleActions(
+            this, seed % 2 == 0, seed % 4 == 0 ? CatchUpPolicy.All : CatchUpPolicy.Latest);
+    this.ticks = new TickInvariants(ledger, schedules, this::hasClockJumped);
     this.invariants =
         new Invariants(
             ledger,
+            ticks,
             processes,
             each(main, other),
             each(leaders * Math.min(slots.get(MAIN), most), Math.min(slots.get(OTHER), most)));
@@ -106,6 +114,11 @@ final class SimEnvironment {
     DatabaseClock clock = new DatabaseClock(this::now, this::nanoTime, CLOCK_SETTLES);
     new ClockCheckedLedger(ledger, clock).queries().now();
     return clock;
+  }
+
+  private boolean hasClockJumped() {
+    return counts.faults.containsKey(Fault.CLOCK_AHEAD)
+        || counts.faults.containsKey(Fault.CLOCK_BEHIND);
   }
 
   private Instant databaseNow() {

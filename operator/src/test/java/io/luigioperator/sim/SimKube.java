@@ -20,6 +20,7 @@ import io.luigioperator.run.Pods;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -38,14 +39,23 @@ final class SimKube implements Kube {
   /**
    * A watch event.
    *
+   * @param runs to which it belongs, or which refer to the schedule
+   * @param schedule that has changed
    * @param deletion of a PipelineRun, or the begin of its deletion
-   * @param enqueues whether the run is reconciled; not for a status, which operators write
+   * @param enqueues whether the runs are reconciled; not for a status, which operators write
    */
-  record WatchEvent(RunKey run, boolean deletion, boolean enqueues) {}
+  record WatchEvent(
+      List<RunKey> runs, Optional<ScheduleKey> schedule, boolean deletion, boolean enqueues) {
+
+    static WatchEvent of(RunKey run, boolean deletion, boolean enqueues) {
+      return new WatchEvent(List.of(run), Optional.empty(), deletion, enqueues);
+    }
+  }
 
   private final SimCluster cluster;
   private final Mutant mutant;
   private final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
+  private final TreeMap<ScheduleKey, ScheduleObject> schedules = new TreeMap<>();
   private final TreeMap<String, ObservedJob> jobs = new TreeMap<>();
   private final TreeMap<String, ObservedPod> pods = new TreeMap<>();
 
@@ -61,6 +71,7 @@ final class SimKube implements Kube {
     this.cluster = cluster;
     this.mutant = mutant;
     runs.putAll(cluster.runs);
+    schedules.putAll(cluster.schedules);
     jobs.putAll(cluster.jobs);
     pods.putAll(selectedPods());
   }
@@ -95,9 +106,10 @@ final class SimKube implements Kube {
           case ObservedPod p -> podEvent(p, missOneIn > 0 && random.nextInt(missOneIn) == 0);
           case ObservedJob j -> {
             copy(j.uid(), cluster.jobs, jobs);
-            yield new WatchEvent(runOf(j.namespace(), j.name()), false, true);
+            yield WatchEvent.of(runOf(j.namespace(), j.name()), false, true);
           }
           case RunObject o -> runEvent(o.key());
+          case ScheduleObject s -> scheduleEvent(s.key());
           default -> throw new IllegalStateException();
         });
   }
@@ -112,6 +124,8 @@ final class SimKube implements Kube {
     jobs.forEach((uid, j) -> addUnless(cluster.jobs.containsKey(uid), j, changedObjects));
     cluster.runs.forEach((key, o) -> addUnless(runs.get(key) == o, o, changedObjects));
     runs.forEach((key, o) -> addUnless(cluster.runs.containsKey(key), o, changedObjects));
+    cluster.schedules.forEach((key, s) -> addUnless(schedules.get(key) == s, s, changedObjects));
+    schedules.forEach((key, s) -> addUnless(cluster.schedules.containsKey(key), s, changedObjects));
     return changedObjects;
   }
 
@@ -133,7 +147,7 @@ final class SimKube implements Kube {
     } else {
       pods.put(p.uid(), cluster.lastStates.get(p.uid()).asGone());
     }
-    return new WatchEvent(runOf(p.namespace(), p.name()), false, true);
+    return WatchEvent.of(runOf(p.namespace(), p.name()), false, true);
   }
 
   private WatchEvent runEvent(RunKey key) {
@@ -143,10 +157,28 @@ final class SimKube implements Kube {
     boolean deletion =
         before.isPresent()
             && after.filter(o -> o.uid().equals(before.get().uid()) && !o.deleting()).isEmpty();
-    return new WatchEvent(
+    return WatchEvent.of(
         key,
         deletion,
         !before.map(SimKube::relevantFields).equals(after.map(SimKube::relevantFields)));
+  }
+
+  private WatchEvent scheduleEvent(ScheduleKey key) {
+    Optional<List<Object>> before = Optional.ofNullable(schedules.get(key)).map(SimKube::spec);
+    copy(key, cluster.schedules, schedules);
+    if (before.equals(Optional.ofNullable(schedules.get(key)).map(SimKube::spec))) {
+      return new WatchEvent(List.of(), Optional.empty(), false, false); // only its status
+    }
+    List<RunKey> referring =
+        runs.values().stream()
+            .filter(o -> o.schedule().filter(key.name()::equals).isPresent())
+            .map(RunObject::key)
+            .toList();
+    return new WatchEvent(referring, Optional.of(key), false, true);
+  }
+
+  private static List<Object> spec(ScheduleObject s) {
+    return List.of(s.uid(), s.generation());
   }
 
   private static List<Object> relevantFields(RunObject o) {
@@ -163,7 +195,7 @@ final class SimKube implements Kube {
 
   /** A real cluster has a label for it. */
   private static RunKey runOf(String namespace, String jobOrPod) {
-    return new RunKey(namespace, jobOrPod.replaceFirst("-a[0-9].*", ""));
+    return new RunKey(namespace, jobOrPod.replaceFirst("-a[0-9]+(-.*)?$", ""));
   }
 
   // ---- the cluster
@@ -233,7 +265,7 @@ final class SimKube implements Kube {
 
   @Override
   public Optional<ScheduleObject> schedule(String namespace, String name) {
-    return Optional.ofNullable(cluster.schedules.get(new RunKey(namespace, name)));
+    return Optional.ofNullable(schedules.get(new ScheduleKey(namespace, name)));
   }
 
   @Override
@@ -275,6 +307,11 @@ final class SimKube implements Kube {
 
   @Override
   public void warn(RunObject object, String reason, String message) {
+    // nothing depends on events
+  }
+
+  @Override
+  public void warn(ScheduleObject schedule, String reason, String message) {
     // nothing depends on events
   }
 

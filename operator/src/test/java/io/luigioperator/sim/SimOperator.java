@@ -11,13 +11,20 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.ledger.ClockCheckedLedger;
 import io.luigioperator.ledger.DatabaseClock;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.ScheduleLedger.ScheduledClient;
+import io.luigioperator.ops.BuildInfo;
+import io.luigioperator.ops.Metrics;
 import io.luigioperator.reconcile.ClusterRegistration;
 import io.luigioperator.reconcile.RunReconciler;
+import io.luigioperator.reconcile.Signal;
 import io.luigioperator.reconcile.Sweep;
+import io.luigioperator.reconcile.TickLoop;
 import io.luigioperator.reconcile.Wakeups;
 import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.ScheduleKey;
+import io.luigioperator.run.ScheduleObject;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -36,6 +43,8 @@ final class SimOperator {
 
   /** How often a run whose object is cached is reconciled without an event. */
   static final Duration RESYNC_PERIOD = Duration.ofMinutes(10);
+
+  static final Metrics METRICS = new Metrics(BuildInfo.current());
 
   /** From the deletion of a PipelineRun to the pass that cancels its run. */
   private static final Duration DEBOUNCE = Duration.ofSeconds(2);
@@ -57,6 +66,12 @@ final class SimOperator {
   private boolean timerSignal = true;
   private boolean admitting;
 
+  /** When cron times are due, as returned last. */
+  private Optional<Instant> ticksAt = Optional.empty();
+
+  private boolean deciding;
+  private boolean ticksSignaled = true;
+
   private final SimEnvironment env;
   private final FaultyClients.OperatorProcess process = new FaultyClients.OperatorProcess();
   private final ClusterRegistration registration;
@@ -66,6 +81,8 @@ final class SimOperator {
   private final RunReconciler runReconciler;
   private final AdmissionLoop admission;
   private final Sweep sweep;
+  private final Signal tickSignal = new Signal();
+  private final TickLoop ticks;
 
   /**
    * It has just started: every known run is queued.
@@ -85,7 +102,8 @@ final class SimOperator {
     this.resyncs = resyncs;
     this.cluster = cluster;
     this.kube = new SimKube(cluster, env.mutant);
-    Ledger unchecked = clients.ledger(process);
+    Ledger right = clients.ledger(process);
+    Ledger unchecked = env.mutant == Mutant.NEW_RULES_FOR_THE_PAST ? withNewRules(right) : right;
     this.ledger =
         env.mutant == Mutant.CLOCK_JUMP_IGNORED
             ? unchecked
@@ -125,6 +143,20 @@ final class SimOperator {
             runReconciler,
             () -> faultyKube.retiredNamespaces("luigi-system"),
             queue::add);
+    this.ticks =
+        new TickLoop(
+            ledger,
+            faultyKube,
+            value,
+            tickSignal,
+            () -> {
+              admissionSignal = true;
+              timerSignal = true;
+            },
+            METRICS);
+    ticks.onChange(this::recordTicks);
+    ticks.leadershipBegins();
+    cluster.schedules.keySet().forEach(ticks::changed);
     queue.addAll(cluster.runs.keySet());
   }
 
@@ -164,6 +196,9 @@ final class SimOperator {
     if (timerSignal || due.filter(this::isPast).isPresent()) {
       actions.add(this::releaseDue);
     }
+    if (!deciding && (isTickSignaled() || ticksAt.filter(this::isPast).isPresent())) {
+      actions.add(this::decideTicks);
+    }
     if (deletions.filter(this::isPast).isPresent()) {
       actions.add(this::concludeDeletions);
     }
@@ -172,7 +207,11 @@ final class SimOperator {
 
   /** The times at which it has something to do, if no event comes before. */
   Stream<Instant> timers() {
-    return Stream.of(requeueAt.values().stream(), due.stream(), deletions.stream())
+    if (!isRegistered) {
+      return Stream.empty(); // as it then does nothing, time would stand still
+    }
+    return Stream.of(
+            requeueAt.values().stream(), due.stream(), deletions.stream(), ticksAt.stream())
         .flatMap(timer -> timer);
   }
 
@@ -204,8 +243,9 @@ final class SimOperator {
         .ifPresent(
             event -> {
               if (event.enqueues()) {
-                queue.add(event.run());
+                queue.addAll(event.runs());
               }
+              event.schedule().ifPresent(ticks::changed);
               if (event.deletion() && deletions.isEmpty()) {
                 deletions = Optional.of(env.now().plus(DEBOUNCE));
               }
@@ -246,6 +286,59 @@ final class SimOperator {
       admissionSignal = true;
       due = ledger.queries().nextDue();
     }
+  }
+
+  private boolean isTickSignaled() {
+    try {
+      ticksSignaled |= tickSignal.await(Duration.ZERO);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+    return ticksSignaled;
+  }
+
+  /** One pass at a time. A pass that fails is repeated. */
+  private void decideTicks() {
+    deciding = true;
+    ticksSignaled = false;
+    ticksAt = Optional.of(env.now());
+    try {
+      ticksAt = Optional.of(env.now().plus(ticks.pass()));
+    } finally {
+      deciding = false;
+    }
+  }
+
+  /** In the status of the schedule. */
+  private void recordTicks(ScheduleKey schedule) {
+    cluster.schedules.computeIfPresent(
+        schedule,
+        (key, s) ->
+            new ScheduleObject(
+                key,
+                s.uid(),
+                s.createdAt(),
+                s.generation(),
+                s.parsedSpec(),
+                ticks.summary(key).last().or(s::lastTickTime)));
+  }
+
+  /** A mutant: the rules that were stored count for nothing. */
+  private Ledger withNewRules(Ledger stored) {
+    return LedgerProxy.of(
+        stored,
+        (role, method, args) -> {
+          Object answer = LedgerProxy.invoke(role, method, args);
+          return method.getName().equals("clients")
+              ? ((List<?>) answer).stream().map(row -> withNewRules((ScheduledClient) row)).toList()
+              : answer;
+        });
+  }
+
+  private ScheduledClient withNewRules(ScheduledClient row) {
+    Optional<String> rules =
+        row.rules().map(old -> env.schedules.listed(cluster).getOrDefault(row.client(), old));
+    return new ScheduledClient(row.client(), row.decidedUntil(), rules);
   }
 
   private void concludeDeletions() {

@@ -141,6 +141,32 @@ class SimulationTest {
         Mutant.ADMISSION_SIGNAL_LOST, "lost wake-up: claim", CalmScenario::withoutFaults);
   }
 
+  @Test
+  void detectsCronTimesThatTwoOperatorsDecide() {
+    requireDetected(Mutant.DECIDED_UNTIL_IGNORED, "I12: ", FaultScenario::new);
+  }
+
+  @Test
+  void detectsATickThatIsCommittedBeforeItsRun() {
+    requireDetected(Mutant.TICK_BEFORE_ITS_RUN, "I6: ", FaultScenario::new);
+  }
+
+  @Test
+  void detectsADeletedScheduleThatIsForgotten() {
+    requireDetected(Mutant.DELETED_SCHEDULE_FORGOTTEN, "I12: ", FaultScenario::new);
+    requireDetected(Mutant.DELETED_SCHEDULE_FORGOTTEN, "I12: ", CalmScenario::withoutFaults);
+  }
+
+  @Test
+  void detectsCronTimesThatAnotherClusterDecides() {
+    requireDetected(Mutant.OWNER_IGNORED, "I12: ", FaultScenario::new);
+  }
+
+  @Test
+  void detectsNewRulesForThePast() {
+    requireDetected(Mutant.NEW_RULES_FOR_THE_PAST, "I12: ", FaultScenario::new);
+  }
+
   // ---- running scenarios
 
   private static FaultCounts runSeeds(int seeds, LongFunction<Scenario> scenario) {

@@ -8,18 +8,19 @@ import io.luigioperator.api.DesiredState;
 import io.luigioperator.api.MutexScope;
 import io.luigioperator.api.MutexSpec;
 import io.luigioperator.api.PipelineRunSpec;
-import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.Priority;
-import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.api.ScheduleRef;
 import io.luigioperator.api.TaskRef;
 import io.luigioperator.api.TimeoutsSpec;
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.Resolver;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.ScheduleFixture;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.List;
@@ -34,18 +35,17 @@ final class UserActions {
   private static final PipelineSpec PIPELINE =
       PipelineSpec.ofDefaults("image:1", new TaskRef("m", "F"));
   private static final ScheduleObject NIGHTLY =
-      new ScheduleObject(
+      ScheduleFixture.schedule(
           NAMESPACE,
           "nightly",
           1,
-          new PipelineScheduleSpec(
-              PIPELINE, Priority.Low, List.of(new ScheduleClient(client(1), List.of()))));
+          ScheduleFixture.spec(PIPELINE, Priority.Low, List.of(ScheduleFixture.client(client(1)))));
 
   private final SimEnvironment env;
 
   UserActions(SimEnvironment env) {
     this.env = env;
-    env.clusters().forEach(c -> c.schedules.put(new RunKey(NAMESPACE, NIGHTLY.name()), NIGHTLY));
+    env.clusters().forEach(c -> c.schedules.put(NIGHTLY.key(), NIGHTLY));
   }
 
   static RunKey key(int i) {
@@ -125,6 +125,10 @@ final class UserActions {
 
   void changeSomething() {
     SimCluster where = env.oneIn(4) ? env.other : env.main;
+    if (env.schedules.isUsed() && env.oneIn(3)) {
+      env.schedules.changeSomething(where);
+      return;
+    }
     env.any(List.copyOf(where.runs.values())).ifPresent(o -> change(o, where));
   }
 
@@ -235,15 +239,31 @@ final class UserActions {
         env.main.createRun(key(i), specOf(i), false); // their objects are kept in Git
       }
     }
+    for (Run run : env.ledger.allRuns()) {
+      if (ScheduleActions.isOfTick(run.key()) && run.state() == RunState.HELD) {
+        applyRunOfTick(run); // its PipelineRun was refused, or is lost with its cluster
+      }
+    }
     for (SimCluster c : env.clusters()) {
       for (RunObject o : List.copyOf(c.runs.values())) {
-        if (isHeldAsADefect(o.key())) {
+        if (isHeldAsADefect(o.key())
+            && o.asksFor(env.ledger.run(o.key()).definition().requestSha())) {
           setDesired(o, c, DesiredState.Canceled);
         } else if (isToBeHeld(o.key()) || o.spec().desiredState() == DesiredState.Held) {
           setDesired(o, c, DesiredState.Running);
         }
       }
     }
+  }
+
+  private void applyRunOfTick(Run run) {
+    for (SimCluster c : env.clusters()) {
+      Optional.ofNullable(c.runs.get(run.key()))
+          .filter(o -> !o.asksFor(run.definition().requestSha()))
+          .ifPresent(o -> c.deleteRun(o.key(), o.uid()));
+    }
+    env.main.createRun(
+        run.key(), Resolver.currentSpec(run, RequestJson.read(run.definition().request())), false);
   }
 
   private boolean isUnderWay(RunKey key) {

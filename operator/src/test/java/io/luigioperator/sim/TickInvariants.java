@@ -1,0 +1,242 @@
+/*
+ * Copyright The luigi-operator authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.luigioperator.sim;
+
+import static io.luigioperator.sim.Invariants.require;
+
+import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
+import io.luigioperator.ledger.ScheduleLedger.Tick;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.ScheduleKey;
+import io.luigioperator.schedule.ClientRules;
+import io.luigioperator.schedule.TickGap;
+import io.luigioperator.sim.CronTimes.CronTime;
+import io.luigioperator.sim.SimSchedules.Commit;
+import io.luigioperator.sim.SimSchedules.Date;
+import io.luigioperator.sim.SimSchedules.Row;
+import io.luigioperator.sim.SimSchedules.TickRow;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
+
+/**
+ * What must hold for the ticks of {@link ScheduleActions#HOURLY}:
+ *
+ * <ul>
+ *   <li>I6 a tick has at most one run, and FIRED is final
+ *   <li>I12 every cron time is decided exactly once, by the rules that the client had then
+ * </ul>
+ *
+ * Which cron times there are is computed by {@link CronTimes} from what users have applied.
+ */
+final class TickInvariants {
+
+  private record Client(ScheduleKey schedule, String id) {}
+
+  private final SimLedger ledger;
+  private final ScheduleActions users;
+  private final BooleanSupplier clockJumped;
+
+  /** As the commit before has left it. */
+  private final Map<Client, Row> rows = new HashMap<>();
+
+  private final Map<Client, Long> cronTimes = new HashMap<>();
+  private final Map<Client, Long> cronTimesOfGaps = new HashMap<>();
+  private final Map<Date, RunKey> fired = new TreeMap<>();
+
+  /** Business dates with a cron time while their client was not suspended. */
+  private final Set<Date> expected = new TreeSet<>();
+
+  private int checked;
+
+  /**
+   * @param clockJumped whether the clock of the database has ever jumped
+   */
+  TickInvariants(SimLedger ledger, ScheduleActions users, BooleanSupplier clockJumped) {
+    this.ledger = ledger;
+    this.users = users;
+    this.clockJumped = clockJumped;
+  }
+
+  /** After any event. */
+  void check() {
+    List<Commit> commits = ledger.schedules().commits();
+    if (checked == commits.size()) {
+      return;
+    }
+    while (checked < commits.size()) {
+      check(commits.get(checked++));
+    }
+    checkFired();
+  }
+
+  private void check(Commit commit) {
+    Client client = new Client(commit.schedule(), commit.decision().client());
+    require(
+        commit.owner().filter(commit.cluster()::equals).isPresent(),
+        () -> "I12: decided by a cluster that does not own the schedule: " + commit);
+    Optional<Row> before = Optional.ofNullable(rows.get(client));
+    require(
+        commit.before().equals(before),
+        () -> "I12: it was decided until " + before + ", and this is forgotten: " + commit);
+    Optional<Instant> from = before.filter(r -> r.rules().isPresent()).map(Row::decidedUntil);
+    require(
+        commit.decision().from().equals(from),
+        () -> "I12: cron times are decided twice, or never: " + before + ", then " + commit);
+    require(
+        before.filter(r -> r.decidedUntil().isAfter(commit.after().decidedUntil())).isEmpty(),
+        () -> "I12: decidedUntil moved backward: " + commit);
+    checkCronTimes(commit, client, before);
+    commit.after().rules().ifPresent(rules -> checkRules(commit, rules));
+    rows.put(client, commit.after());
+  }
+
+  private void checkCronTimes(Commit commit, Client client, Optional<Row> before) {
+    ClientDecision decision = commit.decision();
+    Optional<String> rules = before.flatMap(Row::rules).filter(r -> decision.rules().isPresent());
+    List<CronTime> due =
+        rules
+            .map(r -> meaning(client, r).between(decision.from().orElseThrow(), decision.until()))
+            .orElse(List.of());
+    long inGaps = decision.gaps().stream().mapToLong(TickGap::count).sum();
+    List<CronTime> decided =
+        decision.ticks().stream().map(t -> new CronTime(t.cronTime(), t.businessDate())).toList();
+    require(
+        due.containsAll(decided) && due.size() == decided.size() + inGaps,
+        () -> "I12: cron times are " + due + ", but decided: " + commit);
+    cronTimes.merge(client, (long) due.size(), Long::sum);
+    cronTimesOfGaps.merge(client, inGaps, Long::sum);
+    if (rules.filter(r -> !meaning(client, r).suspended()).isPresent()) {
+      due.forEach(t -> expected.add(new Date(client.schedule(), client.id(), t.businessDate())));
+    }
+    for (Tick tick : decision.ticks()) {
+      Date date = new Date(client.schedule(), client.id(), tick.businessDate());
+      tick.run().ifPresent(run -> fired.putIfAbsent(date, run.key()));
+    }
+  }
+
+  private CronTimes meaning(Client client, String rules) {
+    return users
+        .meaningOf(client.id(), rules)
+        .orElseThrow(() -> new AssertionError("I12: no user has applied " + rules));
+  }
+
+  /**
+   * New rules do not apply to a time before a user has applied them. Only those that an operator
+   * reads first apply since the creation of the schedule: it does not know earlier ones.
+   */
+  private void checkRules(Commit commit, String rules) {
+    Client client = new Client(commit.schedule(), commit.decision().client());
+    Instant since = meaning(client, rules).since();
+    Instant until = commit.after().decidedUntil();
+    boolean isFirst =
+        users.wasCreatedAt(until)
+            && rows.values().stream().noneMatch(r -> r.decidedUntil().isAfter(until));
+    require(
+        isFirst || clockJumped.getAsBoolean() || !until.isBefore(since),
+        () -> "I12: rules of " + since + " apply to earlier cron times: " + commit);
+  }
+
+  /** The rows of ticks, and the runs. */
+  private void checkFired() {
+    Map<Date, TickRow> ticks = ledger.schedules().ticks();
+    fired.forEach(
+        (date, run) -> {
+          TickRow row = ticks.get(date);
+          require(
+              row != null && row.run().equals(Optional.of(run)),
+              () -> "I6: %s was fired as %s, and is now %s".formatted(date, run, row));
+          Run accepted = ledger.run(run);
+          require(accepted != null, () -> "I6: " + date + " was fired, but has no run " + run);
+          require(
+              accepted.definition().client().equals(date.client())
+                  && accepted.definition().businessDate().equals(date.businessDate()),
+              () -> "I6: the run of " + date + " is " + accepted);
+        });
+    Map<List<String>, RunKey> byDate = new HashMap<>();
+    for (Run run : ledger.allRuns()) {
+      Run.Definition definition = run.definition();
+      if (definition.schedule().equals(ScheduleActions.HOURLY.name())) {
+        RunKey other =
+            byDate.put(List.of(definition.client(), definition.businessDate()), run.key());
+        require(other == null, () -> "I6: two runs of one tick: " + run + " and " + other);
+      }
+    }
+  }
+
+  /** Whether every cron time that can come is decided, by the rules that users applied last. */
+  boolean isSettled(Iterable<SimCluster> clusters) {
+    Optional<String> owner = ledger.schedules().owner(ScheduleActions.HOURLY);
+    boolean exists = false;
+    boolean settled = false;
+    for (SimCluster c : clusters) {
+      exists |= c.schedules.containsKey(ScheduleActions.HOURLY);
+      if (owner.filter(c.registeredAs().value()::equals).isPresent()) {
+        settled = isSettled(c);
+      }
+    }
+    return settled || !exists;
+  }
+
+  private boolean isSettled(SimCluster owner) {
+    return owner.schedules.containsKey(ScheduleActions.HOURLY)
+        && users.listed(owner).entrySet().stream()
+            .allMatch(
+                e ->
+                    ledger
+                        .schedules()
+                        .row(ScheduleActions.HOURLY, e.getKey())
+                        .filter(row -> isStored(e.getValue(), row))
+                        .filter(row -> isDecided(e.getKey(), row))
+                        .isPresent());
+  }
+
+  private static boolean isStored(String rules, Row row) {
+    return row.rules().map(stored -> ClientRules.read(stored).json()).equals(Optional.of(rules));
+  }
+
+  private boolean isDecided(String client, Row row) {
+    CronTimes rules = users.meaningOf(client, row.rules().orElseThrow()).orElseThrow();
+    return rules.suspended() || rules.between(row.decidedUntil(), rules.end()).isEmpty();
+  }
+
+  /** When nothing is left to do. */
+  void checkEnd(Iterable<SimCluster> clusters) {
+    check();
+    require(isSettled(clusters), () -> "I12: cron times are not decided: " + rows);
+    require(
+        fired.keySet().stream().allMatch(expected::contains),
+        () -> "I12: fired without a cron time: " + fired.keySet() + " of " + expected);
+    require(
+        !users.catchesUpAll() || fired.keySet().equals(expected),
+        () -> "I12: these were to fire: " + expected + ", and these did: " + fired.keySet());
+    rows.forEach(
+        (client, row) -> {
+          long ofDates =
+              ledger.schedules().ticks().entrySet().stream()
+                  .filter(e -> e.getKey().client().equals(client.id()))
+                  .mapToLong(e -> e.getValue().cronTimes())
+                  .sum();
+          long decided = cronTimes.get(client);
+          require(
+              row.cronTimes() == decided && ofDates + cronTimesOfGaps.get(client) == decided,
+              () -> "I12: %s has %d cron times: %s".formatted(client, decided, row));
+        });
+  }
+
+  /** For the message of a failure. */
+  @Override
+  public String toString() {
+    return "ticks of owner %s: %s"
+        .formatted(ledger.schedules().owner(ScheduleActions.HOURLY), rows);
+  }
+}
