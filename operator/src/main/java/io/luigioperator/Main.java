@@ -9,9 +9,13 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.luigioperator.job.Fabric8Kube;
 import io.luigioperator.ops.BuildInfo;
 import io.luigioperator.ops.HttpProbe;
+import io.luigioperator.preview.PreviewCommand;
+import io.luigioperator.schedule.TimeZones;
 import java.io.PrintStream;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -27,9 +31,10 @@ public final class Main {
 
   private static final String USAGE =
       """
-      usage: luigi-operator            run the operator, configured by LUIGI_OPERATOR_… variables
-             luigi-operator --version  print version and commit
-             luigi-operator probe URL  send a GET request; exit 0 if the status is 200
+      usage: luigi-operator               run the operator, configured by LUIGI_OPERATOR_… variables
+             luigi-operator --version     print version, commit and release of the tz database
+             luigi-operator preview FILE  check PipelineSchedules and print their next cron times; see preview --help
+             luigi-operator probe URL     send a GET request; exit 0 if the status is 200
       """;
 
   private static final Logger LOG = LoggerFactory.getLogger(Main.class);
@@ -43,10 +48,14 @@ public final class Main {
 
   /** Returns the exit code, after everything has stopped. */
   static int run(String[] args, Map<String, String> environment, PrintStream out, PrintStream err) {
+    if (args.length > 0 && args[0].equals("preview")) {
+      List<String> rest = List.of(args).subList(1, args.length);
+      return PreviewCommand.run(rest, System.in, out, err, Instant.now());
+    }
     return switch (String.join(" ", args).strip().split(" ", -1)) {
       case String[] a when a.length == 1 && a[0].isEmpty() -> operate(environment, err);
       case String[] a when a.length == 1 && a[0].equals("--version") -> {
-        out.println(BuildInfo.current());
+        out.println(BuildInfo.current() + ", tz database " + TimeZones.version());
         yield OK;
       }
       case String[] a when a.length == 2 && a[0].equals("probe") -> {

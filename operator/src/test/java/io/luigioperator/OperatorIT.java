@@ -20,6 +20,7 @@ import io.luigioperator.ledger.LedgerConfig;
 import io.luigioperator.ledger.TestDatabase;
 import io.luigioperator.ops.BuildInfo;
 import io.luigioperator.ops.HttpProbe;
+import io.luigioperator.schedule.TimeZones;
 import io.luigioperator.testing.Ports;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -247,8 +248,10 @@ class OperatorIT {
     assertThat(operator.metric("luigi_operator_accept_to_gate_seconds_count")).isEqualTo("1");
     assertThat(operator.metric("luigi_operator_runs_finished_total{state=\"succeeded\"}"))
         .isEqualTo("1.0");
-    assertThat(operator.metric("luigi_operator_info{commit=\"abc\",version=\"0.0.1\"}"))
-        .isEqualTo("1");
+    String info =
+        "luigi_operator_info{commit=\"abc\",tzdb=\"%s\",version=\"0.0.1\"}"
+            .formatted(TimeZones.version());
+    assertThat(operator.metric(info)).isEqualTo("1");
     assertThat(operator.get("/livez").ok()).isTrue();
   }
 
