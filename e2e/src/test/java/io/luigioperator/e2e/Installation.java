@@ -158,7 +158,28 @@ final class Installation implements AutoCloseable {
           GenericKubernetesResourceList,
           Resource<GenericKubernetesResource>>
       runs() {
-    return client.genericKubernetesResources("luigi-operator.io/v1beta1", "PipelineRun");
+    return objects("PipelineRun");
+  }
+
+  MixedOperation<
+          GenericKubernetesResource,
+          GenericKubernetesResourceList,
+          Resource<GenericKubernetesResource>>
+      objects(String kind) {
+    return client.genericKubernetesResources("luigi-operator.io/v1beta1", kind);
+  }
+
+  GenericKubernetesResource schedule(String name) {
+    return objects("PipelineSchedule").inNamespace(namespace).withName(name).get();
+  }
+
+  /** The runs that a schedule has created and that exist. */
+  List<GenericKubernetesResource> runsOf(String schedule) {
+    return runs()
+        .inNamespace(namespace)
+        .withLabel("luigi-operator.io/schedule", schedule)
+        .list()
+        .getItems();
   }
 
   GenericKubernetesResource get(String name) {

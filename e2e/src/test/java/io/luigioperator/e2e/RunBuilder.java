@@ -86,6 +86,21 @@ final class RunBuilder {
   }
 
   GenericKubernetesResource apply() {
+    Map<String, Object> fields = new LinkedHashMap<>(spec);
+    fields.put("client", client);
+    fields.put("date", "2013-01-15");
+    fields.put("pipeline", pipeline());
+    return create("PipelineRun", fields);
+  }
+
+  /** Creates a schedule with this pipeline. */
+  GenericKubernetesResource applySchedule() {
+    Map<String, Object> fields = new LinkedHashMap<>(spec);
+    fields.put("pipeline", pipeline());
+    return create("PipelineSchedule", fields);
+  }
+
+  private Map<String, Object> pipeline() {
     Map<String, Object> inline = new LinkedHashMap<>(pipeline);
     inline.put("task", Map.of("module", "e2e_tasks", "family", family));
     inline.put("parameters", parameters);
@@ -97,22 +112,22 @@ final class RunBuilder {
         Map.of(
             "requests", Map.of("cpu", "50m", "memory", "64Mi"),
             "limits", Map.of("memory", memoryLimit)));
-    Map<String, Object> fields = new LinkedHashMap<>(spec);
-    fields.put("client", client);
-    fields.put("date", "2013-01-15");
-    fields.put("pipeline", inline);
+    return inline;
+  }
+
+  private GenericKubernetesResource create(String kind, Map<String, Object> fields) {
     Map<String, Object> object =
         Map.of(
             "apiVersion",
             "luigi-operator.io/v1beta1",
             "kind",
-            "PipelineRun",
+            kind,
             "metadata",
             Map.of("name", name, "namespace", installation.namespace),
             "spec",
             fields);
     return installation
-        .runs()
+        .objects(kind)
         .resource(
             Serialization.unmarshal(Serialization.asYaml(object), GenericKubernetesResource.class))
         .createOr(r -> r.serverSideApply());
