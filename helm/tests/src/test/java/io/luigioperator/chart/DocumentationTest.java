@@ -47,14 +47,29 @@ class DocumentationTest {
   /** The form in which Prometheus shows the dotted names of the source. */
   private static final String METRIC = "luigi_operator_";
 
-  /** Settings of MySQL, and fields of the log lines that logback writes. */
+  /**
+   * Settings of MySQL, fields of the log lines that logback writes, and what CronJob, Airflow and
+   * Jenkins call it.
+   */
   private static final Set<String> OF_OTHERS =
       Set.of(
           "innodb_flush_log_at_trx_commit",
           "max_connections",
+          "caching_sha2_password",
+          "mysql_native_password",
           "kvpList",
           "loggerName",
-          "threadName");
+          "threadName",
+          "startingDeadlineSeconds",
+          "concurrencyPolicy",
+          "Forbid",
+          "successfulJobsHistoryLimit",
+          "failedJobsHistoryLimit",
+          "jobTemplate",
+          "start_date",
+          "end_date",
+          "max_active_runs",
+          "disableConcurrentBuilds");
 
   private static Set<String> tracked;
   private static Set<String> wordsOfSources;
