@@ -16,7 +16,8 @@ import java.util.Set;
 
 /**
  * The ticks of schedules. For each client, {@code decidedUntil} moves forward only, in the same
- * transaction as the ticks up to it, so that every cron time is decided once whoever decides it.
+ * transaction as the ticks up to it, so that every cron time is decided exactly once, also by
+ * several operators.
  */
 public interface ScheduleLedger {
 
@@ -28,7 +29,7 @@ public interface ScheduleLedger {
    */
   String own(ScheduleKey schedule, String cluster);
 
-  /** Gives a schedule up whose object does not exist in this cluster any more. */
+  /** Leaves a schedule without owner, because its object was deleted in this cluster. */
   void disown(ScheduleKey schedule, String cluster);
 
   /** The schedules that a cluster owns, by id, after {@code after}. */

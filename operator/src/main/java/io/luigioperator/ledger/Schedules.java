@@ -85,7 +85,8 @@ final class Schedules implements ScheduleLedger {
 
   /**
    * The owner is locked in share mode, so that it does not change, and the clients in ascending
-   * order. Nobody else changes the ticks of a client meanwhile, so these are read without locks.
+   * order. No other transaction changes the ticks of a locked client, so these are read without
+   * locks.
    */
   private static final Opening DECIDE =
       Opening.of(

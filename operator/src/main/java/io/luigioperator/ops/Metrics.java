@@ -175,14 +175,14 @@ public final class Metrics implements AutoCloseable {
   }
 
   /**
-   * Reports how far the clock of the database has jumped forward.
+   * Reports a forward jump of the database clock.
    *
-   * @param ahead zero if it has not
+   * @param ahead length of the jump; zero if there is none
    */
   public void databaseClockAhead(Supplier<Duration> ahead) {
     Gauge.builder(PREFIX + "database.clock.ahead.seconds", () -> ahead.get().toMillis() / 1000.0)
         .description(
-            "Seconds by which the clock of the database has jumped forward; above 0 nothing is decided")
+            "Length of a forward jump of the database clock in seconds; above 0 nothing is decided")
         .register(registry);
   }
 

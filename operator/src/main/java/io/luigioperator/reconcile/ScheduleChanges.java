@@ -10,6 +10,7 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
 import io.luigioperator.ledger.ScheduleLedger.TickAnswer;
 import io.luigioperator.reconcile.TickDecisionRunner.Work;
+import io.luigioperator.run.Instants;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary.Problem;
 import io.luigioperator.schedule.ClientRules;
@@ -97,7 +98,7 @@ final class ScheduleChanges {
       String id = client.id();
       if (!listed.contains(id)) {
         Instant since = client.decidedUntil();
-        rows.add(row(id, Optional.of(since), now.isAfter(since) ? now : since, Optional.empty()));
+        rows.add(row(id, Optional.of(since), Instants.later(now, since), Optional.empty()));
         ticks.remove(id);
       }
     }

@@ -13,6 +13,7 @@ import io.luigioperator.ledger.ScheduleLedger.TickAnswer;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.reconcile.ClientDecisions.Prepared.Decidable;
 import io.luigioperator.reconcile.ClientDecisions.Prepared.Undecidable;
+import io.luigioperator.run.Instants;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleObject;
@@ -186,7 +187,7 @@ final class TickDecisionRunner {
             .map(Work::ticks)
             .flatMap(
                 t ->
-                    TickWalk.next(t.rules(), later(t.from(), window))
+                    TickWalk.next(t.rules(), Instants.later(t.from(), window))
                         .map(Candidate::businessDate)
                         .stream())
             .min(Comparator.naturalOrder());
@@ -236,9 +237,5 @@ final class TickDecisionRunner {
         .map(NewRun::businessDate)
         .findFirst()
         .orElseThrow();
-  }
-
-  private static Instant later(Instant a, Instant b) {
-    return a.isAfter(b) ? a : b;
   }
 }

@@ -24,6 +24,10 @@ public final class Instants {
 
   private Instants() {}
 
+  public static Instant later(Instant a, Instant b) {
+    return a.isAfter(b) ? a : b;
+  }
+
   /** The later of the two; {@code b} when {@code a} is empty. */
   static Instant later(Optional<Instant> a, Instant b) {
     return a.filter(t -> t.isAfter(b)).orElse(b);

@@ -34,8 +34,6 @@ import org.jspecify.annotations.Nullable;
  */
 public sealed interface ClientRules {
 
-  Pattern WITH_OFFSET = Pattern.compile("(.*),\"zoneOffset\":\"([^\"]*)\"}");
-
   /**
    * @param json the form that is stored; equal texts mean equal rules
    */
@@ -83,7 +81,7 @@ public sealed interface ClientRules {
    * @throws IllegalArgumentException if the text was not written by this or an earlier version
    */
   static Stored read(String text) {
-    Matcher withOffset = WITH_OFFSET.matcher(text);
+    Matcher withOffset = StoredRules.WITH_OFFSET.matcher(text);
     boolean found = withOffset.matches();
     String json = found ? withOffset.group(1) + "}" : text;
     try {
@@ -114,6 +112,9 @@ public sealed interface ClientRules {
       @Nullable Instant start,
       @Nullable Instant end,
       boolean suspended) {
+
+    /** JSON with the offset that {@link ClientRules#stored} appends. */
+    private static final Pattern WITH_OFFSET = Pattern.compile("(.*),\"zoneOffset\":\"([^\"]*)\"}");
 
     private static final ObjectMapper JSON =
         JsonMapper.builder()

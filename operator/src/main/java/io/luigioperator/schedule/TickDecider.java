@@ -4,6 +4,7 @@
  */
 package io.luigioperator.schedule;
 
+import io.luigioperator.run.Instants;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashSet;
@@ -75,17 +76,17 @@ public final class TickDecider {
 
   private void selectDates(Instant decidedUntil, Instant now) {
     Instant missedUntil = onTimeFrom.minusNanos(1);
-    addRunnable(later(decidedUntil, missedUntil), now, onTimeDates::add);
+    addRunnable(Instants.later(decidedUntil, missedUntil), now, onTimeDates::add);
     if (catchUp.allowance() == 0 || !decidedUntil.isBefore(missedUntil)) {
       return;
     }
-    Instant first = later(decidedUntil, windowFrom.minusNanos(1));
+    Instant first = Instants.later(decidedUntil, windowFrom.minusNanos(1));
     // the latest dates are wanted, and the walk goes forward: begin with the last day
     Duration span = Duration.ofDays(1);
     Instant from;
     do {
       catchUpDates.clear();
-      from = later(first, missedUntil.minus(span));
+      from = Instants.later(first, missedUntil.minus(span));
       addRunnable(from, missedUntil, this::addCatchUpDate);
       span = span.multipliedBy(2);
     } while (from.isAfter(first) && catchUpDates.size() < catchUp.allowance());
@@ -163,9 +164,5 @@ public final class TickDecider {
       case Latest -> tooOld ? SkipReason.CatchUpWindow : SkipReason.MissedNotLatest;
       case All -> tooOld ? SkipReason.CatchUpWindow : SkipReason.CatchUpLimit;
     };
-  }
-
-  private static Instant later(Instant a, Instant b) {
-    return a.isAfter(b) ? a : b;
   }
 }
