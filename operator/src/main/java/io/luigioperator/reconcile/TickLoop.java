@@ -157,15 +157,20 @@ public final class TickLoop implements TickSource {
     return pauseAfter(now);
   }
 
-  /** An error of one schedule must not keep the others from their cron times. */
+  /**
+   * An error of one schedule must not keep the others from their cron times. What is in memory of
+   * it may be half changed then, so its rows are read again.
+   */
   private void handle(ScheduleKey schedule, Instant now, Runnable work) {
     retryAt.remove(schedule);
     try {
       work.run();
     } catch (LedgerUnavailable | KubeUnavailable e) {
+      schedules.remove(schedule);
       changed.add(schedule);
       throw e;
     } catch (RuntimeException e) {
+      schedules.remove(schedule);
       retryAt.put(schedule, now.plus(RETRY));
       LOG.atError()
           .addKeyValue("schedule", schedule)

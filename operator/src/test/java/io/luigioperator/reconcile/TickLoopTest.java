@@ -49,6 +49,7 @@ class TickLoopTest {
 
   private Instant now = NOON;
   private boolean ledgerFails;
+  private boolean decisionsFail;
 
   /** Happens after the time has been read next. */
   private Runnable afterNow = () -> {};
@@ -78,7 +79,7 @@ class TickLoopTest {
         LedgerProxy.of(
             ledger,
             (role, method, args) -> {
-              if (ledgerFails) {
+              if (ledgerFails || decisionsFail && method.getName().equals("decide")) {
                 throw new LedgerUnavailable("test", new IllegalStateException());
               }
               Object answer = LedgerProxy.invoke(role, method, args);
@@ -264,6 +265,19 @@ class TickLoopTest {
     applyUnobserved(
         "crons: ['0 2 * * *'], clients: [{id: acme}]", Instant.parse("2026-02-28T12:00:00Z"));
     becomesLeader();
+    assertThat(runs()).containsExactly("nightly-acme-2026-02-28");
+  }
+
+  /** The first rows could not be written: they must not begin later because of that. */
+  @Test
+  void aFailureOfTheFirstDecisionDoesNotMoveTheBeginOfASchedule() {
+    applyUnobserved(
+        "crons: ['0 2 * * *'], clients: [{id: acme}]", Instant.parse("2026-02-28T12:00:00Z"));
+    decisionsFail = true;
+    loop.changed(NIGHTLY);
+    assertThatThrownBy(loop::pass).isInstanceOf(LedgerUnavailable.class);
+    decisionsFail = false;
+    loop.pass();
     assertThat(runs()).containsExactly("nightly-acme-2026-02-28");
   }
 
