@@ -30,7 +30,6 @@ import io.luigioperator.reconcile.Loops;
 import io.luigioperator.reconcile.RunQueue;
 import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.reconcile.RunReconciler;
-import io.luigioperator.reconcile.ScheduleLimits;
 import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.reconcile.TickLoop;
 import io.luigioperator.run.ClusterIdentity;
@@ -157,36 +156,23 @@ final class LuigiOperator {
 
     LeaderGate leaderGate = new LeaderGate();
     Loops.Signals signals = Loops.Signals.create();
-    ScheduleLimits scheduleLimits =
-        new ScheduleLimits(ledger, signals.limits(), signals::wakeAdmission);
     RunReconciler runReconciler =
-        new RunReconciler(
-            ledger,
-            kube,
-            cluster,
-            config.limits(),
-            clock,
-            System::nanoTime,
-            signals,
-            scheduleLimits);
+        new RunReconciler(ledger, kube, cluster, config.limits(), clock, System::nanoTime, signals);
     RunQueue queue =
         new RunQueue(
             (lane, runs) ->
                 leaderGate.ifLeading(() -> runReconciler.reconcile(runs)).orElse(Map.of()));
-    scheduleLimits.onChange(run -> queue.wake(run, Lane.WAITING));
     TickLoop ticks =
         new TickLoop(
             ledger,
             kube,
             cluster,
             signals.ticks(),
-            scheduleLimits,
             () -> {
               signals.wakeAdmission();
               signals.wakeTimer();
             },
             metrics);
-    runReconciler.onEnd(ticks::runEnded);
     Controllers controllers =
         new Controllers(
             client,
@@ -213,8 +199,7 @@ final class LuigiOperator {
             claimed -> {
               runReconciler.claimed(claimed);
               queue.wake(claimed.run().key(), Lane.LIVE);
-            },
-            run -> queue.wake(run, Lane.CHANGED));
+            });
     Sweep sweep =
         new Sweep(
             ledger,
@@ -222,7 +207,6 @@ final class LuigiOperator {
             cluster,
             config.retention(),
             runReconciler,
-            scheduleLimits,
             () -> kube.retiredNamespaces(config.leaseNamespace()),
             run -> queue.wake(run, Lane.WAITING));
     Loops loops =
@@ -231,7 +215,6 @@ final class LuigiOperator {
             sweep,
             admission,
             ticks,
-            scheduleLimits,
             signals,
             registration,
             this::fail,

@@ -61,12 +61,6 @@ public final class ClockCheckedLedger implements Ledger {
   }
 
   @Override
-  public BackfillLedger backfills() {
-    clock.requireSteady();
-    return ledger.backfills();
-  }
-
-  @Override
   public LedgerMaintenance maintenance() {
     queries.now();
     return ledger.maintenance();

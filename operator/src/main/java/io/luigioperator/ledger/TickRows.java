@@ -23,9 +23,8 @@ final class TickRows {
   /**
    * A row of {@code tick}.
    *
-   * @param backfill that runs the date again; empty for its first run
    * @param reason empty if FIRED
-   * @param cronTime the cron time that led to the decision; empty if a backfill did
+   * @param cronTime the cron time that led to the decision
    * @param cronTimes how many cron times belonged to the date
    * @param runId empty unless FIRED
    */
@@ -33,9 +32,8 @@ final class TickRows {
       String id,
       String client,
       String businessDate,
-      String backfill,
       String reason,
-      Optional<Instant> cronTime,
+      Instant cronTime,
       long cronTimes,
       Optional<String> runId,
       Instant decidedAt) {
@@ -51,15 +49,14 @@ final class TickRows {
     TickRow and(Tick tick, Instant now) {
       if (isFired()) {
         return new TickRow(
-            id, client, businessDate, backfill, reason, cronTime, cronTimes + 1, runId, decidedAt);
+            id, client, businessDate, reason, cronTime, cronTimes + 1, runId, decidedAt);
       }
       return new TickRow(
           id,
           client,
           businessDate,
-          backfill,
           tick.reason(),
-          Optional.of(tick.cronTime()),
+          tick.cronTime(),
           cronTimes + 1,
           tick.run().map(run -> run.key().id()),
           now);
@@ -67,12 +64,11 @@ final class TickRows {
 
     static TickRow of(ScheduleKey schedule, String client, Tick tick, Instant now) {
       return new TickRow(
-          TickRows.id(schedule, client, tick.businessDate(), ""),
+          TickRows.id(schedule, client, tick.businessDate()),
           client,
           tick.businessDate(),
-          "",
           tick.reason(),
-          Optional.of(tick.cronTime()),
+          tick.cronTime(),
           1,
           tick.run().map(run -> run.key().id()),
           now);
@@ -85,7 +81,6 @@ final class TickRows {
           "schedule_id",
           "client",
           "business_date",
-          "backfill",
           "decision",
           "reason",
           "cron_time",
@@ -95,7 +90,7 @@ final class TickRows {
 
   static final String READ_TICKS =
       """
-      SELECT tick_id, client, business_date, backfill, reason, cron_time, cron_times, run_id, decided_at
+      SELECT tick_id, client, business_date, reason, cron_time, cron_times, run_id, decided_at
       FROM tick WHERE tick_id IN (<ticks>)
       """;
 
@@ -109,9 +104,8 @@ final class TickRows {
   private TickRows() {}
 
   /** The primary key: 32 hex digits of SHA-256. */
-  static String id(ScheduleKey schedule, String client, String businessDate, String backfill) {
-    String key = schedule + "/" + client + "/" + businessDate;
-    return Sha256.hex(backfill.isEmpty() ? key : key + "/" + backfill).substring(0, 32);
+  static String id(ScheduleKey schedule, String client, String businessDate) {
+    return Sha256.hex(schedule + "/" + client + "/" + businessDate).substring(0, 32);
   }
 
   static ScheduledClient client(ResultSet row) throws SQLException {
@@ -126,9 +120,8 @@ final class TickRows {
         row.getString("tick_id"),
         row.getString("client"),
         row.getString("business_date"),
-        row.getString("backfill"),
         row.getString("reason"),
-        Rows.time(row, "cron_time"),
+        Rows.time(row, "cron_time").orElseThrow(),
         row.getLong("cron_times"),
         Optional.ofNullable(row.getString("run_id")),
         Rows.time(row, "decided_at").orElseThrow());
@@ -165,7 +158,6 @@ final class TickRows {
         .bind(prefix + "schedule_id", schedule.id())
         .bind(prefix + "client", tick.client())
         .bind(prefix + "business_date", tick.businessDate())
-        .bind(prefix + "backfill", tick.backfill())
         .bind(prefix + "decision", tick.isFired() ? TickRow.FIRED : TickRow.SKIPPED)
         .bind(prefix + "reason", tick.reason())
         .bind(prefix + "cron_time", tick.cronTime())

@@ -13,7 +13,6 @@ import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.RequestJson;
-import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
@@ -46,7 +45,6 @@ final class SnapshotReader {
 
   private final Kube kube;
   private final String cluster;
-  private final ScheduleLimits limits;
   private final Set<Pipeline> passed =
       Collections.synchronizedSet(
           Collections.newSetFromMap(
@@ -61,10 +59,9 @@ final class SnapshotReader {
 
   private final ParsedRequests requests = new ParsedRequests();
 
-  SnapshotReader(Kube kube, String cluster, ScheduleLimits limits) {
+  SnapshotReader(Kube kube, String cluster) {
     this.kube = kube;
     this.cluster = cluster;
-    this.limits = limits;
   }
 
   /**
@@ -97,12 +94,9 @@ final class SnapshotReader {
             new Hints(
                 refusal,
                 Optional.empty(),
-                record.filter(SnapshotReader::waitsForCapacity).flatMap(r -> withoutNode(key, now)),
                 record
-                    .map(RunRecord::run)
-                    .filter(Run::waitsForLimit)
-                    .flatMap(run -> run.definition().scheduleKey())
-                    .flatMap(limits::use)));
+                    .filter(SnapshotReader::waitsForCapacity)
+                    .flatMap(r -> withoutNode(key, now))));
     Optional<Attempt> mine = s.mine();
     if (mine.isEmpty()) {
       return s;
@@ -117,7 +111,7 @@ final class SnapshotReader {
         s.row(),
         Optional.of(seen),
         nodeIfNeeded(mine.get(), seen),
-        new Hints(refusal, warning(mine.get(), seen, now), Optional.empty(), Optional.empty()));
+        new Hints(refusal, warning(mine.get(), seen, now), Optional.empty()));
   }
 
   /** The cache does not keep large specs. */

@@ -16,7 +16,6 @@ import io.luigioperator.reconcile.ClientDecisions.Prepared.Undecidable;
 import io.luigioperator.run.Instants;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.RunKey;
-import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary.Problem;
 import io.luigioperator.schedule.Candidate;
@@ -31,7 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,26 +74,17 @@ final class TickDecisionRunner {
   private final Ledger ledger;
   private final Kube kube;
   private final String cluster;
-  private final Consumer<ScheduleKey> accepted;
-  private final ScheduleHealth health;
+  private final Runnable accepted;
   private final Metrics metrics;
 
   /**
-   * @param accepted called after runs of a schedule were accepted; must have them admitted soon
-   * @param health is told which clients got runs
+   * @param accepted called after runs were accepted; must have them admitted soon
    */
-  TickDecisionRunner(
-      Ledger ledger,
-      Kube kube,
-      String cluster,
-      Consumer<ScheduleKey> accepted,
-      ScheduleHealth health,
-      Metrics metrics) {
+  TickDecisionRunner(Ledger ledger, Kube kube, String cluster, Runnable accepted, Metrics metrics) {
     this.ledger = ledger;
     this.kube = kube;
     this.cluster = cluster;
     this.accepted = accepted;
-    this.health = health;
     this.metrics = metrics;
   }
 
@@ -227,8 +216,7 @@ final class TickDecisionRunner {
     metrics.ticks(fired, runs.size() - fired, step.prepared().skipped());
     runs.forEach(t -> metrics.tickDecided(t.cronTime(), now));
     if (fired > 0) {
-      accepted.accept(ticks.key());
-      health.outdated(ticks.key(), List.of(decision.client()));
+      accepted.run();
     }
     return after;
   }

@@ -18,7 +18,4 @@ public abstract class LedgerContract
         AbandonContract,
         AttemptKindContract,
         WaitingContract,
-        ScheduleContract,
-        BackfillContract,
-        NewestRunsContract,
-        LimitContract {}
+        ScheduleContract {}

@@ -24,9 +24,7 @@ final class Sql implements AutoCloseable {
           "schedule",
           "schedule_client",
           "tick",
-          "tick_gap",
-          "backfill",
-          "backfill_run");
+          "tick_gap");
 
   private final LedgerConfig config;
   private Handle handle;

@@ -45,7 +45,6 @@ interface SqlFixture extends LedgerFixture {
                 RunLedger.class,
                 AttemptLedger.class,
                 ScheduleLedger.class,
-                BackfillLedger.class,
                 LedgerMaintenance.class)
             .flatMap(role -> Arrays.stream(role.getDeclaredMethods()))
             .map(Method::getName)
@@ -54,14 +53,9 @@ interface SqlFixture extends LedgerFixture {
         List.of(
             "claimsOfSilentClusters",
             "attemptsOfRetiredClusters",
-            "auditTicks",
             "owned",
-            "limited",
             "clients",
-            "firedDates",
-            "load",
-            "openRuns",
-            "newestRuns")) {
+            "firedDates")) {
       assertThat(names.remove(read)).as("%s is a read", read).isTrue();
     }
     return names;

@@ -58,8 +58,7 @@ class EffectRunnerTest {
     RunKey key = OperatorFixture.key("a");
     Optional<RunRecord> record = fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key);
     RunSnapshot s =
-        new SnapshotReader(
-                fixture.kube, OperatorFixture.HERE, OperatorFixture.limits(fixture.ledger))
+        new SnapshotReader(fixture.kube, OperatorFixture.HERE)
             .read(
                 key,
                 record,

@@ -126,7 +126,7 @@ class HostileObjectsIT {
             queue,
             new LeaderGate(),
             InstantSource.system(),
-            new NoTicks(key -> Optional.empty()),
+            new NoTicks(),
             new Signal(),
             fatal::add);
 

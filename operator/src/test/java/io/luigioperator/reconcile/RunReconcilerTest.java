@@ -92,17 +92,15 @@ class RunReconcilerTest {
       RuntimeException ofKube,
       RuntimeException ofLedger,
       Duration expected) {
-    Ledger ledger = failing(Ledger.class, ofLedger, Map.of());
     RunReconciler runReconciler =
         new RunReconciler(
-            ledger,
+            failing(Ledger.class, ofLedger, Map.of()),
             failing(Kube.class, ofKube, answers),
             "main",
             Limits.DEFAULT,
             Clock.systemUTC(),
             System::nanoTime,
-            OperatorFixture.NO_WAKEUPS,
-            OperatorFixture.limits(ledger));
+            OperatorFixture.NO_WAKEUPS);
 
     assertThat(runReconciler.reconcile(RUN)).contains(expected);
   }

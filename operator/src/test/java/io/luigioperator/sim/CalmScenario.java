@@ -31,7 +31,6 @@ final class CalmScenario implements Scenario {
 
   private static final Duration SWEEP_PERIOD = Duration.ofSeconds(30);
   private static final Duration RESOLUTION_PERIOD = Duration.ofMinutes(20);
-  private static final Duration HEALTH_SHOWN_AFTER = Duration.ofMinutes(16);
   private static final Duration MAX_STEP_TIME = Duration.ofMillis(20);
   private static final Duration MAX_CONTROLLER_DELAY = Duration.ofSeconds(10);
 
@@ -165,19 +164,9 @@ final class CalmScenario implements Scenario {
     }
     env.invariants.checkEnd();
     operators.forEach(operator -> new QuiescenceCheck(env, operator).requireStatusesWritten());
-    checkHealth();
     env.invariants.outcomes().values().forEach(s -> env.counts.outcomes.merge(s, 1, Integer::sum));
     if (sweeps) {
       cleanUp();
-    }
-  }
-
-  /** At the latest a quarter of an hour later, also if the end of a run was not noticed. */
-  private void checkHealth() {
-    if (env.schedules.isUsed()) {
-      env.pass(HEALTH_SHOWN_AFTER);
-      settle();
-      operators.forEach(operator -> operator.requireHealthOf(ScheduleActions.HOURLY));
     }
   }
 

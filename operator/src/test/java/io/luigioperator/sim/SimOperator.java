@@ -11,20 +11,16 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.ledger.ClockCheckedLedger;
 import io.luigioperator.ledger.DatabaseClock;
 import io.luigioperator.ledger.Ledger;
-import io.luigioperator.ledger.ScheduleLedger.ClientKey;
 import io.luigioperator.ledger.ScheduleLedger.ScheduledClient;
 import io.luigioperator.ops.BuildInfo;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.reconcile.ClusterRegistration;
 import io.luigioperator.reconcile.RunReconciler;
-import io.luigioperator.reconcile.ScheduleLimits;
 import io.luigioperator.reconcile.Signal;
 import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.reconcile.TickLoop;
 import io.luigioperator.reconcile.Wakeups;
-import io.luigioperator.run.ClientHealth;
 import io.luigioperator.run.ClusterIdentity;
-import io.luigioperator.run.HealthSummary;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
@@ -36,7 +32,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
@@ -86,10 +81,6 @@ final class SimOperator {
   private final RunReconciler runReconciler;
   private final AdmissionLoop admission;
   private final Sweep sweep;
-  private final Signal limitSignal = new Signal();
-  private final ScheduleLimits limits;
-  private boolean enforcing;
-  private boolean limitsSignaled = true;
   private final Signal tickSignal = new Signal();
   private final TickLoop ticks;
 
@@ -129,12 +120,8 @@ final class SimOperator {
     this.registration =
         new ClusterRegistration(
             ledger, identity, true, () -> faultyKube.retiredClusters("luigi-system"));
-    this.limits = new ScheduleLimits(ledger, limitSignal, () -> admissionSignal = true);
-    limits.onChange(queue::add);
-    limits.leadershipBegins();
     this.runReconciler =
-        new RunReconciler(
-            ledger, faultyKube, value, limits(), env::now, env::nanoTime, wakeups(), limits);
+        new RunReconciler(ledger, faultyKube, value, limits(), env::now, env::nanoTime, wakeups());
     this.admission =
         new AdmissionLoop(
             ledger,
@@ -146,8 +133,7 @@ final class SimOperator {
             claimed -> {
               runReconciler.claimed(claimed);
               queue.add(claimed.run().key());
-            },
-            queue::add);
+            });
     this.sweep =
         new Sweep(
             ledger,
@@ -155,7 +141,6 @@ final class SimOperator {
             value,
             new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400)),
             runReconciler,
-            limits,
             () -> faultyKube.retiredNamespaces("luigi-system"),
             queue::add);
     this.ticks =
@@ -164,13 +149,11 @@ final class SimOperator {
             faultyKube,
             value,
             tickSignal,
-            limits,
             () -> {
               admissionSignal = true;
               timerSignal = true;
             },
             METRICS);
-    runReconciler.onEnd(ticks::runEnded);
     ticks.onChange(this::recordTicks);
     ticks.leadershipBegins();
     cluster.schedules.keySet().forEach(ticks::changed);
@@ -215,9 +198,6 @@ final class SimOperator {
     }
     if (!deciding && (isTickSignaled() || ticksAt.filter(this::isPast).isPresent())) {
       actions.add(this::decideTicks);
-    }
-    if (!enforcing && isLimitSignaled()) {
-      actions.add(this::enforceLimits);
     }
     if (deletions.filter(this::isPast).isPresent()) {
       actions.add(this::concludeDeletions);
@@ -309,35 +289,12 @@ final class SimOperator {
   }
 
   private boolean isTickSignaled() {
-    ticksSignaled |= isRaised(tickSignal);
-    return ticksSignaled;
-  }
-
-  private static boolean isRaised(Signal signal) {
     try {
-      return signal.await(Duration.ZERO);
+      ticksSignaled |= tickSignal.await(Duration.ZERO);
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  private boolean isLimitSignaled() {
-    limitsSignaled |= isRaised(limitSignal) && env.mutant != Mutant.LIMIT_SIGNAL_LOST;
-    return limitsSignaled;
-  }
-
-  /** One pass at a time. A pass that fails is repeated. */
-  private void enforceLimits() {
-    enforcing = true;
-    limitsSignaled = false;
-    boolean complete = false;
-    try {
-      limits.pass();
-      complete = true;
-    } finally {
-      enforcing = false;
-      limitsSignaled |= !complete;
-    }
+    return ticksSignaled;
   }
 
   /** One pass at a time. A pass that fails is repeated. */
@@ -364,34 +321,6 @@ final class SimOperator {
                 s.generation(),
                 s.parsedSpec(),
                 ticks.summary(key).last().or(s::lastTickTime)));
-  }
-
-  /** If its cluster decides the schedule, what it knows of the clients is what their runs say. */
-  void requireHealthOf(ScheduleKey schedule) {
-    String here = cluster.registeredAs().value();
-    if (!isRegistered
-        || !cluster.schedules.containsKey(schedule)
-        || env.ledger.schedules().owner(schedule).filter(here::equals).isEmpty()) {
-      return;
-    }
-    Map<String, ClientHealth> clients = new TreeMap<>();
-    for (String client : env.schedules.listed(cluster).keySet()) {
-      ClientKey key = new ClientKey(schedule, client);
-      clients.put(
-          client,
-          ClientHealth.of(
-              env.ledger
-                  .schedules()
-                  .newestRuns(List.of(key), Integer.MAX_VALUE)
-                  .getOrDefault(key, List.of())));
-    }
-    HealthSummary right = HealthSummary.of(clients, Map.of());
-    HealthSummary known = ticks.summary(schedule).health().orElseThrow();
-    if (right.failing() != known.failing()
-        || right.lagging() != known.lagging()
-        || right.ended() != known.ended()) {
-      throw new AssertionError("the health is %s, but shown is %s".formatted(right, known));
-    }
   }
 
   /** A mutant: the rules that were stored count for nothing. */

@@ -163,25 +163,8 @@ class SimulationTest {
   }
 
   @Test
-  void detectsMoreRunsOfAScheduleThanItsLimit() {
-    requireDetected(Mutant.LIMIT_IGNORED, "limit: ", FaultScenario::new);
-    requireDetected(Mutant.LIMIT_IGNORED, "limit: ", CalmScenario::withoutFaults);
-  }
-
-  @Test
-  void detectsLostSignalThatRunsMayBeReleased() {
-    requireDetected(
-        Mutant.LIMIT_SIGNAL_LOST, "lost wake-up: enforceLimit", CalmScenario::withoutFaults);
-  }
-
-  @Test
   void detectsNewRulesForThePast() {
     requireDetected(Mutant.NEW_RULES_FOR_THE_PAST, "I12: ", FaultScenario::new);
-  }
-
-  @Test
-  void detectsAStepOfABackfillThatTwoOperatorsTake() {
-    requireDetected(Mutant.BACKFILL_POSITION_IGNORED, "backfill: ", FaultScenario::new);
   }
 
   // ---- running scenarios

@@ -240,9 +240,7 @@ final class UserActions {
       }
     }
     for (Run run : env.ledger.allRuns()) {
-      if (ScheduleActions.isOfTick(run.key())
-          && run.state() == RunState.HELD
-          && !run.waitsForLimit()) {
+      if (ScheduleActions.isOfTick(run.key()) && run.state() == RunState.HELD) {
         applyRunOfTick(run); // its PipelineRun was refused, or is lost with its cluster
       }
     }
