@@ -45,10 +45,15 @@ public final class ScheduleView {
         List.of(ready.withLastTransitionTime(since).build()),
         new ClientsStatus(
             schedule.parsedSpec().problem().isPresent() ? 0 : schedule.spec().clients().size(),
+            null,
+            null,
+            null,
             ticks.suspended(),
             ticks.invalid()),
         ticks.next().map(Instant::toString).orElse(null),
-        lastTickTime(ticks, before));
+        lastTickTime(ticks, before),
+        List.of(),
+        List.of());
   }
 
   /** Kept when a new leader has not fired any: with a lost ledger, it shows what was decided. */

@@ -18,4 +18,5 @@ public abstract class LedgerContract
         AbandonContract,
         AttemptKindContract,
         WaitingContract,
-        ScheduleContract {}
+        ScheduleContract,
+        ScheduleDeletionContract {}

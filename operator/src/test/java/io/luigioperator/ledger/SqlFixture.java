@@ -55,7 +55,8 @@ interface SqlFixture extends LedgerFixture {
             "attemptsOfRetiredClusters",
             "owned",
             "clients",
-            "firedDates")) {
+            "firedDates",
+            "endedRuns")) {
       assertThat(names.remove(read)).as("%s is a read", read).isTrue();
     }
     return names;

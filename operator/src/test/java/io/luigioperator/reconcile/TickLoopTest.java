@@ -140,6 +140,12 @@ class TickLoopTest {
     kube.schedules.remove(NIGHTLY);
     loop.changed(NIGHTLY);
     loop.pass();
+    concludeDeletions(loop);
+  }
+
+  private void concludeDeletions(TickLoop leader) {
+    now = now.plusSeconds(2);
+    leader.pass();
   }
 
   private void becomesLeader() {
@@ -298,6 +304,7 @@ class TickLoopTest {
     apply(TWO);
     kube.schedules.clear();
     becomesLeader();
+    concludeDeletions(loop);
     assertThat(ledger.schedules().owned(HERE, Optional.empty(), 10)).isEmpty();
   }
 
@@ -500,6 +507,7 @@ class TickLoopTest {
     assertThatThrownBy(loop::pass).isInstanceOf(LedgerUnavailable.class);
     ledgerFails = false;
     loop.pass();
+    concludeDeletions(loop);
     assertThat(ledger.schedules().owned(HERE, Optional.empty(), 10)).isEmpty();
   }
 
@@ -513,6 +521,7 @@ class TickLoopTest {
     now = now.plus(old.pass());
     kube.schedules.clear();
     old.pass();
+    concludeDeletions(old);
     assertThat(ledger.schedules().owned(HERE, Optional.empty(), 10)).isEmpty();
   }
 

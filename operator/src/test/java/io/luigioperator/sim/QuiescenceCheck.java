@@ -40,9 +40,13 @@ final class QuiescenceCheck {
           "owned",
           "clients",
           "firedDates",
+          "endedRuns",
           // of the API server
           "run",
           "schedule",
+          "scheduleExists",
+          "schedulesServedSince",
+          "createdRuns",
           "attempt",
           "node",
           "podsWithoutNode",
