@@ -173,8 +173,6 @@ final class LuigiOperator {
               signals.wakeTimer();
             },
             metrics);
-    runReconciler.onEnd(ticks::runEnded);
-    ticks.onCancel(run -> queue.wake(run, Lane.CHANGED));
     Controllers controllers =
         new Controllers(
             client,
@@ -202,11 +200,6 @@ final class LuigiOperator {
               runReconciler.claimed(claimed);
               queue.wake(claimed.run().key(), Lane.LIVE);
             });
-    admission.onPostponed(
-        () -> {
-          signals.wakeTimer();
-          signals.wakeAdmission();
-        });
     Sweep sweep =
         new Sweep(
             ledger,

@@ -10,8 +10,6 @@ CREATE TABLE schedule (
   namespace     VARCHAR(63)  NOT NULL COMMENT 'namespace of the PipelineSchedule',
   name          VARCHAR(253) NOT NULL COMMENT 'name of the PipelineSchedule',
   owner_cluster VARCHAR(128) NULL COMMENT 'the cluster that decides its cron times; NULL if the object was deleted there: the next cluster that has it becomes the owner',
-  deletion_policy   VARCHAR(12) NULL COMMENT 'spec.deletionPolicy, as the owner applied it last: Retain, CancelQueued; NULL until it is applied',
-  object_created_at DATETIME(6) NULL COMMENT 'metadata.creationTimestamp of the object that it was applied from',
   KEY schedule_owner (owner_cluster, schedule_id)
 ) ENGINE = InnoDB CHARACTER SET ascii COLLATE ascii_bin;
 

@@ -36,19 +36,8 @@ public record PipelineScheduleStatus(
     @JsonPropertyDescription(
             "The newest cron time that was decided, as an RFC 3339 time. Updated at most once a minute.")
         @Size(max = 32)
-        @Nullable String lastTickTime,
-    @JsonPropertyDescription(
-            "At most 20 clients that need attention, the worst first. Updated at most once a minute.")
-        @JsonInclude(JsonInclude.Include.NON_EMPTY)
-        @Size(max = 20)
-        List<AttentionStatus> attention,
-    @JsonPropertyDescription("The backfills of the spec. Updated at most once a minute.")
-        @JsonInclude(JsonInclude.Include.NON_EMPTY)
-        @Size(max = 20)
-        List<BackfillStatus> backfills) {
+        @Nullable String lastTickTime) {
   public PipelineScheduleStatus {
-    attention = List.copyOf(Objects.requireNonNullElse(attention, List.of()));
-    backfills = List.copyOf(Objects.requireNonNullElse(backfills, List.of()));
     conditions = List.copyOf(Objects.requireNonNullElse(conditions, List.of()));
   }
 }

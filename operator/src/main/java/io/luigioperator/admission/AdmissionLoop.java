@@ -66,7 +66,6 @@ public final class AdmissionLoop {
   private final Consumer<Claimed> launch;
   private volatile Set<AdmitKey> blocked = Set.of();
   private volatile boolean paused;
-  private volatile Runnable postponed = () -> {};
 
   /**
    * @param tokens returns a new token for each claim
@@ -88,14 +87,6 @@ public final class AdmissionLoop {
     this.tokens = tokens;
     this.claims = claims;
     this.launch = launch;
-  }
-
-  /**
-   * Sets what is called after a run was postponed: it becomes due later, and its key may have
-   * another head now. Must not block.
-   */
-  public void onPostponed(Runnable listener) {
-    postponed = listener;
   }
 
   /** Sets the keys that must not be claimed. It replaces the keys of an earlier call. */
@@ -355,24 +346,16 @@ public final class AdmissionLoop {
     return true;
   }
 
-  /** The next try is later, so that the run blocks no other one meanwhile. */
-  private void objectRefused(RunKey run, String message) {
-    LOG.atWarn()
-        .addKeyValue("run", run)
-        .addKeyValue("error", message)
-        .log("the PipelineRun cannot be created; it will be tried again");
-    ledger.runs().objectRefused(run, message);
-    postponed.run();
-  }
-
   private boolean createHere(RunKey key, Run run) {
     Request request = RequestJson.read(run.definition().request());
     return switch (kube.createRun(key, Resolver.currentSpec(run, request))) {
       case RunCreation.Present(RunObject o) -> {
         if (!o.asksFor(run.definition().requestSha())) {
-          objectRefused(
+          hold(
               key,
-              "cluster %s has a PipelineRun %s with another request; delete it"
+              Reasons.INTERNAL_ERROR,
+              ("cluster %s has a PipelineRun %s with another request; delete it, then set"
+                      + " desiredState of this one to Held and back to Running")
                   .formatted(ClusterIdentity.clusterIdOf(cluster), key));
           yield false;
         }
@@ -383,7 +366,11 @@ public final class AdmissionLoop {
         yield !o.deleting() && !hasEnded(o);
       }
       case RunCreation.Refused(String message) -> {
-        objectRefused(key, "the API server refused the PipelineRun: " + message);
+        LOG.atError()
+            .addKeyValue("run", key)
+            .addKeyValue("error", message)
+            .log("the API server refused the PipelineRun; run held");
+        hold(key, Reasons.INTERNAL_ERROR, "the API server refused the PipelineRun: " + message);
         yield false;
       }
       case RunCreation.NotNow(String message) -> {

@@ -89,8 +89,9 @@ public interface LedgerQueries {
    * A recorded object.
    *
    * @param reason why its run is held, if it is
+   * @param acceptedAt when its run was accepted, so that the object existed then
    */
-  record RecordedObject(RunKey run, String reason, ObjectRecord object) {}
+  record RecordedObject(RunKey run, String reason, ObjectRecord object, Instant acceptedAt) {}
 
   /**
    * Runs as they were at one moment.

@@ -96,6 +96,8 @@ final class Maintenance implements LedgerMaintenance {
       Statements.of(
           "SELECT 1 FROM run WHERE run_id = :id AND request IS NOT NULL LOCK IN SHARE MODE");
 
+  private static final Statements REFRESH = Statements.of(RunTransactions.REFRESH_KEYS);
+
   /** Returns a row if the holder has no live attempt, or a live attempt is not the holder. */
   private static final String IS_STALE =
       """
@@ -204,8 +206,27 @@ final class Maintenance implements LedgerMaintenance {
     if (changed.isEmpty()) {
       return Outcome.unchanged(List.of());
     }
-    RunTransactions.storeAll(h, changed);
-    return Outcome.changed(changed, RunTransactions.wroteAny(changed));
+    store(h, changed);
+    return Outcome.changed(
+        changed, fresh -> changed.stream().anyMatch(r -> RunTransactions.wrote(r).sees(fresh)));
+  }
+
+  private static void store(Handle h, List<Run> runs) {
+    List<String> prefixes = IntStream.range(0, runs.size()).mapToObj(i -> "r" + i + "_").toList();
+    Statements.of(prefixes.stream().map(Rows::updateRun).toArray(String[]::new))
+        .run(
+            h,
+            q -> {
+              for (int i = 0; i < runs.size(); i++) {
+                Rows.bind(q, prefixes.get(i), runs.get(i));
+              }
+            });
+    REFRESH.run(
+        h,
+        q -> q.bindList("keys", runs.stream().map(r -> r.admitKey().value()).distinct().toList()));
+    for (Run run : runs) {
+      RunTransactions.deleteKeyOfRun(h, run);
+    }
   }
 
   // ---- history

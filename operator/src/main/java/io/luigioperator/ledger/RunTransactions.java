@@ -16,7 +16,6 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
@@ -68,7 +67,6 @@ final class RunTransactions {
   static final String DELETE_KEY = "DELETE FROM client_mutex WHERE admit_key = :key";
 
   private static final Statements REFRESH = Statements.of(REFRESH_KEY);
-  private static final Statements REFRESH_ALL = Statements.of(REFRESH_KEYS);
   private static final Statements DELETE = Statements.of(DELETE_KEY);
   private static final Statements STORE = Statements.of(Rows.UPDATE_RUN, REFRESH_KEY);
   private static final Statements STORE_LAST = Statements.of(Rows.UPDATE_RUN, DELETE_KEY);
@@ -173,23 +171,6 @@ final class RunTransactions {
     }
   }
 
-  /** Writes several runs, whose keys are locked, after a change that ends no attempt. */
-  static void storeAll(Handle h, List<Run> runs) {
-    List<String> prefixes = NewRuns.prefixes("r", runs.size());
-    Statements.of(prefixes.stream().map(Rows::updateRun).toArray(String[]::new))
-        .run(
-            h,
-            q -> {
-              for (int i = 0; i < runs.size(); i++) {
-                Rows.bind(q, prefixes.get(i), runs.get(i));
-              }
-            });
-    REFRESH_ALL.run(
-        h,
-        q -> q.bindList("keys", runs.stream().map(r -> r.admitKey().value()).distinct().toList()));
-    runs.forEach(run -> deleteKeyOfRun(h, run));
-  }
-
   /** Writes the end of an attempt and its run, and frees the key if this attempt holds it. */
   private void storeEnd(Handle h, Optional<Mutex> mutex, RunAndAttempt ended) {
     Run next = ended.run();
@@ -227,11 +208,6 @@ final class RunTransactions {
   /** A commit that wrote this row happened, if the row is still the same. */
   static CommitCheck wrote(Run run) {
     return h -> Locks.run(h, run.key()).filter(run::equals).isPresent();
-  }
-
-  /** Of runs that one commit wrote. */
-  static CommitCheck wroteAny(List<Run> runs) {
-    return h -> runs.stream().anyMatch(run -> wrote(run).sees(h));
   }
 
   /**

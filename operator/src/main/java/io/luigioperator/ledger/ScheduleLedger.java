@@ -4,15 +4,11 @@
  */
 package io.luigioperator.ledger;
 
-import io.luigioperator.api.DeletionPolicy;
 import io.luigioperator.run.NewRun;
-import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
-import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.schedule.TickGap;
 import java.time.Instant;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,28 +29,11 @@ public interface ScheduleLedger {
    */
   String own(ScheduleKey schedule, String cluster);
 
-  /** Leaves a schedule without owner, because its object is missing in this cluster. */
+  /** Leaves a schedule without owner, because its object was deleted in this cluster. */
   void disown(ScheduleKey schedule, String cluster);
 
-  /** Records the spec that the owner of a schedule applies. Nothing if another cluster owns it. */
-  void applied(ScheduleKey schedule, String cluster, AppliedSpec spec);
-
-  /**
-   * As {@link #disown}, because a user deleted the object. If its {@link AppliedSpec} asks for it,
-   * the runs that its crons created are canceled first, as far as they have not started or are
-   * held: up to {@link #MAX_RUNS} in one commit.
-   */
-  Deletion deleted(ScheduleKey schedule, String cluster, String reason, String message);
-
   /** The schedules that a cluster owns, by id, after {@code after}. */
-  List<OwnedSchedule> owned(String cluster, Optional<ScheduleKey> after, int limit);
-
-  /**
-   * Those of some runs that a schedule created for a client, and that have ended.
-   *
-   * @param runs at least one
-   */
-  Set<RunKey> endedRuns(ScheduleKey schedule, String client, Collection<RunKey> runs);
+  List<ScheduleKey> owned(String cluster, Optional<ScheduleKey> after, int limit);
 
   /**
    * The business dates that have fired, from {@code first} on, by client. Clients without any are
@@ -76,40 +55,8 @@ public interface ScheduleLedger {
    */
   List<TickAnswer> decide(ScheduleKey schedule, String cluster, List<ClientDecision> decisions);
 
-  /** Runs in one decision of a client, and in one commit of a deletion. */
+  /** Runs in one decision of a client. */
   int MAX_RUNS = 50;
-
-  /**
-   * What must be known of a schedule after its object was deleted.
-   *
-   * @param createdAt of the object; time of the API server
-   */
-  record AppliedSpec(DeletionPolicy deletionPolicy, Instant createdAt) {
-    public static AppliedSpec of(ScheduleObject schedule) {
-      return new AppliedSpec(schedule.spec().deletionPolicy(), schedule.createdAt());
-    }
-
-    /** The same, but its deletion cancels nothing. */
-    public AppliedSpec keepingRuns() {
-      return new AppliedSpec(DeletionPolicy.Retain, createdAt);
-    }
-  }
-
-  /**
-   * A schedule that a cluster owns.
-   *
-   * @param applied empty until the owner has applied a spec
-   */
-  record OwnedSchedule(ScheduleKey key, Optional<AppliedSpec> applied) {}
-
-  /**
-   * One commit of a deletion.
-   *
-   * @param canceled the runs that it canceled
-   * @param complete whether the cluster does not own the schedule any more; if not, it must be
-   *     repeated
-   */
-  record Deletion(List<Run> canceled, boolean complete) {}
 
   /**
    * A client of a schedule.

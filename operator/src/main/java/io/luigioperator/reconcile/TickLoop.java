@@ -9,13 +9,10 @@ import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
-import io.luigioperator.ledger.ScheduleLedger.OwnedSchedule;
 import io.luigioperator.ledger.ScheduleLedger.ScheduledClient;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.reconcile.TickDecisionRunner.Work;
 import io.luigioperator.run.ClusterIdentity;
-import io.luigioperator.run.Run;
-import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary;
@@ -33,7 +30,6 @@ import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,8 +37,8 @@ import org.slf4j.LoggerFactory;
  * Keeps the schedules of this cluster in memory, and has each cron time decided when it comes. The
  * clients of all schedules wait in one queue by their next cron time, so that nothing polls.
  *
- * <p>{@link #changed}, {@link #runEnded} and {@link #summary} may be called by several threads at
- * once; everything else runs on the thread of the loop.
+ * <p>{@link #changed} and {@link #summary} may be called by several threads at once; everything
+ * else runs on the thread of the loop.
  */
 public final class TickLoop implements TickSource {
 
@@ -70,18 +66,10 @@ public final class TickLoop implements TickSource {
   private final String cluster;
   private final TickDecisionRunner runner;
   private final ScheduleChanges changes;
-  private final ScheduleDeletions deletions;
-  private final HistoryLimits history;
-  private final Runnable accepted;
   private final Signal signal;
 
-  private volatile Consumer<RunKey> canceled = run -> {};
   private volatile Consumer<ScheduleKey> statusChanged = schedule -> {};
   private final Set<ScheduleKey> changed = ConcurrentHashMap.newKeySet();
-
-  /** The clients whose runs have ended since the last pass, of any schedule. */
-  private final Map<ScheduleKey, Set<String>> ended = new ConcurrentHashMap<>();
-
   private final Map<ScheduleKey, TickSummary> summaries = new ConcurrentHashMap<>();
   private volatile boolean leadershipBegan;
 
@@ -108,20 +96,7 @@ public final class TickLoop implements TickSource {
     this.cluster = cluster;
     this.runner = new TickDecisionRunner(ledger, kube, cluster, accepted, metrics);
     this.changes = new ScheduleChanges(ledger, cluster, runner);
-    this.deletions = new ScheduleDeletions(ledger, kube, cluster, this::runCanceled);
-    this.history = new HistoryLimits(ledger, kube);
-    this.accepted = accepted;
     this.signal = signal;
-  }
-
-  /** Sets what is called when a run was canceled with its schedule. Must not block. */
-  public void onCancel(Consumer<RunKey> listener) {
-    canceled = listener;
-  }
-
-  private void runCanceled(RunKey run) {
-    canceled.accept(run);
-    accepted.run(); // the next run of its key may be the head now
   }
 
   @Override
@@ -132,18 +107,6 @@ public final class TickLoop implements TickSource {
   @Override
   public void changed(ScheduleKey schedule) {
     changed.add(schedule);
-    signal.raise();
-  }
-
-  /** A run that refers to a schedule has ended. */
-  public void runEnded(Run run) {
-    ended.compute(
-        new ScheduleKey(run.key().namespace(), run.definition().schedule()),
-        (schedule, known) -> {
-          Set<String> clients = known == null ? new HashSet<>() : known;
-          clients.add(run.definition().client());
-          return clients;
-        });
     signal.raise();
   }
 
@@ -187,15 +150,6 @@ public final class TickLoop implements TickSource {
         handle(schedule, now, () -> takeOver(schedule));
       }
       decideDue(now);
-      for (ScheduleKey schedule : List.copyOf(ended.keySet())) {
-        Set<String> clients = ended.remove(schedule);
-        history.ended(schedule, clients); // also if another cluster decides its cron times
-        if (schedules.containsKey(schedule)) {
-          handle(schedule, now, () -> runsEnded(schedules.get(schedule), clients, now));
-        }
-      }
-      concludeDeletions(now);
-      history.pass();
       complete = true;
     } finally {
       queueIncomplete |= !complete;
@@ -232,16 +186,12 @@ public final class TickLoop implements TickSource {
     ownerUnknown.clear();
     queue.clear();
     retryAt.clear();
-    deletions.begin();
     Optional<ScheduleKey> after = Optional.empty();
-    List<OwnedSchedule> page;
+    List<ScheduleKey> page;
     do {
       page = ledger.schedules().owned(cluster, after, PAGE);
-      for (OwnedSchedule schedule : page) {
-        owned.add(schedule.key());
-        deletions.owned(schedule);
-      }
-      after = page.isEmpty() ? after : Optional.of(page.getLast().key());
+      owned.addAll(page);
+      after = page.isEmpty() ? after : Optional.of(page.getLast());
     } while (page.size() == PAGE);
     changed.addAll(owned); // one that was deleted while no operator ran has no event
   }
@@ -251,10 +201,9 @@ public final class TickLoop implements TickSource {
   private void takeOver(ScheduleKey key) {
     Optional<ScheduleObject> object = kube.schedule(key.namespace(), key.name());
     if (object.isEmpty()) {
-      forget(key, ledger.queries().now());
+      forget(key);
       return;
     }
-    deletions.found(key);
     if (object.get().parsedSpec().problem().isPresent()) {
       schedules.remove(key); // its ticks wait until it can be read again
       return;
@@ -266,7 +215,6 @@ public final class TickLoop implements TickSource {
       return;
     }
     ScheduleTicks ticks = known.get();
-    deletions.apply(object.get());
     if (!changes.apply(ticks, object.get(), now)) {
       readAgain(key, now);
       return;
@@ -277,38 +225,16 @@ public final class TickLoop implements TickSource {
   }
 
   /** The ticks of a deleted schedule remain; if it comes back, they continue where they were. */
-  private void forget(ScheduleKey key, Instant now) {
+  private void forget(ScheduleKey key) {
     schedules.remove(key);
     summaries.remove(key);
     outdatedStatus.remove(key);
     statusAllowedAt.remove(key);
     if (owned.contains(key)) {
-      deletions.missing(key, now);
+      ledger.schedules().disown(key, cluster);
+      owned.remove(key);
+      ownerUnknown.remove(key);
     }
-  }
-
-  private void concludeDeletions(Instant now) {
-    ScheduleDeletions.Conclusion conclusion;
-    try {
-      conclusion = deletions.conclude(owned.size(), now);
-    } catch (LedgerUnavailable | KubeUnavailable e) {
-      throw e;
-    } catch (RuntimeException e) {
-      deletions.postpone(now);
-      LOG.atError()
-          .setCause(e)
-          .log("deletions of schedules were not concluded; tried again in a minute");
-      return;
-    }
-    conclusion
-        .givenUp()
-        .forEach(
-            schedule -> {
-              owned.remove(schedule);
-              ownerUnknown.remove(schedule);
-            });
-    // the cache will show them, too
-    conclusion.exist().forEach(schedule -> retryAt.put(schedule, now.plus(READ_AGAIN)));
   }
 
   /** Empty if it has no crons and never had any, or if another cluster owns it. */
@@ -324,7 +250,6 @@ public final class TickLoop implements TickSource {
       }
       String owner = ledger.schedules().own(key, cluster);
       ownerUnknown.remove(key);
-      deletions.ownedAgain(key);
       if (!owner.equals(cluster)) {
         owned.remove(key);
         summaries.put(key, ScheduleTicks.ofOtherCluster(ClusterIdentity.clusterIdOf(owner)));
@@ -452,12 +377,6 @@ public final class TickLoop implements TickSource {
     }
   }
 
-  // ---- runs that have ended
-
-  private void runsEnded(ScheduleTicks ticks, Set<String> clients, Instant now) {
-    // to be filled: health of these clients, and the next dates of backfills
-  }
-
   // ---- status
 
   private void outdated(ScheduleKey key) {
@@ -478,13 +397,6 @@ public final class TickLoop implements TickSource {
     for (Instant retry : retryAt.values()) {
       next = retry.isBefore(next) ? retry : next;
     }
-    Optional<Instant> more =
-        history.isPending() ? Optional.of(now.plus(READ_AGAIN)) : Optional.empty();
-    next =
-        Stream.of(Optional.of(next), more, deletions.next())
-            .flatMap(Optional::stream)
-            .min(Comparator.naturalOrder())
-            .orElseThrow();
     for (ScheduleKey key : List.copyOf(outdatedStatus)) {
       Instant allowed = statusAllowedAt.getOrDefault(key, now);
       if (!allowed.isAfter(now)) {

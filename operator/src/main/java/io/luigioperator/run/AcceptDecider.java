@@ -24,7 +24,11 @@ final class AcceptDecider {
     if (outcome.isPresent()) {
       return object.isReadable()
           ? Decision.doing(
-              new Effect.Accept(Resolver.ended(object, outcome.get()), object, outcome))
+              new Effect.Accept(
+                  Resolver.ended(object, outcome.get()),
+                  object.uid(),
+                  object.generation(),
+                  outcome))
           : Decision.waiting();
     }
     if (object.isRejected()) {
@@ -57,7 +61,9 @@ final class AcceptDecider {
                         false),
                     now);
             case PodCheck.Passed() ->
-                Decision.doing(new Effect.Accept(r.run(), object, Optional.empty()));
+                Decision.doing(
+                    new Effect.Accept(
+                        r.run(), object.uid(), object.generation(), Optional.empty()));
           };
     };
   }

@@ -82,8 +82,6 @@ final class QueuedStatus {
       case Reasons.WAITING_FOR_TIME -> "waiting until " + start;
       case Reasons.BACKING_OFF ->
           "next attempt at %s, %s".formatted(start, run.stateDetails().message());
-      case Reasons.OBJECT_REFUSED ->
-          "next try at %s, %s".formatted(start, run.stateDetails().message());
       default -> run.stateDetails().message();
     };
   }

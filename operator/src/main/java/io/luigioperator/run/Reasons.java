@@ -11,7 +11,6 @@ public final class Reasons {
   public static final String WAITING_FOR_CAPACITY = "WaitingForCapacity";
   public static final String WAITING_FOR_TIME = "WaitingForTime";
   public static final String BACKING_OFF = "BackingOff";
-  public static final String OBJECT_REFUSED = "ObjectRefused";
   public static final String HELD = "Held";
   public static final String INTERNAL_ERROR = "InternalError";
   public static final String NAMESPACE_MISSING = "NamespaceMissing";
@@ -23,7 +22,6 @@ public final class Reasons {
   public static final String ALREADY_COMPLETE = "AlreadyComplete";
   public static final String CANCELED = "Canceled";
   public static final String DELETED = "Deleted";
-  public static final String SCHEDULE_DELETED = "ScheduleDeleted";
   public static final String NAMESPACE_RETIRED = "NamespaceRetired";
   public static final String START_DEADLINE_EXCEEDED = "StartDeadlineExceeded";
   public static final String ATTEMPTS_EXHAUSTED = "AttemptsExhausted";

@@ -45,15 +45,10 @@ public final class ScheduleView {
         List.of(ready.withLastTransitionTime(since).build()),
         new ClientsStatus(
             schedule.parsedSpec().problem().isPresent() ? 0 : schedule.spec().clients().size(),
-            null,
-            null,
-            null,
             ticks.suspended(),
             ticks.invalid()),
         ticks.next().map(Instant::toString).orElse(null),
-        lastTickTime(ticks, before),
-        List.of(),
-        List.of());
+        lastTickTime(ticks, before));
   }
 
   /** Kept when a new leader has not fired any: with a lost ledger, it shows what was decided. */

@@ -4,7 +4,6 @@
  */
 package io.luigioperator.admission;
 
-import static java.time.Duration.ofSeconds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -21,13 +20,10 @@ import io.luigioperator.run.Amendment;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RunKey;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** Errors of one head do not affect the others. Heads are in the order of their names. */
@@ -41,11 +37,6 @@ class AdmissionLoopFaultsTest {
 
   private void assertHeld(String run, String reason, String message) {
     assertThat(fixture.stateAndReason(run)).isEqualTo("HELD " + reason);
-    assertThat(fixture.run(run).stateDetails().message()).contains(message);
-  }
-
-  private void assertPostponed(String run, String message) {
-    assertThat(fixture.stateAndReason(run)).isEqualTo("DELAYED ObjectRefused");
     assertThat(fixture.run(run).stateDetails().message()).contains(message);
   }
 
@@ -143,7 +134,7 @@ class AdmissionLoopFaultsTest {
 
     loop.pass();
 
-    assertPostponed("head", "with another request");
+    assertHeld("head", Reasons.INTERNAL_ERROR, "with another request");
     assertThat(recorded("head")).isEmpty();
   }
 
@@ -154,8 +145,7 @@ class AdmissionLoopFaultsTest {
     loop.pass();
 
     assertClaimed("head");
-    assertThat(recorded("head"))
-        .contains(new ObjectRecord(OperatorFixture.HERE, "uid-head", 0, OperatorFixture.T0, false));
+    assertThat(recorded("head")).contains(new ObjectRecord(OperatorFixture.HERE, "uid-head", 0));
   }
 
   @Test
@@ -181,9 +171,7 @@ class AdmissionLoopFaultsTest {
     fixture
         .ledger
         .runs()
-        .recordObject(
-            key,
-            new ObjectRecord(OperatorFixture.THERE, "uid-there", 1, OperatorFixture.T0, false));
+        .recordObject(key, new ObjectRecord(OperatorFixture.THERE, "uid-there", 1));
     fixture
         .ledger
         .runs()
@@ -203,7 +191,7 @@ class AdmissionLoopFaultsTest {
   }
 
   @Test
-  void onlyAPermanentRefusalPostponesTheRun() {
+  void onlyAPermanentRefusalHoldsTheRun() {
     fixture.acceptedElsewhere("head");
     fixture.kube.runCreation = Optional.of(new RunCreation.NotNow("exceeded quota: q"));
 
@@ -212,28 +200,7 @@ class AdmissionLoopFaultsTest {
 
     fixture.kube.runCreation = Optional.of(new RunCreation.Refused("strict decoding error"));
     loop.pass();
-    assertPostponed("head", "strict decoding error");
-  }
-
-  /** For example by a policy that is corrected: the run blocks no other one meanwhile. */
-  @Test
-  void aRefusedPipelineRunIsCreatedLater() {
-    fixture.acceptedElsewhere("a-1").acceptedElsewhere("a-2");
-    AtomicInteger postponed = new AtomicInteger();
-    loop.onPostponed(postponed::incrementAndGet);
-    fixture.kube.runCreation = Optional.of(new RunCreation.Refused("denied by a policy"));
-    loop.pass();
-    fixture.kube.runCreation = Optional.empty();
-    loop.pass();
-
-    assertPostponed("a-1", "denied by a policy");
-    assertThat(postponed).hasValue(1);
-    assertClaimed("a-2");
-
-    Instant next = fixture.run("a-1").times().notBefore().orElseThrow();
-    assertThat(Duration.between(fixture.now(), next)).isBetween(ofSeconds(60), ofSeconds(90));
-    fixture.at(Duration.between(OperatorFixture.T0, next)).due("a-1");
-    assertWaits("a-1");
+    assertHeld("head", Reasons.INTERNAL_ERROR, "strict decoding error");
   }
 
   @Test

@@ -151,7 +151,7 @@ class AdmissionLoopTest {
             "is refused",
             (Consumer<OperatorFixture>)
                 s -> s.kube.runCreation = Optional.of(new RunCreation.Refused("invalid")),
-            "DELAYED ObjectRefused",
+            "HELD InternalError",
             "none"),
         arguments(
             "is refused for now",

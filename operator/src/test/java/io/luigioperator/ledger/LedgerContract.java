@@ -18,5 +18,4 @@ public abstract class LedgerContract
         AbandonContract,
         AttemptKindContract,
         WaitingContract,
-        ScheduleContract,
-        ScheduleDeletionContract {}
+        ScheduleContract {}

@@ -261,7 +261,7 @@ interface ScheduleContract extends LedgerFixture {
     for (int i = 0; i < 4; i++) {
       Optional<ScheduleKey> after =
           found.isEmpty() ? Optional.empty() : Optional.of(found.getLast());
-      ledger().schedules().owned(CLUSTER, after, 1).forEach(s -> found.add(s.key()));
+      found.addAll(ledger().schedules().owned(CLUSTER, after, 1));
     }
     assertThat(found).containsExactlyInAnyOrderElementsOf(keys);
   }

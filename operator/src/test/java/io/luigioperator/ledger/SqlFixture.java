@@ -55,8 +55,7 @@ interface SqlFixture extends LedgerFixture {
             "attemptsOfRetiredClusters",
             "owned",
             "clients",
-            "firedDates",
-            "endedRuns")) {
+            "firedDates")) {
       assertThat(names.remove(read)).as("%s is a read", read).isTrue();
     }
     return names;

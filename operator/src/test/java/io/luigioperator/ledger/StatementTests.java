@@ -215,11 +215,6 @@ interface StatementTests extends SqlFixture {
                   watched.cost(() -> schedules.decide(schedule, CLUSTER, fifty)),
                   watched.cost(() -> schedules.decide(schedule, CLUSTER, List.of(fires))),
                   watched.cost(() -> schedules.decide(schedule, CLUSTER, List.of(skips))),
-                  watched.cost(
-                      () -> schedules.applied(schedule, CLUSTER, ScheduleDeletionContract.CANCELS)),
-                  watched.cost(() -> schedules.deleted(schedule, CLUSTER, "", "")),
-                  watched.cost(() -> schedules.deleted(schedule, CLUSTER, "", "")),
-                  watched.cost(() -> schedules.own(schedule, CLUSTER)),
                   watched.cost(() -> schedules.disown(schedule, CLUSTER))))
           .containsExactly(
               new Cost(6, 3),
@@ -228,21 +223,12 @@ interface StatementTests extends SqlFixture {
               new Cost(7, 2),
               new Cost(13, 4),
               new Cost(9, 3),
-              new Cost(5, 3),
-              new Cost(59, 6), // cancels 50 runs
-              new Cost(11, 7), // cancels one, and gives the schedule up
-              new Cost(6, 3),
               new Cost(5, 3));
       for (Runnable read :
           List.<Runnable>of(
               () -> schedules.clients(schedule, Optional.empty(), 100),
               () -> schedules.firedDates(schedule, clients, ""),
-              () -> schedules.owned(CLUSTER, Optional.empty(), 100),
-              () ->
-                  schedules.endedRuns(
-                      schedule,
-                      "c0",
-                      fifty.stream().map(d -> d.runs().getFirst().key()).toList()))) {
+              () -> schedules.owned(CLUSTER, Optional.empty(), 100))) {
         assertThat(watched.cost(read)).isEqualTo(new Cost(1, 1));
       }
     }
@@ -279,9 +265,6 @@ interface StatementTests extends SqlFixture {
       ledger.runs().hold(key, data, data);
       ledger.queries().heldFor(data, Optional.empty(), 10);
       ledger.runs().release(key, data);
-      RunKey second = new RunKey(key.namespace(), data + "1");
-      ledger.runs().forgetObject(second, object(second));
-      ledger.runs().objectRefused(second, data);
       Attempt claimed =
           ledger.attempts().claim(run.admitKey(), key, data, CLUSTER).orElseThrow().attempt();
       Attempt bound = ledger.attempts().bind(claimed.ref(), data, data).orElseThrow().attempt();
@@ -349,10 +332,6 @@ interface StatementTests extends SqlFixture {
     schedules.clients(schedule, Optional.of(data), 10);
     schedules.firedDates(schedule, List.of(data), "2026");
     schedules.owned(data, Optional.of(schedule), 10);
-    schedules.endedRuns(schedule, data, List.of(new RunKey(data, data)));
-    schedules.applied(schedule, data, ScheduleDeletionContract.CANCELS);
-    assertThat(schedules.deleted(schedule, data, data, data).canceled()).hasSize(1);
-    schedules.own(schedule, data);
     schedules.disown(schedule, data);
   }
 

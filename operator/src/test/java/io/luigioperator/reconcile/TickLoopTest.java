@@ -140,12 +140,6 @@ class TickLoopTest {
     kube.schedules.remove(NIGHTLY);
     loop.changed(NIGHTLY);
     loop.pass();
-    concludeDeletions(loop);
-  }
-
-  private void concludeDeletions(TickLoop leader) {
-    now = now.plusSeconds(2);
-    leader.pass();
   }
 
   private void becomesLeader() {
@@ -304,7 +298,6 @@ class TickLoopTest {
     apply(TWO);
     kube.schedules.clear();
     becomesLeader();
-    concludeDeletions(loop);
     assertThat(ledger.schedules().owned(HERE, Optional.empty(), 10)).isEmpty();
   }
 
@@ -507,7 +500,6 @@ class TickLoopTest {
     assertThatThrownBy(loop::pass).isInstanceOf(LedgerUnavailable.class);
     ledgerFails = false;
     loop.pass();
-    concludeDeletions(loop);
     assertThat(ledger.schedules().owned(HERE, Optional.empty(), 10)).isEmpty();
   }
 
@@ -521,7 +513,6 @@ class TickLoopTest {
     now = now.plus(old.pass());
     kube.schedules.clear();
     old.pass();
-    concludeDeletions(old);
     assertThat(ledger.schedules().owned(HERE, Optional.empty(), 10)).isEmpty();
   }
 

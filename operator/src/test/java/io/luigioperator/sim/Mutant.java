@@ -27,12 +27,6 @@ enum Mutant {
   DELETED_SCHEDULE_FORGOTTEN,
   /** A cluster decides the cron times of a schedule that another one owns. */
   OWNER_IGNORED,
-  /** The runs of a deleted schedule are not canceled. */
-  DELETED_SCHEDULE_CANCELS_NOTHING,
-  /** It is not observed that a namespace was created again. */
-  NAMESPACE_AGE_IGNORED,
-  /** Ended PipelineRuns of ticks are not deleted. */
-  HISTORY_IGNORED,
   /** Cron times before a change of their schedule are decided by the rules after it. */
   NEW_RULES_FOR_THE_PAST,
 

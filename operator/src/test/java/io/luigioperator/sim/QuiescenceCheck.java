@@ -40,13 +40,9 @@ final class QuiescenceCheck {
           "owned",
           "clients",
           "firedDates",
-          "endedRuns",
           // of the API server
           "run",
           "schedule",
-          "scheduleExists",
-          "schedulesServedSince",
-          "createdRuns",
           "attempt",
           "node",
           "podsWithoutNode",

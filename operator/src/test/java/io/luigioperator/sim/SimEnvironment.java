@@ -67,8 +67,7 @@ final class SimEnvironment {
     this.schedules =
         new ScheduleActions(
             this, seed % 2 == 0, seed % 4 == 0 ? CatchUpPolicy.All : CatchUpPolicy.Latest);
-    this.ticks = new TickInvariants(
-            ledger, schedules, this::hasClockJumped, this::wasNamespaceLost);
+    this.ticks = new TickInvariants(ledger, schedules, this::hasClockJumped);
     this.invariants =
         new Invariants(
             ledger,
@@ -120,12 +119,6 @@ final class SimEnvironment {
   private boolean hasClockJumped() {
     return counts.faults.containsKey(Fault.CLOCK_AHEAD)
         || counts.faults.containsKey(Fault.CLOCK_BEHIND);
-  }
-
-  private boolean wasNamespaceLost() {
-    return counts.faults.containsKey(Fault.NAMESPACE_TERMINATING)
-        || counts.faults.containsKey(Fault.NAMESPACE_RECREATED)
-        || counts.faults.containsKey(Fault.CLUSTER_REBUILT);
   }
 
   private Instant databaseNow() {

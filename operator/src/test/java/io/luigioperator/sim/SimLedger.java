@@ -26,7 +26,6 @@ import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
-import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
@@ -104,11 +103,7 @@ public final class SimLedger
     this.mutant = mutant;
     this.schedules =
         new SimSchedules(
-            this::isRetired,
-            key -> Optional.ofNullable(runs.get(key)),
-            this::acceptTick,
-            this::cancelQueued,
-            mutant);
+            this::isRetired, key -> Optional.ofNullable(runs.get(key)), this::acceptTick, mutant);
   }
 
   @Override
@@ -278,10 +273,6 @@ public final class SimLedger
     insert(n, WaitingTransitions.accept(n, ageing, now()));
   }
 
-  private Optional<Run> cancelQueued(RunKey key, String reason, String message) {
-    return move(key, r -> WaitingTransitions.cancelQueued(r, reason, message, now()));
-  }
-
   private void insert(NewRun n, Run run) {
     runs.put(n.key(), run);
     accepted.putIfAbsent(n.key(), run);
@@ -304,22 +295,12 @@ public final class SimLedger
   }
 
   @Override
-  public Optional<Run> forgetObject(RunKey run, ObjectRecord object) {
-    Map<String, ObjectRecord> known = objects.getOrDefault(run, Map.of());
-    if (known.containsKey(object.cluster())
-        && known.get(object.cluster()).uid().equals(object.uid())) {
-      known.remove(object.cluster());
-    }
-    return release(run, Reasons.DELETION_UNCONFIRMED);
-  }
-
-  @Override
   public Optional<Run> amend(RunKey key, String cluster, long generation, Amendment a) {
     ObjectRecord known = objects.getOrDefault(key, Map.of()).get(cluster);
     if (known == null || known.appliedGeneration() >= generation) {
       return Optional.empty();
     }
-    objects.get(key).put(cluster, known.withApplied(generation));
+    objects.get(key).put(cluster, new ObjectRecord(cluster, known.uid(), generation));
     Run run = runs.get(key);
     return Optional.of(store(AmendTransition.amend(run, a, ageing, now()).orElse(run)));
   }
@@ -449,11 +430,6 @@ public final class SimLedger
   @Override
   public Optional<Run> hold(RunKey key, String reason, String message) {
     return move(key, r -> WaitingTransitions.hold(r, reason, message));
-  }
-
-  @Override
-  public Optional<Run> objectRefused(RunKey key, String message) {
-    return move(key, r -> WaitingTransitions.objectRefused(r, message, now()));
   }
 
   @Override
@@ -655,7 +631,10 @@ public final class SimLedger
         .flatMap(
             r ->
                 Optional.ofNullable(objects.getOrDefault(r.key(), Map.of()).get(cluster)).stream()
-                    .map(o -> new RecordedObject(r.key(), r.stateDetails().reason(), o)))
+                    .map(
+                        o ->
+                            new RecordedObject(
+                                r.key(), r.stateDetails().reason(), o, r.times().acceptedAt())))
         .limit(limit)
         .toList();
   }

@@ -154,13 +154,6 @@ final class SimOperator {
               timerSignal = true;
             },
             METRICS);
-    runReconciler.onEnd(ticks::runEnded);
-    ticks.onCancel(queue::add);
-    admission.onPostponed(
-        () -> {
-          admissionSignal = true;
-          timerSignal = true;
-        });
     ticks.onChange(this::recordTicks);
     ticks.leadershipBegins();
     cluster.schedules.keySet().forEach(ticks::changed);

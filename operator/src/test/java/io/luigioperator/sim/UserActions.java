@@ -234,19 +234,14 @@ final class UserActions {
   /** Ends every state that only a person can end. */
   void resolveHolds() {
     boolean rebuilt = env.clusters().stream().anyMatch(SimCluster::isRebuilt);
-    boolean lost = rebuilt || env.clusters().stream().anyMatch(SimCluster::isRecreated);
     for (int i = 0; i < RUNS; i++) {
-      if (lost && isUnderWay(key(i)) && !env.main.runs.containsKey(key(i))) {
+      if (rebuilt && isUnderWay(key(i)) && !env.main.runs.containsKey(key(i))) {
         env.main.createRun(key(i), specOf(i), false); // their objects are kept in Git
       }
     }
     for (Run run : env.ledger.allRuns()) {
       if (ScheduleActions.isOfTick(run.key()) && run.state() == RunState.HELD) {
-        if (rebuilt) {
-          applyRunOfTick(run); // its PipelineRun is lost with its cluster
-        } else if (run.stateDetails().reason().equals(Reasons.MASS_DELETION)) {
-          env.clusters().forEach(SimCluster::confirmDeletions); // it is in no file
-        }
+        applyRunOfTick(run); // its PipelineRun was refused, or is lost with its cluster
       }
     }
     for (SimCluster c : env.clusters()) {

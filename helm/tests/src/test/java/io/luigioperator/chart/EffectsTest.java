@@ -12,9 +12,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.luigioperator.OperatorConfig;
 import io.luigioperator.api.Phase;
-import io.luigioperator.ledger.ScheduleLedger.AppliedSpec;
 import io.luigioperator.reconcile.DecidedTicks;
-import io.luigioperator.reconcile.KeptRuns;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
 import io.luigioperator.run.TickSummary;
@@ -411,8 +409,6 @@ class EffectsTest {
       DerivedState.of(run, Optional.of(schedule)).describe(client, lines);
     }
     lines.with("ticks", DerivedState.json(DecidedTicks.of(schedule)));
-    lines.with("history", DerivedState.json(KeptRuns.deletedBy(schedule)));
-    lines.with("deletion", DerivedState.json(AppliedSpec.of(schedule)));
     BEYOND_LIMITS.forEach(
         (field, value) -> {
           ObjectNode run = REFERENCE.deepCopy();
