@@ -154,6 +154,7 @@ final class SimOperator {
               timerSignal = true;
             },
             METRICS);
+    runReconciler.onEnd(ticks::runEnded);
     ticks.onChange(this::recordTicks);
     ticks.leadershipBegins();
     cluster.schedules.keySet().forEach(ticks::changed);
@@ -320,7 +321,8 @@ final class SimOperator {
                 s.createdAt(),
                 s.generation(),
                 s.parsedSpec(),
-                ticks.summary(key).last().or(s::lastTickTime)));
+                ticks.summary(key).last().or(s::lastTickTime),
+                s.sources()));
   }
 
   /** A mutant: the rules that were stored count for nothing. */
