@@ -16,7 +16,6 @@ import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /** The pipeline, its clients, and when it runs for them. */
 @JsonClassDescription("The pipeline, its clients, and when it runs for them.")
@@ -76,30 +75,7 @@ public record PipelineScheduleSpec(
     @JsonPropertyDescription(
             "If true, the crons create no runs. Cron times that pass meanwhile are skipped. PipelineRuns can still reference the schedule. Default: false.")
         @Default("false")
-        Boolean suspend,
-    @JsonPropertyDescription(
-            "Maximum number of runs of this schedule that wait for a slot or run at a time, over all clients, from 1 to 10000. Further runs are held with reason ScheduleLimit. Default: no limit.")
-        @Min(1)
-        @Max(10000)
-        @Nullable Integer maxConcurrentRuns,
-    @JsonPropertyDescription(
-            "ConfigMaps that list further clients. A client that several lists contain is taken from spec.clients, or else from the first ConfigMap. Default: none.")
-        @Default("{}")
-        ClientsFrom clientsFrom,
-    @JsonPropertyDescription(
-            "Ranges of business dates to run, at most 20. If one is removed, its waiting runs are canceled. Default: none.")
-        @JsonInclude(JsonInclude.Include.NON_EMPTY)
-        @KeyedBy("name")
-        @Size(max = 20)
-        List<BackfillSpec> backfills,
-    @JsonPropertyDescription(
-            "How many ended PipelineRuns that the schedule has created are kept; older ones are deleted, and remain in the ledger.")
-        @Default("{}")
-        HistorySpec history,
-    @JsonPropertyDescription(
-            "What happens to the runs that the schedule has created when it is deleted. CancelQueued: those that wait are canceled. Retain: they go on. Default: CancelQueued.")
-        @Default("CancelQueued")
-        DeletionPolicy deletionPolicy) {
+        Boolean suspend) {
   public PipelineScheduleSpec {
     crons = List.copyOf(Objects.requireNonNullElse(crons, List.of()));
     timeZone = Objects.requireNonNullElse(timeZone, "Etc/UTC");
@@ -110,9 +86,5 @@ public record PipelineScheduleSpec(
     suspend = Objects.requireNonNullElse(suspend, false);
     priority = Objects.requireNonNullElse(priority, Priority.Normal);
     clients = List.copyOf(Objects.requireNonNullElse(clients, List.of()));
-    clientsFrom = Objects.requireNonNullElse(clientsFrom, ClientsFrom.NONE);
-    backfills = List.copyOf(Objects.requireNonNullElse(backfills, List.of()));
-    history = Objects.requireNonNullElse(history, HistorySpec.DEFAULT);
-    deletionPolicy = Objects.requireNonNullElse(deletionPolicy, DeletionPolicy.CancelQueued);
   }
 }

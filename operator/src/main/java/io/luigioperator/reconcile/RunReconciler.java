@@ -23,7 +23,6 @@ import io.luigioperator.run.Decision;
 import io.luigioperator.run.Effect;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.ObjectRecord;
-import io.luigioperator.run.Run;
 import io.luigioperator.run.RunDecider;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -43,7 +42,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -92,7 +90,6 @@ public final class RunReconciler {
   private final LiveRows liveRows;
   private final WaitingRuns waitingRuns = new WaitingRuns();
   private final Refusals refusals = new Refusals();
-  private volatile Consumer<Run> ended = run -> {};
 
   /**
    * @param hostClock for the times in a status while the ledger is unavailable; otherwise database
@@ -118,14 +115,6 @@ public final class RunReconciler {
     this.nanoTime = nanoTime;
     this.wakeups = wakeups;
     this.liveRows = new LiveRows(cluster);
-  }
-
-  /**
-   * Sets what is called when a run that refers to a schedule is found to have ended; for the same
-   * run it may be called several times. Must not block.
-   */
-  public void onEnd(Consumer<Run> listener) {
-    ended = listener;
   }
 
   /** Remembers the result of a claim, so that the first reconciliation after it needs no query. */
@@ -508,10 +497,6 @@ public final class RunReconciler {
         refusals.remove(key);
       }
       row.ifPresent(known -> liveRows.put(key, known));
-      row.flatMap(LedgerRow::record)
-          .map(RunRecord::run)
-          .filter(run -> run.state().isFinal() && !run.definition().schedule().isEmpty())
-          .ifPresent(ended);
       Optional<RunRecord> waiting =
           row.flatMap(LedgerRow::record)
               .filter(r -> r.run().state() == RunState.READY && r.object().isPresent());

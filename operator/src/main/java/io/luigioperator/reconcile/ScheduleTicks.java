@@ -14,7 +14,6 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -28,7 +27,6 @@ final class ScheduleTicks {
   private final ScheduleKey key;
   private String uid = "";
   private long generation;
-  private List<String> sources = List.of();
   private Optional<Instant> lastFired = Optional.empty();
   private boolean isNew;
 
@@ -52,16 +50,13 @@ final class ScheduleTicks {
   void apply(ScheduleObject object) {
     uid = object.uid();
     generation = object.generation();
-    sources = object.sourceVersions();
     isNew = false;
     unusable.clear();
   }
 
-  /** Whether the spec of this object and its lists of clients are the ones applied last. */
+  /** Whether the spec of this object is the one that was applied last. */
   boolean isApplied(ScheduleObject object) {
-    return object.uid().equals(uid)
-        && object.generation() == generation
-        && object.sourceVersions().equals(sources);
+    return object.uid().equals(uid) && object.generation() == generation;
   }
 
   Optional<ClientTicks> client(String id) {

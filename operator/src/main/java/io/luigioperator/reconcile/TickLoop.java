@@ -4,6 +4,7 @@
  */
 package io.luigioperator.reconcile;
 
+import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
@@ -11,9 +12,7 @@ import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.ScheduleLedger.ScheduledClient;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.reconcile.TickDecisionRunner.Work;
-import io.luigioperator.run.ClientEntry;
 import io.luigioperator.run.ClusterIdentity;
-import io.luigioperator.run.Run;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary;
@@ -38,8 +37,8 @@ import org.slf4j.LoggerFactory;
  * Keeps the schedules of this cluster in memory, and has each cron time decided when it comes. The
  * clients of all schedules wait in one queue by their next cron time, so that nothing polls.
  *
- * <p>{@link #changed}, {@link #runEnded} and {@link #summary} may be called by several threads at
- * once; everything else runs on the thread of the loop.
+ * <p>{@link #changed} and {@link #summary} may be called by several threads at once; everything
+ * else runs on the thread of the loop.
  */
 public final class TickLoop implements TickSource {
 
@@ -71,10 +70,6 @@ public final class TickLoop implements TickSource {
 
   private volatile Consumer<ScheduleKey> statusChanged = schedule -> {};
   private final Set<ScheduleKey> changed = ConcurrentHashMap.newKeySet();
-
-  /** The clients whose runs have ended since the last pass, of any schedule. */
-  private final Map<ScheduleKey, Set<String>> ended = new ConcurrentHashMap<>();
-
   private final Map<ScheduleKey, TickSummary> summaries = new ConcurrentHashMap<>();
   private volatile boolean leadershipBegan;
 
@@ -112,18 +107,6 @@ public final class TickLoop implements TickSource {
   @Override
   public void changed(ScheduleKey schedule) {
     changed.add(schedule);
-    signal.raise();
-  }
-
-  /** A run that refers to a schedule has ended. */
-  public void runEnded(Run run) {
-    ended.compute(
-        new ScheduleKey(run.key().namespace(), run.definition().schedule()),
-        (schedule, known) -> {
-          Set<String> clients = known == null ? new HashSet<>() : known;
-          clients.add(run.definition().client());
-          return clients;
-        });
     signal.raise();
   }
 
@@ -167,12 +150,6 @@ public final class TickLoop implements TickSource {
         handle(schedule, now, () -> takeOver(schedule));
       }
       decideDue(now);
-      for (ScheduleKey schedule : List.copyOf(ended.keySet())) {
-        Set<String> clients = ended.remove(schedule);
-        if (schedules.containsKey(schedule)) {
-          handle(schedule, now, () -> runsEnded(schedules.get(schedule), clients, now));
-        }
-      }
       complete = true;
     } finally {
       queueIncomplete |= !complete;
@@ -268,7 +245,7 @@ public final class TickLoop implements TickSource {
       return Optional.of(before);
     }
     if (!owned.contains(key) || ownerUnknown.contains(key)) {
-      if (!owned.contains(key) && !hasCrons(object)) {
+      if (!owned.contains(key) && !hasCrons(object.spec())) {
         return Optional.empty();
       }
       String owner = ledger.schedules().own(key, cluster);
@@ -287,10 +264,9 @@ public final class TickLoop implements TickSource {
     return Optional.of(ticks);
   }
 
-  private static boolean hasCrons(ScheduleObject object) {
-    return !object.spec().crons().isEmpty()
-        || object.clients().all().values().stream()
-            .anyMatch(e -> e instanceof ClientEntry.Valid(var c) && !c.crons().isEmpty());
+  private static boolean hasCrons(PipelineScheduleSpec spec) {
+    return !spec.crons().isEmpty()
+        || spec.clients().stream().anyMatch(client -> !client.crons().isEmpty());
   }
 
   private ScheduleTicks load(ScheduleKey key) {
@@ -399,12 +375,6 @@ public final class TickLoop implements TickSource {
           .forEach(ticks -> ticks.clients().forEach(client -> enqueue(ticks.key(), client)));
       queueIncomplete = false;
     }
-  }
-
-  // ---- runs that have ended
-
-  private void runsEnded(ScheduleTicks ticks, Set<String> clients, Instant now) {
-    // to be filled: health of these clients, and the next dates of backfills
   }
 
   // ---- status

@@ -7,6 +7,7 @@ package io.luigioperator.run;
 import io.fabric8.kubernetes.api.model.Condition;
 import io.fabric8.kubernetes.api.model.ConditionBuilder;
 import io.luigioperator.api.ClientsStatus;
+import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.PipelineScheduleStatus;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -30,10 +31,6 @@ public final class ScheduleView {
       TickSummary ticks,
       Optional<PipelineScheduleStatus> before,
       Instant now) {
-    Optional<ScheduleClients> clients =
-        schedule.parsedSpec().problem().isPresent()
-            ? Optional.empty()
-            : Optional.of(schedule.clients());
     ConditionBuilder ready =
         condition(schedule, ticks).withType(READY).withObservedGeneration(schedule.generation());
     String since =
@@ -47,16 +44,11 @@ public final class ScheduleView {
         schedule.generation(),
         List.of(ready.withLastTransitionTime(since).build()),
         new ClientsStatus(
-            clients.map(c -> c.all().size()).orElse(0),
-            null,
-            null,
-            null,
+            schedule.parsedSpec().problem().isPresent() ? 0 : schedule.spec().clients().size(),
             ticks.suspended(),
-            Math.max(ticks.invalid(), clients.map(ScheduleClients::invalidEntries).orElse(0))),
+            ticks.invalid()),
         ticks.next().map(Instant::toString).orElse(null),
-        lastTickTime(ticks, before),
-        List.of(),
-        List.of());
+        lastTickTime(ticks, before));
   }
 
   /** Kept when a new leader has not fired any: with a lost ledger, it shows what was decided. */
@@ -77,21 +69,15 @@ public final class ScheduleView {
                   .formatted(unreadable.get())
               + " a later version");
     }
-    ScheduleClients clients = schedule.clients();
-    Optional<TickSummary.Problem> missing = clients.missingSource();
-    if (missing.isEmpty()
-        && clients.all().isEmpty()
-        && clients.unnamed().isEmpty()
-        && !schedule.spec().pipeline().allow().unlistedClients()) {
+    PipelineScheduleSpec spec = schedule.spec();
+    if (spec.clients().isEmpty() && !spec.pipeline().allow().unlistedClients()) {
       return notReady(
           Reasons.NO_CLIENTS,
           "the schedule lists no clients, so no run that refers to it is accepted; add clients to"
-              + " spec.clients or to a ConfigMap of spec.clientsFrom, or set"
-              + " spec.pipeline.allow.unlistedClients to true");
+              + " spec.clients, or set spec.pipeline.allow.unlistedClients to true");
     }
-    return missing
-        .or(ticks::problem)
-        .or(clients::invalidEntry)
+    return ticks
+        .problem()
         .map(problem -> notReady(problem.reason(), problem.message()))
         .orElseGet(
             () ->

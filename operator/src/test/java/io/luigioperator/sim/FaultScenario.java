@@ -73,7 +73,6 @@ final class FaultScenario implements Scenario {
     env.controllers.values().forEach(SimControllers::repair);
     correctDatabaseClock();
     users.finishDeletions();
-    env.clusters().forEach(env.schedules::restoreConfigMap);
     CalmScenario.after(env, users, List.of(operators[0], operators[2])).run();
   }
 

@@ -27,8 +27,6 @@ enum Mutant {
   DELETED_SCHEDULE_FORGOTTEN,
   /** A cluster decides the cron times of a schedule that another one owns. */
   OWNER_IGNORED,
-  /** The clients of a ConfigMap that is missing are removed. */
-  MISSING_LIST_IS_EMPTY,
   /** Cron times before a change of their schedule are decided by the rules after it. */
   NEW_RULES_FOR_THE_PAST,
 

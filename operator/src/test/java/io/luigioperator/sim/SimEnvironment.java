@@ -66,10 +66,7 @@ final class SimEnvironment {
     // in every second seed, because the runs of ticks take time
     this.schedules =
         new ScheduleActions(
-            this,
-            seed % 2 == 0,
-            seed % 8 >= 4,
-            seed % 4 == 0 ? CatchUpPolicy.All : CatchUpPolicy.Latest);
+            this, seed % 2 == 0, seed % 4 == 0 ? CatchUpPolicy.All : CatchUpPolicy.Latest);
     this.ticks = new TickInvariants(ledger, schedules, this::hasClockJumped);
     this.invariants =
         new Invariants(

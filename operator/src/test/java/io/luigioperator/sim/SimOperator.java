@@ -154,7 +154,6 @@ final class SimOperator {
               timerSignal = true;
             },
             METRICS);
-    runReconciler.onEnd(ticks::runEnded);
     ticks.onChange(this::recordTicks);
     ticks.leadershipBegins();
     cluster.schedules.keySet().forEach(ticks::changed);
@@ -321,8 +320,7 @@ final class SimOperator {
                 s.createdAt(),
                 s.generation(),
                 s.parsedSpec(),
-                ticks.summary(key).last().or(s::lastTickTime),
-                s.sources()));
+                ticks.summary(key).last().or(s::lastTickTime)));
   }
 
   /** A mutant: the rules that were stored count for nothing. */
