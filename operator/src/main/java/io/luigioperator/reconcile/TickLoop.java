@@ -79,7 +79,10 @@ public final class TickLoop implements TickSource {
   /** Those of {@link #owned} that another cluster may own by now. */
   private final Set<ScheduleKey> ownerUnknown = new HashSet<>();
 
-  private final PriorityQueue<Due> queue = new PriorityQueue<>(Comparator.comparing(Due::time));
+  /** Clients of one schedule that are due together follow each other, and are decided together. */
+  private final PriorityQueue<Due> queue =
+      new PriorityQueue<>(Comparator.comparing(Due::time).thenComparing(Due::schedule));
+
   private final Map<ScheduleKey, Instant> statusAllowedAt = new HashMap<>();
   private final Set<ScheduleKey> outdatedStatus = new HashSet<>();
   private final Map<ScheduleKey, Instant> retryAt = new HashMap<>();

@@ -34,6 +34,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,6 +51,7 @@ class TickLoopTest {
   private Instant now = NOON;
   private boolean ledgerFails;
   private boolean decisionsFail;
+  private int decisions;
 
   /** Happens after the time has been read next. */
   private Runnable afterNow = () -> {};
@@ -82,6 +84,7 @@ class TickLoopTest {
               if (ledgerFails || decisionsFail && method.getName().equals("decide")) {
                 throw new LedgerUnavailable("test", new IllegalStateException());
               }
+              decisions += method.getName().equals("decide") ? 1 : 0;
               Object answer = LedgerProxy.invoke(role, method, args);
               if (method.getName().equals("now")) {
                 Runnable then = afterNow;
@@ -182,6 +185,25 @@ class TickLoopTest {
     assertThat(run("nightly-globex-2026-03-01").definition().businessDate())
         .isEqualTo("2026-03-01");
     assertThat(accepted).hasValue(2);
+  }
+
+  @Test
+  void clientsOfManySchedulesThatAreDueTogetherAreDecidedBySchedule() {
+    List<String> clients = IntStream.range(0, 30).mapToObj(i -> "{id: c" + i + "}").toList();
+    applyUnobserved("crons: ['0 2 * * *'], clients: [" + String.join(", ", clients) + "]", now);
+    ScheduleObject one = kube.schedules.remove(NIGHTLY);
+    for (int i = 0; i < 10; i++) {
+      ScheduleKey key = new ScheduleKey("data", "s" + i);
+      kube.schedules.put(
+          key, new ScheduleObject(key, "uid-" + i, now, 1, one.parsedSpec(), Optional.empty()));
+      loop.changed(key);
+    }
+    loop.pass();
+    decisions = 0;
+    now = Instant.parse("2026-03-02T02:00:00Z");
+    loop.pass();
+    assertThat(runs()).hasSize(300);
+    assertThat(decisions).isEqualTo(10);
   }
 
   @Test
