@@ -16,6 +16,7 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.WaitingTransitions;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -372,10 +373,13 @@ final class Schedules implements ScheduleLedger {
         answers.put(change.decision().client(), answer);
         if (answer instanceof TickAnswer.Decided) {
           changes.add(change);
-          change.runs().stream()
-              .filter(run -> !existing.runs().containsKey(run.key()))
-              .map(run -> WaitingTransitions.accept(run, ageing, existing.now()))
-              .forEach(accepted::add);
+          for (NewRun run : change.runs()) {
+            if (!existing.runs().containsKey(run.key())) {
+              // each a microsecond later, so that the runs of a client start in their order
+              Instant at = existing.now().plus(accepted.size(), ChronoUnit.MICROS);
+              accepted.add(WaitingTransitions.accept(run, ageing, at));
+            }
+          }
         }
       }
       List<TickAnswer> inOrder =

@@ -14,6 +14,7 @@ import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.ScheduleKey;
+import io.luigioperator.run.Verdict;
 import io.luigioperator.schedule.SkipReason;
 import io.luigioperator.schedule.TickGap;
 import java.time.Duration;
@@ -98,6 +99,22 @@ interface ScheduleContract extends LedgerFixture {
     assertThat(fired("acme")).containsExactly(date(1));
     assertThat(decidedUntil("acme")).isEqualTo(day(1));
     assertThat(claim(load(tick.run().orElseThrow().key()))).isPresent();
+  }
+
+  @Test
+  default void runsOfOneDecisionStartInTheOrderOfTheirDates() {
+    begin("acme");
+    List<Tick> ticks = IntStream.rangeClosed(1, 10).mapToObj(n -> fires("acme", n)).toList();
+    assertThat(decide(decision("acme", 0, 10, ticks.toArray(Tick[]::new))))
+        .containsExactly(new TickAnswer.Decided(10));
+
+    List<RunKey> started = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      RunKey head = heads().getFirst();
+      started.add(head);
+      finish(bound(load(head)), Verdict.SUCCEEDED);
+    }
+    assertThat(started).isEqualTo(ticks.stream().map(t -> t.run().orElseThrow().key()).toList());
   }
 
   /** Two deciders at the same moment: the second one finds the client decided. */
