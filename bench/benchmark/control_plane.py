@@ -16,9 +16,10 @@ from .processes import BenchmarkError, Process, run, wait_until
 
 # The default of 20 requests per second limits every system that runs its work as Jobs to about 3 Jobs per second.
 REQUESTS_PER_SECOND = 1000
+# Of the Job and of the CronJob controller. Their defaults are 5.
 JOB_WORKERS = 50
 NODES = 10
-CONTROLLERS = ("job", "garbage-collector", "ttl-after-finished", "namespace", "serviceaccount")
+CONTROLLERS = ("job", "cronjob", "garbage-collector", "ttl-after-finished", "namespace", "serviceaccount")
 
 
 class ControlPlane:
@@ -121,7 +122,12 @@ class ControlPlane:
         wait_until(self.admin.ready, 120, "the API server is ready", server)
 
     def _make_namespaces(self) -> None:
-        for name in (places.RUNS_NAMESPACE, places.OPERATOR_NAMESPACE, places.BENCH_NAMESPACE):
+        for name in (
+            places.RUNS_NAMESPACE,
+            places.AD_HOC_NAMESPACE,
+            places.OPERATOR_NAMESPACE,
+            places.BENCH_NAMESPACE,
+        ):
             self.admin.must("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
 
     def _make_nodes(self) -> None:
@@ -173,6 +179,7 @@ class ControlPlane:
             f"--cert-dir={self._folder}",
             "--controllers=" + ",".join(f"{name}-controller" for name in CONTROLLERS),
             f"--concurrent-job-syncs={JOB_WORKERS}",
+            f"--concurrent-cron-job-syncs={JOB_WORKERS}",
             *rate,
         )
         self._start(

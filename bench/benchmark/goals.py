@@ -106,7 +106,7 @@ def cost_rows(lane: str, statements: float) -> tuple[Row, ...]:
 
 # Counted in few runs. These limits are enforced.
 COUNTS = (
-    Row("counts-single", "statements", "SQL statements per run", "", at_most(45), limit=45),
+    Row("counts-single", "statements", "SQL statements per run", "", at_most(45), limit=50),
     Row("counts-single", "round_trips", "SQL round trips per run", "", at_most(30), limit=30),
     Row("counts-single", "loads", "reads of the run's rows per run", "", at_most(6), limit=6),
     Row("counts-single", "own_writes_short", "own API writes, less one for a wait over 2 s", "", at_most(4), limit=5),
@@ -120,6 +120,51 @@ COUNTS = (
     Row("counts-burst", "allocated_mib", "allocated per run", "MiB", at_most(3), limit=5),
     Row("counts-waiting", "statements_per_second", "SQL statements while 100 runs wait", "/s", at_most(5), limit=10),
     Row("counts-waiting", "idle_requests", "own requests about 100 runs that wait", "", at_most(0), limit=2),
+)
+
+# Of bench-ticks.
+TICKS = (
+    Row("bare-ticks", "cron_jobs", "CronJobs due in one second"),
+    Row("bare-ticks", "job_p50", "cron time -> Job created p50", "s"),
+    Row("bare-ticks", "job_last", "cron time -> last Job created", "s"),
+    Row("bare-ticks", "per_second", "Jobs created", "/s"),
+    Row("idle-schedules", "schedules", "schedules whose cron time is months away"),
+    Row("idle-schedules", "taken_over_seconds", "first one created -> all of them taken over", "s"),
+    Row("idle-schedules", "operator_cpu_ms", "operator CPU for each, until its status is written", "ms"),
+    Row("idle-schedules", "statements_per_schedule", "SQL statements for each, until its status is written"),
+    Row("idle-schedules", "before_cpu", "operator CPU at rest without them", "% of a core"),
+    Row("idle-schedules", "cpu", "operator CPU at rest with them", "% of a core", at_most(0.005)),
+    Row("idle-schedules", "before_statements", "SQL statements at rest without them", "/min"),
+    Row(
+        "idle-schedules",
+        "statements",
+        "SQL statements at rest with them",
+        "/min",
+        at_most_times(1.1, "before_statements"),
+    ),
+    Row("idle-schedules", "other_calls", "calls of the ledger of other kinds than without them", "", at_most(0)),
+    Row("idle-schedules", "own_writes", "own API writes at rest with them", "", at_most(0)),
+    Row("idle-schedules", "resident_mib", "RSS of the operator with them", "MiB", at_most(256)),
+    Row("ticks", "due", "cron times due in one second"),
+    Row("ticks", "missed", "cron times without a run after 120 s", "", at_most(0)),
+    Row("ticks", "doubled", "cron times or runs that are there twice", "", at_most(0)),
+    Row("ticks", "defects", "found by the query of docs/schedules.md", "", at_most(0)),
+    Row("ticks", "decided_p50", "cron time -> decided p50 (tick.decided_at)", "s"),
+    Row("ticks", "decided_last", "cron time -> last one decided (tick.decided_at)", "s", at_most(10)),
+    Row("ticks", "seen_last", "cron time -> a query sees all of them", "s", at_most(10)),
+    Row("ticks", "mean_delay_by_metric", "mean of the metric luigi_operator_ticks_delay_seconds", "s"),
+    Row("ticks", "per_second", "decided", "/s"),
+    Row("ticks", "critical_meanwhile", "Critical runs submitted meanwhile"),
+    Row("ticks", "critical_p50", "submit -> start of a Critical run p50", "s"),
+    Row("ticks", "critical_slowest", "submit -> start of the slowest Critical run", "s", at_most(1)),
+    Row("ticks", "operator_cpu_ms", "operator CPU per cron time", "ms"),
+    Row("ticks", "all_cpu_ms", "CPU of all programs per cron time", "ms"),
+    Row("ticks", "decide_calls", "calls of the ledger that decide them", "", at_most_times(0.02, "due")),
+    Row("ticks", "statements", "SQL statements per cron time"),
+    Row("ticks", "allocated_kib", "allocated per cron time", "KiB"),
+    Row("ticks", "own_writes", "own API writes meanwhile"),
+    Row("ticks", "peak_mib", "peak RSS of the operator over all of this", "MiB", at_most(256)),
+    Row("ticks", "memory_kills", "killed for lack of memory", "", at_most(0)),
 )
 
 HALF_OF_BARE_JOBS = share_of_baseline(0.5, "starts_per_second", 0)
@@ -162,4 +207,5 @@ ROWS = (
     Row("kill", "doubled", "runs with two attempts or two pods", "", at_most(0)),
     Row("kill", "next_start_seconds", "kill -9 -> next start", "s", at_most(10)),
     *COUNTS,
+    *TICKS,
 )

@@ -71,6 +71,7 @@ class Installation:
         name: str,
         operators: int = 0,
         capacity: int = 50,
+        capacity_per_namespace: int = 0,
         count_round_trips: bool = False,
         aot_options: Sequence[str] = (),
     ) -> None:
@@ -79,11 +80,13 @@ class Installation:
             name: of the folder for log files.
             operators: number of replicas.
             capacity: slots.
+            capacity_per_namespace: how many of them the runs of one namespace may fill; 0: all.
             count_round_trips: whether a proxy between operator and MySQL counts them.
             aot_options: replace the options of the image for the ahead-of-time cache.
         """
         self._operator_count = operators
         self._capacity = capacity
+        self._capacity_per_namespace = capacity_per_namespace
         self._count_round_trips = count_round_trips
         self._aot_options = aot_options
         self._proxy: RoundTripProxy | None = None
@@ -196,6 +199,7 @@ class Installation:
             mysql_port=places.MYSQL_PROXY_PORT if self._proxy else places.MYSQL_PORT,
             mysql_ca=self.mysql.ca,
             capacity=self._capacity,
+            capacity_per_namespace=self._capacity_per_namespace,
             aot_options=self._aot_options,
         )
         self.operators.append(operator)

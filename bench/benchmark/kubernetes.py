@@ -20,7 +20,10 @@ IDLE_SECONDS = 30.0
 MERGE_PATCH = "application/merge-patch+json"
 RUNS = "/apis/luigi-operator.io/v1beta1/namespaces/runs/pipelineruns"
 SCHEDULES = "/apis/luigi-operator.io/v1beta1/namespaces/runs/pipelineschedules"
+AD_HOC_RUNS = "/apis/luigi-operator.io/v1beta1/namespaces/ad-hoc/pipelineruns"
+AD_HOC_SCHEDULES = "/apis/luigi-operator.io/v1beta1/namespaces/ad-hoc/pipelineschedules"
 JOBS = "/apis/batch/v1/namespaces/runs/jobs"
+CRON_JOBS = "/apis/batch/v1/namespaces/runs/cronjobs"
 PODS = "/api/v1/namespaces/runs/pods"
 
 

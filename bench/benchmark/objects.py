@@ -16,17 +16,18 @@ def run_name(prefix: str, number: int) -> str:
     return f"{prefix}-{number:06d}"
 
 
-def schedule(name: str, pod_seconds: float, mutex_scope: str) -> dict[str, Any]:
+def schedule(name: str, pod_seconds: float, mutex_scope: str, namespace: str = "runs") -> dict[str, Any]:
     """
     Args:
         name: by which runs refer to it.
         pod_seconds: how long each pod runs.
         mutex_scope: Client, or None for runs that need not wait for each other.
+        namespace: of the schedule and its runs.
     """
     return {
         "apiVersion": "luigi-operator.io/v1beta1",
         "kind": "PipelineSchedule",
-        "metadata": {"name": name, "namespace": "runs"},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "clients": [],
             "pipeline": {
@@ -42,12 +43,38 @@ def schedule(name: str, pod_seconds: float, mutex_scope: str) -> dict[str, Any]:
     }
 
 
+def cron_schedule(name: str, pod_seconds: float, cron: str, clients: int) -> dict[str, Any]:
+    """A schedule that creates runs: so many clients with one cron, and the mutex that a schedule has by default."""
+    document = schedule(name, pod_seconds, "Client")
+    document["spec"] |= {"crons": [cron], "clients": [{"id": f"client-{number:03d}"} for number in range(clients)]}
+    return document
+
+
 def run(name: str, schedule_name: str, client: str) -> dict[str, Any]:
     return {
         "apiVersion": "luigi-operator.io/v1beta1",
         "kind": "PipelineRun",
         "metadata": {"name": name, "namespace": "runs"},
         "spec": {"scheduleRef": {"name": schedule_name}, "client": client, "date": "2026-08-01"},
+    }
+
+
+def critical_run(name: str, schedule_name: str, client: str, namespace: str) -> dict[str, Any]:
+    """A run that is more urgent than those of crons."""
+    document = run(name, schedule_name, client)
+    document["metadata"]["namespace"] = namespace
+    document["spec"]["priority"] = "Critical"
+    return document
+
+
+def cron_job(name: str, pod_seconds: float, cron: str) -> dict[str, Any]:
+    """A CronJob whose Jobs are those of job()."""
+    template = job(name, pod_seconds, name)["spec"]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": name, "namespace": "runs"},
+        "spec": {"schedule": cron, "timeZone": "Etc/UTC", "jobTemplate": {"spec": template}},
     }
 
 

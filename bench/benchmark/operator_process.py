@@ -56,6 +56,7 @@ class Operator:
         mysql_port: int,
         mysql_ca: Path,
         capacity: int,
+        capacity_per_namespace: int = 0,
         aot_options: Sequence[str] = (),
     ) -> None:
         self.name = name
@@ -84,6 +85,7 @@ class Operator:
             "LUIGI_OPERATOR_MYSQL_SSL_MODE": "VERIFY_CA",
             "LUIGI_OPERATOR_MYSQL_CA_FILE": str(mysql_ca),
             "LUIGI_OPERATOR_CAPACITY_MAX_RUNNING": str(capacity),
+            "LUIGI_OPERATOR_CAPACITY_MAX_RUNNING_PER_NAMESPACE": str(capacity_per_namespace),
             "LUIGI_OPERATOR_HTTP_PORT": str(port),
             "LUIGI_OPERATOR_LEASE_NAMESPACE": places.OPERATOR_NAMESPACE,
             "LUIGI_OPERATOR_POD_NAME": name,

@@ -24,9 +24,12 @@ MYSQL_PROXY_PORT = 3307
 OPERATOR_PORT = 8080
 
 RUNS_NAMESPACE = "runs"
+# Of runs that must find a slot while those of the other namespace fill all slots that a namespace may fill.
+AD_HOC_NAMESPACE = "ad-hoc"
 OPERATOR_NAMESPACE = "luigi-operator"
 BENCH_NAMESPACE = "bench"
 
 OPERATOR_USER = "system:serviceaccount:luigi-operator:luigi-operator"
 LOAD_USER = "system:serviceaccount:bench:load"
 KWOK_USER = "system:serviceaccount:bench:kwok"
+CRON_JOB_USER = "system:serviceaccount:kube-system:cronjob-controller"

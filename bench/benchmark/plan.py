@@ -12,16 +12,21 @@ from typing import Any
 
 from . import counts, lanes
 from .baseline import measure_baseline
+from .idle import idle_schedules
 from .installation import Installation
 from .kill import kill
 from .table import BARE
+from .ticks import SLOTS, SLOTS_PER_NAMESPACE, Size, measure_cron_jobs, measure_ticks, prepare
 from .waiting import waiting
 
-LANES = ("baseline", "burst", "mutex", "single", "waiting", "kill", "counts")
+DEFAULT_LANES = ("baseline", "burst", "mutex", "single", "waiting", "kill", "counts")
+LANES = (*DEFAULT_LANES, "ticks")
 # Of one operator process, in this order: a burst meets a cold JVM, the lanes after it a warm one.
 FAST_LANES = ("burst", "mutex", "single")
 REPETITIONS = 3
 LIMIT_SECONDS = 20 * 60
+# The CronJobs of the lane ticks are left out when it has taken so long before them.
+TICKS_LIMIT_SECONDS = 9 * 60
 
 WAITING_RUNS = 10_000
 REST_SECONDS = 60
@@ -47,16 +52,18 @@ class Results:
 class Plan:
     """Runs lanes one after the other."""
 
-    def __init__(self, chosen: Collection[str], repeat: bool) -> None:
+    def __init__(self, chosen: Collection[str], repeat: bool, ticks: Size) -> None:
         """
         Args:
             chosen: names of lanes.
             repeat: whether the fast ones run several times, as long as the time limit allows.
+            ticks: the numbers of the lane ticks.
         """
         self._chosen = chosen
         self._repetitions = REPETITIONS if repeat else 1
         self._began = time.monotonic()
         self._longest_repetition = 0.0
+        self._ticks_size = ticks
         self.results = Results()
 
     def run(self) -> None:
@@ -70,6 +77,8 @@ class Plan:
             self._kill()
         if self._begins("counts"):
             self._counts()
+        if self._begins("ticks", "idle schedules"):
+            self._ticks()
         if set(FAST_LANES) & set(self._chosen):
             self._repeat()
 
@@ -119,6 +128,28 @@ class Plan:
             for lane, figures in counts.measure_counts(installation).items():
                 self.results.add(f"counts-{lane}", figures)
 
+    def _ticks(self) -> None:
+        began = time.monotonic()
+        size = self._ticks_size
+        if size != Size():
+            self.results.note(f"Not the numbers that the goals are for, but {size}.")
+        with Installation("ticks", operators=1, capacity=SLOTS, capacity_per_namespace=SLOTS_PER_NAMESPACE) as operator:
+            self._note_start(operator)
+            prepare(operator)
+            self._add_with_load("idle-schedules", idle_schedules(operator, size.idle))
+            self._announce("ticks (cron times)")
+            self._add_with_load("ticks", measure_ticks(operator, size.ticks))
+        if time.monotonic() - began > TICKS_LIMIT_SECONDS:
+            self.results.note(f"No CronJobs: {TICKS_LIMIT_SECONDS // 60} minutes had passed.")
+            return
+        self._announce("ticks (CronJobs)")
+        with Installation("cron-jobs") as installation:
+            self._add_with_load(f"{BARE}ticks", measure_cron_jobs(installation, size.cron_jobs))
+
+    def _add_with_load(self, lane: str, figures: dict[str, Any]) -> None:
+        self.results.add(lane, figures)
+        self.results.note(f"Load average of the machine before {lane}: {figures['load_average_before']:.1f}")
+
     def _note_start(self, installation: Installation) -> None:
         for operator in installation.operators:
             self.results.add(
@@ -138,5 +169,8 @@ class Plan:
         if self._repetitions > 1 and passed > LIMIT_SECONDS:
             self.results.note(f"Left out after {LIMIT_SECONDS // 60} minutes: {text}.")
             return False
-        print(f"[{passed:6.1f}s] {text} ...", file=sys.stderr, flush=True)
+        self._announce(text)
         return True
+
+    def _announce(self, text: str) -> None:
+        print(f"[{time.monotonic() - self._began:6.1f}s] {text} ...", file=sys.stderr, flush=True)

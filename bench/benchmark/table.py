@@ -21,7 +21,7 @@ BARE = "bare-"
 # Figures that are in milliseconds already.
 MILLISECONDS = "_ms"
 
-HEADER = ("what", "measured", "goal", "met?", "ratio to bare Jobs")
+HEADER = ("what", "measured", "goal", "met?", "ratio to baseline")
 
 
 def render(results: Results, rows: Iterable[Row]) -> str:
@@ -77,7 +77,7 @@ def _medians(repetitions: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def baseline_of(results: Results, lane: str) -> Mapping[str, Any]:
-    """What bare Jobs did in this lane. They have one burst, and nothing that compares with the counts."""
+    """What bare Jobs or CronJobs did in this lane. They have one burst, and nothing that compares with the counts."""
     repetitions = results.get(BARE + lane.removesuffix("-cold").removesuffix("-warm"))
     return repetitions[0] if repetitions else {}
 

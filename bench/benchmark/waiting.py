@@ -45,13 +45,13 @@ def waiting(
 def fill(installation: Installation, slots: int, count: int) -> dict[str, Any]:
     """Takes all slots, and submits the runs that wait."""
     installation.load.create_at_once(RUNS, runs_of("endless", ENDLESS, slots), 4)
-    _wait_for_pods(installation, slots)
+    wait_for_pods(installation, "endless", slots)
     before = installation.memory()["operator-0"]
     began = time.time()
     installation.load.create_at_once(RUNS, runs_of("waiting", FAST, count), 8)
     accepted = _wait_until_accepted(installation, slots + count) - slots
     accepted_seconds = time.time() - began
-    _wait_until_quiet(installation)
+    wait_until_quiet(installation)
     resident = installation.memory()["operator-0"].resident
     return {
         "accepted": accepted,
@@ -61,13 +61,14 @@ def fill(installation: Installation, slots: int, count: int) -> dict[str, Any]:
     }
 
 
-def _wait_for_pods(installation: Installation, slots: int) -> None:
+def wait_for_pods(installation: Installation, prefix: str, count: int) -> None:
+    """Returns when the pods of so many runs with this prefix run; raises BenchmarkError after SETTLE_SECONDS."""
     began = time.time()
-    while len(times_of_runs(installation.audit.requests, "endless").running) < slots:
+    while len(times_of_runs(installation.audit.requests, prefix).running) < count:
         installation.audit.read()
         installation.check()
         if time.time() - began > SETTLE_SECONDS:
-            raise BenchmarkError(f"the pods that take the slots do not run after {SETTLE_SECONDS} s")
+            raise BenchmarkError(f"the pods of {count} runs {prefix} do not run after {SETTLE_SECONDS} s")
         time.sleep(0.5)
 
 
@@ -82,7 +83,7 @@ def _wait_until_accepted(installation: Installation, count: int) -> int:
         time.sleep(0.5)
 
 
-def _wait_until_quiet(installation: Installation) -> None:
+def wait_until_quiet(installation: Installation) -> None:
     """Returns when the operator has written nothing for QUIET_SECONDS, at the latest after SETTLE_SECONDS."""
     end = time.time() + SETTLE_SECONDS
     last = time.time()

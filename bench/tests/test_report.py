@@ -28,7 +28,7 @@ def cells(table):
 
 def test_the_table():
     table = cells(render({"burst-cold": BURST, "bare-burst": [{"efficiency": 0.95}]}, BURST_ROWS))
-    assert table[0] == ["what", "measured", "goal", "met?", "ratio to bare Jobs"]
+    assert table[0] == ["what", "measured", "goal", "met?", "ratio to baseline"]
     assert table[1] == ["burst-cold, 3 times: median (lowest to highest)"]
     assert table[2] == ["drain efficiency", "59.0% (58.0% to 70.0%)", ">= 85.5%", "NO", "0.62"]
     assert table[3] == ["slot turnaround p50", "900 ms (800 ms to 1,500 ms)"]

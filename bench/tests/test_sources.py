@@ -33,6 +33,9 @@ luigi_operator_store_calls_seconds_count{call="load",outcome="ok",store="ledger"
 luigi_operator_store_calls_seconds_sum{call="load",outcome="ok",store="ledger"} 0.5
 luigi_operator_store_calls_seconds_count{call="load",outcome="failed",store="ledger"} 2
 luigi_operator_store_calls_seconds_count{call="createJob",outcome="ok",store="kubernetes"} 4
+luigi_operator_ticks_delay_seconds_bucket{le="0.5"} 3
+luigi_operator_ticks_delay_seconds_count 4
+luigi_operator_ticks_delay_seconds_sum 2.5
 luigi_operator_leader 1.0
 """
 
@@ -48,6 +51,7 @@ def test_metrics():
     assert parsed.calls == {"ledger.load": 12, "kubernetes.createJob": 4}
     assert parsed.call_seconds == {"ledger.load": 0.5}
     assert parsed.heap_bytes == 3 * 2**20
+    assert (parsed.ticks, parsed.tick_delay_seconds) == (4, 2.5)
 
 
 def test_the_command_of_the_image():

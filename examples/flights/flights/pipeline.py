@@ -14,6 +14,7 @@ Every task writes one file to `$FLIGHTS_OUT/<carrier>/<date>/`. A parameter that
 of its name, so a run with another value computes a new file.
 """
 
+import datetime
 import logging
 import os
 import time
@@ -30,6 +31,8 @@ from flights.summary import COLUMNS, Flight, figures, grouped
 OUT_VARIABLE = "FLIGHTS_OUT"
 DEFAULT_OUT = "/data"
 
+# The data has the flights of this year only.
+DATA_YEAR = 2013
 BUSY_DESTINATIONS = 5
 WEATHER_NEEDED_PERCENT = 50
 
@@ -40,7 +43,7 @@ class DayTask(luigi.Task):
     """Base class of all tasks: a carrier, a day, and a directory for the two."""
 
     carrier = luigi.Parameter(description="code of the carrier in the data, for example UA or 9E")
-    date = luigi.DateParameter(description="a day of 2013")
+    date = luigi.DateParameter(description="a day of any year; the flights are those of this day in 2013")
     # These two do not affect the result, so they are not part of the identity of a task.
     unreliable_attempts = luigi.NumericalParameter(
         default=0,
@@ -58,6 +61,13 @@ class DayTask(luigi.Task):
         significant=False,
         description="to observe a run: seconds that the extract waits, like a slow source.",
     )
+
+    @property
+    def flown(self) -> datetime.date:
+        """The day of the data: the same one in 2013, so that a schedule has flights in each year."""
+        if (self.date.month, self.date.day) == (2, 29):
+            return datetime.date(DATA_YEAR, 2, 28)
+        return self.date.replace(year=DATA_YEAR)
 
     def file(self, name: str) -> AtomicFile:
         out = Path(os.environ.get(OUT_VARIABLE, DEFAULT_OUT))
@@ -93,16 +103,14 @@ class ExtractFlights(DayTask):
             known = [row["carrier"] for row in connection.execute("SELECT carrier FROM airlines ORDER BY carrier")]
             if self.carrier not in known:
                 raise ValueError(f"carrier {self.carrier} is not in the data; the carriers are {', '.join(known)}")
-            if self.date.year != 2013:
-                raise ValueError(f"{self.date} is not in the data, which contains 2013-01-01 to 2013-12-31")
             rows = connection.execute(
                 f"SELECT {', '.join(self.COLUMNS)} FROM flights WHERE carrier = ? AND date = ?"
                 " ORDER BY scheduled, flight, origin, destination",
-                (self.carrier, self.date.isoformat()),
+                (self.carrier, self.flown.isoformat()),
             ).fetchall()
         # A day without flights is not an error: some carriers do not fly every day.
         self.output().write_rows(self.COLUMNS, map(dict, rows))
-        logger.info("carrier %s has %d scheduled flights on %s", self.carrier, len(rows), self.date)
+        logger.info("carrier %s has %d scheduled flights on %s", self.carrier, len(rows), self.flown)
 
 
 class JoinWeather(DayTask):
@@ -254,7 +262,7 @@ class DelayByAircraft(DelaySection):
     def key(self, flight: Flight) -> str:
         if not flight["built"]:
             return "unknown"
-        age = self.date.year - int(flight["built"])
+        age = self.flown.year - int(flight["built"])
         for first, last in ((0, 4), (5, 9), (10, 14), (15, 19)):
             if age <= last:
                 return f"{first:02}-{last:02} years"
@@ -314,7 +322,7 @@ class DelayPicture(DelayTask):
             (name,) = connection.execute("SELECT name FROM airlines WHERE carrier = ?", (self.carrier,)).fetchone()
         rows = [row for file in self.input() for row in file.read_rows()]
         with self.output().replacement() as path:
-            picture.draw(path, f"{name} ({self.carrier}), {self.date:%A} {self.date}", rows, self.min_delay)
+            picture.draw(path, f"{name} ({self.carrier}), {self.flown:%A} {self.flown}", rows, self.min_delay)
 
 
 class CarrierReport(DelayTask):

@@ -30,6 +30,7 @@ import io.luigioperator.reconcile.Loops;
 import io.luigioperator.reconcile.RunQueue;
 import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.reconcile.RunReconciler;
+import io.luigioperator.reconcile.ScheduleLimits;
 import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.reconcile.TickLoop;
 import io.luigioperator.run.ClusterIdentity;
@@ -156,23 +157,38 @@ final class LuigiOperator {
 
     LeaderGate leaderGate = new LeaderGate();
     Loops.Signals signals = Loops.Signals.create();
+    ScheduleLimits scheduleLimits =
+        new ScheduleLimits(ledger, signals.limits(), signals::wakeAdmission);
     RunReconciler runReconciler =
-        new RunReconciler(ledger, kube, cluster, config.limits(), clock, System::nanoTime, signals);
+        new RunReconciler(
+            ledger,
+            kube,
+            cluster,
+            config.limits(),
+            clock,
+            System::nanoTime,
+            signals,
+            scheduleLimits);
     RunQueue queue =
         new RunQueue(
             (lane, runs) ->
                 leaderGate.ifLeading(() -> runReconciler.reconcile(runs)).orElse(Map.of()));
+    scheduleLimits.onChange(run -> queue.wake(run, Lane.WAITING));
     TickLoop ticks =
         new TickLoop(
             ledger,
             kube,
             cluster,
+            config.sharedLedger(),
             signals.ticks(),
+            scheduleLimits,
             () -> {
               signals.wakeAdmission();
               signals.wakeTimer();
             },
+            run -> queue.wake(run, Lane.WAITING),
             metrics);
+    runReconciler.onEnd(ticks::runEnded);
     Controllers controllers =
         new Controllers(
             client,
@@ -199,7 +215,8 @@ final class LuigiOperator {
             claimed -> {
               runReconciler.claimed(claimed);
               queue.wake(claimed.run().key(), Lane.LIVE);
-            });
+            },
+            run -> queue.wake(run, Lane.CHANGED));
     Sweep sweep =
         new Sweep(
             ledger,
@@ -207,6 +224,7 @@ final class LuigiOperator {
             cluster,
             config.retention(),
             runReconciler,
+            scheduleLimits,
             () -> kube.retiredNamespaces(config.leaseNamespace()),
             run -> queue.wake(run, Lane.WAITING));
     Loops loops =
@@ -215,6 +233,7 @@ final class LuigiOperator {
             sweep,
             admission,
             ticks,
+            scheduleLimits,
             signals,
             registration,
             this::fail,

@@ -6,7 +6,7 @@
 -- Identifiers are compared byte by byte (ascii_bin): acme and Acme are two clients. Text for people is utf8mb4.
 -- Every time is UTC in DATETIME(6), taken from the clock of the database; TIMESTAMP would depend on the time zone of
 -- the session. CHAR is not used: what it reads as depends on the session, and MariaDB refuses it in a generated column.
--- Locks are taken in the order meta, client_mutex, run, attempt, always by primary key.
+-- Locks are taken in the order meta, schedule, client_mutex, run, attempt, always by primary key.
 
 -- One row. Every transaction that changes anything locks it in share mode and does nothing if the barrier is raised.
 CREATE TABLE meta (
@@ -46,6 +46,7 @@ CREATE TABLE run (
   client         VARCHAR(63)   NOT NULL COMMENT 'spec.client',
   business_date  VARCHAR(15)   NOT NULL COMMENT 'spec.date; empty for a pipeline without one',
   schedule       VARCHAR(253)  NOT NULL COMMENT 'name of the PipelineSchedule it refers to; empty for an inline pipeline',
+  schedule_id    VARCHAR(32)   NOT NULL COMMENT 'hash of its namespace and the column schedule; empty for an inline pipeline',
   mutex_key      VARCHAR(191)  NOT NULL COMMENT 'the key that its RUN attempts hold',
   admit_key      VARCHAR(191)  NOT NULL COMMENT 'the key of the next or live attempt: mutex_key for RUN, else a key for this run only',
   next_kind      VARCHAR(5)    NOT NULL COMMENT 'kind of the next or live attempt: RUN, PLAN, CHECK',
@@ -73,12 +74,15 @@ CREATE TABLE run (
   purgeable_at   DATETIME(6)   AS (IF(request IS NULL, NULL, finished_at)) STORED COMMENT 'finished_at while there is history to purge',
   open_id        VARCHAR(32)   AS (IF(finished_at IS NULL, run_id, NULL)) STORED COMMENT 'run_id until the run has ended: runs that have not ended are read in pages by it',
   held_reason    VARCHAR(63)   AS (IF(state = 'HELD', reason, NULL)) STORED COMMENT 'reason while the run is HELD',
+  limit_state    VARCHAR(9)    AS (IF(schedule_id <> '' AND (state IN ('READY', 'ACTIVE') OR state = 'DELAYED' AND reason = 'BackingOff' OR state = 'HELD' AND reason = 'ScheduleLimit'), state, NULL)) STORED COMMENT 'state of a run that counts against schedule.max_runs (READY, ACTIVE, DELAYED) or waits for it (HELD)',
   expires_at     DATETIME(6)   AS (IF(started_at IS NULL AND finished_at IS NULL, start_deadline, NULL)) STORED COMMENT 'start_deadline until the run has started or ended',
   KEY run_open (open_id),
   KEY run_held (held_reason),
   KEY run_heads (admit_key, state, admit_at),
+  KEY run_limit (schedule_id, limit_state, admit_at),
   KEY run_due (state, not_before),
   KEY run_expiring (expires_at),
+  KEY run_dates (namespace, schedule, client, business_date),
   KEY run_purgeable (purgeable_at),
   CONSTRAINT run_counted_within_policy CHECK (counted BETWEEN 0 AND max_attempts),
   CONSTRAINT run_infra_within_policy CHECK (infra BETWEEN 0 AND max_infra)

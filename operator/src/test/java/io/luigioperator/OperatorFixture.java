@@ -19,6 +19,8 @@ import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.reconcile.RunReconciler;
+import io.luigioperator.reconcile.ScheduleLimits;
+import io.luigioperator.reconcile.Signal;
 import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.reconcile.Wakeups;
 import io.luigioperator.run.Ageing;
@@ -41,6 +43,7 @@ import io.luigioperator.run.RunObject;
 import io.luigioperator.sim.SimLedger;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -76,6 +79,9 @@ public final class OperatorFixture {
         public void wakeTimer() {}
       };
 
+  /** Runs that admission passes have held, or have found ended. */
+  public final List<RunKey> changedByAdmission = new ArrayList<>();
+
   private static final String DATA = "data";
   private static final String DATE = "2026-02-28";
 
@@ -106,7 +112,12 @@ public final class OperatorFixture {
 
   public RunReconciler runReconciler() {
     return new RunReconciler(
-        ledger, kube, HERE, Limits.DEFAULT, this::now, this::nanoTime, NO_WAKEUPS);
+        ledger, kube, HERE, Limits.DEFAULT, this::now, this::nanoTime, NO_WAKEUPS, limits(ledger));
+  }
+
+  /** Of no schedule, as none was applied. */
+  public static ScheduleLimits limits(Ledger reached) {
+    return new ScheduleLimits(reached, new Signal(), () -> {});
   }
 
   public Sweep sweep(Consumer<RunKey> woken) {
@@ -116,7 +127,14 @@ public final class OperatorFixture {
   /** With another ledger than {@link #ledger}, for example a wrapper. */
   public Sweep sweep(Ledger reached, Consumer<RunKey> woken) {
     return new Sweep(
-        reached, kube, HERE, RETENTION, runReconciler(), () -> kube.retiredNamespaces, woken);
+        reached,
+        kube,
+        HERE,
+        RETENTION,
+        runReconciler(),
+        limits(reached),
+        () -> kube.retiredNamespaces,
+        woken);
   }
 
   public AdmissionLoop admission(int slots, Consumer<RunKey> launched) {
@@ -131,7 +149,8 @@ public final class OperatorFixture {
         capacity,
         () -> "t-" + ++tokens,
         Runnable::run,
-        claimed -> launched.accept(claimed.run().key()));
+        claimed -> launched.accept(claimed.run().key()),
+        changedByAdmission::add);
   }
 
   // ---- runs and their objects

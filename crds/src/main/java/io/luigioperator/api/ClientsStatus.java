@@ -14,8 +14,17 @@ import org.jspecify.annotations.Nullable;
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ClientsStatus(
-    @JsonPropertyDescription("Number of clients that spec.clients lists.") @Min(0)
-        @Nullable Integer total,
+    @JsonPropertyDescription("Number of clients.") @Min(0) @Nullable Integer total,
+    @JsonPropertyDescription("Number of clients that are neither failing nor lagging nor invalid.")
+        @Min(0)
+        @Nullable Integer ok,
+    @JsonPropertyDescription("Number of clients whose newest ended business date has failed.")
+        @Min(0)
+        @Nullable Integer failing,
+    @JsonPropertyDescription(
+            "Number of clients with at least two business dates after the last one that succeeded, and that are not failing.")
+        @Min(0)
+        @Nullable Integer lagging,
     @JsonPropertyDescription(
             "Number of clients whose crons create no runs because they are suspended, or the schedule is.")
         @Min(0)

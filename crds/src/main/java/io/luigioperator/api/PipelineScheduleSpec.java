@@ -8,6 +8,7 @@ import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.crd.generator.annotation.SelectableField;
 import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
@@ -16,6 +17,7 @@ import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** The pipeline, its clients, and when it runs for them. */
 @JsonClassDescription("The pipeline, its clients, and when it runs for them.")
@@ -34,6 +36,7 @@ public record PipelineScheduleSpec(
     @JsonPropertyDescription(
             "Priority of the runs that set none: Critical, High, Normal or Low. A change applies to runs that are accepted after it. Default: Normal.")
         @Default("Normal")
+        @SelectableField
         Priority priority,
     @JsonPropertyDescription(
             "Clients that the pipeline may run for, at most 500. A run for another client stays Pending with reason ClientNotAllowed, unless pipeline.allow.unlistedClients is true. Default: none.")
@@ -52,6 +55,7 @@ public record PipelineScheduleSpec(
             "Time zone of the crons and business dates, a name of the tz database such as Europe/Berlin. Default: Etc/UTC.")
         @Default("Etc/UTC")
         @Size(min = 1, max = 64)
+        @SelectableField
         @ValidationRule(value = CronRules.ZONE, message = CronRules.ZONE_MESSAGE)
         String timeZone,
     @JsonPropertyDescription(
@@ -75,7 +79,19 @@ public record PipelineScheduleSpec(
     @JsonPropertyDescription(
             "If true, the crons create no runs. Cron times that pass meanwhile are skipped. PipelineRuns can still reference the schedule. Default: false.")
         @Default("false")
-        Boolean suspend) {
+        @SelectableField
+        Boolean suspend,
+    @JsonPropertyDescription(
+            "Maximum number of runs of this schedule that wait for a slot or run at a time, over all clients, from 1 to 10000. Further runs are held with reason ScheduleLimit. Default: no limit.")
+        @Min(1)
+        @Max(10000)
+        @Nullable Integer maxConcurrentRuns,
+    @JsonPropertyDescription(
+            "Ranges of business dates to run, at most 20. If one is removed, its waiting runs are canceled. Default: none.")
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @KeyedBy("name")
+        @Size(max = 20)
+        List<BackfillSpec> backfills) {
   public PipelineScheduleSpec {
     crons = List.copyOf(Objects.requireNonNullElse(crons, List.of()));
     timeZone = Objects.requireNonNullElse(timeZone, "Etc/UTC");
@@ -86,5 +102,6 @@ public record PipelineScheduleSpec(
     suspend = Objects.requireNonNullElse(suspend, false);
     priority = Objects.requireNonNullElse(priority, Priority.Normal);
     clients = List.copyOf(Objects.requireNonNullElse(clients, List.of()));
+    backfills = List.copyOf(Objects.requireNonNullElse(backfills, List.of()));
   }
 }

@@ -72,6 +72,7 @@ final class CrdWriter {
               column("Timezone", "string", ".spec.timeZone"),
               column("Suspend", "boolean", ".spec.suspend"),
               column("Clients", "integer", ".status.clients.total"),
+              column("OK", "integer", ".status.clients.ok"),
               column("Next", "string", ".status.nextTickTime"),
               column("Last", "date", ".status.lastTickTime"),
               column("Ready", "string", ".status.conditions[?(@.type==\"Ready\")].status"),

@@ -219,7 +219,7 @@ class SerializationTest {
             PipelineSchedule.class);
 
     assertThat(schedule.getStatus())
-        .isEqualTo(new PipelineScheduleStatus(2L, null, null, null, null));
+        .isEqualTo(new PipelineScheduleStatus(2L, null, null, null, null, null, null));
   }
 
   @Test

@@ -274,6 +274,12 @@ class ValidationIT {
       return JsonNodeFactory.instance.textNode(repeat.get("text").asText().repeat(times));
     }
     ArrayNode list = JsonNodeFactory.instance.arrayNode();
+    if (repeat.get("item").isTextual()) {
+      for (int i = 1; i <= times; i++) {
+        list.add(repeat.get("item").asText() + i);
+      }
+      return list;
+    }
     String unique = repeat.get("unique").asText();
     for (int i = 1; i <= times; i++) {
       ObjectNode item = repeat.get("item").deepCopy();

@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
@@ -19,8 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.LocalDateTime;
-import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -81,52 +78,6 @@ class LifecycleIT {
     var security = spec.getContainers().getFirst().getSecurityContext();
     assertThat(security.getReadOnlyRootFilesystem()).isTrue();
     assertThat(security.getAllowPrivilegeEscalation()).isFalse();
-  }
-
-  /** Kathmandu is 5:45 hours ahead of UTC all year. */
-  @Test
-  void aScheduleRunsEachClientForTheMinuteOfItsZone() {
-    installation
-        .run("minutely")
-        .spec("crons", List.of("* * * * *"))
-        .spec("businessDate", Map.of("unit", "Minute", "offset", 0))
-        .spec(
-            "clients",
-            List.of(Map.of("id", "utc"), Map.of("id", "kathmandu", "timeZone", "Asia/Kathmandu")))
-        .applySchedule();
-    await("both clients have a run that succeeded")
-        .atMost(Installation.TIMEOUT)
-        .pollInterval(Duration.ofSeconds(1))
-        .until(() -> succeededDates("utc").size() > 0 && succeededDates("kathmandu").size() > 0);
-
-    LocalDateTime utc = LocalDateTime.parse(succeededDates("utc").getFirst(), MINUTE);
-    LocalDateTime kathmandu = LocalDateTime.parse(succeededDates("kathmandu").getFirst(), MINUTE);
-    assertThat(Duration.between(utc, kathmandu))
-        .isBetween(Duration.ofMinutes(342), Duration.ofMinutes(348));
-    await("the status shows the next cron time")
-        .atMost(Installation.TIMEOUT)
-        .until(() -> installation.schedule("minutely").get("status", "nextTickTime") != null);
-    GenericKubernetesResource schedule = installation.schedule("minutely");
-    assertThat(schedule.<Integer>get("status", "clients", "total")).isEqualTo(2);
-    assertThat(schedule.<String>get("status", "conditions", 0, "status")).isEqualTo("True");
-
-    installation.objects("PipelineSchedule").resource(schedule).delete();
-    await("no run is created any more")
-        .atMost(Installation.TIMEOUT)
-        .until(() -> installation.schedule("minutely") == null);
-    assertThat(installation.runsOf("minutely")).as("its runs remain").isNotEmpty();
-  }
-
-  private static final DateTimeFormatter MINUTE = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HHmm");
-
-  /** The business dates of a client of the schedule whose runs have succeeded, ascending. */
-  private static List<String> succeededDates(String client) {
-    return installation.runsOf("minutely").stream()
-        .filter(run -> client.equals(run.get("spec", "client")))
-        .filter(run -> "Succeeded".equals(run.get("status", "phase")))
-        .map(run -> run.<String>get("spec", "date"))
-        .sorted()
-        .toList();
   }
 
   @Test

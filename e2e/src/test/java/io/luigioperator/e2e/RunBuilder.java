@@ -11,7 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Builds and applies a PipelineRun with an inline pipeline. Not thread-safe. */
+/** Builds and applies a PipelineRun or a PipelineSchedule. Not thread-safe. */
 final class RunBuilder {
 
   static final String IMAGE = "luigi-operator/luigi:0.1.0";
@@ -90,6 +90,15 @@ final class RunBuilder {
     fields.put("client", client);
     fields.put("date", "2013-01-15");
     fields.put("pipeline", pipeline());
+    return create("PipelineRun", fields);
+  }
+
+  /** Creates a run with the pipeline of a schedule. */
+  GenericKubernetesResource applyOf(String schedule, String date) {
+    Map<String, Object> fields = new LinkedHashMap<>(spec);
+    fields.put("client", client);
+    fields.put("date", date);
+    fields.put("scheduleRef", Map.of("name", schedule));
     return create("PipelineRun", fields);
   }
 

@@ -64,6 +64,7 @@ public final class AdmissionLoop {
   private final Supplier<String> tokens;
   private final Executor claims;
   private final Consumer<Claimed> launch;
+  private final Consumer<RunKey> changed;
   private volatile Set<AdmitKey> blocked = Set.of();
   private volatile boolean paused;
 
@@ -71,6 +72,7 @@ public final class AdmissionLoop {
    * @param tokens returns a new token for each claim
    * @param claims runs the claims of a pass; its threads bound the number of parallel claims
    * @param launch called after each claim; must have the run reconciled soon on another thread
+   * @param changed the same for each run that was held, or had ended before
    */
   public AdmissionLoop(
       Ledger ledger,
@@ -79,7 +81,8 @@ public final class AdmissionLoop {
       Capacity capacity,
       Supplier<String> tokens,
       Executor claims,
-      Consumer<Claimed> launch) {
+      Consumer<Claimed> launch,
+      Consumer<RunKey> changed) {
     this.ledger = ledger;
     this.kube = kube;
     this.cluster = cluster;
@@ -87,6 +90,7 @@ public final class AdmissionLoop {
     this.tokens = tokens;
     this.claims = claims;
     this.launch = launch;
+    this.changed = changed;
   }
 
   /** Sets the keys that must not be claimed. It replaces the keys of an earlier call. */
@@ -246,7 +250,7 @@ public final class AdmissionLoop {
   /** If holding it fails, too, the run stays READY and each pass tries again. */
   private void hold(RunKey run, String reason, String message) {
     try {
-      ledger.runs().hold(run, reason, message);
+      ledger.runs().hold(run, reason, message).ifPresent(r -> changed.accept(r.key()));
     } catch (LedgerUnavailable e) {
       throw e;
     } catch (RuntimeException e) {
@@ -325,7 +329,9 @@ public final class AdmissionLoop {
    */
   private boolean hasEnded(RunObject object) {
     Optional<RecordedOutcome> outcome = object.outcome();
-    outcome.ifPresent(o -> ledger.runs().restoreOutcome(object.key(), o));
+    outcome
+        .flatMap(o -> ledger.runs().restoreOutcome(object.key(), o))
+        .ifPresent(r -> changed.accept(r.key()));
     return outcome.isPresent();
   }
 

@@ -61,6 +61,12 @@ public final class ClockCheckedLedger implements Ledger {
   }
 
   @Override
+  public BackfillLedger backfills() {
+    clock.requireSteady();
+    return ledger.backfills();
+  }
+
+  @Override
   public LedgerMaintenance maintenance() {
     queries.now();
     return ledger.maintenance();

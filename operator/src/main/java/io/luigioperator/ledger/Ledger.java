@@ -6,8 +6,8 @@ package io.luigioperator.ledger;
 
 /**
  * The ledger: the rows that decide what may run, which run holds which key, and how every run
- * ended. It consists of six roles. Each is a separate interface, so that the parameters of a caller
- * show what it may do.
+ * ended. It consists of seven roles. Each is a separate interface, so that the parameters of a
+ * caller show what it may do.
  *
  * <p>Every change is one transaction. A change of a run or an attempt applies one of the
  * transitions of package {@code io.luigioperator.run} to rows under lock. Every change takes its
@@ -26,6 +26,8 @@ public interface Ledger {
 
   ScheduleLedger schedules();
 
+  BackfillLedger backfills();
+
   LedgerMaintenance maintenance();
 
   LedgerQueries queries();
@@ -36,6 +38,7 @@ public interface Ledger {
       RunLedger runs,
       AttemptLedger attempts,
       ScheduleLedger schedules,
+      BackfillLedger backfills,
       LedgerMaintenance maintenance,
       LedgerQueries queries)
       implements Ledger {}

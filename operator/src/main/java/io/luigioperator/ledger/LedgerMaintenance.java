@@ -39,11 +39,30 @@ public interface LedgerMaintenance {
   /** Corrects {@code next_admit_at} of up to {@code limit} keys after a cursor. */
   Audit auditHeads(Optional<AdmitKey> after, int limit);
 
+  /**
+   * Checks, without a change, that each decided cron time of up to {@code limit} clients after a
+   * cursor is accounted for, and that each business date that has fired has its one run; reports
+   * what is not so. Bounded by the number of rows, too: fewer clients may be checked, and one with
+   * very many business dates is left out.
+   */
+  TickAudit auditTicks(Optional<TickCursor> after, int limit);
+
   /** Claimed but unbound attempts of clusters whose last heartbeat is {@code silence} old. */
   List<Attempt> claimsOfSilentClusters(Duration silence, int limit);
 
   /** Live attempts of clusters that a person has retired. */
   List<Attempt> attemptsOfRetiredClusters(int limit);
+
+  /** A client of a schedule, in the order of the ids of schedules. */
+  record TickCursor(String scheduleId, String client) {}
+
+  /**
+   * The result of an audit of ticks.
+   *
+   * @param broken clients with a violated invariant; there should be none
+   * @param next where to continue; empty at the end, to begin again
+   */
+  record TickAudit(List<TickCursor> broken, Optional<TickCursor> next) {}
 
   /**
    * The result of an audit.

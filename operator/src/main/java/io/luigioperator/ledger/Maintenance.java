@@ -39,7 +39,7 @@ final class Maintenance implements LedgerMaintenance {
   static final String DUE =
       expand(
           """
-          SELECT run_id, admit_key FROM run
+          SELECT run_id, admit_key, schedule_id FROM run
           WHERE state = {DELAYED} AND not_before <= UTC_TIMESTAMP(6)
           ORDER BY not_before LIMIT :limit
           """);
@@ -47,7 +47,7 @@ final class Maintenance implements LedgerMaintenance {
   static final String EXPIRED =
       expand(
           """
-          SELECT run_id, admit_key FROM run
+          SELECT run_id, admit_key, schedule_id FROM run
           WHERE expires_at <= UTC_TIMESTAMP(6) AND state IN ({WAITING})
           ORDER BY expires_at LIMIT :limit
           """);
@@ -76,13 +76,17 @@ final class Maintenance implements LedgerMaintenance {
           ORDER BY m.admit_key LIMIT :limit
           """);
 
-  private record Candidate(String runId, AdmitKey key) {}
+  private record Candidate(String runId, AdmitKey key, String schedule) {}
 
   private static final Comparator<Candidate> ORDER =
       Comparator.comparing(Candidate::key).thenComparing(Candidate::runId);
 
-  /** All keys before all runs, each in ascending order, so that two batches cannot deadlock. */
-  private static final Opening CHANGE = Opening.of(Locks.MUTEXES, Locks.RUNS, Locks.TIME);
+  /**
+   * All schedules before all keys before all runs, each in ascending order, so that two batches
+   * cannot deadlock.
+   */
+  private static final Opening CHANGE =
+      Opening.of(LockedLimits.LOCK, Locks.MUTEXES, Locks.RUNS, Locks.TIME);
 
   /** The state of a final run never changes, so only the rows of the runs need a lock. */
   private static final Opening PURGE =
@@ -95,8 +99,6 @@ final class Maintenance implements LedgerMaintenance {
   private static final Statements HAS_REQUEST =
       Statements.of(
           "SELECT 1 FROM run WHERE run_id = :id AND request IS NOT NULL LOCK IN SHARE MODE");
-
-  private static final Statements REFRESH = Statements.of(RunTransactions.REFRESH_KEYS);
 
   /** Returns a row if the holder has no live attempt, or a live attempt is not the holder. */
   private static final String IS_STALE =
@@ -138,11 +140,13 @@ final class Maintenance implements LedgerMaintenance {
   private final Transactions transactions;
   private final Invariants invariants;
   private final RowFilter filter;
+  private final TickAudits tickAudits;
 
   Maintenance(Transactions transactions, Invariants invariants, RowFilter filter) {
     this.transactions = transactions;
     this.invariants = invariants;
     this.filter = filter;
+    this.tickAudits = new TickAudits(transactions, invariants);
   }
 
   // ---- runs that are due or expired
@@ -171,7 +175,9 @@ final class Maintenance implements LedgerMaintenance {
                     .map(
                         (rs, ctx) ->
                             new Candidate(
-                                rs.getString("run_id"), new AdmitKey(rs.getString("admit_key"))))
+                                rs.getString("run_id"),
+                                new AdmitKey(rs.getString("admit_key")),
+                                rs.getString("schedule_id")))
                     .list());
     List<Run> changed = new ArrayList<>();
     for (List<Candidate> batch : batches(found.stream().sorted(ORDER).toList())) {
@@ -182,7 +188,8 @@ final class Maintenance implements LedgerMaintenance {
               what,
               CHANGE,
               q ->
-                  q.bindList("keys", keys.stream().map(AdmitKey::value).toList())
+                  q.bindList("schedules", batch.stream().map(Candidate::schedule).toList())
+                      .bindList("keys", keys.stream().map(AdmitKey::value).toList())
                       .bindList("ids", batch.stream().map(Candidate::runId).toList()),
               (h, locked) -> change(h, locked, keys, transition)));
     }
@@ -194,6 +201,7 @@ final class Maintenance implements LedgerMaintenance {
       Results locked,
       Set<AdmitKey> keys,
       BiFunction<Run, Instant, Optional<Run>> transition) {
+    LockedLimits limits = LockedLimits.of(locked);
     locked.all(Locks::mutex);
     List<Run> runs = locked.all(filter, Rows::run);
     Instant now = locked.first(Locks::time).orElseThrow();
@@ -201,32 +209,14 @@ final class Maintenance implements LedgerMaintenance {
         runs.stream()
             .filter(
                 run -> keys.contains(run.admitKey())) // else its key has changed, and is not locked
-            .flatMap(run -> transition.apply(run, now).stream())
+            .flatMap(
+                run -> transition.apply(run, now).map(next -> limits.changed(run, next)).stream())
             .toList();
     if (changed.isEmpty()) {
       return Outcome.unchanged(List.of());
     }
-    store(h, changed);
-    return Outcome.changed(
-        changed, fresh -> changed.stream().anyMatch(r -> RunTransactions.wrote(r).sees(fresh)));
-  }
-
-  private static void store(Handle h, List<Run> runs) {
-    List<String> prefixes = IntStream.range(0, runs.size()).mapToObj(i -> "r" + i + "_").toList();
-    Statements.of(prefixes.stream().map(Rows::updateRun).toArray(String[]::new))
-        .run(
-            h,
-            q -> {
-              for (int i = 0; i < runs.size(); i++) {
-                Rows.bind(q, prefixes.get(i), runs.get(i));
-              }
-            });
-    REFRESH.run(
-        h,
-        q -> q.bindList("keys", runs.stream().map(r -> r.admitKey().value()).distinct().toList()));
-    for (Run run : runs) {
-      RunTransactions.deleteKeyOfRun(h, run);
-    }
+    RunTransactions.storeAll(h, changed);
+    return Outcome.changed(changed, RunTransactions.wroteAny(changed));
   }
 
   // ---- history
@@ -314,6 +304,11 @@ final class Maintenance implements LedgerMaintenance {
     Optional<AdmitKey> last =
         page.size() < limit ? Optional.empty() : page.keySet().stream().reduce((a, b) -> b);
     return new Audit(repairAll(WRONG_HEAD, wrong), last);
+  }
+
+  @Override
+  public TickAudit auditTicks(Optional<TickCursor> after, int limit) {
+    return tickAudits.audit(after, limit);
   }
 
   /**

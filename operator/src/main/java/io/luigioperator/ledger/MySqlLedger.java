@@ -16,6 +16,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   private final Runs runs;
   private final Attempts attempts;
   private final Schedules schedules;
+  private final Backfills backfills;
   private final Maintenance maintenance;
   private final Queries queries;
 
@@ -35,6 +36,7 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
     this.runs = new Runs(transactions, runTransactions, queries, filter, ageing);
     this.attempts = new Attempts(transactions, runTransactions, invariants);
     this.schedules = new Schedules(transactions, filter, ageing);
+    this.backfills = new Backfills(transactions, filter, ageing);
     this.maintenance = new Maintenance(transactions, invariants, filter);
   }
 
@@ -79,6 +81,11 @@ public final class MySqlLedger implements Ledger, AutoCloseable {
   @Override
   public ScheduleLedger schedules() {
     return schedules;
+  }
+
+  @Override
+  public BackfillLedger backfills() {
+    return backfills;
   }
 
   @Override

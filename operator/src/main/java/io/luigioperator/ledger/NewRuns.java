@@ -5,11 +5,14 @@
 package io.luigioperator.ledger;
 
 import io.luigioperator.run.AdmitKey;
+import io.luigioperator.run.Ageing;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.WaitingTransitions;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -87,6 +90,22 @@ final class NewRuns {
   /** Locks the keys of at least one run within a transaction that has begun. */
   static Existing lock(Handle h, Collection<NewRun> runs, RowFilter filter) {
     return LOCK.run(h, q -> bindKeys(q, runs), found -> existing(found, filter));
+  }
+
+  /**
+   * The waiting runs for those that have no row, each accepted a microsecond after the one before:
+   * with equal times, a hash of the name would decide which of a client's runs starts first.
+   */
+  static List<Run> accept(
+      List<NewRun> runs, Existing existing, Ageing ageing, LockedLimits limits) {
+    List<Run> accepted = new ArrayList<>();
+    for (NewRun run : runs) {
+      if (!existing.runs().containsKey(run.key())) {
+        Instant at = existing.now().plus(accepted.size(), ChronoUnit.MICROS);
+        accepted.add(limits.accepted(WaitingTransitions.accept(run, ageing, at)));
+      }
+    }
+    return accepted;
   }
 
   /**

@@ -14,6 +14,7 @@ import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.ScheduleKey;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -113,6 +114,7 @@ final class Rows {
           "client",
           "business_date",
           "schedule",
+          "schedule_id",
           "mutex_key",
           "max_infra",
           "accepted_at",
@@ -167,6 +169,7 @@ final class Rows {
         .bind(prefix + "client", run.definition().client())
         .bind(prefix + "business_date", run.definition().businessDate())
         .bind(prefix + "schedule", run.definition().schedule())
+        .bind(prefix + "schedule_id", scheduleId(run.definition()))
         .bind(prefix + "mutex_key", run.mutexKey().value())
         .bind(prefix + "max_infra", run.budget().maxInfra())
         .bind(prefix + "accepted_at", run.times().acceptedAt())
@@ -191,6 +194,10 @@ final class Rows {
         .bind(prefix + "start_deadline", run.times().startDeadline())
         .bind(prefix + "started_at", run.times().startedAt())
         .bind(prefix + "finished_at", run.times().finishedAt());
+  }
+
+  private static String scheduleId(Run.Definition definition) {
+    return definition.scheduleKey().map(ScheduleKey::id).orElse("");
   }
 
   private static String assignments(List<String> columns, String prefix) {
@@ -312,7 +319,7 @@ final class Rows {
   /**
    * @throws UnknownValue if a newer version wrote the value
    */
-  private static <E extends Enum<E>> E known(Class<E> type, String column, String value) {
+  static <E extends Enum<E>> E known(Class<E> type, String column, String value) {
     for (E constant : type.getEnumConstants()) {
       if (constant.name().equals(value)) {
         return constant;

@@ -38,6 +38,9 @@ public interface RunLedger {
   /** Cancels a run: a waiting one at once, a live one once its pod is known to have ended. */
   Optional<Run> cancel(RunKey run, String reason, String message);
 
+  /** As {@link #cancel}, but a run with a live attempt goes on. */
+  Optional<Run> cancelWaiting(RunKey run, String reason, String message);
+
   /** Moves a waiting run to HELD. */
   Optional<Run> hold(RunKey run, String reason, String message);
 

@@ -16,6 +16,7 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
@@ -38,6 +39,9 @@ final class RunTransactions {
   record LockedEnd(Handle h, Run run, Attempt attempt, Instant now) {}
 
   private static final Opening RUN = Opening.of(Locks.MUTEX_OF_RUN, Locks.RUN, Locks.TIME);
+
+  private static final Opening RUN_UNDER_LIMIT =
+      Opening.of(LockedLimits.LOCK_OF_RUN, Locks.MUTEX_OF_RUN, Locks.RUN, Locks.TIME);
 
   private static final Opening END = Opening.of(Locks.MUTEX_OF_ATTEMPT, Locks.RUN, Locks.ATTEMPT);
 
@@ -67,6 +71,7 @@ final class RunTransactions {
   static final String DELETE_KEY = "DELETE FROM client_mutex WHERE admit_key = :key";
 
   private static final Statements REFRESH = Statements.of(REFRESH_KEY);
+  private static final Statements REFRESH_ALL = Statements.of(REFRESH_KEYS);
   private static final Statements DELETE = Statements.of(DELETE_KEY);
   private static final Statements STORE = Statements.of(Rows.UPDATE_RUN, REFRESH_KEY);
   private static final Statements STORE_LAST = Statements.of(Rows.UPDATE_RUN, DELETE_KEY);
@@ -96,15 +101,15 @@ final class RunTransactions {
         what + " of run " + key,
         RUN,
         q -> q.bind("id", key.id()),
-        (h, found) -> {
-          Optional<Mutex> mutex = found.first(Locks::mutex);
-          Optional<Run> run = found.first(Rows::run);
-          if (run.isEmpty()) {
-            return Outcome.unchanged(absent);
-          }
-          requireKey(h, mutex, run.get());
-          return change.apply(new Locked(h, run.get(), found.first(Locks::time).orElseThrow()));
-        });
+        (h, found) -> locked(h, found).map(change).orElseGet(() -> Outcome.unchanged(absent)));
+  }
+
+  /** Takes the results of {@link #RUN}; empty if there is no such run. */
+  private static Optional<Locked> locked(Handle h, Results found) {
+    Optional<Mutex> mutex = found.first(Locks::mutex);
+    Optional<Run> run = found.first(Rows::run);
+    run.ifPresent(r -> requireKey(h, mutex, r));
+    return run.map(r -> new Locked(h, r, found.first(Locks::time).orElseThrow()));
   }
 
   /**
@@ -120,18 +125,30 @@ final class RunTransactions {
 
   /** Changes a run, but none of its attempts. */
   Optional<Run> updateRun(String what, RunKey run, Function<Locked, Optional<Run>> transition) {
-    return update(
-        what,
-        run,
-        Optional.empty(),
-        l -> {
-          Optional<Run> next = transition.apply(l);
-          if (next.isEmpty()) {
-            return Outcome.unchanged(Optional.empty());
-          }
-          store(l.h(), next.get());
-          return Outcome.changed(next, wrote(next.get()));
+    return update(what, run, Optional.empty(), l -> stored(l, transition.apply(l)));
+  }
+
+  /** The same for a change that may make the run READY, which its schedule may limit. */
+  Optional<Run> updateUnderLimit(
+      String what, RunKey key, Function<Locked, Optional<Run>> transition) {
+    return transactions.write(
+        what + " of run " + key,
+        RUN_UNDER_LIMIT,
+        q -> q.bind("id", key.id()),
+        (h, found) -> {
+          LockedLimits limits = LockedLimits.of(found);
+          return locked(h, found)
+              .map(l -> stored(l, transition.apply(l).map(next -> limits.changed(l.run(), next))))
+              .orElseGet(() -> Outcome.unchanged(Optional.empty()));
         });
+  }
+
+  private static Outcome<Optional<Run>> stored(Locked l, Optional<Run> next) {
+    if (next.isEmpty()) {
+      return Outcome.unchanged(Optional.empty());
+    }
+    store(l.h(), next.get());
+    return Outcome.changed(next, wrote(next.get()));
   }
 
   /**
@@ -168,6 +185,25 @@ final class RunTransactions {
         .run(h, q -> Rows.bind(q, "r_", next).bind("key", next.admitKey().value()));
     if (!last) {
       deleteKeyOfRun(h, next);
+    }
+  }
+
+  /** Writes several runs after changes that end no attempt, when their keys are locked. */
+  static void storeAll(Handle h, List<Run> runs) {
+    List<String> prefixes = NewRuns.prefixes("r", runs.size());
+    Statements.of(prefixes.stream().map(Rows::updateRun).toArray(String[]::new))
+        .run(
+            h,
+            q -> {
+              for (int i = 0; i < runs.size(); i++) {
+                Rows.bind(q, prefixes.get(i), runs.get(i));
+              }
+            });
+    REFRESH_ALL.run(
+        h,
+        q -> q.bindList("keys", runs.stream().map(r -> r.admitKey().value()).distinct().toList()));
+    for (Run run : runs) {
+      deleteKeyOfRun(h, run);
     }
   }
 
@@ -208,6 +244,11 @@ final class RunTransactions {
   /** A commit that wrote this row happened, if the row is still the same. */
   static CommitCheck wrote(Run run) {
     return h -> Locks.run(h, run.key()).filter(run::equals).isPresent();
+  }
+
+  /** The same for the runs of a batch, which is committed as a whole or not. */
+  static CommitCheck wroteAny(List<Run> runs) {
+    return h -> runs.stream().anyMatch(run -> wrote(run).sees(h));
   }
 
   /**

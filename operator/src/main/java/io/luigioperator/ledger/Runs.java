@@ -37,7 +37,8 @@ final class Runs implements RunLedger {
   /** Characters of requests accepted in one commit, so that no packet is larger than allowed. */
   private static final int BATCH_CHARACTERS = 2_000_000;
 
-  private static final Opening ACCEPT = Opening.of(NewRuns.LOCK_KEYS, NewRuns.READ_EXISTING);
+  private static final Opening ACCEPT =
+      Opening.of(LockedLimits.LOCK, NewRuns.LOCK_KEYS, NewRuns.READ_EXISTING);
 
   private static final List<String> OBJECT_COLUMNS =
       List.of("run_id", "cluster_identity", "uid", "applied_generation");
@@ -68,6 +69,7 @@ final class Runs implements RunLedger {
 
   private static final Opening AMEND =
       Opening.of(
+          LockedLimits.LOCK_OF_RUN,
           Locks.MUTEX_OF_RUN,
           Locks.RUN,
           Locks.TIME,
@@ -149,7 +151,11 @@ final class Runs implements RunLedger {
       return transactions.write(
           "accept of run " + batch.getFirst().run().key() + (single ? "" : " and others"),
           ACCEPT,
-          q -> NewRuns.bindKeys(q, batch.stream().map(AcceptRequest::run).toList()),
+          q ->
+              NewRuns.bindKeys(q, batch.stream().map(AcceptRequest::run).toList())
+                  .bindList(
+                      "schedules",
+                      LockedLimits.ids(batch.stream().map(r -> r.run().scheduleKey()))),
           (h, found) -> accept(h, found, batch));
     } catch (StatementRefused e) {
       return single
@@ -159,6 +165,7 @@ final class Runs implements RunLedger {
   }
 
   private Outcome<List<Acceptance>> accept(Handle h, Results found, List<AcceptRequest> batch) {
+    LockedLimits limits = LockedLimits.of(found);
     NewRuns.Existing existing = NewRuns.existing(found, filter);
     Map<RunKey, Run> known = existing.runs();
     List<Acceptance> answers = new ArrayList<>();
@@ -176,7 +183,7 @@ final class Runs implements RunLedger {
         answers.add(new Acceptance.Refused(asked.key(), problem));
         continue;
       }
-      Run run = newRow(asked, request.outcome(), existing.now());
+      Run run = limits.accepted(newRow(asked, request.outcome(), existing.now()));
       known.put(run.key(), run);
       accepted.put(run.key().id(), new NewRow(run, request.object()));
       answers.add(new Acceptance.Accepted(run));
@@ -268,6 +275,7 @@ final class Runs implements RunLedger {
         AMEND,
         q -> q.bind("id", run.id()).bind("cluster", cluster),
         (h, found) -> {
+          LockedLimits limits = LockedLimits.of(found);
           Optional<Mutex> mutex = found.first(Locks::mutex);
           Optional<Run> known = found.first(Rows::run);
           Instant now = found.first(Locks::time).orElseThrow();
@@ -277,17 +285,19 @@ final class Runs implements RunLedger {
           }
           RunTransactions.requireKey(h, mutex, known.get());
           Locked locked = new Locked(h, known.get(), now);
-          return amend(locked, cluster, generation, rounded);
+          return amend(locked, limits, cluster, generation, rounded);
         });
   }
 
   private Outcome<Optional<Run>> amend(
-      Locked l, String cluster, long generation, Amendment amendment) {
+      Locked l, LockedLimits limits, String cluster, long generation, Amendment amendment) {
     RunKey run = l.run().key();
     APPLY_GENERATION.run(
         l.h(), q -> q.bind("id", run.id()).bind("cluster", cluster).bind("generation", generation));
     // the generation is applied, also if it does not change the run
-    Run next = AmendTransition.amend(l.run(), amendment, ageing, l.now()).orElse(l.run());
+    Run next =
+        limits.changed(
+            l.run(), AmendTransition.amend(l.run(), amendment, ageing, l.now()).orElse(l.run()));
     RunTransactions.store(l.h(), next);
     return Outcome.changed(
         Optional.of(next),
@@ -304,6 +314,14 @@ final class Runs implements RunLedger {
   // ---- waiting runs
 
   @Override
+  public Optional<Run> cancelWaiting(RunKey run, String reason, String message) {
+    return runTransactions.updateRun(
+        "cancelWaiting",
+        run,
+        l -> WaitingTransitions.cancelWaiting(l.run(), reason, message, l.now()));
+  }
+
+  @Override
   public Optional<Run> cancel(RunKey run, String reason, String message) {
     return runTransactions.updateRun(
         "cancel", run, l -> WaitingTransitions.cancel(l.run(), reason, message, l.now()));
@@ -317,7 +335,7 @@ final class Runs implements RunLedger {
 
   @Override
   public Optional<Run> release(RunKey run, String reason) {
-    return runTransactions.updateRun(
+    return runTransactions.updateUnderLimit(
         "release", run, l -> WaitingTransitions.release(l.run(), reason, ageing, l.now()));
   }
 

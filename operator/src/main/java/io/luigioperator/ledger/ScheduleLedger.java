@@ -4,7 +4,9 @@
  */
 package io.luigioperator.ledger;
 
+import io.luigioperator.run.DatedRun;
 import io.luigioperator.run.NewRun;
+import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.schedule.TickGap;
@@ -32,6 +34,29 @@ public interface ScheduleLedger {
   /** Leaves a schedule without owner, because its object was deleted in this cluster. */
   void disown(ScheduleKey schedule, String cluster);
 
+  /**
+   * Sets how many runs of a schedule may count against its limit (see {@link
+   * Run#countsAgainstLimit}); the last call counts, also of another cluster. Runs that are
+   * accepted, become due or are released later are HELD with the reason ScheduleLimit instead of
+   * READY, and only {@link #enforceLimit} releases them.
+   *
+   * @param maxRuns at least 1; empty: no limit
+   */
+  void limit(ScheduleKey schedule, Optional<Integer> maxRuns);
+
+  /**
+   * The schedules that have a limit, or of which runs may still wait for an earlier one, by id,
+   * after {@code after}.
+   */
+  List<LimitedSchedule> limited(Optional<ScheduleKey> after, int limit);
+
+  /**
+   * Releases the first runs that wait for the limit of a schedule, in the order of admission, as
+   * long as fewer runs count than it allows; or holds the last READY ones if more do. At most 50
+   * runs are changed: it is repeated until there are none.
+   */
+  LimitChange enforceLimit(ScheduleKey schedule);
+
   /** The schedules that a cluster owns, by id, after {@code after}. */
   List<ScheduleKey> owned(String cluster, Optional<ScheduleKey> after, int limit);
 
@@ -42,6 +67,23 @@ public interface ScheduleLedger {
    * @param clients at least one
    */
   Map<String, Set<String>> firedDates(ScheduleKey schedule, List<String> clients, String first);
+
+  /**
+   * The newest runs of clients by business date, whoever created them. Runs without a business date
+   * are left out.
+   *
+   * @param clients from 1 to {@link #MAX_CLIENTS}, each once
+   * @param limit on the runs of each client
+   * @return by client, the newest date first, the runs of one date in no particular order. Clients
+   *     without any are left out
+   */
+  Map<ClientKey, List<DatedRun>> newestRuns(List<ClientKey> clients, int limit);
+
+  /** Clients whose runs can be read at once. */
+  int MAX_CLIENTS = 100;
+
+  /** A client of a schedule. */
+  record ClientKey(ScheduleKey schedule, String client) {}
 
   /** The clients of a schedule, also those that it does not list any more, after {@code after}. */
   List<ScheduledClient> clients(ScheduleKey schedule, Optional<String> after, int limit);
@@ -57,6 +99,46 @@ public interface ScheduleLedger {
 
   /** Runs in one decision of a client. */
   int MAX_RUNS = 50;
+
+  /**
+   * The use of the limit of a schedule.
+   *
+   * @param maxRuns empty: no limit any more
+   * @param ready READY runs that count; not counted without a limit
+   * @param busy other runs that count: ACTIVE, or DELAYED until their next attempt
+   * @param waiting whether runs wait for the limit
+   */
+  record LimitedSchedule(
+      ScheduleKey schedule, Optional<Integer> maxRuns, long ready, long busy, boolean waiting) {
+
+    /** Runs that count. */
+    public long counting() {
+      return ready + busy;
+    }
+
+    /** How many runs may be released; more than that may wait, or fewer. */
+    long released() {
+      return waiting ? maxRuns.map(max -> max - counting()).orElse(Long.MAX_VALUE) : 0;
+    }
+
+    /** How many READY runs are to be held. */
+    long held() {
+      return Math.min(ready, maxRuns.map(max -> counting() - max).orElse(0L));
+    }
+
+    /** Whether {@link ScheduleLedger#enforceLimit} would change something. */
+    public boolean isUnsettled() {
+      return released() > 0 || held() > 0 || maxRuns.isEmpty();
+    }
+  }
+
+  /**
+   * What was changed because of the limit of a schedule.
+   *
+   * @param before empty if the schedule has no limit, and no runs wait for an earlier one
+   * @param changed runs that were released, or held
+   */
+  record LimitChange(Optional<LimitedSchedule> before, List<Run> changed) {}
 
   /**
    * A client of a schedule.

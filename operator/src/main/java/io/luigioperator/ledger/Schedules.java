@@ -11,12 +11,11 @@ import io.luigioperator.ledger.Transactions.CommitCheck;
 import io.luigioperator.ledger.Transactions.Opening;
 import io.luigioperator.ledger.Transactions.Outcome;
 import io.luigioperator.run.Ageing;
+import io.luigioperator.run.DatedRun;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.ScheduleKey;
-import io.luigioperator.run.WaitingTransitions;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -73,7 +72,7 @@ final class Schedules implements ScheduleLedger {
       """
       SELECT client, business_date FROM tick
       WHERE schedule_id = :schedule AND client IN (<clients>) AND business_date >= :first
-        AND decision = 'FIRED'
+        AND backfill = '' AND decision = 'FIRED'
       """;
 
   private static final Statements FIRED_DATES = Statements.of(DATES_FIRED);
@@ -85,13 +84,16 @@ final class Schedules implements ScheduleLedger {
       """;
 
   /**
-   * The owner is locked in share mode, so that it does not change, and the clients in ascending
-   * order. No other transaction changes the ticks of a locked client, so these are read without
-   * locks.
+   * The owner and the limit are locked in share mode, so that they do not change, and the clients
+   * in ascending order. No other transaction changes the ticks of a locked client, so these are
+   * read without locks.
    */
   private static final Opening DECIDE =
       Opening.of(
-          "SELECT owner_cluster FROM schedule WHERE schedule_id = :schedule LOCK IN SHARE MODE",
+          """
+          SELECT owner_cluster, schedule_id, max_runs FROM schedule
+          WHERE schedule_id = :schedule LOCK IN SHARE MODE
+          """,
           LOCK_CLIENTS,
           TickRows.READ_TICKS,
           Locks.TIME);
@@ -111,11 +113,13 @@ final class Schedules implements ScheduleLedger {
   private final Transactions transactions;
   private final RowFilter filter;
   private final Ageing ageing;
+  private final LimitTransactions limits;
 
   Schedules(Transactions transactions, RowFilter filter, Ageing ageing) {
     this.transactions = transactions;
     this.filter = filter;
     this.ageing = ageing;
+    this.limits = new LimitTransactions(transactions, filter);
   }
 
   // ---- owners
@@ -163,10 +167,41 @@ final class Schedules implements ScheduleLedger {
 
   private static boolean isOwner(Results found, String cluster) {
     return found
-        .first(row -> Optional.ofNullable(row.getString("owner_cluster")))
-        .flatMap(owner -> owner)
-        .filter(cluster::equals)
+        .first(row -> cluster.equals(row.getString("owner_cluster")))
+        .filter(is -> is)
         .isPresent();
+  }
+
+  /**
+   * What the row of a schedule says, while it is locked.
+   *
+   * @param isOwner whether it is the owner that decides
+   */
+  record Locked(boolean isOwner, LockedLimits limits) {}
+
+  static Optional<Locked> locked(Results found, String cluster) {
+    return found.first(
+        row ->
+            new Locked(
+                cluster.equals(row.getString("owner_cluster")),
+                new LockedLimits(LockedLimits.limited(row).stream().collect(Collectors.toSet()))));
+  }
+
+  // ---- limits
+
+  @Override
+  public void limit(ScheduleKey schedule, Optional<Integer> maxRuns) {
+    limits.set(schedule, maxRuns);
+  }
+
+  @Override
+  public List<LimitedSchedule> limited(Optional<ScheduleKey> after, int limit) {
+    return limits.limited(after, limit);
+  }
+
+  @Override
+  public LimitChange enforceLimit(ScheduleKey schedule) {
+    return limits.enforce(schedule);
   }
 
   // ---- reads
@@ -222,6 +257,11 @@ final class Schedules implements ScheduleLedger {
                                 .computeIfAbsent(row.getString("client"), c -> new HashSet<>())
                                 .add(row.getString("business_date")))));
     return dates;
+  }
+
+  @Override
+  public Map<ClientKey, List<DatedRun>> newestRuns(List<ClientKey> clients, int limit) {
+    return NewestRuns.read(transactions, filter, clients, limit);
   }
 
   // ---- decisions
@@ -295,7 +335,7 @@ final class Schedules implements ScheduleLedger {
                     d.ticks().stream()
                         .map(Tick::businessDate)
                         .distinct()
-                        .map(date -> TickRows.id(schedule, d.client(), date)))
+                        .map(date -> TickRows.id(schedule, d.client(), date, "")))
             .toList();
     return ids.isEmpty() ? List.of("") : ids; // a list in SQL cannot be empty
   }
@@ -315,7 +355,8 @@ final class Schedules implements ScheduleLedger {
     }
 
     Outcome<List<TickAnswer>> carryOut(Results found) {
-      if (!isOwner(found, cluster)) {
+      Optional<Locked> row = locked(found, cluster).filter(Locked::isOwner);
+      if (row.isEmpty()) {
         return Outcome.unchanged(
             batch.stream().<TickAnswer>map(d -> new TickAnswer.NotOwner()).toList());
       }
@@ -330,7 +371,7 @@ final class Schedules implements ScheduleLedger {
               .filter(d -> isBasedOn(d, Optional.ofNullable(clients.get(d.client()))))
               .map(d -> change(d, Optional.ofNullable(clients.get(d.client())), known, now))
               .toList();
-      return store(changes, clients, now);
+      return store(changes, clients, row.get().limits(), now);
     }
 
     private Change change(
@@ -341,7 +382,7 @@ final class Schedules implements ScheduleLedger {
       SequencedMap<String, TickRow> rows = new LinkedHashMap<>();
       List<NewRun> runs = new ArrayList<>();
       for (Tick tick : decision.ticks()) {
-        String id = TickRows.id(schedule, decision.client(), tick.businessDate());
+        String id = TickRows.id(schedule, decision.client(), tick.businessDate(), "");
         TickRow before = rows.containsKey(id) ? rows.get(id) : known.get(id);
         TickRow after =
             before == null
@@ -360,26 +401,21 @@ final class Schedules implements ScheduleLedger {
     }
 
     private Outcome<List<TickAnswer>> store(
-        List<Change> wanted, Map<String, ScheduledClient> clients, Instant now) {
+        List<Change> wanted,
+        Map<String, ScheduledClient> clients,
+        LockedLimits limits,
+        Instant now) {
       List<NewRun> runs = wanted.stream().flatMap(c -> c.runs().stream()).toList();
       Existing existing =
           runs.isEmpty() ? new Existing(Map.of(), Map.of(), now) : NewRuns.lock(h, runs, filter);
       Map<String, TickAnswer> answers = new HashMap<>();
       List<Change> changes = new ArrayList<>();
-      List<Run> accepted = new ArrayList<>();
       for (Change change : wanted) {
         TickAnswer answer =
             refusal(change, existing).orElseGet(() -> new TickAnswer.Decided(change.runs().size()));
         answers.put(change.decision().client(), answer);
         if (answer instanceof TickAnswer.Decided) {
           changes.add(change);
-          for (NewRun run : change.runs()) {
-            if (!existing.runs().containsKey(run.key())) {
-              // each a microsecond later, so that the runs of a client start in their order
-              Instant at = existing.now().plus(accepted.size(), ChronoUnit.MICROS);
-              accepted.add(WaitingTransitions.accept(run, ageing, at));
-            }
-          }
         }
       }
       List<TickAnswer> inOrder =
@@ -389,6 +425,9 @@ final class Schedules implements ScheduleLedger {
       if (changes.isEmpty()) {
         return Outcome.unchanged(inOrder);
       }
+      List<Run> accepted =
+          NewRuns.accept(
+              changes.stream().flatMap(c -> c.runs().stream()).toList(), existing, ageing, limits);
       new TickWrites(schedule, changes, accepted, now).write(h);
       NewRuns.deleteUnusedKeys(h, runs, accepted);
       return changes.stream()

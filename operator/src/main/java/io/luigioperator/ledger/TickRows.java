@@ -23,8 +23,9 @@ final class TickRows {
   /**
    * A row of {@code tick}.
    *
+   * @param backfill that runs the date again; empty for its first run
    * @param reason empty if FIRED
-   * @param cronTime the cron time that led to the decision
+   * @param cronTime the cron time that led to the decision; empty if a backfill did
    * @param cronTimes how many cron times belonged to the date
    * @param runId empty unless FIRED
    */
@@ -32,8 +33,9 @@ final class TickRows {
       String id,
       String client,
       String businessDate,
+      String backfill,
       String reason,
-      Instant cronTime,
+      Optional<Instant> cronTime,
       long cronTimes,
       Optional<String> runId,
       Instant decidedAt) {
@@ -49,14 +51,15 @@ final class TickRows {
     TickRow and(Tick tick, Instant now) {
       if (isFired()) {
         return new TickRow(
-            id, client, businessDate, reason, cronTime, cronTimes + 1, runId, decidedAt);
+            id, client, businessDate, backfill, reason, cronTime, cronTimes + 1, runId, decidedAt);
       }
       return new TickRow(
           id,
           client,
           businessDate,
+          backfill,
           tick.reason(),
-          tick.cronTime(),
+          Optional.of(tick.cronTime()),
           cronTimes + 1,
           tick.run().map(run -> run.key().id()),
           now);
@@ -64,11 +67,12 @@ final class TickRows {
 
     static TickRow of(ScheduleKey schedule, String client, Tick tick, Instant now) {
       return new TickRow(
-          TickRows.id(schedule, client, tick.businessDate()),
+          TickRows.id(schedule, client, tick.businessDate(), ""),
           client,
           tick.businessDate(),
+          "",
           tick.reason(),
-          tick.cronTime(),
+          Optional.of(tick.cronTime()),
           1,
           tick.run().map(run -> run.key().id()),
           now);
@@ -81,6 +85,7 @@ final class TickRows {
           "schedule_id",
           "client",
           "business_date",
+          "backfill",
           "decision",
           "reason",
           "cron_time",
@@ -90,7 +95,7 @@ final class TickRows {
 
   static final String READ_TICKS =
       """
-      SELECT tick_id, client, business_date, reason, cron_time, cron_times, run_id, decided_at
+      SELECT tick_id, client, business_date, backfill, reason, cron_time, cron_times, run_id, decided_at
       FROM tick WHERE tick_id IN (<ticks>)
       """;
 
@@ -104,8 +109,9 @@ final class TickRows {
   private TickRows() {}
 
   /** The primary key: 32 hex digits of SHA-256. */
-  static String id(ScheduleKey schedule, String client, String businessDate) {
-    return Sha256.hex(schedule + "/" + client + "/" + businessDate).substring(0, 32);
+  static String id(ScheduleKey schedule, String client, String businessDate, String backfill) {
+    String key = schedule + "/" + client + "/" + businessDate;
+    return Sha256.hex(backfill.isEmpty() ? key : key + "/" + backfill).substring(0, 32);
   }
 
   static ScheduledClient client(ResultSet row) throws SQLException {
@@ -120,8 +126,9 @@ final class TickRows {
         row.getString("tick_id"),
         row.getString("client"),
         row.getString("business_date"),
+        row.getString("backfill"),
         row.getString("reason"),
-        Rows.time(row, "cron_time").orElseThrow(),
+        Rows.time(row, "cron_time"),
         row.getLong("cron_times"),
         Optional.ofNullable(row.getString("run_id")),
         Rows.time(row, "decided_at").orElseThrow());
@@ -158,6 +165,7 @@ final class TickRows {
         .bind(prefix + "schedule_id", schedule.id())
         .bind(prefix + "client", tick.client())
         .bind(prefix + "business_date", tick.businessDate())
+        .bind(prefix + "backfill", tick.backfill())
         .bind(prefix + "decision", tick.isFired() ? TickRow.FIRED : TickRow.SKIPPED)
         .bind(prefix + "reason", tick.reason())
         .bind(prefix + "cron_time", tick.cronTime())

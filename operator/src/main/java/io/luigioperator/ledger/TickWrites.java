@@ -70,7 +70,7 @@ final class TickWrites {
     Statements.of(texts.toArray(String[]::new)).run(h, this::bind);
   }
 
-  private static void add(
+  static void add(
       List<String> texts, List<?> rows, String letter, Function<List<String>, String> text) {
     if (!rows.isEmpty()) {
       texts.add(text.apply(NewRuns.prefixes(letter, rows.size())));

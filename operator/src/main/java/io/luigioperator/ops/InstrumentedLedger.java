@@ -5,6 +5,7 @@
 package io.luigioperator.ops;
 
 import io.luigioperator.ledger.AttemptLedger;
+import io.luigioperator.ledger.BackfillLedger;
 import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerMaintenance;
@@ -17,6 +18,7 @@ import io.luigioperator.run.Amendment;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.ClusterIdentity;
+import io.luigioperator.run.DatedRun;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObjectRecord;
@@ -45,6 +47,7 @@ public final class InstrumentedLedger implements Ledger {
   private final TimedRuns runs = new TimedRuns();
   private final TimedAttempts attempts = new TimedAttempts();
   private final TimedSchedules schedules = new TimedSchedules();
+  private final TimedBackfills backfills = new TimedBackfills();
   private final TimedMaintenance maintenance = new TimedMaintenance();
   private final TimedQueries queries = new TimedQueries();
 
@@ -72,6 +75,11 @@ public final class InstrumentedLedger implements Ledger {
   @Override
   public ScheduleLedger schedules() {
     return schedules;
+  }
+
+  @Override
+  public BackfillLedger backfills() {
+    return backfills;
   }
 
   @Override
@@ -132,6 +140,12 @@ public final class InstrumentedLedger implements Ledger {
     @Override
     public Optional<Run> cancel(RunKey run, String reason, String message) {
       return changed(calls.time("cancel", () -> ledger.runs().cancel(run, reason, message)));
+    }
+
+    @Override
+    public Optional<Run> cancelWaiting(RunKey run, String reason, String message) {
+      return changed(
+          calls.time("cancelWaiting", () -> ledger.runs().cancelWaiting(run, reason, message)));
     }
 
     @Override
@@ -217,8 +231,28 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
+    public void limit(ScheduleKey schedule, Optional<Integer> maxRuns) {
+      calls.time("limit", () -> ledger.schedules().limit(schedule, maxRuns));
+    }
+
+    @Override
+    public List<LimitedSchedule> limited(Optional<ScheduleKey> after, int limit) {
+      return calls.time("limited", () -> ledger.schedules().limited(after, limit));
+    }
+
+    @Override
+    public LimitChange enforceLimit(ScheduleKey schedule) {
+      return calls.time("enforceLimit", () -> ledger.schedules().enforceLimit(schedule));
+    }
+
+    @Override
     public List<ScheduleKey> owned(String cluster, Optional<ScheduleKey> after, int limit) {
       return calls.time("owned", () -> ledger.schedules().owned(cluster, after, limit));
+    }
+
+    @Override
+    public Map<ClientKey, List<DatedRun>> newestRuns(List<ClientKey> clients, int limit) {
+      return calls.time("newestRuns", () -> ledger.schedules().newestRuns(clients, limit));
     }
 
     @Override
@@ -237,6 +271,38 @@ public final class InstrumentedLedger implements Ledger {
     public List<TickAnswer> decide(
         ScheduleKey schedule, String cluster, List<ClientDecision> decisions) {
       return calls.time("decide", () -> ledger.schedules().decide(schedule, cluster, decisions));
+    }
+  }
+
+  private final class TimedBackfills implements BackfillLedger {
+    @Override
+    public List<Backfill> loadBackfills(ScheduleKey schedule, List<String> names) {
+      return calls.time("loadBackfills", () -> ledger.backfills().loadBackfills(schedule, names));
+    }
+
+    @Override
+    public Backfill beginBackfill(ScheduleKey schedule, String name, String definition) {
+      return calls.time(
+          "beginBackfill", () -> ledger.backfills().beginBackfill(schedule, name, definition));
+    }
+
+    @Override
+    public Answer advanceBackfill(ScheduleKey schedule, String cluster, Step step) {
+      return calls.time(
+          "advanceBackfill", () -> ledger.backfills().advanceBackfill(schedule, cluster, step));
+    }
+
+    @Override
+    public Optional<Backfill> moveBackfill(
+        ScheduleKey schedule, String name, State from, State to) {
+      return calls.time(
+          "moveBackfill", () -> ledger.backfills().moveBackfill(schedule, name, from, to));
+    }
+
+    @Override
+    public List<RunKey> openRunsOfBackfill(ScheduleKey schedule, String name) {
+      return calls.time(
+          "openRunsOfBackfill", () -> ledger.backfills().openRunsOfBackfill(schedule, name));
     }
   }
 
@@ -266,6 +332,11 @@ public final class InstrumentedLedger implements Ledger {
     @Override
     public Audit auditHeads(Optional<AdmitKey> after, int limit) {
       return calls.time("auditHeads", () -> ledger.maintenance().auditHeads(after, limit));
+    }
+
+    @Override
+    public TickAudit auditTicks(Optional<TickCursor> after, int limit) {
+      return calls.time("auditTicks", () -> ledger.maintenance().auditTicks(after, limit));
     }
 
     @Override

@@ -48,6 +48,8 @@ public final class Metrics implements AutoCloseable {
   private final AtomicInteger leader = new AtomicInteger();
   private final LeaderGauge freeSlots;
   private final LeaderGauge unconfirmedDeletions;
+  private final LeaderGauge failingClients;
+  private final LeaderGauge laggingClients;
   private final Map<RunState, LeaderGauge> runs = new EnumMap<>(RunState.class);
 
   /** A value that only the leader knows; NaN while this replica does not lead or has no value. */
@@ -81,6 +83,14 @@ public final class Metrics implements AutoCloseable {
         new LeaderGauge(
             "deletions.unconfirmed",
             "Runs held because many PipelineRuns disappeared at once; NaN: not leading");
+    failingClients =
+        new LeaderGauge(
+            "clients.failing",
+            "Clients of all schedules whose newest ended business date has failed; NaN: not leading");
+    laggingClients =
+        new LeaderGauge(
+            "clients.lagging",
+            "Clients of all schedules with at least two business dates behind that are not failing; NaN: not leading");
     for (RunState state : RunState.values()) {
       if (!state.isFinal()) {
         runs.put(
@@ -109,6 +119,8 @@ public final class Metrics implements AutoCloseable {
   public void leads() {
     freeSlots.value = Double.NaN; // the values of an earlier leadership are outdated
     unconfirmedDeletions.value = Double.NaN;
+    failingClients.value = Double.NaN;
+    laggingClients.value = Double.NaN;
     runs.values().forEach(gauge -> gauge.value = Double.NaN);
     leader.set(1);
   }
@@ -124,6 +136,12 @@ public final class Metrics implements AutoCloseable {
   /** Runs that are held until their objects are back or a person confirms the deletions. */
   public void unconfirmedDeletions(int held) {
     unconfirmedDeletions.value = held;
+  }
+
+  /** How many clients of all schedules are failing and lagging. */
+  public void clientHealth(int failing, int lagging) {
+    failingClients.value = failing;
+    laggingClients.value = lagging;
   }
 
   public void countByState(Map<RunState, Long> counts) {

@@ -138,7 +138,9 @@ final class ScheduleReader {
 
   private void ready(YamlDocument document, ScheduleObject schedule) {
     List<Condition> conditions =
-        ScheduleView.of(schedule, TickSummary.EMPTY, Optional.empty(), Instant.EPOCH).conditions();
+        ScheduleView.of(
+                schedule, TickSummary.withoutCrons(schedule), Optional.empty(), Instant.EPOCH)
+            .conditions();
     conditions.stream()
         .filter(c -> c.getType().equals("Ready") && c.getStatus().equals("False"))
         .forEach(c -> problems.add(document, "spec.clients", c.getMessage()));

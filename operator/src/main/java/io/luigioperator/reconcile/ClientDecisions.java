@@ -167,10 +167,7 @@ final class ClientDecisions {
 
   /** Whether a user has applied another PipelineRun of this name; it may not be accepted yet. */
   private boolean isObjectOfOtherRun(NewRun run) {
-    return objects
-        .apply(run.key())
-        .filter(object -> object.parsedSpec().isOmitted() || !object.asksFor(run.requestSha()))
-        .isPresent();
+    return objects.apply(run.key()).filter(o -> o.isOfOtherRun(run.requestSha())).isPresent();
   }
 
   private Resolution run(RunKey name, String id, Candidate candidate, boolean missed) {

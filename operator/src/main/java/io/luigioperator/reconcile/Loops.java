@@ -17,18 +17,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The periodic work of the leader: admission, DELAYED runs that become due, cron times of
- * schedules, the heartbeat of the cluster, deletions of PipelineRuns, and the sweep.
+ * The periodic work of the leader: admission, DELAYED runs that become due, cron times and limits
+ * of schedules, the heartbeat of the cluster, deletions of PipelineRuns, and the sweep.
  */
 public final class Loops {
   /**
-   * The signals that start a pass before its time: of the loops admission, time, deletions and
-   * ticks.
+   * The signals that start a pass before its time: of the loops admission, time, deletions, ticks
+   * and limits.
    */
-  public record Signals(Signal admission, Signal timer, Signal deletion, Signal ticks)
+  public record Signals(
+      Signal admission, Signal timer, Signal deletion, Signal ticks, Signal limits)
       implements Wakeups {
     public static Signals create() {
-      return new Signals(new Signal(), new Signal(), new Signal(), new Signal());
+      return new Signals(new Signal(), new Signal(), new Signal(), new Signal(), new Signal());
     }
 
     @Override
@@ -65,6 +66,7 @@ public final class Loops {
   private final Sweep sweep;
   private final AdmissionLoop admission;
   private final TickLoop ticks;
+  private final ScheduleLimits scheduleLimits;
   private static final Logger LOG = LoggerFactory.getLogger(Loops.class);
 
   private final Signals signals;
@@ -87,6 +89,7 @@ public final class Loops {
       Sweep sweep,
       AdmissionLoop admission,
       TickLoop ticks,
+      ScheduleLimits scheduleLimits,
       Signals signals,
       ClusterRegistration registration,
       Consumer<String> refused,
@@ -97,6 +100,7 @@ public final class Loops {
     this.sweep = sweep;
     this.admission = admission;
     this.ticks = ticks;
+    this.scheduleLimits = scheduleLimits;
     this.signals = signals;
     this.registration = registration;
     this.wakeUnobserved = wakeUnobserved;
@@ -107,6 +111,8 @@ public final class Loops {
             new Loop("admission", signals.admission(), Duration.ZERO, PASS_TIMEOUT, this::admit),
             new Loop("time", signals.timer(), Duration.ZERO, PASS_TIMEOUT, this::moveDue),
             new Loop("ticks", signals.ticks(), Duration.ZERO, SWEEP_TIMEOUT, ticks::pass),
+            new Loop(
+                "limits", signals.limits(), Duration.ZERO, SWEEP_TIMEOUT, scheduleLimits::pass),
             new Loop(
                 "deletions",
                 signals.deletion(),
@@ -136,6 +142,7 @@ public final class Loops {
   public void start() {
     sweep.leadershipBegins();
     ticks.leadershipBegins();
+    scheduleLimits.leadershipBegins();
     admission.pause();
     firstSweep = true;
     loops.forEach(Loop::start);

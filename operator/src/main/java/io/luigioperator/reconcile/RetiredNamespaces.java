@@ -39,6 +39,7 @@ final class RetiredNamespaces {
           Reasons.MASS_DELETION,
           Reasons.DELETION_UNCONFIRMED,
           Reasons.INTERNAL_ERROR,
+          Reasons.SCHEDULE_LIMIT,
           Reasons.HELD);
 
   /** How far the clock of the person may be ahead. A declaration must not cover later runs. */

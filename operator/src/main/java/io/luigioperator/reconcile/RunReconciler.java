@@ -23,6 +23,7 @@ import io.luigioperator.run.Decision;
 import io.luigioperator.run.Effect;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.Run;
 import io.luigioperator.run.RunDecider;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -42,6 +43,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -87,9 +89,11 @@ public final class RunReconciler {
   private final InstantSource hostClock;
   private final LongSupplier nanoTime;
   private final Wakeups wakeups;
+  private final ScheduleLimits scheduleLimits;
   private final LiveRows liveRows;
   private final WaitingRuns waitingRuns = new WaitingRuns();
   private final Refusals refusals = new Refusals();
+  private volatile Consumer<Run> ended = run -> {};
 
   /**
    * @param hostClock for the times in a status while the ledger is unavailable; otherwise database
@@ -103,18 +107,28 @@ public final class RunReconciler {
       Limits limits,
       InstantSource hostClock,
       LongSupplier nanoTime,
-      Wakeups wakeups) {
+      Wakeups wakeups,
+      ScheduleLimits scheduleLimits) {
     this.ledger = ledger;
     this.kube = kube;
     this.cluster = cluster;
-    this.snapshots = new SnapshotReader(kube, cluster);
+    this.snapshots = new SnapshotReader(kube, cluster, scheduleLimits);
     this.effects = new EffectRunner(ledger, kube, cluster, wakeups);
     this.limits = limits;
     this.decider = new RunDecider(limits);
     this.hostClock = hostClock;
     this.nanoTime = nanoTime;
     this.wakeups = wakeups;
+    this.scheduleLimits = scheduleLimits;
     this.liveRows = new LiveRows(cluster);
+  }
+
+  /**
+   * Sets what is called when a run that refers to a schedule is found to have ended; for the same
+   * run it may be called several times. Must not block.
+   */
+  public void onEnd(Consumer<Run> listener) {
+    ended = listener;
   }
 
   /** Remembers the result of a claim, so that the first reconciliation after it needs no query. */
@@ -497,6 +511,11 @@ public final class RunReconciler {
         refusals.remove(key);
       }
       row.ifPresent(known -> liveRows.put(key, known));
+      row.flatMap(LedgerRow::record).map(RunRecord::run).ifPresent(scheduleLimits::changed);
+      row.flatMap(LedgerRow::record)
+          .map(RunRecord::run)
+          .filter(run -> run.state().isFinal() && !run.definition().schedule().isEmpty())
+          .ifPresent(ended);
       Optional<RunRecord> waiting =
           row.flatMap(LedgerRow::record)
               .filter(r -> r.run().state() == RunState.READY && r.object().isPresent());

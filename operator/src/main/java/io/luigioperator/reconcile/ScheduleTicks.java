@@ -8,15 +8,20 @@ import io.luigioperator.run.Reasons;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary;
+import io.luigioperator.run.TickSummary.Applied;
+import io.luigioperator.run.TickSummary.BackfillProgress;
 import io.luigioperator.run.TickSummary.Problem;
 import io.luigioperator.schedule.TickRules;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** One schedule of this cluster in memory. Used by the thread of {@link TickLoop} only. */
 final class ScheduleTicks {
@@ -28,6 +33,7 @@ final class ScheduleTicks {
   private String uid = "";
   private long generation;
   private Optional<Instant> lastFired = Optional.empty();
+  private List<BackfillProgress> backfills = List.of();
   private boolean isNew;
 
   /**
@@ -106,32 +112,48 @@ final class ScheduleTicks {
     lastFired = lastFired.filter(t -> t.isAfter(cronTime)).or(() -> Optional.of(cronTime));
   }
 
+  /**
+   * @return whether a backfill is new or has another state
+   */
+  boolean show(List<BackfillProgress> progress) {
+    boolean changed = !states(progress).equals(states(backfills));
+    backfills = progress;
+    return changed;
+  }
+
+  private static Map<String, String> states(List<BackfillProgress> progress) {
+    return progress.stream()
+        .collect(Collectors.toMap(BackfillProgress::name, BackfillProgress::state));
+  }
+
+  /** Of the clients whose cron times are not decided, by id. */
+  SortedMap<String, Problem> problems() {
+    SortedMap<String, Problem> problems = new TreeMap<>(unusable);
+    clients.values().forEach(c -> c.problem().ifPresent(p -> problems.put(c.id(), p)));
+    return problems;
+  }
+
+  /** Without the health of the clients. */
   TickSummary summary() {
-    record Named(String client, Problem problem) {}
-    Optional<Named> first =
-        Stream.concat(
-                unusable.entrySet().stream().map(e -> new Named(e.getKey(), e.getValue())),
-                clients.values().stream()
-                    .flatMap(c -> c.problem().map(p -> new Named(c.id(), p)).stream()))
-            .min(Comparator.comparing(Named::client));
-    int invalid =
-        unusable.size()
-            + Math.toIntExact(
-                clients.values().stream().filter(c -> c.problem().isPresent()).count());
+    SortedMap<String, Problem> problems = problems();
     return new TickSummary(
+        Optional.of(new Applied(uid, generation)),
         clients.values().stream()
             .filter(c -> c.problem().isEmpty())
             .flatMap(c -> c.next().stream())
             .min(Comparator.naturalOrder()),
         lastFired,
         Math.toIntExact(clients.values().stream().filter(c -> c.rules().suspended()).count()),
-        invalid,
-        first.map(Named::problem));
+        problems.size(),
+        problems.values().stream().findFirst(),
+        Optional.empty(),
+        backfills);
   }
 
   /** Of a schedule whose cron times another cluster decides. */
-  static TickSummary ofOtherCluster(String owner) {
+  static TickSummary ofOtherCluster(String owner, ScheduleObject schedule) {
     return new TickSummary(
+        Optional.of(Applied.of(schedule)),
         Optional.empty(),
         Optional.empty(),
         0,
@@ -141,6 +163,8 @@ final class ScheduleTicks {
                 Reasons.OTHER_CLUSTER,
                 ("cluster %s has this schedule too and decides its cron times; delete the"
                         + " PipelineSchedule there to have this cluster decide them")
-                    .formatted(owner))));
+                    .formatted(owner))),
+        Optional.empty(),
+        List.of());
   }
 }

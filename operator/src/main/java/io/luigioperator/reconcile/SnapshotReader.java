@@ -13,6 +13,7 @@ import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.RunSnapshot;
@@ -45,6 +46,7 @@ final class SnapshotReader {
 
   private final Kube kube;
   private final String cluster;
+  private final ScheduleLimits limits;
   private final Set<Pipeline> passed =
       Collections.synchronizedSet(
           Collections.newSetFromMap(
@@ -59,9 +61,10 @@ final class SnapshotReader {
 
   private final ParsedRequests requests = new ParsedRequests();
 
-  SnapshotReader(Kube kube, String cluster) {
+  SnapshotReader(Kube kube, String cluster, ScheduleLimits limits) {
     this.kube = kube;
     this.cluster = cluster;
+    this.limits = limits;
   }
 
   /**
@@ -94,9 +97,12 @@ final class SnapshotReader {
             new Hints(
                 refusal,
                 Optional.empty(),
+                record.filter(SnapshotReader::waitsForCapacity).flatMap(r -> withoutNode(key, now)),
                 record
-                    .filter(SnapshotReader::waitsForCapacity)
-                    .flatMap(r -> withoutNode(key, now))));
+                    .map(RunRecord::run)
+                    .filter(Run::waitsForLimit)
+                    .flatMap(run -> run.definition().scheduleKey())
+                    .flatMap(limits::use)));
     Optional<Attempt> mine = s.mine();
     if (mine.isEmpty()) {
       return s;
@@ -111,7 +117,7 @@ final class SnapshotReader {
         s.row(),
         Optional.of(seen),
         nodeIfNeeded(mine.get(), seen),
-        new Hints(refusal, warning(mine.get(), seen, now), Optional.empty()));
+        new Hints(refusal, warning(mine.get(), seen, now), Optional.empty(), Optional.empty()));
   }
 
   /** The cache does not keep large specs. */

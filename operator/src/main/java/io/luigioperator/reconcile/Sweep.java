@@ -131,6 +131,7 @@ public final class Sweep {
   private final ClusterSweep clusterSweep;
   private final HeldRuns heldRuns;
   private final RetiredNamespaces retiredNamespaces;
+  private final ScheduleLimits scheduleLimits;
 
   /** What {@link #blockedKeys} found and the next pass reports. */
   private ClusterSweep.Found unreported = ClusterSweep.Found.NOTHING;
@@ -139,6 +140,7 @@ public final class Sweep {
   private final Map<String, RunKey> elsewhere = new HashMap<>();
 
   private Optional<AdmitKey> auditCursor = Optional.empty();
+  private Optional<LedgerMaintenance.TickCursor> tickCursor = Optional.empty();
 
   /**
    * @param retiredNamespaces reads the namespaces that a person has declared gone, and when; live
@@ -151,6 +153,7 @@ public final class Sweep {
       String cluster,
       Retention retention,
       RunReconciler runReconciler,
+      ScheduleLimits scheduleLimits,
       Supplier<Map<String, Instant>> retiredNamespaces,
       Consumer<RunKey> wake) {
     this.ledger = ledger;
@@ -158,6 +161,7 @@ public final class Sweep {
     this.cluster = cluster;
     this.retention = retention;
     this.runReconciler = runReconciler;
+    this.scheduleLimits = scheduleLimits;
     this.wake = wake;
     this.objectDeletions = new ObjectDeletions(ledger, kube, cluster, runReconciler, wake);
     this.heldRuns = new HeldRuns(ledger.queries());
@@ -201,6 +205,7 @@ public final class Sweep {
     steps.run("attempts of retired clusters", this::endAttemptsOfRetiredClusters);
     steps.run("held runs", this::releaseHeld);
     steps.run("runs of retired namespaces", retiredNamespaces::cancelHeld);
+    steps.run("limits of schedules", scheduleLimits::sweep);
     steps.run("waiting runs", this::refreshWaiting);
     steps.run("runs in other clusters", this::refreshElsewhere);
     Optional<ClusterSweep.Found> found =
@@ -209,6 +214,7 @@ public final class Sweep {
       unreported = ClusterSweep.Found.NOTHING;
     }
     Optional<Repaired> repaired = steps.call("rows of the ledger", this::repair);
+    steps.run("ticks", this::auditTicks);
     steps.run("history", () -> purge(now.minus(retention.history())));
     return new Result(
         found.map(ClusterSweep.Found::orphanedJobs).orElse(0),
@@ -226,6 +232,11 @@ public final class Sweep {
     if (runs > 0) {
       LOG.atInfo().addKeyValue("runs", runs).log("purged the history of finished runs");
     }
+  }
+
+  /** What is broken is reported by the ledger; nothing can be repaired. */
+  private void auditTicks() {
+    tickCursor = ledger.maintenance().auditTicks(tickCursor, BATCH).next();
   }
 
   private void reconcileLiveAttempts() {
@@ -266,11 +277,12 @@ public final class Sweep {
     elsewhere.keySet().retainAll(live);
   }
 
-  /** Makes the DELAYED runs READY whose time has come. */
+  /** Moves the DELAYED runs on whose time has come. */
   public void due() {
     List<Run> moved;
     do {
       moved = ledger.maintenance().due(BATCH);
+      moved.forEach(scheduleLimits::changed); // the status of all of them may take long
       moved.forEach(r -> wake.accept(r.key()));
     } while (moved.size() == BATCH);
   }

@@ -16,6 +16,7 @@ import io.luigioperator.reconcile.ClientDecisions.Prepared.Undecidable;
 import io.luigioperator.run.Instants;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary.Problem;
 import io.luigioperator.schedule.Candidate;
@@ -30,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -74,18 +76,35 @@ final class TickDecisionRunner {
   private final Ledger ledger;
   private final Kube kube;
   private final String cluster;
-  private final Runnable accepted;
+  private final Consumer<ScheduleKey> accepted;
+  private final ScheduleHealth health;
   private final Metrics metrics;
+  private Instant readTime = Instant.EPOCH;
+  private long readAtNanos;
 
   /**
-   * @param accepted called after runs were accepted; must have them admitted soon
+   * @param accepted called after runs of a schedule were accepted; must have them admitted soon
+   * @param health is told which clients got runs
    */
-  TickDecisionRunner(Ledger ledger, Kube kube, String cluster, Runnable accepted, Metrics metrics) {
+  TickDecisionRunner(
+      Ledger ledger,
+      Kube kube,
+      String cluster,
+      Consumer<ScheduleKey> accepted,
+      ScheduleHealth health,
+      Metrics metrics) {
     this.ledger = ledger;
     this.kube = kube;
     this.cluster = cluster;
     this.accepted = accepted;
+    this.health = health;
     this.metrics = metrics;
+  }
+
+  /** The database time at this moment, from which the time of a decision is calculated. */
+  void timeWasRead(Instant now) {
+    readTime = now;
+    readAtNanos = System.nanoTime();
   }
 
   /**
@@ -119,7 +138,7 @@ final class TickDecisionRunner {
         Step step = steps.get(i);
         switch (answers.get(i)) {
           case TickAnswer.Decided(int fired) -> {
-            ClientTicks after = decided(ticks, step, fired, now);
+            ClientTicks after = decided(ticks, step, fired);
             dropped.add(step.work().client(), step.prepared().droppedDates());
             if (!step.prepared().complete()) {
               open.add(new Work(after, step.work().rules(), step.work().json()));
@@ -205,7 +224,7 @@ final class TickDecisionRunner {
         : ledger.schedules().decide(ticks.key(), cluster, decisions);
   }
 
-  private ClientTicks decided(ScheduleTicks ticks, Step step, int fired, Instant now) {
+  private ClientTicks decided(ScheduleTicks ticks, Step step, int fired) {
     ClientDecision decision = step.prepared().decision();
     ClientTicks after = step.work().after(decision.until(), step.prepared().complete());
     ticks.put(after);
@@ -214,9 +233,11 @@ final class TickDecisionRunner {
       ticks.fired(runs.getLast().cronTime());
     }
     metrics.ticks(fired, runs.size() - fired, step.prepared().skipped());
-    runs.forEach(t -> metrics.tickDecided(t.cronTime(), now));
+    Instant decidedAt = readTime.plusNanos(System.nanoTime() - readAtNanos);
+    runs.forEach(t -> metrics.tickDecided(t.cronTime(), decidedAt));
     if (fired > 0) {
-      accepted.run();
+      accepted.accept(ticks.key());
+      health.outdated(ticks.key(), List.of(decision.client()));
     }
     return after;
   }

@@ -5,18 +5,21 @@
 package io.luigioperator.reconcile;
 
 import io.luigioperator.api.PipelineScheduleSpec;
+import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
-import io.luigioperator.ledger.ScheduleLedger.ScheduledClient;
 import io.luigioperator.ops.Metrics;
+import io.luigioperator.reconcile.DueClients.Batch;
 import io.luigioperator.reconcile.TickDecisionRunner.Work;
 import io.luigioperator.run.ClusterIdentity;
+import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary;
-import io.luigioperator.schedule.ClientRules;
+import io.luigioperator.run.TickSummary.BackfillProgress;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -25,11 +28,13 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
-import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,8 +42,8 @@ import org.slf4j.LoggerFactory;
  * Keeps the schedules of this cluster in memory, and has each cron time decided when it comes. The
  * clients of all schedules wait in one queue by their next cron time, so that nothing polls.
  *
- * <p>{@link #changed} and {@link #summary} may be called by several threads at once; everything
- * else runs on the thread of the loop.
+ * <p>{@link #changed}, {@link #runEnded} and {@link #summary} may be called by several threads at
+ * once; everything else runs on the thread of the loop.
  */
 public final class TickLoop implements TickSource {
 
@@ -55,61 +60,97 @@ public final class TickLoop implements TickSource {
   private static final Duration READ_AGAIN = Duration.ofSeconds(1);
   private static final Duration OWNER_RETRY = Duration.ofMinutes(15);
 
-  /** A status is written at most so often because of cron times. */
-  private static final Duration STATUS_INTERVAL = Duration.ofMinutes(1);
-
-  /** A client in the queue; outdated once the client has another next cron time. */
-  private record Due(Instant time, ScheduleKey schedule, String client) {}
+  /** Normally the end of a run moves a backfill on. */
+  private static final Duration BACKFILLS = Duration.ofMinutes(1);
 
   private final Ledger ledger;
   private final Kube kube;
   private final String cluster;
   private final TickDecisionRunner runner;
   private final ScheduleChanges changes;
+  private final ScheduleHealth health;
+  private final BackfillRunner backfills;
+  private final ScheduleLimits limits;
   private final Signal signal;
 
-  private volatile Consumer<ScheduleKey> statusChanged = schedule -> {};
   private final Set<ScheduleKey> changed = ConcurrentHashMap.newKeySet();
-  private final Map<ScheduleKey, TickSummary> summaries = new ConcurrentHashMap<>();
+
+  /** The clients whose runs have ended since the last pass, of any schedule. */
+  private final Map<ScheduleKey, Set<String>> ended = new ConcurrentHashMap<>();
+
+  private final TickSummaries summaries = new TickSummaries();
   private volatile boolean leadershipBegan;
 
   private final Map<ScheduleKey, ScheduleTicks> schedules = new HashMap<>();
+
+  /** Schedules that never had crons, by what their status shows without the health. */
+  private final Map<ScheduleKey, TickSummary> withoutCrons = new HashMap<>();
+
   private final Set<ScheduleKey> owned = new HashSet<>();
 
   /** Those of {@link #owned} that another cluster may own by now. */
   private final Set<ScheduleKey> ownerUnknown = new HashSet<>();
 
-  /** Clients of one schedule that are due together follow each other, and are decided together. */
-  private final PriorityQueue<Due> queue =
-      new PriorityQueue<>(Comparator.comparing(Due::time).thenComparing(Due::schedule));
-
-  private final Map<ScheduleKey, Instant> statusAllowedAt = new HashMap<>();
-  private final Set<ScheduleKey> outdatedStatus = new HashSet<>();
+  private final DueClients queue = new DueClients();
   private final Map<ScheduleKey, Instant> retryAt = new HashMap<>();
+
+  /** When the backfills of a schedule are looked at again, also without an event. */
+  private final Map<ScheduleKey, Instant> backfillsAt = new HashMap<>();
+
   private boolean queueIncomplete;
 
   /**
+   * @param shared whether other clusters use the ledger
    * @param signal wakes the loop
    * @param accepted called after runs were accepted; must have them admitted soon
+   * @param canceled called after a waiting run was canceled; must have it reconciled soon
    */
   public TickLoop(
-      Ledger ledger, Kube kube, String cluster, Signal signal, Runnable accepted, Metrics metrics) {
+      Ledger ledger,
+      Kube kube,
+      String cluster,
+      boolean shared,
+      Signal signal,
+      ScheduleLimits limits,
+      Runnable accepted,
+      Consumer<RunKey> canceled,
+      Metrics metrics) {
     this.ledger = ledger;
     this.kube = kube;
     this.cluster = cluster;
-    this.runner = new TickDecisionRunner(ledger, kube, cluster, accepted, metrics);
+    this.health = new ScheduleHealth(ledger, shared, metrics);
+    this.limits = limits;
+    Consumer<ScheduleKey> acceptedOf =
+        schedule -> {
+          accepted.run();
+          limits.changed(schedule);
+        };
+    this.runner = new TickDecisionRunner(ledger, kube, cluster, acceptedOf, health, metrics);
     this.changes = new ScheduleChanges(ledger, cluster, runner);
+    this.backfills = new BackfillRunner(ledger, kube, cluster, acceptedOf, canceled);
     this.signal = signal;
   }
 
   @Override
   public void onChange(Consumer<ScheduleKey> listener) {
-    statusChanged = listener;
+    summaries.onChange(listener);
   }
 
   @Override
   public void changed(ScheduleKey schedule) {
     changed.add(schedule);
+    signal.raise();
+  }
+
+  /** A run that refers to a schedule has ended. */
+  public void runEnded(Run run) {
+    ended.compute(
+        run.definition().scheduleKey().orElseThrow(),
+        (schedule, known) -> {
+          Set<String> clients = known == null ? new HashSet<>() : known;
+          clients.add(run.definition().client());
+          return clients;
+        });
     signal.raise();
   }
 
@@ -120,7 +161,7 @@ public final class TickLoop implements TickSource {
 
   @Override
   public TickSummary summary(ScheduleKey schedule) {
-    return summaries.getOrDefault(schedule, TickSummary.EMPTY);
+    return summaries.get(schedule);
   }
 
   /**
@@ -139,6 +180,7 @@ public final class TickLoop implements TickSource {
       }
     }
     Instant now = ledger.queries().now();
+    runner.timeWasRead(now);
     boolean complete = false;
     try {
       refillQueue();
@@ -153,6 +195,22 @@ public final class TickLoop implements TickSource {
         handle(schedule, now, () -> takeOver(schedule));
       }
       decideDue(now);
+      for (ScheduleKey schedule : List.copyOf(ended.keySet())) {
+        Set<String> clients = Objects.requireNonNull(ended.remove(schedule)); // only here
+        ScheduleTicks ticks = schedules.get(schedule);
+        if (ticks == null) {
+          health.outdated(schedule, clients); // it has no crons, or is not known
+        } else {
+          handle(schedule, now, () -> runsEnded(ticks, clients, now));
+        }
+      }
+      backfillsAt.entrySet().stream()
+          .filter(e -> !e.getValue().isAfter(now))
+          .map(Map.Entry::getKey)
+          .filter(schedules::containsKey) // otherwise it is read again soon, and its backfills, too
+          .toList()
+          .forEach(schedule -> handle(schedule, now, () -> runBackfills(schedule, now)));
+      health.read(now).forEach(this::outdated);
       complete = true;
     } finally {
       queueIncomplete |= !complete;
@@ -184,11 +242,15 @@ public final class TickLoop implements TickSource {
 
   private void begin() {
     schedules.clear();
+    withoutCrons.clear();
+    health.clear();
     summaries.clear();
     owned.clear();
     ownerUnknown.clear();
     queue.clear();
     retryAt.clear();
+    backfillsAt.clear();
+    backfills.forgetAll();
     Optional<ScheduleKey> after = Optional.empty();
     List<ScheduleKey> page;
     do {
@@ -214,6 +276,8 @@ public final class TickLoop implements TickSource {
     // read after the spec: a cron time that came before the spec is decided by the old rules
     Instant now = ledger.queries().now();
     Optional<ScheduleTicks> known = known(object.get(), now);
+    // also of a schedule without crons, and of one whose cron times another cluster decides
+    limits.apply(object.get());
     if (known.isEmpty()) {
       return;
     }
@@ -222,17 +286,29 @@ public final class TickLoop implements TickSource {
       readAgain(key, now);
       return;
     }
-    ticks.clients().forEach(client -> enqueue(key, client));
+    ticks.clients().forEach(client -> queue.add(key, client));
+    applied(key, object.get());
+    backfills.forget(key);
+    backfillsAt.put(key, Instant.MIN); // in this pass; also without any: one may have been removed
+  }
+
+  /** The status follows at once. */
+  private void applied(ScheduleKey key, ScheduleObject object) {
+    health.list(
+        key, object.spec().clients().stream().map(ScheduleClient::id).collect(Collectors.toSet()));
     outdated(key);
-    statusAllowedAt.remove(key);
+    summaries.allow(key);
   }
 
   /** The ticks of a deleted schedule remain; if it comes back, they continue where they were. */
   private void forget(ScheduleKey key) {
     schedules.remove(key);
-    summaries.remove(key);
-    outdatedStatus.remove(key);
-    statusAllowedAt.remove(key);
+    withoutCrons.remove(key);
+    health.forget(key);
+    summaries.forget(key);
+    backfillsAt.remove(key);
+    backfills.forget(key);
+    limits.forget(key);
     if (owned.contains(key)) {
       ledger.schedules().disown(key, cluster);
       owned.remove(key);
@@ -240,7 +316,7 @@ public final class TickLoop implements TickSource {
     }
   }
 
-  /** Empty if it has no crons and never had any, or if another cluster owns it. */
+  /** Empty if it creates no runs and never did, or if another cluster owns it. */
   private Optional<ScheduleTicks> known(ScheduleObject object, Instant now) {
     ScheduleKey key = object.key();
     ScheduleTicks before = schedules.get(key);
@@ -248,85 +324,48 @@ public final class TickLoop implements TickSource {
       return Optional.of(before);
     }
     if (!owned.contains(key) || ownerUnknown.contains(key)) {
-      if (!owned.contains(key) && !hasCrons(object.spec())) {
+      if (!owned.contains(key) && !createsRuns(object.spec())) {
+        withoutCrons.put(key, TickSummary.withoutCrons(object));
+        applied(key, object);
         return Optional.empty();
       }
+      withoutCrons.remove(key);
       String owner = ledger.schedules().own(key, cluster);
       ownerUnknown.remove(key);
       if (!owner.equals(cluster)) {
         owned.remove(key);
-        summaries.put(key, ScheduleTicks.ofOtherCluster(ClusterIdentity.clusterIdOf(owner)));
+        health.forget(key);
+        summaries.put(
+            key, ScheduleTicks.ofOtherCluster(ClusterIdentity.clusterIdOf(owner), object));
+        summaries.allow(key);
         retryAt.put(key, now.plus(OWNER_RETRY)); // the owner may be retired, or give it up
-        statusChanged.accept(key);
         return Optional.empty();
       }
       owned.add(key);
+      limits.forget(key); // the owner before may have set another one, and may be gone
     }
-    ScheduleTicks ticks = load(key);
+    ScheduleTicks ticks = StoredTicks.read(ledger.schedules(), key);
+    health.forget(key); // another leader may have created runs
     schedules.put(key, ticks);
     return Optional.of(ticks);
   }
 
-  private static boolean hasCrons(PipelineScheduleSpec spec) {
+  private static boolean createsRuns(PipelineScheduleSpec spec) {
     return !spec.crons().isEmpty()
+        || !spec.backfills().isEmpty()
         || spec.clients().stream().anyMatch(client -> !client.crons().isEmpty());
-  }
-
-  private ScheduleTicks load(ScheduleKey key) {
-    List<ScheduledClient> rows = rows(key);
-    ScheduleTicks ticks = new ScheduleTicks(key, rows.isEmpty());
-    Map<String, ClientRules.Stored> parsed = new HashMap<>();
-    for (ScheduledClient row : rows) {
-      row.rules().ifPresent(json -> load(ticks, row, json, parsed));
-    }
-    return ticks;
-  }
-
-  private static void load(
-      ScheduleTicks ticks,
-      ScheduledClient row,
-      String json,
-      Map<String, ClientRules.Stored> parsed) {
-    try {
-      ClientRules.Stored stored = parsed.computeIfAbsent(json, ClientRules::read);
-      ticks.put(ClientTicks.of(row.client(), row.decidedUntil(), stored));
-    } catch (IllegalArgumentException e) {
-      LOG.atWarn()
-          .addKeyValue("schedule", ticks.key())
-          .addKeyValue("client", row.client())
-          .addKeyValue("error", e.getMessage())
-          .log("the stored rules of this client cannot be read; its present ones are used instead");
-      ticks.putUnreadable(row.client(), row.decidedUntil(), json);
-    }
-  }
-
-  private List<ScheduledClient> rows(ScheduleKey schedule) {
-    List<ScheduledClient> rows = new ArrayList<>();
-    List<ScheduledClient> page;
-    do {
-      Optional<String> after =
-          rows.isEmpty() ? Optional.empty() : Optional.of(rows.getLast().client());
-      page = ledger.schedules().clients(schedule, after, PAGE);
-      rows.addAll(page);
-    } while (page.size() == PAGE);
-    return rows;
   }
 
   // ---- cron times
 
   private void decideDue(Instant now) {
-    while (!queue.isEmpty() && !queue.peek().time().isAfter(now)) {
-      ScheduleKey key = queue.peek().schedule();
-      Set<String> due = new HashSet<>();
-      while (!queue.isEmpty()
-          && !queue.peek().time().isAfter(now)
-          && queue.peek().schedule().equals(key)
-          && due.size() < TickDecisionRunner.CLIENTS) {
-        due.add(queue.poll().client());
-      }
-      ScheduleTicks ticks = schedules.get(key);
+    for (Optional<Batch> next = queue.poll(now, TickDecisionRunner.CLIENTS);
+        next.isPresent();
+        next = queue.poll(now, TickDecisionRunner.CLIENTS)) {
+      Batch due = next.get();
+      ScheduleTicks ticks = schedules.get(due.schedule());
       if (ticks != null) {
-        handle(key, now, () -> decide(ticks, due, now));
+        handle(due.schedule(), now, () -> decide(ticks, due.clients(), now));
       }
     }
   }
@@ -349,7 +388,7 @@ public final class TickLoop implements TickSource {
       readAgain(ticks.key(), now);
       return;
     }
-    due.forEach(id -> ticks.client(id).ifPresent(client -> enqueue(ticks.key(), client)));
+    due.forEach(id -> ticks.client(id).ifPresent(client -> queue.add(ticks.key(), client)));
     outdated(ticks.key());
   }
 
@@ -363,20 +402,48 @@ public final class TickLoop implements TickSource {
     retryAt.put(key, now.plus(READ_AGAIN));
   }
 
-  private void enqueue(ScheduleKey key, ClientTicks client) {
-    if (client.problem().isEmpty()) {
-      client.next().ifPresent(time -> queue.add(new Due(time, key, client.id())));
-    }
-  }
-
   /** After a pass that failed, clients may be missing in the queue. */
   private void refillQueue() {
     if (queueIncomplete) {
-      queue.clear();
-      schedules
-          .values()
-          .forEach(ticks -> ticks.clients().forEach(client -> enqueue(ticks.key(), client)));
+      queue.replaceBy(schedules.values());
       queueIncomplete = false;
+    }
+  }
+
+  // ---- runs that have ended
+
+  private void runsEnded(ScheduleTicks ticks, Set<String> clients, Instant now) {
+    health.outdated(ticks.key(), clients);
+    backfillsAt.computeIfPresent(ticks.key(), (key, time) -> now);
+  }
+
+  // ---- backfills
+
+  private void runBackfills(ScheduleKey key, Instant now) {
+    backfillsAt.remove(key);
+    ScheduleTicks ticks = Objects.requireNonNull(schedules.get(key), "a schedule in memory");
+    Optional<ScheduleObject> object =
+        kube.schedule(key.namespace(), key.name()).filter(ticks::isApplied);
+    if (object.isEmpty()) {
+      changed(key);
+      return;
+    }
+    switch (backfills.pass(object.get(), now, progress -> show(ticks, progress))) {
+      case NOTHING -> {}
+      case WAITING -> backfillsAt.put(key, now.plus(BACKFILLS));
+      case DATES -> backfillsAt.put(key, now);
+      case STALE -> {
+        backfills.forget(key);
+        readAgain(key, now);
+      }
+    }
+    outdated(key);
+  }
+
+  /** Progress is shown once a minute; that a backfill has begun or ended, at once. */
+  private void show(ScheduleTicks ticks, List<BackfillProgress> progress) {
+    if (ticks.show(progress)) {
+      summaries.allow(ticks.key());
     }
   }
 
@@ -384,32 +451,26 @@ public final class TickLoop implements TickSource {
 
   private void outdated(ScheduleKey key) {
     ScheduleTicks ticks = schedules.get(key);
+    TickSummary idle = withoutCrons.get(key);
     if (ticks != null) {
-      TickSummary summary = ticks.summary();
-      if (!summary.equals(summaries.put(key, summary))) {
-        outdatedStatus.add(key);
-      }
+      summaries.put(key, ticks.summary().with(health.summary(key, ticks.problems())));
+    } else if (idle != null) {
+      summaries.put(key, idle.with(health.summary(key, Map.of())));
     }
   }
 
   private Duration pauseAfter(Instant now) {
-    Instant next = now.plus(LONGEST_PAUSE);
-    if (!queue.isEmpty() && queue.peek().time().isBefore(next)) {
-      next = queue.peek().time();
-    }
-    for (Instant retry : retryAt.values()) {
-      next = retry.isBefore(next) ? retry : next;
-    }
-    for (ScheduleKey key : List.copyOf(outdatedStatus)) {
-      Instant allowed = statusAllowedAt.getOrDefault(key, now);
-      if (!allowed.isAfter(now)) {
-        outdatedStatus.remove(key);
-        statusAllowedAt.put(key, now.plus(STATUS_INTERVAL));
-        statusChanged.accept(key);
-      } else if (allowed.isBefore(next)) {
-        next = allowed;
-      }
-    }
+    Instant next =
+        Stream.of(
+                queue.next().stream(),
+                retryAt.values().stream(),
+                backfillsAt.values().stream(),
+                health.nextRead(now).stream(),
+                summaries.writeOutdated(now).stream())
+            .flatMap(times -> times)
+            .min(Comparator.naturalOrder())
+            .filter(time -> time.isBefore(now.plus(LONGEST_PAUSE)))
+            .orElse(now.plus(LONGEST_PAUSE));
     Duration pause = Duration.between(now, next);
     return pause.compareTo(SHORTEST_PAUSE) < 0 ? SHORTEST_PAUSE : pause;
   }

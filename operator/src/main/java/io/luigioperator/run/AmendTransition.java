@@ -87,10 +87,13 @@ public final class AmendTransition {
             && before.stateDetails().reason().equals(Reasons.INTERNAL_ERROR)
             && before.desired() == DesiredState.Held
             && next.desired() == DesiredState.Running;
-    if (held && !confirmed && !before.stateDetails().reason().equals(Reasons.HELD)) {
+    if (held
+        && !confirmed
+        && !before.waitsForLimit()
+        && !before.stateDetails().reason().equals(Reasons.HELD)) {
       return next; // held for a reason that a new desired state does not remove
     }
-    return held && next.desired() == DesiredState.Running
+    return held && !before.waitsForLimit() && next.desired() == DesiredState.Running
         ? WaitingTransitions.released(next, ageing, now)
         : WaitingTransitions.waiting(next, now);
   }

@@ -26,6 +26,9 @@ final class Conditions {
   static final String RECONCILING = "Reconciling";
   static final String STALLED = "Stalled";
 
+  static final String READY = "Ready";
+  static final String RUNS_HEALTHY = "RunsHealthy";
+
   static final String TRUE = "True";
   static final String FALSE = "False";
   static final String UNKNOWN = "Unknown";
@@ -36,8 +39,15 @@ final class Conditions {
   private final Instant now;
 
   Conditions(RunObject object, Instant now) {
-    this.previous = object.status().map(PipelineRunStatus::conditions).orElse(List.of());
-    this.generation = object.generation();
+    this(
+        object.status().map(PipelineRunStatus::conditions).orElse(List.of()),
+        object.generation(),
+        now);
+  }
+
+  Conditions(List<Condition> previous, long generation, Instant now) {
+    this.previous = previous;
+    this.generation = generation;
     this.now = now;
   }
 
@@ -65,6 +75,16 @@ final class Conditions {
             .map(Condition::getMessage)
             .orElse(message);
     return set(type, status, reason, kept);
+  }
+
+  /** Keeps the previous condition as it is, with the generation that it describes. */
+  Conditions keep(String type) {
+    previous(type).ifPresent(condition -> byType.put(type, condition));
+    return this;
+  }
+
+  boolean isSet(String type) {
+    return byType.containsKey(type);
   }
 
   private Optional<Condition> previous(String type) {

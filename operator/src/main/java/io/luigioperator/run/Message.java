@@ -14,10 +14,15 @@ public final class Message {
 
   /** The text, with its end replaced by an ellipsis if it is longer than {@link #MAX}. */
   public static String bounded(String text) {
-    if (text.length() <= MAX) {
+    return bounded(text, MAX);
+  }
+
+  /** The text, with its end replaced by an ellipsis if it is longer than {@code max}. */
+  static String bounded(String text, int max) {
+    if (text.length() <= max) {
       return text;
     }
-    int end = Character.isHighSurrogate(text.charAt(MAX - 2)) ? MAX - 2 : MAX - 1;
+    int end = Character.isHighSurrogate(text.charAt(max - 2)) ? max - 2 : max - 1;
     return text.substring(0, end) + "…";
   }
 }

@@ -40,6 +40,13 @@ public record NewRun(
     String requestSha,
     int hashVersion) {
 
+  /** The PipelineSchedule it refers to; empty for an inline pipeline. */
+  public Optional<ScheduleKey> scheduleKey() {
+    return schedule.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new ScheduleKey(key.namespace(), schedule));
+  }
+
   /** The keys that its attempts can hold, in ascending order. */
   public SortedSet<AdmitKey> admitKeys() {
     return new TreeSet<>(List.of(mutexKey, firstKind.admitKey(key, mutexKey)));

@@ -22,22 +22,20 @@ import java.util.Optional;
 /** The status of a run that waits: for its client, a slot, a time or a person. */
 final class QueuedStatus {
 
-  /** A READY run gets no status for so long, which saves a write for one that starts at once. */
-  static final Duration WRITE_DELAY = Duration.ofSeconds(2);
+  /** A run that may start at once gets no status for so long, which saves a write if it does. */
+  private static final Duration WRITE_DELAY = Duration.ofSeconds(2);
 
   private QueuedStatus() {}
 
   static Optional<PipelineRunStatus> of(RunSnapshot s, RunObject object, Row row, Instant now) {
-    Run run = row.run();
-    boolean ready = run.state() == RunState.READY;
-    if (ready && now.isBefore(run.times().readySince().plus(WRITE_DELAY))) {
+    if (writtenAt(row.run()).filter(now::isBefore).isPresent()) {
       return Optional.empty();
     }
     String reason = reason(row);
     String message = message(s, row, reason);
     Conditions c = StatusFields.conditions(s, object, row, now);
-    if (reason.equals(Reasons.WAITING_FOR_CLIENT)) {
-      // one write while it waits for its client, and not one for each holder of the mutex
+    if (reason.equals(Reasons.WAITING_FOR_CLIENT) || reason.equals(Reasons.SCHEDULE_LIMIT)) {
+      // one write while it waits, and not one for each run that ends before its turn
       c.setLasting(QUEUED, TRUE, reason, message);
     } else {
       c.set(QUEUED, TRUE, reason, message);
@@ -49,6 +47,16 @@ final class QueuedStatus {
         StatusFields.of(object, row, phase, reason, c.message(QUEUED))
             .conditions(c.list())
             .build());
+  }
+
+  /**
+   * When a fresh run that has not started gets its first status; empty if at once. Later changes of
+   * what it waits for come from events and from the sweep, so that a waiting run costs nothing.
+   */
+  static Optional<Instant> writtenAt(Run run) {
+    return run.state() == RunState.READY || run.waitsForLimit()
+        ? Optional.of(run.times().readySince().plus(WRITE_DELAY))
+        : Optional.empty();
   }
 
   /**
@@ -80,6 +88,19 @@ final class QueuedStatus {
               .formatted(row.holder().orElseThrow().name(), run.definition().client());
       case Reasons.WAITING_FOR_CAPACITY -> waitingForCapacity(s.hints().withoutNode());
       case Reasons.WAITING_FOR_TIME -> "waiting until " + start;
+      case Reasons.SCHEDULE_LIMIT ->
+          "waiting since %s for other runs of schedule %s to end%s"
+              .formatted(
+                  start,
+                  run.definition().schedule(),
+                  s.hints()
+                      .limit()
+                      .map(
+                          use ->
+                              "; its maxConcurrentRuns is %d, and %d of its runs wait for a slot,"
+                                      .formatted(use.maxRuns(), use.runs())
+                                  + " run, or wait for their next attempt")
+                      .orElse(""));
       case Reasons.BACKING_OFF ->
           "next attempt at %s, %s".formatted(start, run.stateDetails().message());
       default -> run.stateDetails().message();

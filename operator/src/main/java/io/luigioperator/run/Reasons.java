@@ -12,6 +12,7 @@ public final class Reasons {
   public static final String WAITING_FOR_TIME = "WaitingForTime";
   public static final String BACKING_OFF = "BackingOff";
   public static final String HELD = "Held";
+  public static final String SCHEDULE_LIMIT = "ScheduleLimit";
   public static final String INTERNAL_ERROR = "InternalError";
   public static final String NAMESPACE_MISSING = "NamespaceMissing";
   public static final String DELETION_UNCONFIRMED = "DeletionUnconfirmed";
@@ -51,6 +52,7 @@ public final class Reasons {
   // whether runs may refer to a schedule
   public static final String USABLE = "Usable";
   public static final String NO_CLIENTS = "NoClients";
+  public static final String NOT_APPLIED = "NotApplied";
 
   // why the crons of a schedule create no runs
   public static final String CRON_INVALID = "CronInvalid";
@@ -58,9 +60,19 @@ public final class Reasons {
   public static final String CLIENT_INVALID = "ClientInvalid";
   public static final String OTHER_CLUSTER = "OtherCluster";
 
+  // how the runs of a schedule end
+  public static final String ALL_HEALTHY = "AllHealthy";
+  public static final String CLIENTS_FAILING = "ClientsFailing";
+  public static final String CLIENTS_LAGGING = "ClientsLagging";
+  public static final String NO_RUNS = "NoRuns";
+
   // events of a schedule about missed business dates that do not run
   public static final String TICKS_MISSED = "TicksMissed";
   public static final String CATCH_UP_TRUNCATED = "CatchUpTruncated";
+
+  // backfills
+  public static final String BACKFILL_REMOVED = "BackfillRemoved";
+  public static final String BACKFILL_FAILED = "BackfillFailed";
 
   private Reasons() {}
 }

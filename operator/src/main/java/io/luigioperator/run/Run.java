@@ -43,7 +43,15 @@ public record Run(
       AdmitKey mutexKey,
       String request,
       String requestSha,
-      int hashVersion) {}
+      int hashVersion) {
+
+    /** The PipelineSchedule it refers to; empty for an inline pipeline. */
+    public Optional<ScheduleKey> scheduleKey() {
+      return schedule.isEmpty()
+          ? Optional.empty()
+          : Optional.of(new ScheduleKey(key.namespace(), schedule));
+    }
+  }
 
   /**
    * The state of the run with its reason.
@@ -188,6 +196,24 @@ public record Run(
       case READY, DELAYED, HELD -> true;
       case ACTIVE, SUCCEEDED, FAILED, CANCELED -> false;
     };
+  }
+
+  /**
+   * Whether it counts against maxConcurrentRuns of its schedule: it may take a slot, has one, or
+   * backs off and then takes the next one. What this means for the table {@code run} is repeated in
+   * its column {@code limit_state}.
+   */
+  public boolean countsAgainstLimit() {
+    return switch (state()) {
+      case READY, ACTIVE -> true;
+      case DELAYED -> stateDetails.reason().equals(Reasons.BACKING_OFF);
+      case HELD, SUCCEEDED, FAILED, CANCELED -> false;
+    };
+  }
+
+  /** Whether it waits until fewer runs count against maxConcurrentRuns of its schedule. */
+  public boolean waitsForLimit() {
+    return state() == RunState.HELD && stateDetails.reason().equals(Reasons.SCHEDULE_LIMIT);
   }
 
   boolean isPastStartDeadline(Instant now) {

@@ -62,7 +62,7 @@ public final class RunDecider {
                 .flatMap(o -> ObjectDecider.nextExpiry(o, row, decision.status()))
                 .map(t -> ObjectDecider.afterStatus(t, now)),
             row.run().startDeadlineWhileWaiting(),
-            queuedStatusDue(row.run(), now))
+            QueuedStatus.writtenAt(row.run()).filter(now::isBefore))
         .flatMap(Optional::stream)
         .reduce(decision, Decision::requeueingAt, (a, b) -> a);
   }
@@ -71,17 +71,5 @@ public final class RunDecider {
     return attempt.binding().isPresent()
         ? bound.decide(s, row, attempt, now)
         : claimed.decide(s, row, attempt, now);
-  }
-
-  /**
-   * A fresh READY run has no Queued status: it is written if the run has not started by then. Later
-   * changes of what it waits for come from events and from the sweep, so that a waiting run costs
-   * nothing.
-   */
-  private static Optional<Instant> queuedStatusDue(Run run, Instant now) {
-    return Optional.of(run)
-        .filter(r -> r.state() == RunState.READY)
-        .map(r -> r.times().readySince().plus(QueuedStatus.WRITE_DELAY))
-        .filter(now::isBefore);
   }
 }

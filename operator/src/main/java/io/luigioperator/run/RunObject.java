@@ -104,4 +104,12 @@ public record RunObject(
   public boolean asksFor(String requestSha) {
     return readableSpec().filter(spec -> RequestJson.hash(spec).equals(requestSha)).isPresent();
   }
+
+  /**
+   * Whether a user has applied it for another run than the one with this hash. An object whose spec
+   * was too large to be kept counts as one.
+   */
+  public boolean isOfOtherRun(String requestSha) {
+    return parsedSpec.isOmitted() || !asksFor(requestSha);
+  }
 }

@@ -37,15 +37,25 @@ public record RunSnapshot(
    * @param refusal the last request for this run, if the API server did not carry it out
    * @param podWarning what the kubelet reports about a pod that does not start
    * @param withoutNode the pod for which the cluster counts as full for its namespace
+   * @param limit of the schedule, if the run waits for it
    */
   public record Hints(
       Optional<Refusal> refusal,
       Optional<String> podWarning,
-      Optional<ObservedAttempt.ObservedPod> withoutNode) {
+      Optional<ObservedAttempt.ObservedPod> withoutNode,
+      Optional<LimitUse> limit) {
 
     public static final Hints NONE =
-        new Hints(Optional.empty(), Optional.empty(), Optional.empty());
+        new Hints(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
   }
+
+  /**
+   * The use of the limit of a schedule at one time.
+   *
+   * @param maxRuns its maxConcurrentRuns
+   * @param runs that count against it
+   */
+  public record LimitUse(int maxRuns, long runs) {}
 
   /**
    * A request that the API server does not carry out.
@@ -67,7 +77,7 @@ public record RunSnapshot(
         row,
         observed,
         node,
-        new Hints(Optional.of(refusal), hints.podWarning(), hints.withoutNode()));
+        new Hints(Optional.of(refusal), hints.podWarning(), hints.withoutNode(), hints.limit()));
   }
 
   /**

@@ -10,7 +10,7 @@ public enum RunState {
   READY,
   /** Becomes READY at a known time. */
   DELAYED,
-  /** Waits for a person or for a change of the cluster, never for a time. */
+  /** Waits for a person, for a change of the cluster or for other runs, never for a time. */
   HELD,
   /** Has exactly one live attempt. */
   ACTIVE,

@@ -115,6 +115,11 @@ public final class WaitingTransitions {
     return Optional.of(run.state() == RunState.ACTIVE ? flagged : flagged.canceled(now));
   }
 
+  /** Cancels a run unless it has a live attempt. */
+  public static Optional<Run> cancelWaiting(Run run, String reason, String message, Instant now) {
+    return run.isWaiting() ? cancel(run, reason, message, now) : Optional.empty();
+  }
+
   /** Holds a waiting run. If the run is held already, only MassDeletion replaces its reason. */
   public static Optional<Run> hold(Run run, String reason, String message) {
     return switch (run.state()) {

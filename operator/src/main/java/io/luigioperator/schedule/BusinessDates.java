@@ -20,7 +20,7 @@ import java.time.zone.ZoneRules;
  * offset -1 the tick after a gap therefore gets the hour before the gap, and the repeated hour is
  * one date, which the tick after its second occurrence gets.
  */
-final class BusinessDates {
+public final class BusinessDates {
 
   private BusinessDates() {}
 
@@ -37,6 +37,11 @@ final class BusinessDates {
                   : onClock(scheduled.truncatedTo(chrono(unit)), nominal, rules, unit, offset);
         },
         unit);
+  }
+
+  /** The date that has begun at an instant in a time zone. */
+  public static String at(Instant now, ZoneRules rules, DateUnit unit) {
+    return format(LocalDateTime.ofInstant(now, rules.getOffset(now)), unit);
   }
 
   /**
@@ -57,6 +62,16 @@ final class BusinessDates {
       appendTwoDigits(text, time.getMinute());
     }
     return text.toString();
+  }
+
+  /** Number of characters. */
+  static int length(DateUnit unit) {
+    return switch (unit) {
+      case Month -> 7;
+      case Day -> 10;
+      case Hour -> 13;
+      case Minute -> 15;
+    };
   }
 
   static ChronoUnit chrono(DateUnit unit) {

@@ -185,6 +185,7 @@ class AdmissionLoopTest {
     pass(SLOTS);
     assertThat(fixture.stateAndReason("a")).isEqualTo(expected);
     assertThat(launched).hasSize(expected.equals("ACTIVE") ? 1 : 0);
+    assertThat(fixture.changedByAdmission).hasSize(expected.startsWith("HELD") ? 1 : 0);
     assertThat(
             fixture
                 .ledger
@@ -305,7 +306,8 @@ class AdmissionLoopTest {
                     new Capacity(10, OptionalInt.of(2)),
                     () -> "t",
                     Runnable::run,
-                    claimed -> launched.add(claimed.run().key()))
+                    claimed -> launched.add(claimed.run().key()),
+                    run -> {})
                 .pass())
         .isEqualTo(7);
     assertThat(launched).isEmpty();

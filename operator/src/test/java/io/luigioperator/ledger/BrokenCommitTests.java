@@ -4,12 +4,18 @@
  */
 package io.luigioperator.ledger;
 
+import static io.luigioperator.ledger.BackfillContract.NIGHTLY;
 import static io.luigioperator.ledger.ScheduleContract.decision;
 import static io.luigioperator.ledger.ScheduleContract.fires;
 import static io.luigioperator.ledger.ScheduleContract.first;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.luigioperator.api.Reprocess;
+import io.luigioperator.ledger.BackfillLedger.Answer;
+import io.luigioperator.ledger.BackfillLedger.Backfill;
+import io.luigioperator.ledger.BackfillLedger.State;
+import io.luigioperator.ledger.BackfillLedger.Step;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
 import io.luigioperator.ledger.ScheduleLedger.TickAnswer;
 import io.luigioperator.run.Attempt;
@@ -139,6 +145,12 @@ interface BrokenCommitTests extends SqlFixture {
           return l -> l.runs().hold(run.key(), Reasons.NAMESPACE_MISSING, "gone");
         });
     all.put(
+        "cancelWaiting",
+        n -> {
+          Run run = accepted(RunBuilder.named(n));
+          return l -> l.runs().cancelWaiting(run.key(), Reasons.CANCELED, "");
+        });
+    all.put(
         "release",
         n -> {
           Run run = accepted(RunBuilder.named(n));
@@ -158,6 +170,36 @@ interface BrokenCommitTests extends SqlFixture {
           ledger().schedules().own(new ScheduleKey("team-a", n), CLUSTER);
           return then(l -> l.schedules().disown(new ScheduleKey("team-a", n), CLUSTER));
         });
+    all.put("limit", n -> then(l -> l.schedules().limit(nightly(), Optional.of(2))));
+    all.put(
+        "limit of none",
+        n -> {
+          ledger().schedules().limit(nightly(), Optional.of(2));
+          return then(l -> l.schedules().limit(nightly(), Optional.empty()));
+        });
+    all.put(
+        "enforceLimit by releasing",
+        n -> {
+          ledger().schedules().limit(nightly(), Optional.of(1));
+          accepted(RunBuilder.named(n).client("a"));
+          accepted(RunBuilder.named(n + "2").client("b"));
+          return l -> l.schedules().enforceLimit(nightly());
+        });
+    all.put(
+        "enforceLimit by holding",
+        n -> {
+          accepted(RunBuilder.named(n).client("a"));
+          accepted(RunBuilder.named(n + "2").client("b"));
+          ledger().schedules().limit(nightly(), Optional.of(1));
+          return l -> l.schedules().enforceLimit(nightly());
+        });
+    all.put(
+        "enforceLimit of none",
+        n -> {
+          ledger().schedules().limit(nightly(), Optional.of(1));
+          ledger().schedules().limit(nightly(), Optional.empty());
+          return l -> l.schedules().enforceLimit(nightly());
+        });
     all.put("decide the first of a client", n -> deciding(n, List.of(), first(n)));
     all.put(
         "decide that a tick fires", n -> deciding(n, List.of(n), decision(n, 0, 1, fires(n, 1))));
@@ -172,6 +214,30 @@ interface BrokenCommitTests extends SqlFixture {
                 List.of("a", n),
                 rules(decision("a", 0, 0), Optional.empty()),
                 decision(n, 0, 1, fires(n, 1))));
+    all.put(
+        "beginBackfill",
+        n -> {
+          ledger().schedules().own(NIGHTLY, CLUSTER);
+          return l -> l.backfills().beginBackfill(NIGHTLY, n, "{}");
+        });
+    all.put(
+        "advanceBackfill",
+        n -> {
+          Backfill begun = backfill(n);
+          Step first = BackfillContract.step(begun, Reprocess.All, BackfillContract.date(1, n));
+          Backfill after =
+              ((Answer.Advanced) ledger().backfills().advanceBackfill(NIGHTLY, CLUSTER, first))
+                  .backfill();
+          finish(bound(load(BackfillContract.date(1, n).first().key())), Verdict.SUCCEEDED);
+          Step second = BackfillContract.step(after, Reprocess.All, BackfillContract.date(2, n));
+          return l -> l.backfills().advanceBackfill(NIGHTLY, CLUSTER, second);
+        });
+    all.put(
+        "moveBackfill",
+        n -> {
+          backfill(n);
+          return l -> l.backfills().moveBackfill(NIGHTLY, n, State.RUNNING, State.COMPLETED);
+        });
     all.put(
         "due",
         n -> {
@@ -206,6 +272,15 @@ interface BrokenCommitTests extends SqlFixture {
           return l -> l.maintenance().auditHeads(Optional.empty(), 10);
         });
     return all;
+  }
+
+  private Backfill backfill(String name) {
+    ledger().schedules().own(NIGHTLY, CLUSTER);
+    return ledger().backfills().beginBackfill(NIGHTLY, name, "{}");
+  }
+
+  private static ScheduleKey nightly() {
+    return ScheduleContract.NIGHTLY;
   }
 
   private Change deciding(String name, List<String> clients, ClientDecision... decisions) {
@@ -246,6 +321,7 @@ interface BrokenCommitTests extends SqlFixture {
       case Optional<?> o -> o.map(v -> "an answer").orElse("empty");
       case List<?> l when !l.isEmpty() && l.getFirst() instanceof TickAnswer -> l.toString();
       case Collection<?> c -> c.size() + " items";
+      case ScheduleLedger.LimitChange c -> c.changed().size() + " runs";
       case RunLedger.Acceptance a -> a.getClass().getSimpleName();
       default -> answer.toString();
     };
@@ -266,9 +342,11 @@ interface BrokenCommitTests extends SqlFixture {
             """,
             "SELECT admit_key, holder_run, fence, next_admit_at IS NULL FROM client_mutex",
             "SELECT run_id, cluster_identity, uid, applied_generation FROM run_object",
-            "SELECT schedule_id, owner_cluster FROM schedule",
+            "SELECT schedule_id, owner_cluster, max_runs, limited FROM schedule",
             "SELECT client, decided_until, rules, cron_times FROM schedule_client",
             "SELECT tick_id, decision, cron_times, run_id FROM tick",
+            "SELECT name, state, last_date, skipped, succeeded, failed FROM backfill",
+            "SELECT backfill_id, run_id FROM backfill_run",
             "SELECT cluster_identity, retired_at IS NULL FROM cluster")) {
       rows.addAll(sql().handle().createQuery(query).mapToMap().list());
     }

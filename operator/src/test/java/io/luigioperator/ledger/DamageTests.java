@@ -16,6 +16,7 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunState;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.Verdict;
+import io.luigioperator.schedule.SkipReason;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +48,10 @@ interface DamageTests extends SqlFixture {
     damageCachedStartOf(accepted(RunBuilder.named("wrong").client("i")), "NULL");
     ScheduleKey nightly = ScheduleContract.NIGHTLY;
     ledger().schedules().own(nightly, CLUSTER);
+    BackfillLedger.Backfill backfill = ledger().backfills().beginBackfill(nightly, "q3", "{}");
+    ScheduleKey limited = new ScheduleKey("team-a", "limited");
+    ledger().schedules().limit(limited, Optional.of(1));
+    accepted(RunBuilder.named("waiting").client("k").schedule("limited"));
     pass(Duration.ofMillis(1));
     sql().handle().execute("UPDATE meta SET barrier = 1");
     String pod = podOf(bound);
@@ -92,17 +97,40 @@ interface DamageTests extends SqlFixture {
                         .abandon(claimed.ref(), AbandonContract.WITHOUT_CHARGE, AT_ONCE)),
             Map.entry("cancel", () -> ledger().runs().cancel(ready.key(), Reasons.CANCELED, "")),
             Map.entry(
+                "cancelWaiting",
+                () -> ledger().runs().cancelWaiting(ready.key(), Reasons.CANCELED, "")),
+            Map.entry(
                 "hold", () -> ledger().runs().hold(ready.key(), Reasons.NAMESPACE_MISSING, "")),
             Map.entry(
                 "release", () -> ledger().runs().release(held.key(), Reasons.NAMESPACE_MISSING)),
             Map.entry("own", () -> ledger().schedules().own(nightly, CLUSTER)),
             Map.entry("disown", () -> ledger().schedules().disown(nightly, CLUSTER)),
+            Map.entry("limit", () -> ledger().schedules().limit(nightly, Optional.of(1))),
+            Map.entry("enforceLimit", () -> ledger().schedules().enforceLimit(limited)),
             Map.entry(
                 "decide",
                 () ->
                     ledger()
                         .schedules()
                         .decide(nightly, CLUSTER, List.of(ScheduleContract.first("acme")))),
+            Map.entry(
+                "beginBackfill", () -> ledger().backfills().beginBackfill(nightly, "q4", "{}")),
+            Map.entry(
+                "advanceBackfill",
+                () ->
+                    ledger()
+                        .backfills()
+                        .advanceBackfill(nightly, CLUSTER, BackfillLedger.Step.count(backfill))),
+            Map.entry(
+                "moveBackfill",
+                () ->
+                    ledger()
+                        .backfills()
+                        .moveBackfill(
+                            nightly,
+                            "q3",
+                            BackfillLedger.State.RUNNING,
+                            BackfillLedger.State.COMPLETED)),
             Map.entry("due", () -> ledger().maintenance().due(10)),
             Map.entry("expire", () -> ledger().maintenance().expire(10)),
             Map.entry("purge", () -> ledger().maintenance().purge(ledger().queries().now(), 10)),
@@ -251,5 +279,79 @@ interface DamageTests extends SqlFixture {
     sql().handle().execute("UPDATE client_mutex SET next_admit_at = UTC_TIMESTAMP(6)");
     assertThat(claim(run)).isEmpty();
     assertThat(sql().count("SELECT COUNT(*) FROM client_mutex WHERE open_at IS NOT NULL")).isZero();
+  }
+
+  private double brokenInvariants(String invariant) {
+    return metrics()
+        .counter("luigi.operator.ledger.invariants.broken", "invariant", invariant)
+        .count();
+  }
+
+  private List<String> clientsWithBrokenTicks() {
+    return ledger().maintenance().auditTicks(Optional.empty(), 100).broken().stream()
+        .map(LedgerMaintenance.TickCursor::client)
+        .toList();
+  }
+
+  /** Client a has a date that fired and one that was skipped; client b is never damaged. */
+  private void decideTicksOfTwoClients() {
+    ScheduleKey nightly = ScheduleContract.NIGHTLY;
+    ledger().schedules().own(nightly, CLUSTER);
+    ledger()
+        .schedules()
+        .decide(
+            nightly, CLUSTER, List.of(ScheduleContract.first("a"), ScheduleContract.first("b")));
+    ledger()
+        .schedules()
+        .decide(
+            nightly,
+            CLUSTER,
+            List.of(
+                ScheduleContract.decision(
+                    "a",
+                    0,
+                    2,
+                    ScheduleContract.fires("a", 1),
+                    ScheduleContract.skipped(2, SkipReason.Suspended)),
+                ScheduleContract.decision("b", 0, 1, ScheduleContract.fires("b", 1))));
+    assertThat(clientsWithBrokenTicks()).isEmpty();
+    assertThat(brokenInvariants(metrics())).isZero();
+  }
+
+  @Test
+  default void aCronTimeThatIsNotAccountedForIsReported() {
+    decideTicksOfTwoClients();
+    sql().handle().execute("DELETE FROM tick WHERE decision = 'SKIPPED'");
+    assertThat(clientsWithBrokenTicks()).containsExactly("a");
+    assertThat(brokenInvariants("I12")).isEqualTo(1);
+    assertThat(brokenInvariants("I6")).isZero();
+  }
+
+  @Test
+  default void aDateWhoseRunIsMissingOrAnotherOneIsReported() {
+    decideTicksOfTwoClients();
+    sql().handle().execute("UPDATE run SET business_date = '2026-11-09' WHERE client = 'a'");
+    assertThat(clientsWithBrokenTicks()).containsExactly("a");
+    sql().handle().execute("DELETE FROM run WHERE client = 'a'");
+    assertThat(clientsWithBrokenTicks()).containsExactly("a");
+    assertThat(brokenInvariants("I6")).isEqualTo(2);
+    assertThat(brokenInvariants("I12")).isZero();
+  }
+
+  /** A gap has many cron times in one row, so it does not count as many dates. */
+  @Test
+  default void aClientWithTooManyDatesIsLeftOutOfTheAudit() {
+    decideTicksOfTwoClients();
+    sql().handle().execute("UPDATE schedule_client SET cron_times = 1000000 WHERE client = 'a'");
+    assertThat(clientsWithBrokenTicks()).isEmpty();
+    sql()
+        .handle()
+        .execute(
+            """
+            INSERT INTO tick_gap SELECT schedule_id, client, '2026-12-01', '2026-12-02', 999997,
+              'Suspended', '2026-12-02' FROM schedule_client WHERE client = 'a'
+            """);
+    assertThat(clientsWithBrokenTicks()).containsExactly("a");
+    assertThat(brokenInvariants("I12")).isEqualTo(1);
   }
 }

@@ -88,8 +88,11 @@ interface DocumentationTests extends SqlFixture {
   @Test
   default void everyDocumentedQueryAboutSchedulesFindsWhatItIsFor() {
     decideSomeCronTimes();
+    accepted(RunBuilder.named("counts").in("flights"));
+    ledger().schedules().limit(NIGHTLY_FLIGHTS, Optional.of(1));
+    accepted(RunBuilder.named("waits").in("flights"));
     List<String> queries = statements("schedules.md", "SELECT");
-    assertThat(queries).hasSize(4);
+    assertThat(queries).hasSize(6);
     for (String query : queries) {
       assertThat(sql().handle().createQuery(query).mapToMap().list()).as(query).isNotEmpty();
     }
@@ -121,7 +124,7 @@ interface DocumentationTests extends SqlFixture {
       sql()
           .handle()
           .execute(
-              "INSERT INTO tick SELECT 'other', schedule_id, client, business_date, decision,"
+              "INSERT INTO tick SELECT 'other', schedule_id, client, business_date, backfill, decision,"
                   + " reason, cron_time, cron_times, 'other', decided_at FROM tick"
                   + " WHERE decision = 'FIRED'");
       action.run();
@@ -130,7 +133,7 @@ interface DocumentationTests extends SqlFixture {
       sql()
           .handle()
           .execute(
-              "ALTER TABLE tick ADD UNIQUE KEY tick_date (schedule_id, client, business_date)");
+              "ALTER TABLE tick ADD UNIQUE KEY tick_date (schedule_id, client, business_date, backfill)");
     }
   }
 

@@ -18,4 +18,7 @@ public abstract class LedgerContract
         AbandonContract,
         AttemptKindContract,
         WaitingContract,
-        ScheduleContract {}
+        ScheduleContract,
+        BackfillContract,
+        NewestRunsContract,
+        LimitContract {}

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.luigioperator.ledger.LedgerQueries.Loaded;
 import io.luigioperator.ledger.RunLedger.Acceptance;
 import io.luigioperator.run.Attempt;
+import io.luigioperator.run.DatedRun;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
@@ -132,6 +133,10 @@ interface NewerVersionTests extends SqlFixture {
             () -> claim(newer))) {
       assertThatThrownBy(change::run).hasMessageContaining("run.state is 'PARKED'");
     }
+    ScheduleLedger.ClientKey client = NewestRunsContract.ACME;
+    assertThat(ledger().schedules().newestRuns(List.of(client), 10).get(client))
+        .extracting(DatedRun::key)
+        .containsExactlyInAnyOrder(known.key(), RunBuilder.named("fresh").key());
     assertThat(sql().count("SELECT COUNT(*) FROM run WHERE state = 'PARKED'")).isEqualTo(1);
     assertThat(sql().count("SELECT COUNT(*) FROM client_mutex")).isEqualTo(1);
     assertThat(claim(known)).isPresent();

@@ -12,6 +12,7 @@ import io.luigioperator.run.ScheduleKey;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.jdbi.v3.core.statement.Query;
@@ -33,8 +34,8 @@ interface PlanTests extends SqlFixture {
     Map<String, String> indexes = new HashMap<>();
     for (Map<String, Object> step : explain.mapToMap().list()) {
       String table = String.valueOf(step.get("table"));
-      if (table.equals("null") || table.startsWith("<derived")) {
-        continue; // the one row that time comes with
+      if (table.equals("null") || table.startsWith("<")) {
+        continue; // the one row that time comes with, or rows of other steps
       }
       assertThat(step.get("type")).as("%s", step).isIn(BOUNDED);
       indexes.put(table, String.valueOf(step.get("key")));
@@ -50,12 +51,12 @@ interface PlanTests extends SqlFixture {
           .handle()
           .execute(
               """
-              INSERT INTO run (run_id, namespace, name, client, business_date, schedule, mutex_key,
+              INSERT INTO run (run_id, namespace, name, client, business_date, schedule, schedule_id, mutex_key,
                 admit_key, next_kind, state, reason, message, cancel, desired, priority, claims, counted, infra,
                 uncounted, max_attempts, max_infra, accepted_at, admit_at, not_before, started_at,
                 start_deadline, finished_at, request, request_sha, hash_version)
               SELECT LEFT(SHA2(CONCAT(run_id, ?), 256), 32), namespace, CONCAT(name, ?), client, business_date,
-                schedule, LEFT(SHA2(CONCAT(admit_key, ?), 256), 32),
+                schedule, schedule_id, LEFT(SHA2(CONCAT(admit_key, ?), 256), 32),
                 LEFT(SHA2(CONCAT(admit_key, ?), 256), 32), next_kind, state, reason, message, cancel, desired,
                 priority, claims, counted, infra, uncounted, max_attempts, max_infra, accepted_at,
                 admit_at, UTC_TIMESTAMP(6), NULL, UTC_TIMESTAMP(6) + INTERVAL 1 DAY, UTC_TIMESTAMP(6), request,
@@ -154,6 +155,18 @@ interface PlanTests extends SqlFixture {
         .containsEntry("o", "PRIMARY");
     assertThat(indexes(Queries.HELD_FOR, Map.of("reason", Reasons.HELD, "after", "", "limit", 50)))
         .containsEntry("r", "run_held");
+    ledger().schedules().limit(ScheduleContract.NIGHTLY, Optional.of(9));
+    String nightly = ScheduleContract.NIGHTLY.id();
+    for (Map<String, String> limited :
+        List.of(
+            indexes(LimitTransactions.LIMITED_SCHEDULES, Map.of("after", "", "limit", 50)),
+            indexes(LimitTransactions.LIMITED_SCHEDULE, Map.of("schedule", nightly)))) {
+      assertThat(limited).containsEntry("s", "schedule_limited").containsEntry("r", "run_limit");
+    }
+    for (String search : List.of(LimitTransactions.FIRST_WAITING, LimitTransactions.LAST_READY)) {
+      assertThat(indexes(search, Map.of("schedule", nightly, "limit", 50)))
+          .containsEntry("run", "run_limit");
+    }
     assertThat(sql().handle().createQuery(EXPLAIN + Queries.NEXT_DUE).mapToMap().one())
         .as("answered by one end of the index")
         .containsEntry("extra", "Select tables optimized away");
@@ -202,9 +215,9 @@ interface PlanTests extends SqlFixture {
           .handle()
           .execute(
               """
-              INSERT INTO tick (tick_id, schedule_id, client, business_date, decision, reason, cron_time,
+              INSERT INTO tick (tick_id, schedule_id, client, business_date, backfill, decision, reason, cron_time,
                 cron_times, run_id, decided_at)
-              SELECT LEFT(SHA2(CONCAT(schedule_id, client, ?), 256), 32), schedule_id, client, ?, 'FIRED', '',
+              SELECT LEFT(SHA2(CONCAT(schedule_id, client, ?), 256), 32), schedule_id, client, ?, '', 'FIRED', '',
                 '2026-11-01', 1, LEFT(SHA2(CONCAT(schedule_id, client, ?), 256), 32), '2026-11-01'
               FROM schedule_client
               """,
@@ -220,6 +233,16 @@ interface PlanTests extends SqlFixture {
     for (String table : List.of("schedule", "schedule_client", "tick")) {
       sql().handle().createQuery("ANALYZE TABLE " + table).mapToMap().list();
     }
+    assertThat(indexes(TickAudits.CHECK, Map.of("schedule", schedule.id(), "client", "c0000")))
+        .containsEntry("c", "PRIMARY")
+        .containsEntry("s", "PRIMARY")
+        .containsEntry("t", "tick_date")
+        .containsEntry("r", "PRIMARY");
+    assertThat(
+            indexes(
+                TickAudits.PAGE, Map.of("schedule", schedule.id(), "client", "c0000", "limit", 10)))
+        .containsEntry("schedule_client", "PRIMARY")
+        .containsEntry("g", "PRIMARY");
     String two = "'c0000', 'c0101'";
     String fifty =
         IntStream.range(0, 50).mapToObj(i -> "'c00%02d'".formatted(i)).collect(joining(","));
@@ -253,6 +276,92 @@ interface PlanTests extends SqlFixture {
     for (String some : List.of(ids.getFirst(), String.join(", ", ids))) {
       assertThat(indexes(TickRows.READ_TICKS.replace("<ticks>", some), Map.of()))
           .containsEntry("tick", "PRIMARY");
+    }
+  }
+
+  /** 800 backfills of 200 schedules, with three runs each, and 4096 runs of other clients. */
+  @Test
+  default void backfillsReadTheirOwnRowsOnly() {
+    fill();
+    for (int s = 0; s < 200; s++) {
+      ScheduleKey schedule = new ScheduleKey("team-a", "s" + s);
+      for (int b = 0; b < 4; b++) {
+        String id = BackfillRows.id(schedule, "b" + b);
+        sql()
+            .handle()
+            .execute(
+                "INSERT INTO backfill (backfill_id, schedule_id, name, definition, state, created_at,"
+                    + " ended_at) VALUES (?, ?, ?, '{}', ?, '2026-11-01', ?)",
+                id,
+                schedule.id(),
+                "b" + b,
+                b == 0 ? "RUNNING" : "COMPLETED",
+                b == 0 ? null : "2026-11-02");
+        sql()
+            .handle()
+            .execute(
+                "INSERT INTO backfill_run (backfill_id, run_id) SELECT ?, run_id FROM run LIMIT 3",
+                id);
+      }
+    }
+    sql().handle().execute("UPDATE run SET client = LEFT(run_id, 20) WHERE name <> 'r'");
+    for (String table : List.of("backfill", "backfill_run", "run")) {
+      sql().handle().createQuery("ANALYZE TABLE " + table).mapToMap().list();
+    }
+    ScheduleKey one = new ScheduleKey("team-a", "s1");
+    String id = BackfillRows.id(one, "b0");
+    for (String select : BackfillRows.OF_SCHEDULE.split("UNION")) {
+      assertThat(
+              indexes(
+                  select.replace("<backfills>", "'" + id + "'"),
+                  select.contains(":schedule") ? Map.of("schedule", one.id()) : Map.of()))
+          .containsKey("b")
+          .containsEntry("o", "PRIMARY");
+    }
+    assertThat(indexes(BackfillRows.LOCKED, Map.of("backfill", id)))
+        .containsEntry("b", "PRIMARY")
+        .containsEntry("o", "PRIMARY");
+    assertThat(indexes(BackfillRows.OPEN_RUNS, Map.of("backfill", id)))
+        .containsEntry("o", "PRIMARY")
+        .containsEntry("r", "PRIMARY");
+    String fifty =
+        IntStream.range(0, 50).mapToObj(i -> "'c%02d'".formatted(i)).collect(joining(","));
+    for (String clients : List.of("'c00'", fifty)) {
+      for (String dates : List.of("'2013-01-15'", "'2013-01-15', '2013-01-16'")) {
+        assertThat(
+                indexes(
+                    Backfills.RUNS_OF_DATES.replace("<clients>", clients).replace("<dates>", dates),
+                    Map.of("namespace", "team-a", "name", "nightly")))
+            .containsEntry("run", "run_dates");
+      }
+    }
+  }
+
+  /** For one client, and for as many as are read at once. */
+  @Test
+  default void theNewestRunsOfEachClientAreARangeOfAnIndex() {
+    fill();
+    for (int clients : List.of(1, ScheduleLedger.MAX_CLIENTS)) {
+      Query explain = sql().handle().createQuery(EXPLAIN + NewestRuns.text(clients));
+      explain.bind("limit", 4);
+      for (int i = 0; i < clients; i++) {
+        explain
+            .bind("namespace" + i, "team-a")
+            .bind("schedule" + i, "nightly")
+            .bind("client" + i, i == 0 ? "acme" : "c" + i);
+      }
+      List<Map<String, Object>> steps =
+          explain.mapToMap().list().stream()
+              .filter(step -> "run".equals(step.get("table")))
+              .toList();
+      assertThat(steps)
+          .hasSize(clients)
+          .allSatisfy(
+              step -> {
+                assertThat(step).containsEntry("key", "run_dates");
+                assertThat(step.get("type")).isIn(BOUNDED);
+                assertThat(String.valueOf(step.get("extra"))).doesNotContain("filesort");
+              });
     }
   }
 
@@ -303,6 +412,8 @@ interface PlanTests extends SqlFixture {
   }
 
   private void everyLockIsTakenByPrimaryKey() {
+    ledger().schedules().limit(ScheduleContract.NIGHTLY, Optional.of(9));
+    ledger().schedules().limit(new ScheduleKey("team-a", "hourly"), Optional.of(9));
     String run = RunBuilder.named("r").key().id();
     String run2 = RunBuilder.named("r2").key().id();
     String key = RunBuilder.named("r").run().mutexKey().value();
@@ -322,6 +433,12 @@ interface PlanTests extends SqlFixture {
     assertThat(indexes(RunTransactions.REFRESH_KEYS.replace("<keys>", keys), Map.of()))
         .containsEntry("m", "PRIMARY")
         .containsEntry("r", "run_heads");
+    assertThat(indexes(LockedLimits.LOCK_OF_RUN, Map.of("id", run)))
+        .containsEntry("schedule", "PRIMARY")
+        .containsEntry("run", "PRIMARY");
+    String schedules = "'%s', 'x'".formatted(ScheduleContract.NIGHTLY.id());
+    assertThat(indexes(LockedLimits.LOCK.replace("<schedules>", schedules), Map.of()))
+        .containsEntry("schedule", "PRIMARY");
     String ids = "'%s', '%s', 'x'".formatted(run, run2);
     assertThat(indexes(Locks.RUNS.replace("<ids>", ids), Map.of())).containsEntry("r", "PRIMARY");
   }

@@ -7,6 +7,7 @@ package io.luigioperator.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.ScheduleKey;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,15 +29,17 @@ interface QueryCostTests extends SqlFixture {
 
   int LIMIT = 200;
 
+  ScheduleKey LIMITED_SCHEDULE = new ScheduleKey("team-a", "limited");
+
   /** Of ten runs, what the one with this remainder is. */
   String STATES =
       """
-      INSERT INTO run (run_id, namespace, name, client, business_date, schedule, mutex_key,
+      INSERT INTO run (run_id, namespace, name, client, business_date, schedule, schedule_id, mutex_key,
         admit_key, next_kind, state, reason, message, cancel, desired, priority, claims, counted,
         infra, uncounted, max_attempts, max_infra, accepted_at, admit_at, not_before, start_deadline,
         started_at, finished_at, request, request_sha, hash_version)
       SELECT LEFT(SHA2(n, 256), 32), r.namespace, CONCAT('n', n), CONCAT('c', n), r.business_date,
-        r.schedule, CONCAT('ns/c', n), CONCAT('ns/c', n), r.next_kind,
+        r.schedule, r.schedule_id, CONCAT('ns/c', n), CONCAT('ns/c', n), r.next_kind,
         CASE MOD(n, 10) WHEN 0 THEN 'SUCCEEDED' WHEN 1 THEN 'HELD' WHEN 2 THEN 'DELAYED'
           WHEN 3 THEN 'DELAYED' ELSE 'READY' END,
         IF(MOD(n, 10) = 1, :held, ''), '', FALSE, r.desired, r.priority, 0, 0,
@@ -54,6 +57,20 @@ interface QueryCostTests extends SqlFixture {
       WHERE n >= :from AND n < :to
       """;
 
+  /**
+   * Runs of a schedule with a limit: every second of those that have ended or are held, and a fixed
+   * number of READY ones.
+   */
+  String LIMITED =
+      """
+      UPDATE run SET schedule = 'limited', schedule_id = '%s',
+        reason = IF(state = 'HELD', 'ScheduleLimit', reason)
+      WHERE name LIKE 'n%%' AND CAST(SUBSTR(name, 2) AS SIGNED) >= :from
+        AND (MOD(CAST(SUBSTR(name, 2) AS SIGNED), 20) IN (10, 11) OR name LIKE 'n%%5'
+          AND CAST(SUBSTR(name, 2) AS SIGNED) < %d)
+      """
+          .formatted(LIMITED_SCHEDULE.id(), 10 * LIVE);
+
   private void execute(String statement, Map<String, Object> values) {
     try (var update = sql().handle().createUpdate(statement)) {
       update.bindMap(values).execute();
@@ -65,6 +82,7 @@ interface QueryCostTests extends SqlFixture {
     Map<String, Object> range =
         Map.of("from", from, "to", to, "held", Reasons.NAMESPACE_MISSING, "cluster", CLUSTER);
     execute(STATES, range);
+    execute(LIMITED, range);
     String added = "name LIKE 'n%' AND CAST(SUBSTR(name, 2) AS SIGNED) >= :from";
     execute(
         """
@@ -154,6 +172,11 @@ interface QueryCostTests extends SqlFixture {
             Map.of("cluster", CLUSTER),
             Optional.of("live_key")));
     cases.put("auditHeads", new Case(Maintenance.HEADS, Map.of(), Optional.of("admit_key")));
+    Map<String, Object> limited = Map.of("schedule", LIMITED_SCHEDULE.id());
+    cases.put("limited", Case.of(LimitTransactions.LIMITED_SCHEDULES, Map.of("after", "")));
+    cases.put("useOfALimit", Case.of(LimitTransactions.LIMITED_SCHEDULE, limited));
+    cases.put("released", Case.of(LimitTransactions.FIRST_WAITING, limited));
+    cases.put("heldBeyondALimit", Case.of(LimitTransactions.LAST_READY, limited));
     cases.put("liveAttempts", Case.of(Queries.LIVE_ATTEMPTS, Map.of("cluster", CLUSTER)));
     cases.put("holders", Case.of(Queries.HOLDERS, Map.of()));
     cases.put("nextDue", Case.of(Queries.NEXT_DUE, Map.of()));
@@ -195,7 +218,7 @@ interface QueryCostTests extends SqlFixture {
                     query.bind(name, value);
                   }
                 });
-        if (c.query().contains(":after")) {
+        if (c.query().contains(":after") && !c.values().containsKey("after")) {
           query.bind("after", after);
         }
         if (c.query().contains(":limit")) {
@@ -223,11 +246,61 @@ interface QueryCostTests extends SqlFixture {
         .sum();
   }
 
+  /** Dates {@code from} to {@code to} of three clients, in this order of insertion. */
+  private void addDates(int from, int to) {
+    execute(
+        """
+        INSERT INTO run (run_id, namespace, name, client, business_date, schedule, mutex_key,
+          admit_key, next_kind, state, reason, message, cancel, desired, priority, claims, counted,
+          infra, uncounted, max_attempts, max_infra, accepted_at, admit_at, finished_at, request_sha,
+          hash_version)
+        SELECT LEFT(SHA2(CONCAT(client, n), 256), 32), 'team-a', CONCAT(client, '-', n), client,
+          DATE_FORMAT('2000-01-01' + INTERVAL n DAY, '%Y-%m-%d'), 'nightly', 'k', 'k', 'RUN', 'FAILED',
+          'TaskFailed', '', FALSE, 'Running', 'Normal', 1, 1, 0, 0, 1, 1, UTC_TIMESTAMP(6),
+          UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 'x', 1
+        FROM (WITH digits AS (SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3
+            UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7
+            UNION ALL SELECT 8 UNION ALL SELECT 9)
+          SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS n
+          FROM digits a CROSS JOIN digits b CROSS JOIN digits c CROSS JOIN digits e) AS numbers
+        CROSS JOIN (SELECT 'acme' AS client UNION ALL SELECT 'globex' UNION ALL SELECT 'initech')
+          AS clients
+        WHERE n >= :from AND n < :to
+        """,
+        Map.of("from", from, "to", to));
+    sql().handle().createQuery("ANALYZE TABLE run").mapToMap().list();
+  }
+
+  /** The health of a client with years of dates costs no more than that of a new one. */
+  @Test
+  default void theNewestRunsCostTheSameHoweverManyOlderOnesThereAre() {
+    Map<String, Object> values = new LinkedHashMap<>();
+    List<String> clients = List.of("acme", "initech", "globex");
+    for (int i = 0; i < clients.size(); i++) {
+      values.put("namespace" + i, "team-a");
+      values.put("schedule" + i, "nightly");
+      values.put("client" + i, clients.get(i));
+    }
+    Case newest = Case.of(NewestRuns.text(clients.size()), values);
+    try {
+      addDates(0, 2 * LIMIT);
+      Cost less = cost(newest);
+      addDates(2 * LIMIT, 7_000);
+      Cost more = cost(newest);
+      assertThat(more.returned()).isEqualTo(less.returned()).isEqualTo(3 * LIMIT);
+      // each row once in the index, and once more in the temporary table of the UNION
+      assertThat(more.read()).isLessThan(3L * more.returned()).isLessThan(less.read() + 50);
+    } finally {
+      sql().handle().execute("TRUNCATE TABLE run");
+    }
+  }
+
   @Test
   default void theCostOfAQueryGrowsWithWhatItReturnsOnly() {
     accepted(RunBuilder.named("r"));
     ledger().clusters().register(ONE, true);
     ledger().clusters().register(TWO, true);
+    ledger().schedules().limit(LIMITED_SCHEDULE, Optional.of(3 * LIVE));
     try {
       add(0, FEW);
       claimSome(0, 10 * LIVE, CLUSTER);
@@ -251,7 +324,9 @@ interface QueryCostTests extends SqlFixture {
           .isLessThan((long) (1.1 * MANY));
       assertThat(few.get("recordedObjects").returned()).isGreaterThan(FEW * 8 / 10);
       assertThat(few.get("attemptsElsewhere").returned()).isEqualTo(LIVE);
-      for (String one : List.of("due", "expire", "purge", "openHeads")) {
+      assertThat(few.get("limited").returned()).isEqualTo(1);
+      for (String one :
+          List.of("due", "expire", "purge", "openHeads", "released", "heldBeyondALimit")) {
         assertThat(few.get(one).returned()).as(one).isEqualTo(LIMIT);
       }
     } finally {

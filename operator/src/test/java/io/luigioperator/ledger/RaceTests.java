@@ -126,6 +126,57 @@ interface RaceTests extends SqlFixture {
         .isEqualTo(clients.size());
   }
 
+  /**
+   * Runs are accepted, claimed and become due, and the limit changes, while several operators
+   * release and hold runs: afterwards as many count as the limit allows, or as are ACTIVE.
+   */
+  @Test
+  default void operatorsThatReleaseRunsKeepToTheLimit() {
+    ScheduleKey nightly = ScheduleContract.NIGHTLY;
+    int deadlocks = deadlocks();
+    try (MySqlLedger other = open(sql().config(), new SimpleMeterRegistry())) {
+      for (int n = 0; n < 25; n++) {
+        int round = n;
+        int limit = 3 + round % 3;
+        together(
+            THREADS,
+            i -> {
+              Ledger mine = i % 2 == 0 ? ledger() : other;
+              if (i == 0) {
+                mine.schedules().limit(nightly, Optional.of(limit));
+              }
+              if (i < 4) {
+                mine.schedules().enforceLimit(nightly);
+              }
+              accept(mine, RunBuilder.named("r" + round + "-" + i).client("c" + i));
+              if (i == 4) {
+                claimHeads(mine, new Heard());
+              } else if (i == 5) {
+                mine.maintenance().due(5);
+              }
+              mine.schedules().enforceLimit(nightly);
+              return i;
+            });
+        while (!ledger().schedules().enforceLimit(nightly).changed().isEmpty()) {}
+        String counting = "SELECT COUNT(*) FROM run WHERE limit_state <> 'HELD'";
+        int busy = sql().count(counting + " AND state <> 'READY'");
+        assertThat(sql().count(counting))
+            .as("round %d", round)
+            .isBetween(limit, Math.max(limit, busy));
+        endAll();
+      }
+    }
+    assertThat(deadlocks()).as("deadlocks").isEqualTo(deadlocks);
+  }
+
+  /** Half of the attempts end for good; the others are retried. */
+  private void endAll() {
+    int i = 0;
+    for (Attempt attempt : ledger().queries().liveAttempts(CLUSTER)) {
+      finish(bound(attempt), i++ % 2 == 0 ? Verdict.SUCCEEDED : Verdict.TASK_FAILED);
+    }
+  }
+
   @Test
   default void oneOfManyWinsEachStep() {
     SimpleMeterRegistry metrics = new SimpleMeterRegistry();

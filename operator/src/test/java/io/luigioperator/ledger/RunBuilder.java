@@ -61,12 +61,41 @@ record RunBuilder(NewRun run) {
     return with(client, AdmitKey.ofClient("team-a", client, "default"), run.firstKind());
   }
 
+  /** Of another schedule of its namespace; empty for none. */
   RunBuilder withoutMutex() {
     return with(run.client(), AdmitKey.ofRun(run.key()), run.firstKind());
   }
 
+  RunBuilder schedule(String schedule) {
+    return of(schedule, run.businessDate());
+  }
+
+  private RunBuilder of(String schedule, String businessDate) {
+    return new RunBuilder(
+        new NewRun(
+            run.key(),
+            run.client(),
+            businessDate,
+            schedule,
+            run.mutexKey(),
+            run.firstKind(),
+            run.desired(),
+            run.priority(),
+            run.notBefore(),
+            run.startDeadlineSeconds(),
+            run.maxAttempts(),
+            run.maxInfra(),
+            run.request(),
+            run.requestSha(),
+            run.hashVersion()));
+  }
+
   RunBuilder firstKind(AttemptKind kind) {
     return with(run.client(), run.mutexKey(), kind);
+  }
+
+  RunBuilder date(String businessDate) {
+    return of(run.schedule(), businessDate);
   }
 
   private RunBuilder with(String client, AdmitKey mutexKey, AttemptKind firstKind) {

@@ -6,6 +6,8 @@ package io.luigioperator.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.luigioperator.ledger.LedgerMaintenance.TickAudit;
+import io.luigioperator.ledger.LedgerMaintenance.TickCursor;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
 import io.luigioperator.ledger.ScheduleLedger.ScheduledClient;
 import io.luigioperator.ledger.ScheduleLedger.Tick;
@@ -20,6 +22,7 @@ import io.luigioperator.schedule.TickGap;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -297,5 +300,27 @@ interface ScheduleContract extends LedgerFixture {
     assertThat(decide(decision)).containsExactly(new TickAnswer.Decided(1));
     assertThat(decidedUntil("acme")).isEqualTo(day(9));
     assertThat(fired("acme")).containsExactly(date(9));
+  }
+
+  @Test
+  default void theTicksOfAllClientsAreAuditedInPages() {
+    begin("a", "b", "c");
+    decide(decision("a", 0, 2, fires("a", 1), skipped(2, SkipReason.Suspended)));
+    ScheduleKey hourly = new ScheduleKey("team-a", "hourly");
+    ledger().schedules().own(hourly, CLUSTER);
+    ledger().schedules().decide(hourly, CLUSTER, List.of(first("a"), first("b")));
+
+    Set<TickCursor> seen = new HashSet<>();
+    Optional<TickCursor> next = Optional.empty();
+    for (int i = 0; i < 5; i++) {
+      TickAudit audit = ledger().maintenance().auditTicks(next, 1);
+      assertThat(audit.broken()).isEmpty();
+      next = audit.next();
+      next.ifPresent(seen::add);
+    }
+    assertThat(seen).hasSize(5);
+    assertThat(ledger().maintenance().auditTicks(next, 1).next()).isEmpty();
+    assertThat(ledger().maintenance().auditTicks(Optional.empty(), 100))
+        .isEqualTo(new TickAudit(List.of(), Optional.empty()));
   }
 }

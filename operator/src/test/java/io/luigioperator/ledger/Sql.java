@@ -24,7 +24,9 @@ final class Sql implements AutoCloseable {
           "schedule",
           "schedule_client",
           "tick",
-          "tick_gap");
+          "tick_gap",
+          "backfill",
+          "backfill_run");
 
   private final LedgerConfig config;
   private Handle handle;

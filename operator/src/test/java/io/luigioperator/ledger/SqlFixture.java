@@ -45,6 +45,7 @@ interface SqlFixture extends LedgerFixture {
                 RunLedger.class,
                 AttemptLedger.class,
                 ScheduleLedger.class,
+                BackfillLedger.class,
                 LedgerMaintenance.class)
             .flatMap(role -> Arrays.stream(role.getDeclaredMethods()))
             .map(Method::getName)
@@ -53,9 +54,14 @@ interface SqlFixture extends LedgerFixture {
         List.of(
             "claimsOfSilentClusters",
             "attemptsOfRetiredClusters",
+            "auditTicks",
             "owned",
+            "limited",
             "clients",
-            "firedDates")) {
+            "firedDates",
+            "openRunsOfBackfill",
+            "loadBackfills",
+            "newestRuns")) {
       assertThat(names.remove(read)).as("%s is a read", read).isTrue();
     }
     return names;

@@ -9,20 +9,29 @@ import static io.luigioperator.ledger.ScheduleContract.fires;
 import static io.luigioperator.ledger.ScheduleContract.skipped;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.luigioperator.api.Reprocess;
+import io.luigioperator.ledger.BackfillLedger.Answer;
+import io.luigioperator.ledger.BackfillLedger.Backfill;
+import io.luigioperator.ledger.BackfillLedger.DateRuns;
+import io.luigioperator.ledger.BackfillLedger.State;
+import io.luigioperator.ledger.BackfillLedger.Step;
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
+import io.luigioperator.ledger.ScheduleLedger.ClientKey;
 import io.luigioperator.ledger.ScheduleLedger.Tick;
 import io.luigioperator.ledger.ScheduleLedger.TickAnswer;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.EndCause.Treatment;
 import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Presence;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.Verdict;
+import io.luigioperator.schedule.BackfillCursor.Position;
 import io.luigioperator.schedule.SkipReason;
 import io.luigioperator.schedule.TickGap;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -97,7 +106,7 @@ interface StatementTests extends SqlFixture {
       for (RunBuilder asking :
           List.of(RunBuilder.named("client"), RunBuilder.named("own").withoutMutex())) {
         RunKey key = asking.key();
-        assertThat(watched.cost(() -> accept(ledger, asking))).isEqualTo(new Cost(8, 3));
+        assertThat(watched.cost(() -> accept(ledger, asking))).isEqualTo(new Cost(9, 3));
         Run run = load(accepted(key));
         assertThat(
                 watched.cost(
@@ -155,7 +164,7 @@ interface StatementTests extends SqlFixture {
           .isEqualTo(new Cost(9, 3));
       assertThat(watched.cost(() -> assertThat(ledger.maintenance().due(10)).hasSize(1)))
           .as("one to find them, four for all of them")
-          .isEqualTo(new Cost(9, 5));
+          .isEqualTo(new Cost(10, 5));
       Attempt bound = bound(run);
       assertThat(watched.cost(() -> ledger.attempts().markPodMissing(bound).orElseThrow()))
           .isEqualTo(new Cost(2, 1));
@@ -184,10 +193,10 @@ interface StatementTests extends SqlFixture {
             .toList();
     try (Watched watched = new Watched(this)) {
       assertThat(watched.cost(() -> watched.ledger.runs().accept(requests)))
-          .isEqualTo(new Cost(8, 3));
+          .isEqualTo(new Cost(9, 3));
       assertThat(watched.cost(() -> watched.ledger.runs().accept(requests)))
           .as("they are known")
-          .isEqualTo(new Cost(5, 2));
+          .isEqualTo(new Cost(6, 2));
       List<RunKey> keys = requests.stream().map(r -> r.run().key()).toList();
       assertThat(
               watched.cost(
@@ -224,13 +233,77 @@ interface StatementTests extends SqlFixture {
               new Cost(13, 4),
               new Cost(9, 3),
               new Cost(5, 3));
+      List<ClientKey> keys = clients.stream().map(c -> new ClientKey(schedule, c)).toList();
       for (Runnable read :
           List.<Runnable>of(
               () -> schedules.clients(schedule, Optional.empty(), 100),
               () -> schedules.firedDates(schedule, clients, ""),
+              () -> schedules.newestRuns(keys, 4),
               () -> schedules.owned(CLUSTER, Optional.empty(), 100))) {
         assertThat(watched.cost(read)).isEqualTo(new Cost(1, 1));
       }
+    }
+  }
+
+  @Test
+  default void aStepOfABackfillTakesFourRoundTripsHoweverManyDatesRun() {
+    ScheduleKey schedule = BackfillContract.NIGHTLY;
+    DateRuns[] fifty =
+        IntStream.range(0, 50)
+            .mapToObj(i -> BackfillContract.date(1 + i / 10, "c" + i % 10))
+            .toArray(DateRuns[]::new);
+    ledger().schedules().own(schedule, CLUSTER);
+    try (Watched watched = new Watched(this)) {
+      BackfillLedger backfills = watched.ledger.backfills();
+      assertThat(watched.cost(() -> backfills.beginBackfill(schedule, "q3", "{}")))
+          .isEqualTo(new Cost(6, 2));
+      Backfill begun = backfills.beginBackfill(schedule, "q3", "{}");
+      Step step = BackfillContract.step(begun, Reprocess.Missing, fifty);
+      assertThat(watched.cost(() -> backfills.advanceBackfill(schedule, CLUSTER, step)))
+          .isEqualTo(new Cost(16, 4));
+      Backfill after = backfills.loadBackfills(schedule, List.of()).getFirst();
+      assertThat(after.active()).isEqualTo(50);
+      assertThat(
+              watched.cost(() -> backfills.advanceBackfill(schedule, CLUSTER, Step.count(after))))
+          .as("nothing has ended")
+          .isEqualTo(new Cost(9, 2));
+      assertThat(watched.cost(() -> backfills.loadBackfills(schedule, List.of("q3"))))
+          .isEqualTo(new Cost(1, 1));
+      assertThat(watched.cost(() -> backfills.openRunsOfBackfill(schedule, "q3")))
+          .isEqualTo(new Cost(1, 1));
+      assertThat(
+              watched.cost(
+                  () -> backfills.moveBackfill(schedule, "q3", State.RUNNING, State.COMPLETED)))
+          .isEqualTo(new Cost(6, 3));
+    }
+  }
+
+  @Test
+  default void runsOfALimitedScheduleAreReleasedTogether() {
+    ScheduleKey nightly = ScheduleContract.NIGHTLY;
+    try (Watched watched = new Watched(this)) {
+      ScheduleLedger schedules = watched.ledger.schedules();
+      assertThat(watched.cost(() -> schedules.limit(nightly, Optional.of(50))))
+          .isEqualTo(new Cost(5, 3));
+      assertThat(watched.cost(() -> schedules.limit(nightly, Optional.of(50))))
+          .as("it is set")
+          .isEqualTo(new Cost(1, 1));
+      assertThat(watched.cost(() -> schedules.enforceLimit(nightly)))
+          .as("none waits")
+          .isEqualTo(new Cost(1, 1));
+      for (int i = 0; i < 50; i++) {
+        accepted(RunBuilder.named("r" + i).client("c" + i));
+      }
+      assertThat(
+              watched.cost(() -> assertThat(schedules.enforceLimit(nightly).changed()).hasSize(50)))
+          .as("two to find them, five and one for each of them")
+          .isEqualTo(new Cost(2 + 6 + 50 + 1 + 1, 6));
+      schedules.limit(nightly, Optional.of(49));
+      assertThat(
+              watched.cost(() -> assertThat(schedules.enforceLimit(nightly).changed()).hasSize(1)))
+          .isEqualTo(new Cost(2 + 6 + 1 + 1 + 1, 6));
+      assertThat(watched.cost(() -> schedules.limited(Optional.empty(), 10)))
+          .isEqualTo(new Cost(1, 1));
     }
   }
 
@@ -288,11 +361,12 @@ interface StatementTests extends SqlFixture {
       ledger.maintenance().claimsOfSilentClusters(Duration.ZERO, 10);
       ledger.maintenance().auditHeads(Optional.of(run.admitKey()), 10);
       decideWith(ledger.schedules(), data);
+      backFill(ledger.backfills(), data);
       List<String> texts = new ArrayList<>();
       for (String packet : watched.proxy.takePackets()) {
         SqlText.statements(packet).forEach(texts::add);
       }
-      assertThat(sql().count("SELECT COUNT(*) FROM run")).isEqualTo(4);
+      assertThat(sql().count("SELECT COUNT(*) FROM run")).isEqualTo(5);
       assertThat(brokenInvariants(metrics())).isZero();
       return texts;
     }
@@ -331,8 +405,35 @@ interface StatementTests extends SqlFixture {
         .containsExactly(new TickAnswer.Decided(1));
     schedules.clients(schedule, Optional.of(data), 10);
     schedules.firedDates(schedule, List.of(data), "2026");
+    schedules.newestRuns(List.of(new ClientKey(schedule, data)), 4);
     schedules.owned(data, Optional.of(schedule), 10);
-    schedules.disown(schedule, data);
+    schedules.limit(schedule, Optional.of(1));
+    schedules.limited(Optional.of(schedule), 10);
+    assertThat(schedules.enforceLimit(schedule).changed()).isEmpty();
+    schedules.limit(schedule, Optional.empty());
+    schedules.enforceLimit(schedule);
+  }
+
+  /** Of the schedule that {@link #decideWith} has left. */
+  private void backFill(BackfillLedger backfills, String data) {
+    ScheduleKey schedule = new ScheduleKey(data, data);
+    String name = data.substring(0, 3);
+    Backfill begun = backfills.beginBackfill(schedule, name, data);
+    NewRun first = RunBuilder.named(data + "5").client(data).run();
+    NewRun again = RunBuilder.named(data + "6").client(data).run();
+    Position position = new Position("2026-11-05", data);
+    Step step =
+        new Step(
+            name,
+            begun.position(),
+            Optional.of(position),
+            Reprocess.All,
+            0,
+            List.of(new DateRuns(position, first, again)));
+    assertThat(backfills.advanceBackfill(schedule, data, step)).isInstanceOf(Answer.Advanced.class);
+    backfills.loadBackfills(schedule, List.of(name));
+    backfills.openRunsOfBackfill(schedule, name);
+    backfills.moveBackfill(schedule, name, State.RUNNING, State.COMPLETED);
   }
 
   private RunKey object(RunKey key, String data) {

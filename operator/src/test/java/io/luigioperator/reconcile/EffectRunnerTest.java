@@ -58,7 +58,8 @@ class EffectRunnerTest {
     RunKey key = OperatorFixture.key("a");
     Optional<RunRecord> record = fixture.ledger.queries().load(key, OperatorFixture.HERE).run(key);
     RunSnapshot s =
-        new SnapshotReader(fixture.kube, OperatorFixture.HERE)
+        new SnapshotReader(
+                fixture.kube, OperatorFixture.HERE, OperatorFixture.limits(fixture.ledger))
             .read(
                 key,
                 record,

@@ -126,7 +126,7 @@ class HostileObjectsIT {
             queue,
             new LeaderGate(),
             InstantSource.system(),
-            new NoTicks(),
+            new NoTicks(key -> Optional.empty()),
             new Signal(),
             fatal::add);
 

@@ -5,13 +5,25 @@
 package io.luigioperator.reconcile;
 
 import io.luigioperator.run.ScheduleKey;
+import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
-/** Records the schedules that have changed; none has ticks. */
+/** Records the schedules that have changed; none has ticks, so that each is applied at once. */
 final class NoTicks implements TickSource {
+
+  private final Function<ScheduleKey, Optional<ScheduleObject>> schedules;
+
+  /** Whether the schedules that are read now are not applied. */
+  volatile boolean unavailable;
+
+  NoTicks(Function<ScheduleKey, Optional<ScheduleObject>> schedules) {
+    this.schedules = schedules;
+  }
 
   final Queue<ScheduleKey> changed = new ConcurrentLinkedQueue<>();
 
@@ -22,7 +34,9 @@ final class NoTicks implements TickSource {
 
   @Override
   public TickSummary summary(ScheduleKey schedule) {
-    return TickSummary.EMPTY;
+    return unavailable
+        ? TickSummary.EMPTY
+        : schedules.apply(schedule).map(TickSummary::withoutCrons).orElse(TickSummary.EMPTY);
   }
 
   @Override

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.run.ScheduleFixture;
+import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
 import io.luigioperator.run.TickSummary;
 import java.time.Duration;
@@ -53,14 +54,37 @@ class PipelineScheduleReconcilerTest {
         .contains("/pipelineschedules/nightly/status");
   }
 
+  /** For example while the ledger is unavailable. */
+  @Test
+  void aGenerationThatIsNotAppliedIsReconciling() throws Exception {
+    fixture.ticks.unavailable = true;
+    fixture.start();
+    fixture.applySchedule("[{id: acme}]");
+    fixture.awaitReady("Unknown", "NotApplied");
+    fixture.awaitScheduleCondition("Reconciling", "True", "NotApplied");
+    fixture.ticks.unavailable = false;
+    fixture.controllers.wakeAll();
+    fixture.awaitReady("True", "Usable");
+    assertThat(fixture.schedule().getStatus().conditions())
+        .noneMatch(c -> c.getType().equals("Reconciling"));
+
+    fixture.ticks.unavailable = true; // a new leader has not looked at it yet
+    int reads = fixture.scheduleClock.asked();
+    fixture.controllers.wakeAll();
+    eventually(() -> assertThat(fixture.scheduleClock.asked()).isGreaterThan(reads));
+    fixture.controllers.stop();
+    assertThat(fixture.patches()).hasSize(2);
+  }
+
   @Test
   void aWrittenStatusIsKnownBeforeItsWatchEvent() throws Exception {
     fixture.applySchedule("[{id: acme}]");
     PipelineSchedule written = fixture.schedule();
+    ScheduleObject applied = ScheduleFixture.schedule(DATA, "nightly", 1, written.getSpec());
     written.setStatus(
         ScheduleView.of(
-            ScheduleFixture.schedule(DATA, "nightly", 1, written.getSpec()),
-            TickSummary.EMPTY,
+            applied,
+            TickSummary.withoutCrons(applied),
             Optional.empty(),
             fixture.scheduleClock.instant()));
     fixture

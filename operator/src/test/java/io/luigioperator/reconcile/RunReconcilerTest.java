@@ -92,15 +92,17 @@ class RunReconcilerTest {
       RuntimeException ofKube,
       RuntimeException ofLedger,
       Duration expected) {
+    Ledger ledger = failing(Ledger.class, ofLedger, Map.of());
     RunReconciler runReconciler =
         new RunReconciler(
-            failing(Ledger.class, ofLedger, Map.of()),
+            ledger,
             failing(Kube.class, ofKube, answers),
             "main",
             Limits.DEFAULT,
             Clock.systemUTC(),
             System::nanoTime,
-            OperatorFixture.NO_WAKEUPS);
+            OperatorFixture.NO_WAKEUPS,
+            OperatorFixture.limits(ledger));
 
     assertThat(runReconciler.reconcile(RUN)).contains(expected);
   }

@@ -24,6 +24,7 @@ import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.Verdict;
 import io.luigioperator.sim.LedgerProxy;
 import java.time.Duration;
@@ -474,6 +475,26 @@ class SweepTest {
                 .attempts())
         .isEmpty();
     assertThat(fixture.stateAndReason("good")).isEqualTo("SUCCEEDED Completed");
+  }
+
+  @Test
+  void runsThatTheLimitOfTheirScheduleHoldsInVainAreReleased() {
+    Set<String> calls = new TreeSet<>();
+    Ledger observed =
+        LedgerProxy.of(
+            fixture.ledger,
+            (role, method, args) -> {
+              calls.add(method.getName());
+              return LedgerProxy.invoke(role, method, args);
+            });
+    Sweep sweep = fixture.sweep(observed, woken::add);
+    sweep.pass();
+    assertThat(calls).contains("limited").doesNotContain("enforceLimit");
+    ScheduleKey nightly = new ScheduleKey("data", "nightly");
+    fixture.ledger.schedules().limit(nightly, Optional.of(1));
+    fixture.ledger.schedules().limit(nightly, Optional.empty());
+    sweep.pass();
+    assertThat(calls).contains("enforceLimit");
   }
 
   @Test

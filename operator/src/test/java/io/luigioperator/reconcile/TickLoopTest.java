@@ -9,12 +9,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.luigioperator.FakeKube;
+import io.luigioperator.OperatorFixture;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
+import io.luigioperator.ledger.ScheduleLedger.LimitedSchedule;
 import io.luigioperator.ops.BuildInfo;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.run.Ageing;
@@ -22,6 +24,7 @@ import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.ParsedSpec;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.sim.LedgerProxy;
@@ -33,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -52,6 +56,8 @@ class TickLoopTest {
   private boolean ledgerFails;
   private boolean decisionsFail;
   private int decisions;
+
+  private Runnable beforeDecision = () -> {};
 
   /** Happens after the time has been read next. */
   private Runnable afterNow = () -> {};
@@ -73,6 +79,7 @@ class TickLoopTest {
   private final Metrics metrics = new Metrics(BuildInfo.current());
   private final AtomicInteger accepted = new AtomicInteger();
   private final List<ScheduleKey> statuses = new ArrayList<>();
+  private ScheduleLimits limits = OperatorFixture.limits(ledger);
   private TickLoop loop = newLeader();
   private long generation;
 
@@ -84,6 +91,9 @@ class TickLoopTest {
               if (ledgerFails || decisionsFail && method.getName().equals("decide")) {
                 throw new LedgerUnavailable("test", new IllegalStateException());
               }
+              if (method.getName().equals("decide")) {
+                beforeDecision.run();
+              }
               decisions += method.getName().equals("decide") ? 1 : 0;
               Object answer = LedgerProxy.invoke(role, method, args);
               if (method.getName().equals("now")) {
@@ -93,8 +103,18 @@ class TickLoopTest {
               }
               return answer;
             });
+    limits = OperatorFixture.limits(faulty);
     TickLoop leader =
-        new TickLoop(faulty, kube, HERE, new Signal(), accepted::incrementAndGet, metrics);
+        new TickLoop(
+            faulty,
+            kube,
+            HERE,
+            false,
+            new Signal(),
+            limits,
+            accepted::incrementAndGet,
+            run -> {},
+            metrics);
     leader.onChange(statuses::add);
     leader.leadershipBegins();
     return leader;
@@ -207,11 +227,74 @@ class TickLoopTest {
   }
 
   @Test
+  void theDelayOfADecisionIncludesTheTimeThatItTakes() {
+    apply("crons: ['5 12 * * *'], clients: [{id: acme}]");
+    now = NOON.plus(Duration.ofMinutes(5));
+    beforeDecision =
+        () -> {
+          long end = System.nanoTime() + Duration.ofMillis(50).toNanos();
+          while (System.nanoTime() < end) {
+            Thread.onSpinWait();
+          }
+        };
+    loop.pass();
+    assertThat(
+            metrics.registry().get("luigi.operator.ticks.delay").timer().max(TimeUnit.MILLISECONDS))
+        .isGreaterThanOrEqualTo(50);
+  }
+
+  @Test
   void theLoopWaitsForTheNextCronTime() {
     apply("crons: ['5 12 * * *'], clients: [{id: acme}]");
     assertThat(loop.pass()).isEqualTo(Duration.ofMinutes(5));
     now = NOON.plusSeconds(299);
     assertThat(loop.pass()).isEqualTo(Duration.ofSeconds(1));
+  }
+
+  private Optional<Integer> maxRuns() {
+    return ledger.schedules().enforceLimit(NIGHTLY).before().flatMap(LimitedSchedule::maxRuns);
+  }
+
+  @Test
+  void theLimitOfAScheduleIsAppliedAlsoWithoutCrons() {
+    apply("maxConcurrentRuns: 3, clients: [{id: acme}]");
+    assertThat(maxRuns()).contains(3);
+    apply("maxConcurrentRuns: 2, clients: [{id: acme}]");
+    assertThat(maxRuns()).contains(2);
+    delete();
+    assertThat(maxRuns()).as("the runs that remain keep to it").contains(2);
+    apply("clients: [{id: acme}]");
+    assertThat(maxRuns()).isEmpty();
+  }
+
+  @Test
+  void theLimitOfAScheduleThatAnotherClusterOwnsIsAppliedToo() {
+    ledger.schedules().own(NIGHTLY, "there/uid-of-there");
+    apply("crons: ['0 2 * * *'], maxConcurrentRuns: 3, clients: [{id: acme}]");
+    assertThat(maxRuns()).contains(3);
+  }
+
+  @Test
+  void aLimitThatWasRemovedWhileNoOperatorRanIsRemoved() {
+    apply("maxConcurrentRuns: 3, clients: [{id: acme}]");
+    applyUnobserved("clients: [{id: acme}]", NOON);
+    becomesLeader();
+    assertThat(maxRuns()).isEmpty();
+  }
+
+  /** Their PipelineRuns are created when they start, so nothing else notices them. */
+  @Test
+  void runsOfTicksBeyondTheLimitAreReleased() {
+    apply("crons: ['0 2 * * *'], maxConcurrentRuns: 1, clients: [{id: acme}, {id: globex}]");
+    until("2026-03-02T02:00:00Z");
+    assertThat(runs()).hasSize(2);
+    assertThat(ready()).isZero();
+    limits.pass();
+    assertThat(ready()).isEqualTo(1);
+  }
+
+  private long ready() {
+    return runs().stream().filter(name -> run(name).state() == RunState.READY).count();
   }
 
   @Test

@@ -469,6 +469,10 @@ class RunDeciderTest {
     SnapshotBuilder withoutPod = claimed().job("job-1", "token-1");
     assertThat(withoutPod.decide().requeueAt()).contains(T0.plusSeconds(10));
     assertThat(withoutPod.live().after(secs(10)).decide().requeueAt()).contains(T0.plusSeconds(60));
+    SnapshotBuilder limited = ready();
+    limited.run(LimitTransitions.accepted(limited.run()));
+    assertThat(limited.after(secs(1)).decide().requeueAt()).contains(T0.plusSeconds(2));
+    assertThat(limited.after(secs(2)).decide().requeueAt()).isEmpty();
     SnapshotBuilder opened = bound().pod(opened("pod-1"));
     assertThat(opened.after(secs(4)).decide().requeueAt()).contains(T0.plusSeconds(5));
     assertThat(opened.after(secs(5)).decide().requeueAt()).contains(T0.plusSeconds(900));

@@ -46,6 +46,7 @@ final class SnapshotBuilder {
   private Optional<RunSnapshot.Refusal> refusal = Optional.empty();
   private Optional<String> podWarning = Optional.empty();
   private Optional<ObservedPod> withoutNode = Optional.empty();
+  private Optional<RunSnapshot.LimitUse> limit = Optional.empty();
   Instant now = T0.plusSeconds(5);
 
   static SnapshotBuilder ready() {
@@ -226,6 +227,11 @@ final class SnapshotBuilder {
     return this;
   }
 
+  SnapshotBuilder limit(RunSnapshot.LimitUse use) {
+    limit = Optional.of(use);
+    return this;
+  }
+
   SnapshotBuilder live() {
     live = true;
     return this;
@@ -265,7 +271,7 @@ final class SnapshotBuilder {
                 holder)),
         attempt.map(a -> new ObservedAttempt(job, pods, live)),
         node,
-        new RunSnapshot.Hints(refusal, podWarning, withoutNode));
+        new RunSnapshot.Hints(refusal, podWarning, withoutNode, limit));
   }
 
   Decision decide() {

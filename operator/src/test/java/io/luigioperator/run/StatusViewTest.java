@@ -72,6 +72,18 @@ class StatusViewTest {
             WAITS,
             ""),
         arguments(
+            "was accepted just now beyond the limit of its schedule",
+            moved(ready(), LimitTransitions::accepted).after(secs(1)),
+            "-",
+            "",
+            ""),
+        arguments(
+            "waits for the limit of its schedule",
+            moved(ready(), LimitTransitions::accepted).after(secs(2)),
+            "Queued ScheduleLimit",
+            WAITS,
+            ""),
+        arguments(
             "waits for its time",
             moved(ready(), r -> r.with(RunState.DELAYED, Reasons.WAITING_FOR_TIME, "")),
             "Queued WaitingForTime",
@@ -384,6 +396,18 @@ class StatusViewTest {
 
     assertThat(shown(c).orElseThrow().reason()).isEqualTo(Reasons.WAITING_FOR_CAPACITY);
     assertThat(message(c)).contains("no run of namespace flights starts", "pod pod-of-job-1");
+  }
+
+  @Test
+  void namesTheLimitAndItsUse() {
+    SnapshotBuilder c = moved(ready(), LimitTransitions::accepted);
+    assertThat(message(c)).startsWith("waiting since 2026-01-31T12:00:00Z for other runs of");
+    c.limit(new RunSnapshot.LimitUse(50, 51));
+    assertThat(message(c)).contains("maxConcurrentRuns is 50, and 51 of its runs");
+
+    c.object(withStatus(c.snapshot().object().orElseThrow(), shown(c).orElseThrow()));
+    c.limit(new RunSnapshot.LimitUse(50, 50));
+    assertThat(message(c)).as("written once").contains("and 51 of its runs");
   }
 
   @Test

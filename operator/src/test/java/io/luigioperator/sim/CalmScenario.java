@@ -31,6 +31,7 @@ final class CalmScenario implements Scenario {
 
   private static final Duration SWEEP_PERIOD = Duration.ofSeconds(30);
   private static final Duration RESOLUTION_PERIOD = Duration.ofMinutes(20);
+  private static final Duration HEALTH_SHOWN_AFTER = Duration.ofMinutes(16);
   private static final Duration MAX_STEP_TIME = Duration.ofMillis(20);
   private static final Duration MAX_CONTROLLER_DELAY = Duration.ofSeconds(10);
 
@@ -164,9 +165,19 @@ final class CalmScenario implements Scenario {
     }
     env.invariants.checkEnd();
     operators.forEach(operator -> new QuiescenceCheck(env, operator).requireStatusesWritten());
+    checkHealth();
     env.invariants.outcomes().values().forEach(s -> env.counts.outcomes.merge(s, 1, Integer::sum));
     if (sweeps) {
       cleanUp();
+    }
+  }
+
+  /** At the latest a quarter of an hour later, also if the end of a run was not noticed. */
+  private void checkHealth() {
+    if (env.schedules.isUsed()) {
+      env.pass(HEALTH_SHOWN_AFTER);
+      settle();
+      operators.forEach(operator -> operator.requireHealthOf(ScheduleActions.HOURLY));
     }
   }
 
@@ -304,6 +315,8 @@ final class CalmScenario implements Scenario {
   /** Nothing is left to do except to remove objects after their retention time. */
   private boolean isQuiescent() {
     return plannedActions.isEmpty()
+        // a cluster that was rebuilt waits until the old one is silent, also by a clock that jumped
+        && operators.stream().allMatch(SimOperator::isRegistered)
         && env.ticks.isSettled(env.clusters())
         && env.invariants.allEnded()
         && env.clusters().stream()

@@ -55,10 +55,16 @@ enum Fault {
   RUN_HELD,
   RUN_CHANGED,
   SCHEDULE_CHANGED,
+  /** With a limit of concurrent runs. */
+  SCHEDULE_LIMITED,
   SCHEDULE_DELETED,
   SCHEDULE_RECREATED,
   /** A user applies a PipelineRun under the name that a tick uses, with the same request. */
   TICK_APPLIED,
   /** The same with another request. */
-  TICK_NAME_TAKEN
+  TICK_NAME_TAKEN,
+  /** A user adds a backfill to a schedule. */
+  BACKFILL_ADDED,
+  /** A user removes one, which may be running. */
+  BACKFILL_REMOVED
 }

@@ -42,6 +42,7 @@ import java.util.stream.Stream;
  *   <li>I13 at the end no held mutex, pod or Job is left
  *   <li>I6 and I12: see {@link TickInvariants}
  *   <li>capacity: no more attempts than slots
+ *   <li>limit: no run begins to count against the limit of its schedule beyond it
  * </ul>
  *
  * I10, no hot loop, is an error in the log of the operator ({@link SimLog}) and a bound in {@link
@@ -61,6 +62,7 @@ final class Invariants {
   private final Map<AdmitKey, Long> fences = new HashMap<>();
   private final Set<String> claims = new HashSet<>();
   private long checked = -1;
+  private int limitEntries;
 
   Invariants(
       SimLedger ledger,
@@ -146,6 +148,7 @@ final class Invariants {
       return;
     }
     checked = ledger.changes();
+    checkLimits();
     Map<AdmitKey, Integer> live = new TreeMap<>();
     Map<String, Integer> occupied = new TreeMap<>();
     for (Run run : ledger.allRuns()) {
@@ -173,6 +176,16 @@ final class Invariants {
             require(
                 n <= slots.get(ClusterIdentity.clusterIdOf(cluster)),
                 () -> "capacity: %d attempts in %s of %s".formatted(n, cluster, slots)));
+  }
+
+  private void checkLimits() {
+    List<SimLimits.Entry> entries = ledger.limits().entries();
+    while (limitEntries < entries.size()) {
+      SimLimits.Entry entry = entries.get(limitEntries++);
+      require(
+          entry.counting() <= entry.maxRuns(),
+          () -> "limit: more runs than maxConcurrentRuns: " + entry);
+    }
   }
 
   private void requireFenceGrew(Attempt attempt) {

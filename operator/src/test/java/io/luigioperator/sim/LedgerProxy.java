@@ -5,6 +5,7 @@
 package io.luigioperator.sim;
 
 import io.luigioperator.ledger.AttemptLedger;
+import io.luigioperator.ledger.BackfillLedger;
 import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerMaintenance;
@@ -35,6 +36,7 @@ public final class LedgerProxy {
         role(RunLedger.class, ledger.runs(), handler),
         role(AttemptLedger.class, ledger.attempts(), handler),
         role(ScheduleLedger.class, ledger.schedules(), handler),
+        role(BackfillLedger.class, ledger.backfills(), handler),
         role(LedgerMaintenance.class, ledger.maintenance(), handler),
         role(LedgerQueries.class, ledger.queries(), handler));
   }

@@ -27,6 +27,10 @@ enum Mutant {
   DELETED_SCHEDULE_FORGOTTEN,
   /** A cluster decides the cron times of a schedule that another one owns. */
   OWNER_IGNORED,
+  /** A step of a backfill is taken wherever the backfill is by now. */
+  BACKFILL_POSITION_IGNORED,
+  /** All runs that wait for the limit of their schedule are released at once. */
+  LIMIT_IGNORED,
   /** Cron times before a change of their schedule are decided by the rules after it. */
   NEW_RULES_FOR_THE_PAST,
 
@@ -42,5 +46,7 @@ enum Mutant {
   /** The operator fills more slots than there are. */
   TOO_MANY_SLOTS,
   /** The signal for an admission pass is ignored. */
-  ADMISSION_SIGNAL_LOST
+  ADMISSION_SIGNAL_LOST,
+  /** The signal that runs may be released is ignored. */
+  LIMIT_SIGNAL_LOST
 }

@@ -8,8 +8,12 @@ import io.luigioperator.OperatorFixture;
 import io.luigioperator.admission.AdmissionLoop;
 import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
+import io.luigioperator.ledger.BackfillLedger.Answer;
+import io.luigioperator.ledger.BackfillLedger.Backfill;
+import io.luigioperator.ledger.BackfillLedger.Step;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.reconcile.RunReconciler;
+import io.luigioperator.reconcile.ScheduleLimits;
 import io.luigioperator.reconcile.Signal;
 import io.luigioperator.reconcile.TickLoop;
 import io.luigioperator.run.Limits;
@@ -22,6 +26,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Detects lost wake-ups. When an operator has received all events and has only timers left, a
@@ -38,8 +43,11 @@ final class QuiescenceCheck {
           "liveAttempts",
           "openHeads",
           "owned",
+          "limited",
+          "loadBackfills",
           "clients",
           "firedDates",
+          "newestRuns",
           // of the API server
           "run",
           "schedule",
@@ -74,15 +82,22 @@ final class QuiescenceCheck {
             env.capacity(operator.cluster.name),
             () -> "no token",
             Runnable::run,
-            claimed -> {})
+            claimed -> {},
+            run -> {})
         .pass();
+    ScheduleLimits limits = new ScheduleLimits(ledger, new Signal(), () -> {});
+    limits.leadershipBegins();
+    limits.pass();
     TickLoop ticks =
         new TickLoop(
             ledger,
             kube(Set.of()),
             operator.cluster.registeredAs().value(),
+            false,
             new Signal(),
+            limits,
             () -> {},
+            run -> {},
             SimOperator.METRICS);
     ticks.leadershipBegins();
     operator.cluster.schedules.keySet().forEach(ticks::changed);
@@ -98,15 +113,17 @@ final class QuiescenceCheck {
   }
 
   private void reconcileAll(Set<String> ignored) {
+    Ledger ledger = ledger(ignored);
     RunReconciler runReconciler =
         new RunReconciler(
-            ledger(ignored),
+            ledger,
             kube(ignored),
             operator.cluster.registeredAs().value(),
             Limits.DEFAULT,
             env::now,
             env::nanoTime,
-            OperatorFixture.NO_WAKEUPS);
+            OperatorFixture.NO_WAKEUPS,
+            new ScheduleLimits(ledger, new Signal(), () -> {}));
     env.ledger.allRuns().forEach(run -> runReconciler.reconcile(run.key()));
     List.copyOf(operator.cluster.runs.keySet()).forEach(run -> runReconciler.reconcile(run));
   }
@@ -123,23 +140,62 @@ final class QuiescenceCheck {
             (proxy, method, args) -> called(operator.kube, method, args, ignored));
   }
 
-  private static Object called(Object target, Method method, Object[] args, Set<String> ignored)
+  private Object called(Object target, Method method, Object[] args, Set<String> ignored)
       throws Throwable {
     if (ignored.contains(method.getName())
         || method.getName().equals("writeStatus")
             && hasSameState((RunObject) args[0], (PipelineRunStatus) args[1])) {
       return method.getReturnType() == boolean.class ? true : null;
     }
-    if (target instanceof SimSchedules schedules && method.getName().equals("own")) {
-      Optional<String> owner = schedules.owner((ScheduleKey) args[0]);
-      if (owner.isPresent()) {
-        return owner.get(); // it stays
+    if (target instanceof SimSchedules schedules && stays(schedules, method, args)) {
+      return method.getName().equals("own")
+          ? schedules.owner((ScheduleKey) args[0]).orElseThrow()
+          : null;
+    }
+    if (target instanceof SimBackfills backfills
+        && args != null
+        && args.length == 3
+        && args[2] instanceof Step step) {
+      Optional<Answer> unchanged = counted(backfills, (ScheduleKey) args[0], step);
+      if (unchanged.isPresent()) {
+        return unchanged.get();
       }
     }
     if (!READS.contains(method.getName())) {
       throw new AssertionError("lost wake-up: " + method.getName() + Arrays.toString(args));
     }
     return LedgerProxy.invoke(target, method, args);
+  }
+
+  /**
+   * Whether the row of the schedule need not change: it has an owner, or the limit that one of the
+   * clusters wants.
+   */
+  private boolean stays(SimSchedules schedules, Method method, Object[] args) {
+    return switch (method.getName()) {
+      case "own" -> schedules.owner((ScheduleKey) args[0]).isPresent();
+      case "limit" ->
+          env.clusters().stream()
+              .flatMap(c -> Stream.ofNullable(c.schedules.get((ScheduleKey) args[0])))
+              .map(s -> Optional.ofNullable(s.spec().maxConcurrentRuns()))
+              .anyMatch(schedules.maxRuns((ScheduleKey) args[0])::equals);
+      default -> false;
+    };
+  }
+
+  /** The answer to a step that only counts, if no run has ended since the last one. */
+  private Optional<Answer> counted(SimBackfills backfills, ScheduleKey schedule, Step step) {
+    Backfill row =
+        backfills.all(schedule).stream()
+            .filter(b -> b.name().equals(step.name()))
+            .findFirst()
+            .orElseThrow();
+    boolean ended =
+        backfills.openRunsOfBackfill(schedule, step.name()).stream()
+            .anyMatch(run -> env.ledger.run(run).state().isFinal());
+    return step.equals(Step.count(row)) && !ended
+        ? Optional.of(new Answer.Advanced(row, 0))
+        : Optional.empty();
   }
 
   private static boolean hasSameState(RunObject object, PipelineRunStatus due) {

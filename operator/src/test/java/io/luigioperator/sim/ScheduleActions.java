@@ -4,6 +4,8 @@
  */
 package io.luigioperator.sim;
 
+import io.luigioperator.api.BackfillOrder;
+import io.luigioperator.api.BackfillSpec;
 import io.luigioperator.api.BusinessDateSpec;
 import io.luigioperator.api.CatchUpPolicy;
 import io.luigioperator.api.CatchUpSpec;
@@ -13,6 +15,7 @@ import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.Priority;
+import io.luigioperator.api.Reprocess;
 import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.api.ScheduleRef;
 import io.luigioperator.api.TaskRef;
@@ -35,6 +38,7 @@ import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What users do with one schedule: they create it, change its crons, zones and clients, suspend,
@@ -53,6 +57,10 @@ final class ScheduleActions {
   /** Their hours begin at different minutes. */
   private static final List<String> ZONES = List.of("Etc/UTC", "Asia/Kathmandu", "Asia/Kolkata");
 
+  /** In turn, so that a limit is set, raised, lowered and removed. */
+  private static final List<Optional<Integer>> LIMITS =
+      List.of(Optional.of(1), Optional.empty(), Optional.of(2), Optional.of(1), Optional.of(2));
+
   private static final PipelineSpec PIPELINE =
       PipelineSpec.ofDefaults("image:1", new TaskRef("m", "F"));
 
@@ -64,15 +72,23 @@ final class ScheduleActions {
   /** The rules of a client that users have ever applied, by client and stored form. */
   private final Map<String, CronTimes> applied = new HashMap<>();
 
+  private int limits;
   private final Map<String, Long> generations = new HashMap<>();
+
+  /** Of the spec that was applied last. */
+  private final List<BackfillSpec> backfills = new ArrayList<>();
+
+  private int backfillNames;
   private final Set<Instant> creations = new HashSet<>();
   private int uids;
 
   /**
    * @param used whether there is a schedule at all
+   * @param firstLimit which limit it begins with
    */
-  ScheduleActions(SimEnvironment env, boolean used, CatchUpPolicy catchUp) {
+  ScheduleActions(SimEnvironment env, boolean used, CatchUpPolicy catchUp, int firstLimit) {
     this.env = env;
+    this.limits = firstLimit;
     this.used = used;
     this.catchUp = catchUp;
     this.end = env.now().plus(LENGTH);
@@ -189,7 +205,61 @@ final class ScheduleActions {
         null,
         env.oneIn(4) ? 60 : null,
         new CatchUpSpec(catchUp, null, null, null),
-        env.oneIn(8));
+        env.oneIn(8),
+        nextLimit(),
+        randomBackfills());
+  }
+
+  /** Runs of a backfill at a time; the same for all, so that it can be checked. */
+  static final int BACKFILL_RUNS = 2;
+
+  private List<BackfillSpec> randomBackfills() {
+    if (!backfills.isEmpty() && env.oneIn(4)) {
+      env.counts.count(Fault.BACKFILL_REMOVED);
+      backfills.removeLast();
+    }
+    backfills.replaceAll(b -> backfill(b.name(), b.start(), b.end(), b.reprocess(), b.order()));
+    if (backfills.size() < 2 && env.oneIn(3)) {
+      env.counts.count(Fault.BACKFILL_ADDED);
+      Instant start = env.now().minus(Duration.ofHours(env.random.nextInt(4)));
+      backfills.add(
+          backfill(
+              "b" + ++backfillNames,
+              CronTimes.businessDate(start, "Etc/UTC"),
+              CronTimes.businessDate(
+                  start.plus(Duration.ofHours(env.random.nextInt(6))), "Etc/UTC"),
+              env.any(List.of(Reprocess.values())).orElseThrow(),
+              env.any(List.of(BackfillOrder.values())).orElseThrow()));
+    }
+    return List.copyOf(backfills);
+  }
+
+  private BackfillSpec backfill(
+      String name, String start, String end, Reprocess reprocess, BackfillOrder order) {
+    return new BackfillSpec(
+        name, start, end, List.of(), reprocess, order, null, BACKFILL_RUNS, env.oneIn(6));
+  }
+
+  /** The names of all backfills of an existing schedule. */
+  List<String> backfills(SimCluster cluster) {
+    return Optional.ofNullable(cluster.schedules.get(HOURLY)).stream()
+        .flatMap(schedule -> schedule.spec().backfills().stream())
+        .map(BackfillSpec::name)
+        .toList();
+  }
+
+  /** Those of an existing schedule that are to be processed to the end. */
+  List<BackfillSpec> unsuspendedBackfills(SimCluster cluster) {
+    return Optional.ofNullable(cluster.schedules.get(HOURLY)).stream()
+        .flatMap(schedule -> schedule.spec().backfills().stream())
+        .filter(b -> !b.suspend())
+        .toList();
+  }
+
+  private @Nullable Integer nextLimit() {
+    Optional<Integer> limit = LIMITS.get(limits++ % LIMITS.size());
+    limit.ifPresent(max -> env.counts.count(Fault.SCHEDULE_LIMITED));
+    return limit.orElse(null);
   }
 
   private ScheduleClient client(String id) {

@@ -66,7 +66,10 @@ final class SimEnvironment {
     // in every second seed, because the runs of ticks take time
     this.schedules =
         new ScheduleActions(
-            this, seed % 2 == 0, seed % 4 == 0 ? CatchUpPolicy.All : CatchUpPolicy.Latest);
+            this,
+            seed % 2 == 0,
+            seed % 4 == 0 ? CatchUpPolicy.All : CatchUpPolicy.Latest,
+            (int) (seed % 7));
     this.ticks = new TickInvariants(ledger, schedules, this::hasClockJumped);
     this.invariants =
         new Invariants(

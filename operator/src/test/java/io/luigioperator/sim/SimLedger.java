@@ -64,6 +64,9 @@ public final class SimLedger
   private static final Comparator<Head> ADMISSION =
       Comparator.comparing(Head::openAt).thenComparing(Head::key);
 
+  private static final Comparator<TickCursor> TICKS =
+      Comparator.comparing(TickCursor::scheduleId).thenComparing(TickCursor::client);
+
   private static final class Mutex {
     Optional<RunKey> holder = Optional.empty();
     long fence;
@@ -89,7 +92,9 @@ public final class SimLedger
   private final Map<AdmitKey, Mutex> mutexes = new TreeMap<>();
   private final Map<String, Cluster> clusters = new TreeMap<>();
   private final Map<RunKey, Map<String, ObjectRecord>> objects = new TreeMap<>();
+  private final SimLimits limits;
   private final SimSchedules schedules;
+  private final SimBackfills backfills;
   private long changes;
 
   public SimLedger(InstantSource clock, Ageing ageing) {
@@ -101,9 +106,16 @@ public final class SimLedger
     this.clock = clock;
     this.ageing = ageing;
     this.mutant = mutant;
+    this.limits = new SimLimits(runs::values, this::store, clock, mutant);
     this.schedules =
         new SimSchedules(
-            this::isRetired, key -> Optional.ofNullable(runs.get(key)), this::acceptTick, mutant);
+            this::isRetired,
+            key -> Optional.ofNullable(runs.get(key)),
+            runs::values,
+            this::acceptTick,
+            limits,
+            mutant);
+    this.backfills = new SimBackfills(schedules, runs, this::acceptTick, mutant);
   }
 
   @Override
@@ -124,6 +136,11 @@ public final class SimLedger
   @Override
   public SimSchedules schedules() {
     return schedules;
+  }
+
+  @Override
+  public SimBackfills backfills() {
+    return backfills;
   }
 
   @Override
@@ -175,6 +192,10 @@ public final class SimLedger
 
   Optional<Attempt> attemptByToken(String token) {
     return allAttempts().stream().filter(a -> a.token().equals(token)).findFirst();
+  }
+
+  SimLimits limits() {
+    return limits;
   }
 
   Map<AdmitKey, Optional<RunKey>> mutexes() {
@@ -263,18 +284,19 @@ public final class SimLedger
         request
             .outcome()
             .map(o -> WaitingTransitions.acceptEnded(n, o, ageing, now()))
-            .orElseGet(() -> WaitingTransitions.accept(n, ageing, now()));
+            .orElseGet(() -> limits.accepted(WaitingTransitions.accept(n, ageing, now())));
     insert(n, run);
     objects.computeIfAbsent(n.key(), k -> new TreeMap<>()).put(object.cluster(), object);
     return new Acceptance.Accepted(run);
   }
 
   private void acceptTick(NewRun n) {
-    insert(n, WaitingTransitions.accept(n, ageing, now()));
+    insert(n, limits.accepted(WaitingTransitions.accept(n, ageing, now())));
   }
 
   private void insert(NewRun n, Run run) {
     runs.put(n.key(), run);
+    limits.written(Optional.empty(), run);
     accepted.putIfAbsent(n.key(), run);
     changes++;
     if (!run.state().isFinal()) {
@@ -302,7 +324,8 @@ public final class SimLedger
     }
     objects.get(key).put(cluster, new ObjectRecord(cluster, known.uid(), generation));
     Run run = runs.get(key);
-    return Optional.of(store(AmendTransition.amend(run, a, ageing, now()).orElse(run)));
+    Run next = AmendTransition.amend(run, a, ageing, now()).orElse(run);
+    return Optional.of(store(limits.changed(run, next)));
   }
 
   @Override
@@ -428,18 +451,28 @@ public final class SimLedger
   }
 
   @Override
+  public Optional<Run> cancelWaiting(RunKey key, String reason, String message) {
+    return move(key, r -> WaitingTransitions.cancelWaiting(r, reason, message, now()));
+  }
+
+  @Override
   public Optional<Run> hold(RunKey key, String reason, String message) {
     return move(key, r -> WaitingTransitions.hold(r, reason, message));
   }
 
   @Override
   public Optional<Run> release(RunKey key, String reason) {
-    return move(key, r -> WaitingTransitions.release(r, reason, ageing, now()));
+    return move(
+        key,
+        r ->
+            WaitingTransitions.release(r, reason, ageing, now())
+                .map(next -> limits.changed(r, next)));
   }
 
   @Override
   public List<Run> due(int limit) {
-    return moveAll(limit, r -> WaitingTransitions.due(r, now()));
+    return moveAll(
+        limit, r -> WaitingTransitions.due(r, now()).map(next -> limits.changed(r, next)));
   }
 
   @Override
@@ -508,6 +541,19 @@ public final class SimLedger
             .limit(limit)
             .toList();
     return new Audit(
+        List.of(), page.size() < limit ? Optional.empty() : Optional.of(page.getLast()));
+  }
+
+  @Override
+  public TickAudit auditTicks(Optional<TickCursor> after, int limit) {
+    // TickInvariants checks the ticks: there is nothing to report, only pages to turn
+    List<TickCursor> page =
+        schedules.allClients().stream()
+            .filter(c -> after.isEmpty() || TICKS.compare(c, after.get()) > 0)
+            .sorted(TICKS)
+            .limit(limit)
+            .toList();
+    return new TickAudit(
         List.of(), page.size() < limit ? Optional.empty() : Optional.of(page.getLast()));
   }
 
@@ -696,7 +742,7 @@ public final class SimLedger
     if (before) {
       objects.remove(key);
     } else {
-      runs.put(key, first);
+      runs.put(key, limits.accepted(first));
       mutexes.computeIfAbsent(first.admitKey(), k -> new Mutex());
     }
     changes++;
@@ -712,6 +758,7 @@ public final class SimLedger
       throw new ConstraintViolated("I2: beyond the policy: " + next);
     }
     runs.put(next.key(), next);
+    limits.written(Optional.ofNullable(before), next);
     changes++;
     if (next.state().isFinal()) {
       mutexes.remove(AdmitKey.ofRun(next.key()));

@@ -11,16 +11,20 @@ import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.ledger.ClockCheckedLedger;
 import io.luigioperator.ledger.DatabaseClock;
 import io.luigioperator.ledger.Ledger;
+import io.luigioperator.ledger.ScheduleLedger.ClientKey;
 import io.luigioperator.ledger.ScheduleLedger.ScheduledClient;
 import io.luigioperator.ops.BuildInfo;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.reconcile.ClusterRegistration;
 import io.luigioperator.reconcile.RunReconciler;
+import io.luigioperator.reconcile.ScheduleLimits;
 import io.luigioperator.reconcile.Signal;
 import io.luigioperator.reconcile.Sweep;
 import io.luigioperator.reconcile.TickLoop;
 import io.luigioperator.reconcile.Wakeups;
+import io.luigioperator.run.ClientHealth;
 import io.luigioperator.run.ClusterIdentity;
+import io.luigioperator.run.HealthSummary;
 import io.luigioperator.run.Limits;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
@@ -32,6 +36,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
@@ -81,6 +86,10 @@ final class SimOperator {
   private final RunReconciler runReconciler;
   private final AdmissionLoop admission;
   private final Sweep sweep;
+  private final Signal limitSignal = new Signal();
+  private final ScheduleLimits limits;
+  private boolean enforcing;
+  private boolean limitsSignaled = true;
   private final Signal tickSignal = new Signal();
   private final TickLoop ticks;
 
@@ -120,8 +129,12 @@ final class SimOperator {
     this.registration =
         new ClusterRegistration(
             ledger, identity, true, () -> faultyKube.retiredClusters("luigi-system"));
+    this.limits = new ScheduleLimits(ledger, limitSignal, () -> admissionSignal = true);
+    limits.onChange(queue::add);
+    limits.leadershipBegins();
     this.runReconciler =
-        new RunReconciler(ledger, faultyKube, value, limits(), env::now, env::nanoTime, wakeups());
+        new RunReconciler(
+            ledger, faultyKube, value, limits(), env::now, env::nanoTime, wakeups(), limits);
     this.admission =
         new AdmissionLoop(
             ledger,
@@ -133,7 +146,8 @@ final class SimOperator {
             claimed -> {
               runReconciler.claimed(claimed);
               queue.add(claimed.run().key());
-            });
+            },
+            queue::add);
     this.sweep =
         new Sweep(
             ledger,
@@ -141,6 +155,7 @@ final class SimOperator {
             value,
             new Sweep.Retention(Duration.ofHours(1), Duration.ofHours(24), Duration.ofDays(400)),
             runReconciler,
+            limits,
             () -> faultyKube.retiredNamespaces("luigi-system"),
             queue::add);
     this.ticks =
@@ -148,12 +163,16 @@ final class SimOperator {
             ledger,
             faultyKube,
             value,
+            env.clusters().size() > 1,
             tickSignal,
+            limits,
             () -> {
               admissionSignal = true;
               timerSignal = true;
             },
+            queue::add,
             METRICS);
+    runReconciler.onEnd(ticks::runEnded);
     ticks.onChange(this::recordTicks);
     ticks.leadershipBegins();
     cluster.schedules.keySet().forEach(ticks::changed);
@@ -198,6 +217,9 @@ final class SimOperator {
     }
     if (!deciding && (isTickSignaled() || ticksAt.filter(this::isPast).isPresent())) {
       actions.add(this::decideTicks);
+    }
+    if (!enforcing && isLimitSignaled()) {
+      actions.add(this::enforceLimits);
     }
     if (deletions.filter(this::isPast).isPresent()) {
       actions.add(this::concludeDeletions);
@@ -289,12 +311,35 @@ final class SimOperator {
   }
 
   private boolean isTickSignaled() {
+    ticksSignaled |= isRaised(tickSignal);
+    return ticksSignaled;
+  }
+
+  private static boolean isRaised(Signal signal) {
     try {
-      ticksSignaled |= tickSignal.await(Duration.ZERO);
+      return signal.await(Duration.ZERO);
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
-    return ticksSignaled;
+  }
+
+  private boolean isLimitSignaled() {
+    limitsSignaled |= isRaised(limitSignal) && env.mutant != Mutant.LIMIT_SIGNAL_LOST;
+    return limitsSignaled;
+  }
+
+  /** One pass at a time. A pass that fails is repeated. */
+  private void enforceLimits() {
+    enforcing = true;
+    limitsSignaled = false;
+    boolean complete = false;
+    try {
+      limits.pass();
+      complete = true;
+    } finally {
+      enforcing = false;
+      limitsSignaled |= !complete;
+    }
   }
 
   /** One pass at a time. A pass that fails is repeated. */
@@ -321,6 +366,39 @@ final class SimOperator {
                 s.generation(),
                 s.parsedSpec(),
                 ticks.summary(key).last().or(s::lastTickTime)));
+  }
+
+  /** If its cluster decides the schedule, what it knows of the clients is what their runs say. */
+  void requireHealthOf(ScheduleKey schedule) {
+    String here = cluster.registeredAs().value();
+    if (!isRegistered
+        || !cluster.schedules.containsKey(schedule)
+        || env.ledger.schedules().owner(schedule).filter(here::equals).isEmpty()) {
+      return;
+    }
+    Map<String, ClientHealth> clients = new TreeMap<>();
+    for (String client : env.schedules.listed(cluster).keySet()) {
+      ClientKey key = new ClientKey(schedule, client);
+      clients.put(
+          client,
+          ClientHealth.of(
+              env.ledger
+                  .schedules()
+                  .newestRuns(List.of(key), Integer.MAX_VALUE)
+                  .getOrDefault(key, List.of())));
+    }
+    HealthSummary right = HealthSummary.of(clients, Map.of());
+    HealthSummary known =
+        ticks
+            .summary(schedule)
+            .health()
+            .orElseThrow(
+                () -> new AssertionError("the health of %s is not shown".formatted(schedule)));
+    if (right.failing() != known.failing()
+        || right.lagging() != known.lagging()
+        || right.ended() != known.ended()) {
+      throw new AssertionError("the health is %s, but shown is %s".formatted(right, known));
+    }
   }
 
   /** A mutant: the rules that were stored count for nothing. */

@@ -4,14 +4,19 @@
  */
 package io.luigioperator.sim;
 
+import io.luigioperator.ledger.LedgerMaintenance.TickCursor;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.ScheduleLedger;
+import io.luigioperator.run.DatedRun;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +26,7 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /** The ticks of schedules in memory: each decision of a client is one commit. */
 public final class SimSchedules implements ScheduleLedger {
@@ -66,17 +72,23 @@ public final class SimSchedules implements ScheduleLedger {
   private final TreeMap<Date, TickRow> ticks = new TreeMap<>();
   private final Predicate<String> isRetired;
   private final Function<RunKey, Optional<Run>> runs;
+  private final Supplier<Collection<Run>> allRuns;
   private final Consumer<NewRun> accept;
+  private final SimLimits limits;
   private final Mutant mutant;
 
   SimSchedules(
       Predicate<String> isRetired,
       Function<RunKey, Optional<Run>> runs,
+      Supplier<Collection<Run>> allRuns,
       Consumer<NewRun> accept,
+      SimLimits limits,
       Mutant mutant) {
     this.isRetired = isRetired;
     this.runs = runs;
+    this.allRuns = allRuns;
     this.accept = accept;
+    this.limits = limits;
     this.mutant = mutant;
   }
 
@@ -84,6 +96,13 @@ public final class SimSchedules implements ScheduleLedger {
 
   Map<Date, TickRow> ticks() {
     return ticks;
+  }
+
+  /** Of all schedules. */
+  List<TickCursor> allClients() {
+    return clients.entrySet().stream()
+        .flatMap(e -> e.getValue().keySet().stream().map(c -> new TickCursor(e.getKey().id(), c)))
+        .toList();
   }
 
   /** All that were ever made, in their order. */
@@ -98,6 +117,31 @@ public final class SimSchedules implements ScheduleLedger {
   /** Empty also if it is retired. */
   Optional<String> owner(ScheduleKey schedule) {
     return owners.getOrDefault(schedule, Optional.empty()).filter(o -> !isRetired.test(o));
+  }
+
+  // ---- for backfills
+
+  boolean isOwnedBy(ScheduleKey schedule, String cluster) {
+    return owners.getOrDefault(schedule, Optional.empty()).filter(cluster::equals).isPresent()
+        || mutant == Mutant.OWNER_IGNORED;
+  }
+
+  boolean isFired(ScheduleKey schedule, String client, String businessDate) {
+    return Optional.ofNullable(ticks.get(new Date(schedule, client, businessDate)))
+        .flatMap(TickRow::run)
+        .isPresent();
+  }
+
+  void fire(ScheduleKey schedule, String client, String businessDate, RunKey run) {
+    ticks.merge(
+        new Date(schedule, client, businessDate),
+        new TickRow(Optional.of(run), 0),
+        (before, fired) -> new TickRow(fired.run(), before.cronTimes()));
+  }
+
+  /** Empty if it has no limit. */
+  Optional<Integer> maxRuns(ScheduleKey schedule) {
+    return limits.maxRuns(schedule);
   }
 
   // ---- the transactions
@@ -115,6 +159,21 @@ public final class SimSchedules implements ScheduleLedger {
     if (mutant == Mutant.DELETED_SCHEDULE_FORGOTTEN) {
       clients.remove(schedule);
     }
+  }
+
+  @Override
+  public void limit(ScheduleKey schedule, Optional<Integer> maxRuns) {
+    limits.set(schedule, maxRuns);
+  }
+
+  @Override
+  public List<LimitedSchedule> limited(Optional<ScheduleKey> after, int limit) {
+    return limits.limited(after, limit);
+  }
+
+  @Override
+  public LimitChange enforceLimit(ScheduleKey schedule) {
+    return limits.enforce(schedule);
   }
 
   @Override
@@ -156,12 +215,45 @@ public final class SimSchedules implements ScheduleLedger {
   }
 
   @Override
+  public Map<ClientKey, List<DatedRun>> newestRuns(List<ClientKey> ids, int limit) {
+    Map<ClientKey, List<DatedRun>> newest = new HashMap<>();
+    for (ClientKey id : ids) {
+      List<DatedRun> found =
+          allRuns.get().stream()
+              .filter(run -> isOf(id, run))
+              .map(SimSchedules::dated)
+              .sorted(Comparator.comparing(DatedRun::businessDate).reversed())
+              .limit(limit)
+              .toList();
+      if (!found.isEmpty()) {
+        newest.put(id, found);
+      }
+    }
+    return newest;
+  }
+
+  private static boolean isOf(ClientKey id, Run run) {
+    return run.key().namespace().equals(id.schedule().namespace())
+        && run.definition().schedule().equals(id.schedule().name())
+        && run.definition().client().equals(id.client())
+        && !run.definition().businessDate().isEmpty();
+  }
+
+  private static DatedRun dated(Run run) {
+    return new DatedRun(
+        run.definition().businessDate(),
+        run.key(),
+        run.state(),
+        run.stateDetails().reason(),
+        run.stateDetails().message(),
+        run.times().finishedAt());
+  }
+
+  @Override
   public List<TickAnswer> decide(
       ScheduleKey schedule, String cluster, List<ClientDecision> decisions) {
     List<TickAnswer> answers = new ArrayList<>();
-    boolean isOwner =
-        owners.getOrDefault(schedule, Optional.empty()).filter(cluster::equals).isPresent()
-            || mutant == Mutant.OWNER_IGNORED;
+    boolean isOwner = isOwnedBy(schedule, cluster);
     for (ClientDecision decision : decisions) {
       answers.add(isOwner ? decide(schedule, cluster, decision) : new TickAnswer.NotOwner());
     }

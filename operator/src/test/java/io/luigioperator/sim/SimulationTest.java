@@ -15,9 +15,11 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.EnumSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.LongFunction;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -34,6 +36,9 @@ class SimulationTest {
 
   /** At least one of so many seeds must detect a mutant. */
   private static final int MAX_SEEDS_PER_MUTANT = 5000;
+
+  /** Seeds that run in parallel. */
+  private static final int MUTANT_BATCH = 20;
 
   /** Methods of the clients that no scenario calls, and why. */
   private static final Map<String, String> NEVER_CALLED =
@@ -163,8 +168,25 @@ class SimulationTest {
   }
 
   @Test
+  void detectsMoreRunsOfAScheduleThanItsLimit() {
+    requireDetected(Mutant.LIMIT_IGNORED, "limit: ", FaultScenario::new);
+    requireDetected(Mutant.LIMIT_IGNORED, "limit: ", CalmScenario::withoutFaults);
+  }
+
+  @Test
+  void detectsLostSignalThatRunsMayBeReleased() {
+    requireDetected(
+        Mutant.LIMIT_SIGNAL_LOST, "lost wake-up: enforceLimit", CalmScenario::withoutFaults);
+  }
+
+  @Test
   void detectsNewRulesForThePast() {
     requireDetected(Mutant.NEW_RULES_FOR_THE_PAST, "I12: ", FaultScenario::new);
+  }
+
+  @Test
+  void detectsAStepOfABackfillThatTwoOperatorsTake() {
+    requireDetected(Mutant.BACKFILL_POSITION_IGNORED, "backfill: ", FaultScenario::new);
   }
 
   // ---- running scenarios
@@ -197,14 +219,22 @@ class SimulationTest {
 
   /** At least one seed must fail at this invariant; other seeds may fail at another one before. */
   private static void requireDetected(Mutant mutant, String invariant, ScenarioFactory factory) {
-    String failure = "";
-    long seed = 0;
-    while (!failure.startsWith(invariant) && seed < MAX_SEEDS_PER_MUTANT) {
-      seed++;
-      failure = failureOf(factory.scenario(seed, mutant));
-    }
-    System.out.printf("mutant %s: seed %d, %s%n", mutant, seed, failure);
-    assertThat(failure).startsWith(invariant);
+    Optional<String> found =
+        IntStream.range(0, MAX_SEEDS_PER_MUTANT / MUTANT_BATCH)
+            .mapToObj(batch -> firstFailure(mutant, invariant, factory, batch * MUTANT_BATCH))
+            .flatMap(Optional::stream)
+            .findFirst();
+    System.out.printf("mutant %s: %s%n", mutant, found.orElse("not detected"));
+    assertThat(found).isPresent();
+  }
+
+  private static Optional<String> firstFailure(
+      Mutant mutant, String invariant, ScenarioFactory factory, long before) {
+    return LongStream.rangeClosed(before + 1, before + MUTANT_BATCH)
+        .parallel()
+        .mapToObj(seed -> "%s, seed %d".formatted(failureOf(factory.scenario(seed, mutant)), seed))
+        .filter(failure -> failure.startsWith(invariant))
+        .findAny();
   }
 
   private static String failureOf(Scenario scenario) {

@@ -240,7 +240,9 @@ final class UserActions {
       }
     }
     for (Run run : env.ledger.allRuns()) {
-      if (ScheduleActions.isOfTick(run.key()) && run.state() == RunState.HELD) {
+      if (ScheduleActions.isOfTick(run.key())
+          && run.state() == RunState.HELD
+          && !run.waitsForLimit()) {
         applyRunOfTick(run); // its PipelineRun was refused, or is lost with its cluster
       }
     }

@@ -12,10 +12,18 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.luigioperator.OperatorConfig;
 import io.luigioperator.api.Phase;
+import io.luigioperator.reconcile.AppliedLimit;
 import io.luigioperator.reconcile.DecidedTicks;
+import io.luigioperator.reconcile.PlannedBackfills;
+import io.luigioperator.run.ClientHealth;
+import io.luigioperator.run.DatedRun;
+import io.luigioperator.run.HealthSummary;
+import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
 import io.luigioperator.run.TickSummary;
+import io.luigioperator.run.TickSummary.BackfillProgress;
 import io.luigioperator.testing.Repository;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -402,13 +410,16 @@ class EffectsTest {
     lines.with(
         "ready",
         DerivedState.json(
-            ScheduleView.of(schedule, TickSummary.EMPTY, Optional.empty(), DerivedState.T0)));
+            ScheduleView.of(
+                schedule, TickSummary.withoutCrons(schedule), Optional.empty(), DerivedState.T0)));
     for (String client : List.of("acme", "globex", "initech", "unlisted")) {
       ObjectNode run = REFERENCE.deepCopy();
       ((ObjectNode) run.get("spec")).put("client", client);
       DerivedState.of(run, Optional.of(schedule)).describe(client, lines);
     }
     lines.with("ticks", DerivedState.json(DecidedTicks.of(schedule)));
+    lines.with("backfills", DerivedState.json(PlannedBackfills.of(schedule)));
+    lines.with("limit", DerivedState.json(AppliedLimit.of(schedule)));
     BEYOND_LIMITS.forEach(
         (field, value) -> {
           ObjectNode run = REFERENCE.deepCopy();
@@ -429,10 +440,30 @@ class EffectsTest {
         .forEach((situation, status) -> statuses.put("run: " + situation, statusOf(status)));
     statuses.put(
         "schedule: unchanged",
-        statusOf(ScheduleView.of(schedule, TickSummary.EMPTY, Optional.empty(), DerivedState.T0)));
+        statusOf(
+            ScheduleView.of(
+                schedule, TickSummary.withoutCrons(schedule), Optional.empty(), DerivedState.T0)));
+    var failed =
+        new DatedRun(
+            "2026-01-30",
+            new RunKey("data", "nightly-acme-2026-01-30"),
+            RunState.FAILED,
+            "TaskFailed",
+            "x",
+            Optional.of(DerivedState.T0));
     TickSummary ticks =
         new TickSummary(
-            Optional.of(DerivedState.T0), Optional.of(DerivedState.T0), 1, 1, Optional.empty());
+            Optional.of(TickSummary.Applied.of(schedule)),
+            Optional.of(DerivedState.T0),
+            Optional.of(DerivedState.T0),
+            1,
+            1,
+            Optional.empty(),
+            Optional.of(
+                HealthSummary.of(Map.of("acme", ClientHealth.of(List.of(failed))), Map.of())),
+            List.of(
+                new BackfillProgress(
+                    "q3", "Running", 1, 2, 1, 0, 0, 0, Optional.of("a client is skipped"))));
     statuses.put(
         "schedule: with cron times",
         statusOf(ScheduleView.of(schedule, ticks, Optional.empty(), DerivedState.T0)));
