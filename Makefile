@@ -3,7 +3,7 @@
 #
 # Entry points. Each target installs what it needs and prints the duration of each step.
 
-.PHONY: demo test bench bench-ticks audit clean
+.PHONY: demo test soak bench bench-ticks audit clean
 
 # Runs the demo on a temporary local cluster, or with CONTEXT=name on an existing cluster.
 demo:
@@ -12,6 +12,10 @@ demo:
 # Runs all tests. The last one stops the local clusters, as clean does.
 test:
 	@dev/test
+
+# Searches deeper than test where that is possible: cron times, the TLA+ model, the simulation; about an hour.
+soak:
+	@dev/soak
 
 # Measures the operator beside bare Jobs and prints the table of goals; at most 20 minutes. See bench/README.md.
 bench:
