@@ -217,6 +217,11 @@ final class LuigiOperator {
               queue.wake(claimed.run().key(), Lane.LIVE);
             },
             run -> queue.wake(run, Lane.CHANGED));
+    admission.onPostponed(
+        () -> {
+          signals.wakeTimer();
+          signals.wakeAdmission();
+        });
     Sweep sweep =
         new Sweep(
             ledger,

@@ -13,6 +13,8 @@ CREATE TABLE schedule (
   namespace     VARCHAR(63)  NOT NULL COMMENT 'namespace of the PipelineSchedule',
   name          VARCHAR(253) NOT NULL COMMENT 'name of the PipelineSchedule',
   owner_cluster VARCHAR(128) NULL COMMENT 'the cluster that decides its cron times; NULL if the object was deleted there: the next cluster that has it becomes the owner',
+  deletion_policy   VARCHAR(12) NULL COMMENT 'spec.deletionPolicy, as the owner applied it last: Retain, CancelQueued; NULL until it is applied',
+  object_created_at DATETIME(6) NULL COMMENT 'metadata.creationTimestamp of the object that it was applied from',
   max_runs      INT          NULL COMMENT 'spec.maxConcurrentRuns, as applied last by any cluster; NULL: no limit',
   limited       BOOLEAN      NOT NULL DEFAULT FALSE COMMENT 'whether there is a limit, or runs may still wait for an earlier one',
   limited_id    VARCHAR(32)  AS (IF(limited, schedule_id, NULL)) STORED COMMENT 'schedule_id while limited: schedules with a limit are read in pages by it',

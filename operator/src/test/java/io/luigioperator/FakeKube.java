@@ -43,6 +43,9 @@ public final class FakeKube implements Kube {
   /** The exception of a read, by schedule. */
   public final Map<ScheduleKey, RuntimeException> unreadableSchedules = new HashMap<>();
 
+  /** Schedules that exist, but not in the cache. */
+  public final Set<ScheduleKey> uncachedSchedules = new HashSet<>();
+
   /** The events of schedules, with their reasons. */
   public final List<String> warnings = new ArrayList<>();
 
@@ -67,6 +70,9 @@ public final class FakeKube implements Kube {
   /** UIDs of pods whose deletion is forbidden. */
   public final Set<String> undeletable = new HashSet<>();
 
+  /** When the definition of schedules was created, by namespace; empty: it is not served. */
+  public final Map<String, Optional<Instant>> schedulesServedSince = new HashMap<>();
+
   /** What a person has declared to be gone, and when. */
   public final Map<String, Instant> retiredNamespaces = new HashMap<>();
 
@@ -81,6 +87,9 @@ public final class FakeKube implements Kube {
 
   /** Runs with each live read of a PipelineRun. */
   public Runnable afterLiveRead = () -> {};
+
+  /** Runs with each live read of a schedule. */
+  public Runnable afterLiveScheduleRead = () -> {};
 
   /** What the API server answers to the next requests of a kind instead of carrying them out. */
   public final Map<String, RuntimeException> failing = new HashMap<>();
@@ -101,6 +110,7 @@ public final class FakeKube implements Kube {
   // counts of the other calls
   public int cachedReads;
   public int liveReads;
+  public int liveScheduleReads;
   public int dryRuns;
   public int statusWrites;
 
@@ -158,6 +168,31 @@ public final class FakeKube implements Kube {
   }
 
   @Override
+  public boolean scheduleExists(ScheduleKey schedule) {
+    liveScheduleReads++;
+    afterLiveScheduleRead.run();
+    if (unreadableSchedules.containsKey(schedule)) {
+      throw unreadableSchedules.get(schedule);
+    }
+    return schedules.containsKey(schedule) || uncachedSchedules.contains(schedule);
+  }
+
+  @Override
+  public Optional<Instant> schedulesServedSince(String namespace) {
+    return schedulesServedSince.getOrDefault(namespace, Optional.of(Instant.EPOCH));
+  }
+
+  @Override
+  public List<RunObject> createdRuns(ScheduleKey schedule, String client) {
+    return cachedRuns.values().stream()
+        .filter(RunObject::createdByOperator)
+        .filter(run -> run.key().namespace().equals(schedule.namespace()))
+        .filter(run -> run.schedule().filter(schedule.name()::equals).isPresent())
+        .filter(run -> run.spec().client().equals(client))
+        .toList();
+  }
+
+  @Override
   public Instant servedSince(String namespace) {
     return servedSince;
   }
@@ -194,6 +229,7 @@ public final class FakeKube implements Kube {
 
   @Override
   public void deleteRun(RunKey key, String uid) {
+    failIfAsked("deleteRun");
     changes.add("delete PipelineRun %s %s".formatted(key.name(), uid));
   }
 

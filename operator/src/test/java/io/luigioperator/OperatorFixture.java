@@ -192,8 +192,7 @@ public final class OperatorFixture {
     Resolution.Resolved resolved = (Resolution.Resolved) Resolver.resolve(object, Optional.empty());
     ledger
         .runs()
-        .accept(
-            List.of(new AcceptRequest(resolved.run(), new ObjectRecord(cluster, object.uid(), 1))));
+        .accept(List.of(new AcceptRequest(resolved.run(), ObjectRecord.applied(cluster, object))));
     return this;
   }
 

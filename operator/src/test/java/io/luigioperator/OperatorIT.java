@@ -12,6 +12,8 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.luigioperator.JobControllerAndNode.End;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRun;
@@ -27,6 +29,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -480,5 +484,64 @@ class OperatorIT {
     awaitRun("globex-1", phase(Phase.Succeeded));
     assertThat(run("acme-1").getStatus().attempts()).hasSize(1);
     assertThat(first.get("/livez").ok()).describedAs("after the stop").isFalse();
+  }
+
+  /** It begins after the cron time of its status, and ends now: it has missed five dates. */
+  @Test
+  void ofTheEndedRunsOfAScheduleTheHistoryIsKept() throws Exception {
+    Instant end = Instant.now().truncatedTo(ChronoUnit.MINUTES).plusSeconds(1);
+    apply(
+        """
+        apiVersion: luigi-operator.io/v1beta1
+        kind: PipelineSchedule
+        metadata: {name: minutely, namespace: "%s"}
+        spec:
+          pipeline: {image: "registry.example.com/flights:1", task: {module: flights, family: Report}}
+          crons: ["* * * * *"]
+          businessDate: {unit: Minute}
+          catchUp: {policy: All, maxRunsPerClient: 5}
+          clients: [{id: acme, endTime: "%s"}]
+          history: {succeeded: 2}
+        """
+            .formatted(namespace, end));
+    admin
+        .resources(PipelineSchedule.class)
+        .inNamespace(namespace)
+        .withName("minutely")
+        .subresource("status")
+        .patch(
+            PatchContext.of(PatchType.JSON_MERGE),
+            "{\"status\":{\"lastTickTime\":\"%s\"}}".formatted(end.minusSeconds(3600)));
+    apply(
+        """
+        apiVersion: luigi-operator.io/v1beta1
+        kind: PipelineRun
+        metadata: {name: by-hand, namespace: "%s"}
+        spec: {scheduleRef: {name: minutely}, client: acme, date: "2013-01-15"}
+        """
+            .formatted(namespace));
+
+    Started operator = new Started("pod-a");
+
+    await()
+        .atMost(TIMEOUT)
+        .untilAsserted(
+            () ->
+                assertThat(
+                        operator.metric("luigi_operator_runs_finished_total{state=\"succeeded\"}"))
+                    .isEqualTo("6.0"));
+    await()
+        .atMost(TIMEOUT)
+        .untilAsserted(
+            () ->
+                assertThat(
+                        admin.resources(PipelineRun.class).inNamespace(namespace).list().getItems())
+                    .hasSize(3)
+                    .allMatch(phase(Phase.Succeeded))
+                    .extracting(run -> run.getMetadata().getName())
+                    .contains("by-hand"));
+    assertThat(operator.metric("luigi_operator_runs_finished_total{state=\"canceled\"}"))
+        .as("deleting the PipelineRun of an ended run cancels nothing")
+        .isNotEqualTo("1.0");
   }
 }

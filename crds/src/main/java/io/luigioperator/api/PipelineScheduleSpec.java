@@ -91,7 +91,15 @@ public record PipelineScheduleSpec(
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("name")
         @Size(max = 20)
-        List<BackfillSpec> backfills) {
+        List<BackfillSpec> backfills,
+    @JsonPropertyDescription(
+            "How many ended PipelineRuns that the schedule has created are kept; older ones are deleted, and remain in the ledger.")
+        @Default("{}")
+        HistorySpec history,
+    @JsonPropertyDescription(
+            "What happens to the runs that the schedule has created when it is deleted. CancelQueued: those that wait are canceled. Retain: they go on. Default: CancelQueued.")
+        @Default("CancelQueued")
+        DeletionPolicy deletionPolicy) {
   public PipelineScheduleSpec {
     crons = List.copyOf(Objects.requireNonNullElse(crons, List.of()));
     timeZone = Objects.requireNonNullElse(timeZone, "Etc/UTC");
@@ -103,5 +111,7 @@ public record PipelineScheduleSpec(
     priority = Objects.requireNonNullElse(priority, Priority.Normal);
     clients = List.copyOf(Objects.requireNonNullElse(clients, List.of()));
     backfills = List.copyOf(Objects.requireNonNullElse(backfills, List.of()));
+    history = Objects.requireNonNullElse(history, HistorySpec.DEFAULT);
+    deletionPolicy = Objects.requireNonNullElse(deletionPolicy, DeletionPolicy.CancelQueued);
   }
 }

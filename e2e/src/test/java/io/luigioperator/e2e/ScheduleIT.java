@@ -85,6 +85,7 @@ class ScheduleIT {
         .seconds(1)
         .pipeline("mutex", Map.of("scope", "None"))
         .spec("crons", List.of("0 2 * * *"))
+        .spec("history", Map.of("succeeded", 3))
         .spec("clients", List.of(Map.of("id", "acme")))
         .spec("backfills", List.of(backfill("days", "2013-01-15", "2013-01-17", 1)))
         .applySchedule();

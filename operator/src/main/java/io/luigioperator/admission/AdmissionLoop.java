@@ -67,6 +67,7 @@ public final class AdmissionLoop {
   private final Consumer<RunKey> changed;
   private volatile Set<AdmitKey> blocked = Set.of();
   private volatile boolean paused;
+  private volatile Runnable postponed = () -> {};
 
   /**
    * @param tokens returns a new token for each claim
@@ -91,6 +92,14 @@ public final class AdmissionLoop {
     this.claims = claims;
     this.launch = launch;
     this.changed = changed;
+  }
+
+  /**
+   * Sets what is called after a run was postponed: it becomes due later, and its key may have
+   * another head now. Must not block.
+   */
+  public void onPostponed(Runnable listener) {
+    postponed = listener;
   }
 
   /** Sets the keys that must not be claimed. It replaces the keys of an earlier call. */
@@ -352,16 +361,24 @@ public final class AdmissionLoop {
     return true;
   }
 
+  /** The next try is later, so that the run blocks no other one meanwhile. */
+  private void objectRefused(RunKey run, String message) {
+    LOG.atWarn()
+        .addKeyValue("run", run)
+        .addKeyValue("error", message)
+        .log("the PipelineRun cannot be created; it will be tried again");
+    ledger.runs().objectRefused(run, message).ifPresent(r -> changed.accept(r.key()));
+    postponed.run();
+  }
+
   private boolean createHere(RunKey key, Run run) {
     Request request = RequestJson.read(run.definition().request());
     return switch (kube.createRun(key, Resolver.currentSpec(run, request))) {
       case RunCreation.Present(RunObject o) -> {
         if (!o.asksFor(run.definition().requestSha())) {
-          hold(
+          objectRefused(
               key,
-              Reasons.INTERNAL_ERROR,
-              ("cluster %s has a PipelineRun %s with another request; delete it, then set"
-                      + " desiredState of this one to Held and back to Running")
+              "cluster %s has a PipelineRun %s with another request; delete it"
                   .formatted(ClusterIdentity.clusterIdOf(cluster), key));
           yield false;
         }
@@ -372,11 +389,7 @@ public final class AdmissionLoop {
         yield !o.deleting() && !hasEnded(o);
       }
       case RunCreation.Refused(String message) -> {
-        LOG.atError()
-            .addKeyValue("run", key)
-            .addKeyValue("error", message)
-            .log("the API server refused the PipelineRun; run held");
-        hold(key, Reasons.INTERNAL_ERROR, "the API server refused the PipelineRun: " + message);
+        objectRefused(key, "the API server refused the PipelineRun: " + message);
         yield false;
       }
       case RunCreation.NotNow(String message) -> {

@@ -18,6 +18,7 @@ import io.luigioperator.run.ParsedSpec;
 import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -57,6 +58,8 @@ final class ClusterView implements PipelineResourceCache {
   private final Map<RunKey, Cached<ObservedJob>> jobs = new HashMap<>();
   private final Map<RunKey, Cached<RunObject>> runs = new HashMap<>();
   private final Map<RunKey, Cached<ScheduleObject>> schedules = new HashMap<>();
+
+  private final CreatedRuns created = new CreatedRuns();
 
   /** Why an object is not in the cache any more. */
   private enum Removal {
@@ -176,7 +179,20 @@ final class ClusterView implements PipelineResourceCache {
             .orElseGet(() -> isLonger(read.parsedSpec(), KEPT_RUN));
     put(runs, run, omitted ? read.withoutSpec() : read);
     Optional<RunObject> now = run(key);
+    now.filter(o -> o.uid().equals(read.uid()))
+        .ifPresent(
+            o -> {
+              if (o.createdByOperator()) {
+                created.put(read);
+              } else {
+                created.remove(key);
+              }
+            });
     return !now.map(ClusterView::desired).equals(before.map(ClusterView::desired));
+  }
+
+  synchronized List<RunObject> createdRuns(ScheduleKey schedule, String client) {
+    return created.of(schedule, client).stream().flatMap(key -> run(key).stream()).toList();
   }
 
   private static boolean isLonger(ParsedSpec<? extends Record> spec, int bytes) {
@@ -217,6 +233,10 @@ final class ClusterView implements PipelineResourceCache {
   @Override
   public synchronized void remove(PipelineRun run) {
     remove(runs, run);
+    RunKey key = CustomResources.key(run.getMetadata());
+    if (!runs.containsKey(key)) {
+      created.remove(key);
+    }
   }
 
   @Override

@@ -22,6 +22,7 @@ import io.fabric8.kubernetes.client.okhttp.OkHttpClientFactory;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineRunStatus;
+import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.job.EventWriter.Subject;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.Instants;
@@ -33,6 +34,7 @@ import io.luigioperator.run.RequestJson;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Duration;
 import java.time.Instant;
@@ -71,6 +73,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   private static final Duration CONNECTION_TIMEOUT = Duration.ofSeconds(5);
   private static final String PIPELINE_RUNS = "pipelineruns.luigi-operator.io";
+  private static final String PIPELINE_SCHEDULES = "pipelineschedules.luigi-operator.io";
 
   private static final Logger LOG = LoggerFactory.getLogger(Fabric8Kube.class);
 
@@ -245,20 +248,30 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
             "reading namespace " + namespace, () -> client.namespaces().withName(namespace).get()));
   }
 
-  private @Nullable CustomResourceDefinition definition() {
+  private @Nullable CustomResourceDefinition definition(String name) {
     return ApiErrors.send(
-        "reading definition " + PIPELINE_RUNS,
-        () ->
-            client.apiextensions().v1().customResourceDefinitions().withName(PIPELINE_RUNS).get());
+        "reading definition " + name,
+        () -> client.apiextensions().v1().customResourceDefinitions().withName(name).get());
   }
 
   @Override
   public Instant servedSince(String namespace) {
-    Optional<Instant> created = read(namespace).flatMap(Fabric8Kube::createdAt);
-    Optional<Instant> defined = Optional.ofNullable(definition()).flatMap(Fabric8Kube::createdAt);
-    return created.isEmpty() || defined.isEmpty()
-        ? Instant.EPOCH
-        : created.get().isAfter(defined.get()) ? created.get() : defined.get();
+    return later(read(namespace), Optional.ofNullable(definition(PIPELINE_RUNS)))
+        .orElse(Instant.EPOCH);
+  }
+
+  @Override
+  public Optional<Instant> schedulesServedSince(String namespace) {
+    return later(
+        read(namespace).filter(n -> n.getMetadata().getDeletionTimestamp() == null),
+        Optional.ofNullable(definition(PIPELINE_SCHEDULES)).filter(Fabric8Kube::isEstablished));
+  }
+
+  /** When the later one was created; empty if one of them does not exist. */
+  private static Optional<Instant> later(
+      Optional<? extends HasMetadata> a, Optional<? extends HasMetadata> b) {
+    Optional<Instant> first = a.flatMap(Fabric8Kube::createdAt);
+    return b.flatMap(Fabric8Kube::createdAt).flatMap(t -> first.map(f -> f.isAfter(t) ? f : t));
   }
 
   private static Optional<Instant> createdAt(HasMetadata object) {
@@ -267,9 +280,12 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
 
   @Override
   public boolean crdEstablished() {
-    CustomResourceDefinition crd = definition();
-    return crd != null
-        && crd.getMetadata().getDeletionTimestamp() == null
+    CustomResourceDefinition crd = definition(PIPELINE_RUNS);
+    return crd != null && isEstablished(crd);
+  }
+
+  private static boolean isEstablished(CustomResourceDefinition crd) {
+    return crd.getMetadata().getDeletionTimestamp() == null
         && crd.getStatus() != null
         && crd.getStatus().getConditions() != null // a new definition has null there
         && crd.getStatus().getConditions().stream()
@@ -335,6 +351,24 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   public Optional<ScheduleObject> schedule(String namespace, String name) {
     return view.schedule(namespace, name)
         .flatMap(s -> s.parsedSpec().isOmitted() ? largeSchedules.read(s) : Optional.of(s));
+  }
+
+  @Override
+  public boolean scheduleExists(ScheduleKey schedule) {
+    return ApiErrors.send(
+            "reading PipelineSchedule " + schedule,
+            () ->
+                client
+                    .resources(PipelineSchedule.class)
+                    .inNamespace(schedule.namespace())
+                    .withName(schedule.name())
+                    .get())
+        != null;
+  }
+
+  @Override
+  public List<RunObject> createdRuns(ScheduleKey schedule, String client) {
+    return view.createdRuns(schedule, client);
   }
 
   @Override

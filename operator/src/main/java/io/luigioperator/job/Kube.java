@@ -14,6 +14,7 @@ import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.List;
@@ -84,13 +85,29 @@ public interface Kube {
    */
   Instant servedSince(String namespace);
 
+  /** Whether a PipelineSchedule exists. Live. */
+  boolean scheduleExists(ScheduleKey schedule);
+
+  /**
+   * When the namespace, or the definition of PipelineSchedules, was created, whichever is later.
+   * Empty if one of them does not exist or is being deleted, or if the definition is not served.
+   * Live.
+   */
+  Optional<Instant> schedulesServedSince(String namespace);
+
+  /**
+   * The PipelineRuns that the operator created and that refer to a schedule, for one client. From
+   * the cache.
+   */
+  List<RunObject> createdRuns(ScheduleKey schedule, String client);
+
   /** The UIDs in {@link Annotations#RETIRED_CLUSTERS} of this namespace. Live. */
   Set<String> retiredClusters(String namespace);
 
   /** {@link Annotations#RETIRED_NAMESPACES} of this namespace: from which time on each. Live. */
   Map<String, Instant> retiredNamespaces(String namespace);
 
-  /** Creates the object of a run that another cluster accepted, or returns the existing one. */
+  /** Creates the object of a run that was accepted without it, or returns the existing one. */
   RunCreation createRun(RunKey key, PipelineRunSpec spec);
 
   /** Deletes by UID. No error if it does not exist any more. */

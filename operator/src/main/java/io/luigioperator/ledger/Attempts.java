@@ -65,9 +65,12 @@ final class Attempts implements AttemptLedger {
           """
           SELECT UTC_TIMESTAMP(6) AS db_now,
             (SELECT h.run_id FROM run h WHERE h.admit_key = :key AND h.state = {READY}
-             ORDER BY h.admit_at, h.run_id LIMIT 1) AS head,
-            o.uid, o.applied_generation,
-            (SELECT c.retired_at FROM cluster c WHERE c.cluster_identity = :cluster) IS NOT NULL
+             ORDER BY h.admit_at, h.run_id LIMIT 1) AS head
+          """
+              + ", "
+              + Rows.OBJECT_COLUMNS
+              + """
+            , (SELECT c.retired_at FROM cluster c WHERE c.cluster_identity = :cluster) IS NOT NULL
               AS retired
           FROM (SELECT 1) AS one
           LEFT JOIN run_object o ON o.run_id = :id AND o.cluster_identity = :cluster
@@ -190,12 +193,10 @@ final class Attempts implements AttemptLedger {
   }
 
   private static ClaimInput input(ResultSet row, String cluster) throws SQLException {
-    Optional<String> uid = Optional.ofNullable(row.getString("uid"));
-    long generation = row.getLong("applied_generation");
     return new ClaimInput(
         Locks.time(row),
         Optional.ofNullable(row.getString("head")),
-        uid.map(u -> new ObjectRecord(cluster, u, generation)),
+        Rows.object(row, cluster),
         row.getBoolean("retired"));
   }
 

@@ -326,7 +326,7 @@ final class Backfills implements BackfillLedger {
         List<Run> accepted,
         List<String> ended) {
       List<String> texts = new ArrayList<>();
-      TickWrites.add(texts, accepted, "r", Rows::insertRuns);
+      TickWrites.add(texts, accepted, "r", Rows::insertRunsOfTicks);
       TickWrites.add(texts, ticks, "t", TickRows::upsertTicks);
       TickWrites.add(
           texts,
@@ -348,7 +348,9 @@ final class Backfills implements BackfillLedger {
               q -> {
                 BackfillRows.bind(q, schedule, after);
                 for (int i = 0; i < accepted.size(); i++) {
-                  Rows.bind(q, NewRuns.prefix("r", i), accepted.get(i));
+                  String prefix = NewRuns.prefix("r", i);
+                  Rows.bind(q, prefix, accepted.get(i))
+                      .bind(prefix + "tick_schedule", schedule.id());
                 }
                 for (int i = 0; i < ticks.size(); i++) {
                   TickRows.bind(q, NewRuns.prefix("t", i), schedule, ticks.get(i));

@@ -89,9 +89,8 @@ public interface LedgerQueries {
    * A recorded object.
    *
    * @param reason why its run is held, if it is
-   * @param acceptedAt when its run was accepted, so that the object existed then
    */
-  record RecordedObject(RunKey run, String reason, ObjectRecord object, Instant acceptedAt) {}
+  record RecordedObject(RunKey run, String reason, ObjectRecord object) {}
 
   /**
    * Runs as they were at one moment.

@@ -8,7 +8,6 @@ import static io.luigioperator.ledger.SqlStates.expand;
 
 import io.luigioperator.run.AdmitKey;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
@@ -107,9 +106,10 @@ final class Queries implements LedgerQueries {
           + Rows.SLIM_RUN_COLUMNS
           + ", IF(a.number IS NULL OR a.number = r.claims, r.request, NULL) AS request, "
           + Rows.ATTEMPT_COLUMNS
+          + ", "
+          + Rows.OBJECT_COLUMNS
           + """
-          , o.uid AS object_uid, o.applied_generation,
-            w.namespace AS holder_namespace, w.name AS holder_name
+          , w.namespace AS holder_namespace, w.name AS holder_name
           FROM (SELECT 1) AS one
           LEFT JOIN run r ON r.run_id IN (<ids>)
           LEFT JOIN attempt a ON a.run_id = r.run_id AND a.number > r.claims - :shown
@@ -120,14 +120,12 @@ final class Queries implements LedgerQueries {
           """;
 
   private static RunRecord record(ResultSet rs, String cluster) throws SQLException {
-    Optional<String> uid = Optional.ofNullable(rs.getString("object_uid"));
-    long generation = rs.getLong("applied_generation");
     Optional<String> holder = Optional.ofNullable(rs.getString("holder_name"));
     String holderNamespace = rs.getString("holder_namespace");
     return new RunRecord(
         Rows.run(rs),
         List.of(),
-        uid.map(u -> new ObjectRecord(cluster, u, generation)),
+        Rows.object(rs, cluster),
         holder.map(name -> new RunKey(holderNamespace, name)));
   }
 
@@ -305,21 +303,19 @@ final class Queries implements LedgerQueries {
                         new RecordedObject(
                             key(rs),
                             rs.getString("reason"),
-                            new ObjectRecord(
-                                cluster, rs.getString("uid"), rs.getLong("applied_generation")),
-                            Rows.time(rs, "accepted_at").orElseThrow()))
+                            Rows.object(rs, cluster).orElseThrow()))
                 .list());
   }
 
   static final String RECORDED_OBJECTS =
-      expand(
-          """
-          SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, r.accepted_at, o.uid, o.applied_generation
-          FROM run r FORCE INDEX (run_open)
+      "SELECT STRAIGHT_JOIN r.namespace, r.name, r.reason, "
+          + Rows.OBJECT_COLUMNS
+          + """
+           FROM run r FORCE INDEX (run_open)
           JOIN run_object o ON o.run_id = r.run_id AND o.cluster_identity = :cluster
           WHERE r.open_id > :after
           ORDER BY r.open_id LIMIT :limit
-          """);
+          """;
 
   @Override
   public List<Run> heldFor(String reason, Optional<RunKey> after, int limit) {

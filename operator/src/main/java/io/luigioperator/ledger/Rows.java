@@ -11,6 +11,7 @@ import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptKind;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.FailureCause;
+import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
@@ -67,6 +68,10 @@ final class Rows {
       r.started_at, r.finished_at, r.request_sha, r.hash_version""";
 
   static final String RUN_COLUMNS = SLIM_RUN_COLUMNS + ", r.request";
+
+  /** Of the table {@code o}; {@link #object} reads them. */
+  static final String OBJECT_COLUMNS =
+      "o.uid AS object_uid, o.applied_generation, o.created_at AS object_created_at, o.by_operator";
 
   private Rows() {}
 
@@ -143,6 +148,9 @@ final class Rows {
           "started_at",
           "finished_at");
 
+  private static final List<String> RUN_COLUMNS_WRITTEN =
+      Stream.of(RUN_FIXED, RUN_CHANGING).flatMap(List::stream).toList();
+
   /** Writes what may change of the run that is bound with the prefix {@code r_}. */
   static final String UPDATE_RUN = updateRun("r_");
 
@@ -158,8 +166,15 @@ final class Rows {
    * @param prefixes of the names in {@link #bind(Query, String, Run)}, one for each run
    */
   static String insertRuns(List<String> prefixes) {
-    List<String> columns = Stream.of(RUN_FIXED, RUN_CHANGING).flatMap(List::stream).toList();
-    return insert("run", columns, prefixes);
+    return insert("run", RUN_COLUMNS_WRITTEN, prefixes);
+  }
+
+  /** The same for runs that a schedule creates; each also binds {@code tick_schedule}. */
+  static String insertRunsOfTicks(List<String> prefixes) {
+    return insert(
+        "run",
+        Stream.concat(RUN_COLUMNS_WRITTEN.stream(), Stream.of("tick_schedule")).toList(),
+        prefixes);
   }
 
   static Query bind(Query q, String prefix, Run run) {
@@ -338,6 +353,15 @@ final class Rows {
         .filter(cause -> cause.reason().equals(reason))
         .findFirst()
         .orElseThrow(() -> new UnknownValue(column, reason));
+  }
+
+  /** Of a row that may have no object. */
+  static Optional<ObjectRecord> object(ResultSet rs, String cluster) throws SQLException {
+    Optional<Instant> createdAt = time(rs, "object_created_at");
+    String uid = rs.getString("object_uid");
+    long generation = rs.getLong("applied_generation");
+    boolean byOperator = rs.getBoolean("by_operator");
+    return createdAt.map(t -> new ObjectRecord(cluster, uid, generation, t, byOperator));
   }
 
   static Optional<Instant> time(ResultSet rs, String column) throws SQLException {

@@ -29,6 +29,15 @@ public interface RunLedger {
   void recordObject(RunKey run, ObjectRecord object);
 
   /**
+   * Forgets the PipelineRun that a cluster has on record for a run, so that it is created again
+   * when the run starts there. If the run is HELD because its PipelineRun is missing, it is
+   * released. Nothing if another PipelineRun is on record.
+   *
+   * @return the run, if it was released
+   */
+  Optional<Run> forgetObject(RunKey run, ObjectRecord object);
+
+  /**
    * Applies one generation of the mutable fields.
    *
    * @return the run; empty if this generation or a later one was applied before
@@ -43,6 +52,9 @@ public interface RunLedger {
 
   /** Moves a waiting run to HELD. */
   Optional<Run> hold(RunKey run, String reason, String message);
+
+  /** Postpones a waiting run whose PipelineRun cannot be created at the moment. */
+  Optional<Run> objectRefused(RunKey run, String message);
 
   /** Releases a run that is HELD for exactly this reason. */
   Optional<Run> release(RunKey run, String reason);

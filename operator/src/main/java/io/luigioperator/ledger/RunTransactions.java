@@ -18,6 +18,7 @@ import io.luigioperator.run.RunKey;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 
@@ -130,7 +131,19 @@ final class RunTransactions {
 
   /** The same for a change that may make the run READY, which its schedule may limit. */
   Optional<Run> updateUnderLimit(
-      String what, RunKey key, Function<Locked, Optional<Run>> transition) {
+      String what, RunKey run, Function<Locked, Optional<Run>> transition) {
+    return updateUnderLimit(
+        what,
+        run,
+        Optional.empty(),
+        (l, limits) -> stored(l, transition.apply(l).map(next -> limits.changed(l.run(), next))));
+  }
+
+  /**
+   * @param absent the answer when there is no such run
+   */
+  <T> T updateUnderLimit(
+      String what, RunKey key, T absent, BiFunction<Locked, LockedLimits, Outcome<T>> change) {
     return transactions.write(
         what + " of run " + key,
         RUN_UNDER_LIMIT,
@@ -138,8 +151,8 @@ final class RunTransactions {
         (h, found) -> {
           LockedLimits limits = LockedLimits.of(found);
           return locked(h, found)
-              .map(l -> stored(l, transition.apply(l).map(next -> limits.changed(l.run(), next))))
-              .orElseGet(() -> Outcome.unchanged(Optional.empty()));
+              .map(l -> change.apply(l, limits))
+              .orElseGet(() -> Outcome.unchanged(absent));
         });
   }
 

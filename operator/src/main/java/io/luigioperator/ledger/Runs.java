@@ -14,6 +14,7 @@ import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Amendment;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.ObjectRecord;
+import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
@@ -41,7 +42,8 @@ final class Runs implements RunLedger {
       Opening.of(LockedLimits.LOCK, NewRuns.LOCK_KEYS, NewRuns.READ_EXISTING);
 
   private static final List<String> OBJECT_COLUMNS =
-      List.of("run_id", "cluster_identity", "uid", "applied_generation");
+      List.of(
+          "run_id", "cluster_identity", "uid", "applied_generation", "created_at", "by_operator");
 
   private static final Statements STORE_ONE = storeNew(1);
 
@@ -62,9 +64,18 @@ final class Runs implements RunLedger {
   private static final Statements RECORD_OBJECT =
       Statements.of(
           """
-          INSERT INTO run_object (run_id, cluster_identity, uid, applied_generation)
-          VALUES (:run_id, :cluster_identity, :uid, :applied_generation)
-          ON DUPLICATE KEY UPDATE uid = :uid, applied_generation = :applied_generation
+          INSERT INTO run_object
+            (run_id, cluster_identity, uid, applied_generation, created_at, by_operator)
+          VALUES (:run_id, :cluster_identity, :uid, :applied_generation, :created_at, :by_operator)
+          ON DUPLICATE KEY UPDATE uid = :uid, applied_generation = :applied_generation,
+            created_at = :created_at, by_operator = :by_operator
+          """);
+
+  private static final Statements FORGET_OBJECT =
+      Statements.of(
+          """
+          DELETE FROM run_object
+          WHERE run_id = :run_id AND cluster_identity = :cluster_identity AND uid = :uid
           """);
 
   private static final Opening AMEND =
@@ -222,7 +233,9 @@ final class Runs implements RunLedger {
     return q.bind(prefix + "run_id", run.id())
         .bind(prefix + "cluster_identity", object.cluster())
         .bind(prefix + "uid", object.uid())
-        .bind(prefix + "applied_generation", object.appliedGeneration());
+        .bind(prefix + "applied_generation", object.appliedGeneration())
+        .bind(prefix + "created_at", object.createdAt())
+        .bind(prefix + "by_operator", object.createdByOperator());
   }
 
   private static Acceptance compared(Run known, NewRun asked) {
@@ -264,6 +277,29 @@ final class Runs implements RunLedger {
         l -> {
           RECORD_OBJECT.run(l.h(), q -> bind(q, "", run, object));
           return Outcome.repeatable(true);
+        });
+  }
+
+  @Override
+  public Optional<Run> forgetObject(RunKey run, ObjectRecord object) {
+    return runTransactions.updateUnderLimit(
+        "forgotten object",
+        run,
+        Optional.empty(),
+        (l, limits) -> {
+          FORGET_OBJECT.run(
+              l.h(),
+              q ->
+                  q.bind("run_id", run.id())
+                      .bind("cluster_identity", object.cluster())
+                      .bind("uid", object.uid()));
+          Optional<Run> released =
+              WaitingTransitions.release(l.run(), Reasons.DELETION_UNCONFIRMED, ageing, l.now())
+                  .map(next -> limits.changed(l.run(), next));
+          released.ifPresent(next -> RunTransactions.store(l.h(), next));
+          return released.isPresent()
+              ? Outcome.changed(released, RunTransactions.wrote(released.get()))
+              : Outcome.repeatable(released);
         });
   }
 
@@ -331,6 +367,12 @@ final class Runs implements RunLedger {
   public Optional<Run> hold(RunKey run, String reason, String message) {
     return runTransactions.updateRun(
         "hold", run, l -> WaitingTransitions.hold(l.run(), reason, message));
+  }
+
+  @Override
+  public Optional<Run> objectRefused(RunKey run, String message) {
+    return runTransactions.updateRun(
+        "refused object", run, l -> WaitingTransitions.objectRefused(l.run(), message, l.now()));
   }
 
   @Override

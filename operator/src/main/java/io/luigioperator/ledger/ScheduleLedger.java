@@ -4,13 +4,16 @@
  */
 package io.luigioperator.ledger;
 
+import io.luigioperator.api.DeletionPolicy;
 import io.luigioperator.run.DatedRun;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
+import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.schedule.TickGap;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,7 +34,7 @@ public interface ScheduleLedger {
    */
   String own(ScheduleKey schedule, String cluster);
 
-  /** Leaves a schedule without owner, because its object was deleted in this cluster. */
+  /** Leaves a schedule without owner, because its object is missing in this cluster. */
   void disown(ScheduleKey schedule, String cluster);
 
   /**
@@ -57,8 +60,25 @@ public interface ScheduleLedger {
    */
   LimitChange enforceLimit(ScheduleKey schedule);
 
+  /** Records the spec that the owner of a schedule applies. Nothing if another cluster owns it. */
+  void applied(ScheduleKey schedule, String cluster, AppliedSpec spec);
+
+  /**
+   * As {@link #disown}, because a user deleted the object. If its {@link AppliedSpec} asks for it,
+   * the runs that its crons created are canceled first, as far as they have not started or are
+   * held: up to {@link #MAX_RUNS} in one commit.
+   */
+  Deletion deleted(ScheduleKey schedule, String cluster, String reason, String message);
+
   /** The schedules that a cluster owns, by id, after {@code after}. */
-  List<ScheduleKey> owned(String cluster, Optional<ScheduleKey> after, int limit);
+  List<OwnedSchedule> owned(String cluster, Optional<ScheduleKey> after, int limit);
+
+  /**
+   * Those of some runs that a schedule created for a client, and that have ended.
+   *
+   * @param runs at least one
+   */
+  Set<RunKey> endedRuns(ScheduleKey schedule, String client, Collection<RunKey> runs);
 
   /**
    * The business dates that have fired, from {@code first} on, by client. Clients without any are
@@ -97,7 +117,7 @@ public interface ScheduleLedger {
    */
   List<TickAnswer> decide(ScheduleKey schedule, String cluster, List<ClientDecision> decisions);
 
-  /** Runs in one decision of a client. */
+  /** Runs in one decision of a client, and in one commit of a deletion. */
   int MAX_RUNS = 50;
 
   /**
@@ -139,6 +159,38 @@ public interface ScheduleLedger {
    * @param changed runs that were released, or held
    */
   record LimitChange(Optional<LimitedSchedule> before, List<Run> changed) {}
+
+  /**
+   * What must be known of a schedule after its object was deleted.
+   *
+   * @param createdAt of the object; time of the API server
+   */
+  record AppliedSpec(DeletionPolicy deletionPolicy, Instant createdAt) {
+    public static AppliedSpec of(ScheduleObject schedule) {
+      return new AppliedSpec(schedule.spec().deletionPolicy(), schedule.createdAt());
+    }
+
+    /** The same, but its deletion cancels nothing. */
+    public AppliedSpec keepingRuns() {
+      return new AppliedSpec(DeletionPolicy.Retain, createdAt);
+    }
+  }
+
+  /**
+   * A schedule that a cluster owns.
+   *
+   * @param applied empty until the owner has applied a spec
+   */
+  record OwnedSchedule(ScheduleKey key, Optional<AppliedSpec> applied) {}
+
+  /**
+   * One commit of a deletion.
+   *
+   * @param canceled the runs that it canceled
+   * @param complete whether the cluster does not own the schedule any more; if not, it must be
+   *     repeated
+   */
+  record Deletion(List<Run> canceled, boolean complete) {}
 
   /**
    * A client of a schedule.

@@ -4,6 +4,7 @@
  */
 package io.luigioperator.ledger;
 
+import io.luigioperator.api.DeletionPolicy;
 import io.luigioperator.ledger.NewRuns.Existing;
 import io.luigioperator.ledger.TickRows.TickRow;
 import io.luigioperator.ledger.TickWrites.Change;
@@ -14,9 +15,14 @@ import io.luigioperator.run.Ageing;
 import io.luigioperator.run.DatedRun;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Run;
+import io.luigioperator.run.RunKey;
 import io.luigioperator.run.ScheduleKey;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -49,12 +55,37 @@ final class Schedules implements ScheduleLedger {
 
   private static final Opening DISOWN = Opening.of(OWNER);
 
-  private static final Statements SET_OWNER =
-      Statements.of("UPDATE schedule SET owner_cluster = :owner WHERE schedule_id = :schedule");
+  /** What an earlier owner has applied says nothing about the object of another one. */
+  static final Statements SET_OWNER =
+      Statements.of(
+          """
+          UPDATE schedule SET
+            deletion_policy = IF(owner_cluster <=> :owner, deletion_policy, NULL),
+            object_created_at = IF(owner_cluster <=> :owner, object_created_at, NULL),
+            owner_cluster = :owner
+          WHERE schedule_id = :schedule
+          """);
+
+  private static final Statements SET_APPLIED =
+      Statements.of(
+          """
+          UPDATE schedule SET deletion_policy = :policy, object_created_at = :created_at
+          WHERE schedule_id = :schedule
+          """);
+
+  static final String ENDED_RUNS_OF_TICKS =
+      """
+      SELECT namespace, name FROM run
+      WHERE run_id IN (<ids>) AND tick_schedule = :schedule AND client = :client
+        AND finished_at IS NOT NULL
+      """;
+
+  private static final Statements ENDED_RUNS = Statements.of(ENDED_RUNS_OF_TICKS);
 
   static final String SCHEDULES_OF_OWNER =
       """
-      SELECT namespace, name FROM schedule FORCE INDEX (schedule_owner)
+      SELECT namespace, name, deletion_policy, object_created_at
+      FROM schedule FORCE INDEX (schedule_owner)
       WHERE owner_cluster = :cluster AND schedule_id > :after ORDER BY schedule_id LIMIT :limit
       """;
 
@@ -114,9 +145,11 @@ final class Schedules implements ScheduleLedger {
   private final RowFilter filter;
   private final Ageing ageing;
   private final LimitTransactions limits;
+  private final ScheduleDeletion deletion;
 
   Schedules(Transactions transactions, RowFilter filter, Ageing ageing) {
     this.transactions = transactions;
+    this.deletion = new ScheduleDeletion(transactions, filter);
     this.filter = filter;
     this.ageing = ageing;
     this.limits = new LimitTransactions(transactions, filter);
@@ -165,6 +198,31 @@ final class Schedules implements ScheduleLedger {
         });
   }
 
+  @Override
+  public void applied(ScheduleKey schedule, String cluster, AppliedSpec spec) {
+    transactions.write(
+        "applied spec of schedule " + schedule,
+        DISOWN,
+        q -> q.bind("schedule", schedule.id()),
+        (h, found) -> {
+          if (!isOwner(found, cluster)) {
+            return Outcome.unchanged(false);
+          }
+          SET_APPLIED.run(
+              h,
+              q ->
+                  q.bind("policy", spec.deletionPolicy().name())
+                      .bind("created_at", NewRuns.micros(spec.createdAt()))
+                      .bind("schedule", schedule.id()));
+          return Outcome.repeatable(true);
+        });
+  }
+
+  @Override
+  public Deletion deleted(ScheduleKey schedule, String cluster, String reason, String message) {
+    return deletion.deleted(schedule, cluster, reason, message);
+  }
+
   private static boolean isOwner(Results found, String cluster) {
     return found
         .first(row -> cluster.equals(row.getString("owner_cluster")))
@@ -207,7 +265,7 @@ final class Schedules implements ScheduleLedger {
   // ---- reads
 
   @Override
-  public List<ScheduleKey> owned(String cluster, Optional<ScheduleKey> after, int limit) {
+  public List<OwnedSchedule> owned(String cluster, Optional<ScheduleKey> after, int limit) {
     return transactions.read(
         "schedules of cluster " + cluster,
         h ->
@@ -217,10 +275,36 @@ final class Schedules implements ScheduleLedger {
                     q.bind("cluster", cluster)
                         .bind("after", after.map(ScheduleKey::id).orElse(""))
                         .bind("limit", limit),
+                found -> found.all(Schedules::ownedSchedule)));
+  }
+
+  private static OwnedSchedule ownedSchedule(ResultSet row) throws SQLException {
+    Optional<Instant> createdAt = Rows.time(row, "object_created_at");
+    String stored = row.getString("deletion_policy");
+    return new OwnedSchedule(
+        new ScheduleKey(row.getString("namespace"), row.getString("name")),
+        Arrays.stream(DeletionPolicy.values()) // one of a newer version is replaced
+            .filter(policy -> policy.name().equals(stored))
+            .findFirst()
+            .flatMap(policy -> createdAt.map(time -> new AppliedSpec(policy, time))));
+  }
+
+  @Override
+  public Set<RunKey> endedRuns(ScheduleKey schedule, String client, Collection<RunKey> runs) {
+    return transactions.read(
+        "ended runs of schedule " + schedule,
+        h ->
+            ENDED_RUNS.run(
+                h,
+                q ->
+                    q.bindList("ids", runs.stream().map(RunKey::id).distinct().toList())
+                        .bind("schedule", schedule.id())
+                        .bind("client", client),
                 found ->
-                    found.all(
-                        row ->
-                            new ScheduleKey(row.getString("namespace"), row.getString("name")))));
+                    Set.copyOf(
+                        found.all(
+                            row ->
+                                new RunKey(row.getString("namespace"), row.getString("name"))))));
   }
 
   @Override

@@ -59,7 +59,7 @@ final class TickWrites {
 
   void write(Handle h) {
     List<String> texts = new ArrayList<>();
-    add(texts, runs, "r", Rows::insertRuns);
+    add(texts, runs, "r", Rows::insertRunsOfTicks);
     add(texts, ticks, "t", TickRows::upsertTicks);
     add(texts, gaps, "g", TickRows::insertGaps);
     add(texts, newClients, "n", TickRows::insertClients);
@@ -79,7 +79,8 @@ final class TickWrites {
 
   private void bind(Query q) {
     for (int i = 0; i < runs.size(); i++) {
-      Rows.bind(q, NewRuns.prefix("r", i), runs.get(i));
+      String prefix = NewRuns.prefix("r", i);
+      Rows.bind(q, prefix, runs.get(i)).bind(prefix + "tick_schedule", schedule.id());
     }
     for (int i = 0; i < ticks.size(); i++) {
       TickRows.bind(q, NewRuns.prefix("t", i), schedule, ticks.get(i));

@@ -15,6 +15,7 @@ import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.time.Instant;
 import java.util.List;
@@ -88,6 +89,21 @@ public final class InstrumentedKube implements Kube {
   @Override
   public Optional<ScheduleObject> schedule(String namespace, String name) {
     return calls.time("schedule", () -> kube.schedule(namespace, name));
+  }
+
+  @Override
+  public boolean scheduleExists(ScheduleKey schedule) {
+    return calls.time("scheduleExists", () -> kube.scheduleExists(schedule));
+  }
+
+  @Override
+  public Optional<Instant> schedulesServedSince(String namespace) {
+    return calls.time("schedulesServedSince", () -> kube.schedulesServedSince(namespace));
+  }
+
+  @Override
+  public List<RunObject> createdRuns(ScheduleKey schedule, String client) {
+    return calls.time("createdRuns", () -> kube.createdRuns(schedule, client));
   }
 
   @Override

@@ -132,6 +132,11 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
+    public Optional<Run> forgetObject(RunKey run, ObjectRecord object) {
+      return changed(calls.time("forgetObject", () -> ledger.runs().forgetObject(run, object)));
+    }
+
+    @Override
     public Optional<Run> amend(RunKey run, String cluster, long generation, Amendment amendment) {
       return changed(
           calls.time("amend", () -> ledger.runs().amend(run, cluster, generation, amendment)));
@@ -151,6 +156,11 @@ public final class InstrumentedLedger implements Ledger {
     @Override
     public Optional<Run> hold(RunKey run, String reason, String message) {
       return calls.time("hold", () -> ledger.runs().hold(run, reason, message));
+    }
+
+    @Override
+    public Optional<Run> objectRefused(RunKey run, String message) {
+      return calls.time("objectRefused", () -> ledger.runs().objectRefused(run, message));
     }
 
     @Override
@@ -246,7 +256,26 @@ public final class InstrumentedLedger implements Ledger {
     }
 
     @Override
-    public List<ScheduleKey> owned(String cluster, Optional<ScheduleKey> after, int limit) {
+    public void applied(ScheduleKey schedule, String cluster, AppliedSpec spec) {
+      calls.time("applied", () -> ledger.schedules().applied(schedule, cluster, spec));
+    }
+
+    @Override
+    public Deletion deleted(ScheduleKey schedule, String cluster, String reason, String message) {
+      Deletion deletion =
+          calls.time(
+              "deleted", () -> ledger.schedules().deleted(schedule, cluster, reason, message));
+      deletion.canceled().forEach(metrics::changed);
+      return deletion;
+    }
+
+    @Override
+    public Set<RunKey> endedRuns(ScheduleKey schedule, String client, Collection<RunKey> runs) {
+      return calls.time("endedRuns", () -> ledger.schedules().endedRuns(schedule, client, runs));
+    }
+
+    @Override
+    public List<OwnedSchedule> owned(String cluster, Optional<ScheduleKey> after, int limit) {
       return calls.time("owned", () -> ledger.schedules().owned(cluster, after, limit));
     }
 

@@ -137,7 +137,9 @@ final class EffectRunner {
       WarningEvents.WarningEvent w =
           WarningEvents.changeRefused(e.generation(), refusal.getMessage());
       kube.warn(object, w.reason(), w.message());
-      ledger.runs().recordObject(s.key(), new ObjectRecord(cluster, object.uid(), e.generation()));
+      ledger
+          .runs()
+          .recordObject(s.key(), ObjectRecord.of(cluster, object).withApplied(e.generation()));
       return STALE;
     }
   }
@@ -290,13 +292,10 @@ final class EffectRunner {
     return new RunRecord(r.run(), r.attempts(), Optional.of(object), r.holder());
   }
 
-  private RunRecord amended(RunRecord r, Run run, long generation) {
+  private static RunRecord amended(RunRecord r, Run run, long generation) {
     ObjectRecord before = r.object().orElseThrow();
     return new RunRecord(
-        run,
-        r.attempts(),
-        Optional.of(new ObjectRecord(cluster, before.uid(), generation)),
-        r.holder());
+        run, r.attempts(), Optional.of(before.withApplied(generation)), r.holder());
   }
 
   private static Run run(RunSnapshot s) {

@@ -9,6 +9,7 @@ import io.luigioperator.job.Annotations;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.job.Kube.NamespaceState;
+import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.job.KubeRefused;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerQueries.RecordedObject;
@@ -17,6 +18,9 @@ import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.DeletionRule;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.Request;
+import io.luigioperator.run.RequestJson;
+import io.luigioperator.run.Resolver;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -34,8 +38,10 @@ import org.slf4j.LoggerFactory;
 /**
  * Cancels the runs whose PipelineRuns users deleted.
  *
- * <p>If the namespace or the definition of PipelineRuns is younger than a run, its PipelineRun was
- * deleted with the former one. The run is held, too, however few they are.
+ * <p>If the namespace or the definition of PipelineRuns is younger than a PipelineRun, it was
+ * deleted with the former one. Its run is held, too, however few they are, until a user applies the
+ * PipelineRun again. One that the operator had created is in no file of a user: it is forgotten, so
+ * that it is created again when its run starts.
  *
  * <p>A PipelineRun is missing only if a live read does not return it while its namespace is active
  * and the CRD is served. If a few are missing, users deleted them, and their runs are canceled. If
@@ -151,12 +157,12 @@ final class ObjectDeletions {
 
     /**
      * Whether the namespace or the definition was created after the object, so that the object was
-     * deleted together with the former one, and not by itself.
+     * deleted together with the former one, and not by itself. Both times are of the API server.
      */
     boolean wasRecreated(RecordedObject r) {
       return servedSince
           .computeIfAbsent(r.run().namespace(), kube::servedSince)
-          .isAfter(r.acceptedAt());
+          .isAfter(r.object().createdAt());
     }
 
     boolean isConfirmed(RunKey run) {
@@ -164,9 +170,14 @@ final class ObjectDeletions {
           run.namespace(),
           namespace ->
               kube.deletionsConfirmed(namespace)
-                  .filter(t -> Duration.between(t, now).abs().compareTo(CONFIRMATION_VALIDITY) <= 0)
+                  .filter(t -> isValidConfirmation(t, now))
                   .isPresent());
     }
+  }
+
+  /** Whether a person who confirmed deletions then means what is missing now. */
+  static boolean isValidConfirmation(Instant confirmed, Instant now) {
+    return Duration.between(confirmed, now).abs().compareTo(CONFIRMATION_VALIDITY) <= 0;
   }
 
   /**
@@ -211,16 +222,21 @@ final class ObjectDeletions {
     List<RunKey> confirmed = new ArrayList<>();
     List<RunKey> missing = new ArrayList<>();
     List<RunKey> withNamespace = new ArrayList<>();
+    List<RecordedObject> toCreateAgain = new ArrayList<>();
     for (RecordedObject r : notHeld) {
       if (confirmed.size() >= CONFIRMED_AT_ONCE
-          || withNamespace.size() >= CONFIRMED_AT_ONCE
+          || withNamespace.size() + toCreateAgain.size() >= CONFIRMED_AT_ONCE
           || DeletionRule.isMass(notHeld.size(), missing.size())) {
         break; // no further object changes the decision, and each costs a request
       }
       if (namespaces.isMissing(r)) {
         boolean isConfirmed = namespaces.isConfirmed(r.run());
         boolean recreated = !isConfirmed && namespaces.wasRecreated(r);
-        (isConfirmed ? confirmed : recreated ? withNamespace : missing).add(r.run());
+        if (recreated && r.object().createdByOperator()) {
+          toCreateAgain.add(r);
+        } else {
+          (isConfirmed ? confirmed : recreated ? withNamespace : missing).add(r.run());
+        }
       }
     }
     for (RecordedObject r : held) {
@@ -231,6 +247,7 @@ final class ObjectDeletions {
       }
     }
     if (kube.crdEstablished()) {
+      toCreateAgain.forEach(this::bringBack);
       withNamespace.forEach(
           key ->
               ledger
@@ -272,6 +289,38 @@ final class ObjectDeletions {
         .log("too many PipelineRuns are missing at once; their runs are held until a person acts");
     for (RunKey key : missing) {
       ledger.runs().hold(key, Reasons.MASS_DELETION, HELD_MESSAGE.formatted(key.namespace()));
+    }
+  }
+
+  /** If only a user can release the run, who needs its PipelineRun for that, it is created now. */
+  private void bringBack(RecordedObject r) {
+    LOG.atInfo()
+        .addKeyValue("run", r.run())
+        .log("its PipelineRun was deleted with its namespace or definition, and is created again");
+    if (r.reason().equals(Reasons.HELD) || r.reason().equals(Reasons.INTERNAL_ERROR)) {
+      ledger
+          .queries()
+          .load(r.run(), cluster)
+          .run(r.run())
+          .ifPresent(record -> create(record.run()));
+    } else {
+      ledger.runs().forgetObject(r.run(), r.object()).ifPresent(run -> wake.accept(run.key()));
+    }
+  }
+
+  private void create(Run run) {
+    Request request = RequestJson.read(run.definition().request());
+    try {
+      if (kube.createRun(run.key(), Resolver.currentSpec(run, request))
+              instanceof RunCreation.Present(RunObject object)
+          && object.asksFor(run.definition().requestSha())) {
+        ledger.runs().recordObject(run.key(), ObjectRecord.of(cluster, object));
+      }
+    } catch (KubeRefused e) {
+      LOG.atWarn()
+          .addKeyValue("run", run.key())
+          .addKeyValue("error", e.getMessage())
+          .log("the PipelineRun of a held run is not created; the next sweep tries again");
     }
   }
 

@@ -285,8 +285,7 @@ public final class RunReconciler {
     for (Reconciliation r : accepting) {
       Effect.Accept e = r.accepting.orElseThrow();
       requests.add(
-          new AcceptRequest(
-              e.run(), new ObjectRecord(cluster, e.uid(), e.generation()), e.outcome()));
+          new AcceptRequest(e.run(), ObjectRecord.applied(cluster, e.object()), e.outcome()));
     }
     List<Acceptance> answers = ledger.runs().accept(requests);
     for (Acceptance answer : answers) {

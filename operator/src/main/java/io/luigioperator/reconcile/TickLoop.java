@@ -10,6 +10,7 @@ import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
+import io.luigioperator.ledger.ScheduleLedger.OwnedSchedule;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.reconcile.DueClients.Batch;
 import io.luigioperator.reconcile.TickDecisionRunner.Work;
@@ -71,6 +72,8 @@ public final class TickLoop implements TickSource {
   private final ScheduleHealth health;
   private final BackfillRunner backfills;
   private final ScheduleLimits limits;
+  private final ScheduleDeletions deletions;
+  private final HistoryLimits history;
   private final Signal signal;
 
   private final Set<ScheduleKey> changed = ConcurrentHashMap.newKeySet();
@@ -128,6 +131,16 @@ public final class TickLoop implements TickSource {
     this.runner = new TickDecisionRunner(ledger, kube, cluster, acceptedOf, health, metrics);
     this.changes = new ScheduleChanges(ledger, cluster, runner);
     this.backfills = new BackfillRunner(ledger, kube, cluster, acceptedOf, canceled);
+    this.deletions =
+        new ScheduleDeletions(
+            ledger,
+            kube,
+            cluster,
+            run -> {
+              canceled.accept(run);
+              accepted.run(); // the next run of its key may be the head now
+            });
+    this.history = new HistoryLimits(ledger, kube);
     this.signal = signal;
   }
 
@@ -197,6 +210,7 @@ public final class TickLoop implements TickSource {
       decideDue(now);
       for (ScheduleKey schedule : List.copyOf(ended.keySet())) {
         Set<String> clients = Objects.requireNonNull(ended.remove(schedule)); // only here
+        history.ended(schedule, clients); // also if another cluster decides its cron times
         ScheduleTicks ticks = schedules.get(schedule);
         if (ticks == null) {
           health.outdated(schedule, clients); // it has no crons, or is not known
@@ -211,6 +225,8 @@ public final class TickLoop implements TickSource {
           .toList()
           .forEach(schedule -> handle(schedule, now, () -> runBackfills(schedule, now)));
       health.read(now).forEach(this::outdated);
+      concludeDeletions(now);
+      history.pass();
       complete = true;
     } finally {
       queueIncomplete |= !complete;
@@ -251,12 +267,16 @@ public final class TickLoop implements TickSource {
     retryAt.clear();
     backfillsAt.clear();
     backfills.forgetAll();
+    deletions.begin();
     Optional<ScheduleKey> after = Optional.empty();
-    List<ScheduleKey> page;
+    List<OwnedSchedule> page;
     do {
       page = ledger.schedules().owned(cluster, after, PAGE);
-      owned.addAll(page);
-      after = page.isEmpty() ? after : Optional.of(page.getLast());
+      for (OwnedSchedule schedule : page) {
+        owned.add(schedule.key());
+        deletions.owned(schedule);
+      }
+      after = page.isEmpty() ? after : Optional.of(page.getLast().key());
     } while (page.size() == PAGE);
     changed.addAll(owned); // one that was deleted while no operator ran has no event
   }
@@ -266,9 +286,10 @@ public final class TickLoop implements TickSource {
   private void takeOver(ScheduleKey key) {
     Optional<ScheduleObject> object = kube.schedule(key.namespace(), key.name());
     if (object.isEmpty()) {
-      forget(key);
+      forget(key, ledger.queries().now());
       return;
     }
+    deletions.found(key);
     if (object.get().parsedSpec().problem().isPresent()) {
       schedules.remove(key); // its ticks wait until it can be read again
       return;
@@ -282,6 +303,7 @@ public final class TickLoop implements TickSource {
       return;
     }
     ScheduleTicks ticks = known.get();
+    deletions.apply(object.get());
     if (!changes.apply(ticks, object.get(), now)) {
       readAgain(key, now);
       return;
@@ -301,7 +323,7 @@ public final class TickLoop implements TickSource {
   }
 
   /** The ticks of a deleted schedule remain; if it comes back, they continue where they were. */
-  private void forget(ScheduleKey key) {
+  private void forget(ScheduleKey key, Instant now) {
     schedules.remove(key);
     withoutCrons.remove(key);
     health.forget(key);
@@ -310,10 +332,32 @@ public final class TickLoop implements TickSource {
     backfills.forget(key);
     limits.forget(key);
     if (owned.contains(key)) {
-      ledger.schedules().disown(key, cluster);
-      owned.remove(key);
-      ownerUnknown.remove(key);
+      deletions.missing(key, now);
     }
+  }
+
+  private void concludeDeletions(Instant now) {
+    ScheduleDeletions.Conclusion conclusion;
+    try {
+      conclusion = deletions.conclude(owned.size(), now);
+    } catch (LedgerUnavailable | KubeUnavailable e) {
+      throw e;
+    } catch (RuntimeException e) {
+      deletions.postpone(now);
+      LOG.atError()
+          .setCause(e)
+          .log("deletions of schedules were not concluded; tried again in a minute");
+      return;
+    }
+    conclusion
+        .givenUp()
+        .forEach(
+            schedule -> {
+              owned.remove(schedule);
+              ownerUnknown.remove(schedule);
+            });
+    // the cache will show them, too
+    conclusion.exist().forEach(schedule -> retryAt.put(schedule, now.plus(READ_AGAIN)));
   }
 
   /** Empty if it creates no runs and never did, or if another cluster owns it. */
@@ -332,6 +376,7 @@ public final class TickLoop implements TickSource {
       withoutCrons.remove(key);
       String owner = ledger.schedules().own(key, cluster);
       ownerUnknown.remove(key);
+      deletions.ownedAgain(key);
       if (!owner.equals(cluster)) {
         owned.remove(key);
         health.forget(key);
@@ -466,6 +511,8 @@ public final class TickLoop implements TickSource {
                 retryAt.values().stream(),
                 backfillsAt.values().stream(),
                 health.nextRead(now).stream(),
+                deletions.next().stream(),
+                history.isPending() ? Stream.of(now.plus(READ_AGAIN)) : Stream.<Instant>empty(),
                 summaries.writeOutdated(now).stream())
             .flatMap(times -> times)
             .min(Comparator.naturalOrder())

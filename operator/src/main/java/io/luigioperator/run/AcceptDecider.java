@@ -24,11 +24,7 @@ final class AcceptDecider {
     if (outcome.isPresent()) {
       return object.isReadable()
           ? Decision.doing(
-              new Effect.Accept(
-                  Resolver.ended(object, outcome.get()),
-                  object.uid(),
-                  object.generation(),
-                  outcome))
+              new Effect.Accept(Resolver.ended(object, outcome.get()), object, outcome))
           : Decision.waiting();
     }
     if (object.isRejected()) {
@@ -61,9 +57,7 @@ final class AcceptDecider {
                         false),
                     now);
             case PodCheck.Passed() ->
-                Decision.doing(
-                    new Effect.Accept(
-                        r.run(), object.uid(), object.generation(), Optional.empty()));
+                Decision.doing(new Effect.Accept(r.run(), object, Optional.empty()));
           };
     };
   }

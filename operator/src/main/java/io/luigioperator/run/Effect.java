@@ -20,9 +20,10 @@ public sealed interface Effect {
   record DryRunPod(String request) implements Effect {}
 
   /**
+   * @param object the PipelineRun that requests it
    * @param outcome how the run ended, if the row of an ended run was lost
    */
-  record Accept(NewRun run, String uid, long generation, Optional<RecordedOutcome> outcome)
+  record Accept(NewRun run, RunObject object, Optional<RecordedOutcome> outcome)
       implements Effect {}
 
   /** Ends a waiting run that, as its PipelineRun shows, had ended before the row was restored. */

@@ -103,6 +103,8 @@ final class QueuedStatus {
                       .orElse(""));
       case Reasons.BACKING_OFF ->
           "next attempt at %s, %s".formatted(start, run.stateDetails().message());
+      case Reasons.OBJECT_REFUSED ->
+          "next try at %s, %s".formatted(start, run.stateDetails().message());
       default -> run.stateDetails().message();
     };
   }

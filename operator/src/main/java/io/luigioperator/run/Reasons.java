@@ -11,6 +11,7 @@ public final class Reasons {
   public static final String WAITING_FOR_CAPACITY = "WaitingForCapacity";
   public static final String WAITING_FOR_TIME = "WaitingForTime";
   public static final String BACKING_OFF = "BackingOff";
+  public static final String OBJECT_REFUSED = "ObjectRefused";
   public static final String HELD = "Held";
   public static final String SCHEDULE_LIMIT = "ScheduleLimit";
   public static final String INTERNAL_ERROR = "InternalError";
@@ -23,6 +24,7 @@ public final class Reasons {
   public static final String ALREADY_COMPLETE = "AlreadyComplete";
   public static final String CANCELED = "Canceled";
   public static final String DELETED = "Deleted";
+  public static final String SCHEDULE_DELETED = "ScheduleDeleted";
   public static final String NAMESPACE_RETIRED = "NamespaceRetired";
   public static final String START_DEADLINE_EXCEEDED = "StartDeadlineExceeded";
   public static final String ATTEMPTS_EXHAUSTED = "AttemptsExhausted";

@@ -6,6 +6,7 @@ package io.luigioperator.run;
 
 import static io.luigioperator.run.Instants.later;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -20,6 +21,11 @@ public final class WaitingTransitions {
 
   static final String CANCELED_BY_USER = "spec.desiredState is Canceled";
   static final String HELD_BY_USER = "spec.desiredState is Held";
+
+  /** Until the creation of a PipelineRun is tried again, with up to half as much added. */
+  static final Duration MIN_REFUSED = Duration.ofMinutes(1);
+
+  static final Duration MAX_REFUSED = Duration.ofMinutes(10);
 
   private WaitingTransitions() {}
 
@@ -120,6 +126,35 @@ public final class WaitingTransitions {
     return run.isWaiting() ? cancel(run, reason, message, now) : Optional.empty();
   }
 
+  /**
+   * Cancels a run that waits and has not started, or is held. One that waits for a retry goes on.
+   */
+  public static Optional<Run> cancelQueued(Run run, String reason, String message, Instant now) {
+    boolean queued =
+        run.state() == RunState.HELD || run.isWaiting() && run.times().startedAt().isEmpty();
+    return queued ? cancel(run, reason, message, now) : Optional.empty();
+  }
+
+  /**
+   * Postpones a READY run whose PipelineRun cannot be created at the moment, so that it blocks no
+   * run behind it: the longer it has waited, the longer until the next try. Many such runs are not
+   * all tried at the same time.
+   */
+  public static Optional<Run> objectRefused(Run run, String message, Instant now) {
+    if (run.state() != RunState.READY) {
+      return Optional.empty();
+    }
+    Duration waited = Duration.between(run.times().acceptedAt(), now);
+    Duration pause =
+        waited.compareTo(MIN_REFUSED) < 0
+            ? MIN_REFUSED
+            : waited.compareTo(MAX_REFUSED) > 0 ? MAX_REFUSED : waited;
+    long spread = Math.floorMod(run.key().id().hashCode(), pause.toSeconds() / 2);
+    return Optional.of(
+        run.with(run.times().withNotBefore(Optional.of(now.plus(pause).plusSeconds(spread))))
+            .with(RunState.DELAYED, Reasons.OBJECT_REFUSED, Message.bounded(message)));
+  }
+
   /** Holds a waiting run. If the run is held already, only MassDeletion replaces its reason. */
   public static Optional<Run> hold(Run run, String reason, String message) {
     return switch (run.state()) {
@@ -184,9 +219,18 @@ public final class WaitingTransitions {
       case Running ->
           run.times().notBefore().filter(now::isBefore).isEmpty()
               ? run.with(RunState.READY, "", "")
-              : run.stateDetails().reason().equals(Reasons.BACKING_OFF)
-                  ? run.with(RunState.DELAYED, Reasons.BACKING_OFF, run.stateDetails().message())
+              : isPostponed(run)
+                  ? run.with(
+                      RunState.DELAYED, run.stateDetails().reason(), run.stateDetails().message())
                   : run.with(RunState.DELAYED, Reasons.WAITING_FOR_TIME, "");
+    };
+  }
+
+  /** Whether the operator has chosen its notBefore, and not a user. */
+  private static boolean isPostponed(Run run) {
+    return switch (run.stateDetails().reason()) {
+      case Reasons.BACKING_OFF, Reasons.OBJECT_REFUSED -> true;
+      default -> false;
     };
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.luigioperator.admission;
 
+import static java.time.Duration.ofSeconds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -20,10 +21,13 @@ import io.luigioperator.run.Amendment;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RunKey;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** Errors of one head do not affect the others. Heads are in the order of their names. */
@@ -37,6 +41,11 @@ class AdmissionLoopFaultsTest {
 
   private void assertHeld(String run, String reason, String message) {
     assertThat(fixture.stateAndReason(run)).isEqualTo("HELD " + reason);
+    assertThat(fixture.run(run).stateDetails().message()).contains(message);
+  }
+
+  private void assertPostponed(String run, String message) {
+    assertThat(fixture.stateAndReason(run)).isEqualTo("DELAYED ObjectRefused");
     assertThat(fixture.run(run).stateDetails().message()).contains(message);
   }
 
@@ -134,7 +143,7 @@ class AdmissionLoopFaultsTest {
 
     loop.pass();
 
-    assertHeld("head", Reasons.INTERNAL_ERROR, "with another request");
+    assertPostponed("head", "with another request");
     assertThat(recorded("head")).isEmpty();
   }
 
@@ -145,7 +154,8 @@ class AdmissionLoopFaultsTest {
     loop.pass();
 
     assertClaimed("head");
-    assertThat(recorded("head")).contains(new ObjectRecord(OperatorFixture.HERE, "uid-head", 0));
+    assertThat(recorded("head"))
+        .contains(new ObjectRecord(OperatorFixture.HERE, "uid-head", 0, OperatorFixture.T0, false));
   }
 
   @Test
@@ -171,7 +181,9 @@ class AdmissionLoopFaultsTest {
     fixture
         .ledger
         .runs()
-        .recordObject(key, new ObjectRecord(OperatorFixture.THERE, "uid-there", 1));
+        .recordObject(
+            key,
+            new ObjectRecord(OperatorFixture.THERE, "uid-there", 1, OperatorFixture.T0, false));
     fixture
         .ledger
         .runs()
@@ -191,7 +203,7 @@ class AdmissionLoopFaultsTest {
   }
 
   @Test
-  void onlyAPermanentRefusalHoldsTheRun() {
+  void onlyAPermanentRefusalPostponesTheRun() {
     fixture.acceptedElsewhere("head");
     fixture.kube.runCreation = Optional.of(new RunCreation.NotNow("exceeded quota: q"));
 
@@ -200,7 +212,28 @@ class AdmissionLoopFaultsTest {
 
     fixture.kube.runCreation = Optional.of(new RunCreation.Refused("strict decoding error"));
     loop.pass();
-    assertHeld("head", Reasons.INTERNAL_ERROR, "strict decoding error");
+    assertPostponed("head", "strict decoding error");
+  }
+
+  /** For example by a policy that is corrected: the run blocks no other one meanwhile. */
+  @Test
+  void aRefusedPipelineRunIsCreatedLater() {
+    fixture.acceptedElsewhere("a-1").acceptedElsewhere("a-2");
+    AtomicInteger postponed = new AtomicInteger();
+    loop.onPostponed(postponed::incrementAndGet);
+    fixture.kube.runCreation = Optional.of(new RunCreation.Refused("denied by a policy"));
+    loop.pass();
+    fixture.kube.runCreation = Optional.empty();
+    loop.pass();
+
+    assertPostponed("a-1", "denied by a policy");
+    assertThat(postponed).hasValue(1);
+    assertClaimed("a-2");
+
+    Instant next = fixture.run("a-1").times().notBefore().orElseThrow();
+    assertThat(Duration.between(fixture.now(), next)).isBetween(ofSeconds(60), ofSeconds(90));
+    fixture.at(Duration.between(OperatorFixture.T0, next)).due("a-1");
+    assertWaits("a-1");
   }
 
   @Test

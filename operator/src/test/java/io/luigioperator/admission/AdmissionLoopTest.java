@@ -151,7 +151,7 @@ class AdmissionLoopTest {
             "is refused",
             (Consumer<OperatorFixture>)
                 s -> s.kube.runCreation = Optional.of(new RunCreation.Refused("invalid")),
-            "HELD InternalError",
+            "DELAYED ObjectRefused",
             "none"),
         arguments(
             "is refused for now",

@@ -18,6 +18,7 @@ import io.luigioperator.job.Kube.RunCreation;
 import io.luigioperator.run.ObservedNode;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
+import io.luigioperator.run.ScheduleKey;
 import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -46,6 +47,25 @@ class Fabric8KubeRunsIT {
     assertThat(kube.kube.namespace(kube.namespace)).isEqualTo(NamespaceState.ACTIVE);
     kube.client.namespaces().withName(kube.namespace).delete(); // no controller finalizes it here
     assertThat(kube.kube.namespace(kube.namespace)).isEqualTo(NamespaceState.TERMINATING);
+  }
+
+  @Test
+  void saysSinceWhenSchedulesAreServedInANamespace() {
+    assertThat(kube.kube.schedulesServedSince("nowhere")).isEmpty();
+    Instant created =
+        Instant.parse(
+            kube.client
+                .namespaces()
+                .withName(kube.namespace)
+                .get()
+                .getMetadata()
+                .getCreationTimestamp());
+    assertThat(kube.kube.schedulesServedSince(kube.namespace).orElseThrow())
+        .as("the later one of namespace and definition")
+        .isAfterOrEqualTo(created);
+    assertThat(kube.kube.scheduleExists(new ScheduleKey(kube.namespace, "missing"))).isFalse();
+    kube.client.namespaces().withName(kube.namespace).delete(); // no controller finalizes it here
+    assertThat(kube.kube.schedulesServedSince(kube.namespace)).isEmpty();
   }
 
   @Test

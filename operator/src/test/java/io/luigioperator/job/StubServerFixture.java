@@ -78,6 +78,8 @@ final class StubServerFixture implements AutoCloseable {
     calls.put("deletionsConfirmed", k -> k.deletionsConfirmed("n"));
     calls.put("retiredNamespaces", k -> k.retiredNamespaces("n"));
     calls.put("crdEstablished", Kube::crdEstablished);
+    calls.put(
+        "scheduleExists", k -> k.scheduleExists(new io.luigioperator.run.ScheduleKey("ns", "s")));
     calls.put("node", k -> k.node("n"));
     calls.put("run", k -> k.run(KEY, Freshness.LIVE));
     calls.put("createRun", k -> k.createRun(KEY, ATTEMPT.object().spec()));

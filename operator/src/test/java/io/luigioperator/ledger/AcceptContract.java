@@ -56,7 +56,8 @@ interface AcceptContract extends LedgerFixture {
             .runs()
             .accept(
                 List.of(
-                    new AcceptRequest(asking.run(), new ObjectRecord(CLUSTER, "another uid", 7))))
+                    new AcceptRequest(
+                        asking.run(), LedgerFixture.object(CLUSTER, "another uid", 7))))
             .getFirst();
     assertThat(again).isEqualTo(new Acceptance.Same(run));
     assertThat(record(run).run()).isEqualTo(run);
@@ -237,7 +238,7 @@ interface AcceptContract extends LedgerFixture {
   @Test
   default void anObjectRecordIsReplaced() {
     Run run = accepted(RunBuilder.named("r"));
-    ObjectRecord anew = new ObjectRecord(CLUSTER, "anew", 4);
+    ObjectRecord anew = LedgerFixture.object(CLUSTER, "anew", 4);
     ledger().runs().recordObject(run.key(), anew);
     ledger().runs().recordObject(run.key(), anew);
     assertThat(record(run).object()).contains(anew);
@@ -257,8 +258,8 @@ interface AcceptContract extends LedgerFixture {
     List<RecordedObject> expected = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
       Run run = accepted(RunBuilder.named("r" + i).client("c" + i));
-      ledger().runs().recordObject(run.key(), new ObjectRecord(OTHER_CLUSTER, "there", 1));
-      expected.add(new RecordedObject(run.key(), "", object(run.key()), run.times().acceptedAt()));
+      ledger().runs().recordObject(run.key(), LedgerFixture.object(OTHER_CLUSTER, "there", 1));
+      expected.add(new RecordedObject(run.key(), "", object(run.key())));
     }
     ledger().runs().cancel(expected.getFirst().run(), Reasons.CANCELED, "");
     expected.removeFirst();

@@ -17,11 +17,11 @@ import io.luigioperator.ledger.BackfillLedger.Backfill;
 import io.luigioperator.ledger.BackfillLedger.State;
 import io.luigioperator.ledger.BackfillLedger.Step;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
+import io.luigioperator.ledger.ScheduleLedger.Tick;
 import io.luigioperator.ledger.ScheduleLedger.TickAnswer;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.FailureCause;
-import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.Run;
@@ -78,7 +78,8 @@ interface BrokenCommitTests extends SqlFixture {
         "recordObject",
         n -> {
           Run run = accepted(RunBuilder.named(n));
-          return then(l -> l.runs().recordObject(run.key(), new ObjectRecord(CLUSTER, "anew", 5)));
+          return then(
+              l -> l.runs().recordObject(run.key(), LedgerFixture.object(CLUSTER, "anew", 5)));
         });
     all.put(
         "amend",
@@ -151,6 +152,21 @@ interface BrokenCommitTests extends SqlFixture {
           return l -> l.runs().cancelWaiting(run.key(), Reasons.CANCELED, "");
         });
     all.put(
+        "objectRefused",
+        n -> {
+          Run run = accepted(RunBuilder.named(n));
+          return l -> l.runs().objectRefused(run.key(), "denied");
+        });
+    for (String reason : List.of(Reasons.NAMESPACE_MISSING, Reasons.DELETION_UNCONFIRMED)) {
+      all.put(
+          "forgetObject of a run held for " + reason,
+          n -> {
+            Run run = accepted(RunBuilder.named(n));
+            ledger().runs().hold(run.key(), reason, "");
+            return l -> l.runs().forgetObject(run.key(), object(run.key()));
+          });
+    }
+    all.put(
         "release",
         n -> {
           Run run = accepted(RunBuilder.named(n));
@@ -200,6 +216,18 @@ interface BrokenCommitTests extends SqlFixture {
           ledger().schedules().limit(nightly(), Optional.empty());
           return l -> l.schedules().enforceLimit(nightly());
         });
+    all.put(
+        "applied",
+        n -> {
+          ledger().schedules().own(new ScheduleKey("team-a", n), CLUSTER);
+          return then(
+              l ->
+                  l.schedules()
+                      .applied(
+                          new ScheduleKey("team-a", n), CLUSTER, ScheduleDeletionContract.CANCELS));
+        });
+    all.put("deleted without a waiting run", n -> deleting(n, List.of()));
+    all.put("deleted with a waiting run", n -> deleting(n, List.of(fires(n, 1))));
     all.put("decide the first of a client", n -> deciding(n, List.of(), first(n)));
     all.put(
         "decide that a tick fires", n -> deciding(n, List.of(n), decision(n, 0, 1, fires(n, 1))));
@@ -292,6 +320,13 @@ interface BrokenCommitTests extends SqlFixture {
     return l -> l.schedules().decide(schedule, CLUSTER, List.of(decisions));
   }
 
+  private Change deleting(String name, List<Tick> ticks) {
+    ScheduleKey schedule = new ScheduleKey("team-a", name);
+    deciding(name, List.of(name), decision(name, 0, 1, ticks.toArray(Tick[]::new))).by(ledger());
+    ledger().schedules().applied(schedule, CLUSTER, ScheduleDeletionContract.CANCELS);
+    return l -> l.schedules().deleted(schedule, CLUSTER, Reasons.SCHEDULE_DELETED, "it is gone");
+  }
+
   private static ClientDecision rules(ClientDecision decision, Optional<String> rules) {
     return new ClientDecision(
         decision.client(),
@@ -322,6 +357,7 @@ interface BrokenCommitTests extends SqlFixture {
       case List<?> l when !l.isEmpty() && l.getFirst() instanceof TickAnswer -> l.toString();
       case Collection<?> c -> c.size() + " items";
       case ScheduleLedger.LimitChange c -> c.changed().size() + " runs";
+      case ScheduleLedger.Deletion d -> d.canceled().size() + " canceled, " + d.complete();
       case RunLedger.Acceptance a -> a.getClass().getSimpleName();
       default -> answer.toString();
     };
@@ -334,15 +370,18 @@ interface BrokenCommitTests extends SqlFixture {
         List.of(
             """
             SELECT run_id, state, reason, cancel, claims, counted, infra, uncounted,
-              max_attempts, request, not_before IS NULL, finished_at IS NULL FROM run
+              max_attempts, request, tick_schedule, not_before IS NULL, finished_at IS NULL FROM run
             """,
             """
             SELECT run_id, number, fence, state, bound_at IS NULL, node, stop_cause,
               missing_since IS NULL, reason, exit_code, termination_message FROM attempt
             """,
             "SELECT admit_key, holder_run, fence, next_admit_at IS NULL FROM client_mutex",
-            "SELECT run_id, cluster_identity, uid, applied_generation FROM run_object",
-            "SELECT schedule_id, owner_cluster, max_runs, limited FROM schedule",
+            "SELECT run_id, cluster_identity, uid, applied_generation, created_at, by_operator FROM run_object",
+            """
+            SELECT schedule_id, owner_cluster, deletion_policy, object_created_at, max_runs, limited
+              FROM schedule
+            """,
             "SELECT client, decided_until, rules, cron_times FROM schedule_client",
             "SELECT tick_id, decision, cron_times, run_id FROM tick",
             "SELECT name, state, last_date, skipped, succeeded, failed FROM backfill",

@@ -103,6 +103,17 @@ interface DamageTests extends SqlFixture {
                 "hold", () -> ledger().runs().hold(ready.key(), Reasons.NAMESPACE_MISSING, "")),
             Map.entry(
                 "release", () -> ledger().runs().release(held.key(), Reasons.NAMESPACE_MISSING)),
+            Map.entry(
+                "forgetObject",
+                () -> ledger().runs().forgetObject(ready.key(), object(ready.key()))),
+            Map.entry("objectRefused", () -> ledger().runs().objectRefused(ready.key(), "")),
+            Map.entry(
+                "applied",
+                () ->
+                    ledger()
+                        .schedules()
+                        .applied(nightly, CLUSTER, ScheduleDeletionContract.CANCELS)),
+            Map.entry("deleted", () -> ledger().schedules().deleted(nightly, CLUSTER, "", "")),
             Map.entry("own", () -> ledger().schedules().own(nightly, CLUSTER)),
             Map.entry("disown", () -> ledger().schedules().disown(nightly, CLUSTER)),
             Map.entry("limit", () -> ledger().schedules().limit(nightly, Optional.of(1))),

@@ -19,6 +19,7 @@ public abstract class LedgerContract
         AttemptKindContract,
         WaitingContract,
         ScheduleContract,
+        ScheduleDeletionContract,
         BackfillContract,
         NewestRunsContract,
         LimitContract {}

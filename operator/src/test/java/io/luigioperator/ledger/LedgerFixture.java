@@ -24,6 +24,7 @@ import io.luigioperator.run.Run;
 import io.luigioperator.run.RunAndAttempt;
 import io.luigioperator.run.RunKey;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -48,6 +49,9 @@ public interface LedgerFixture {
 
   /** Retries without backoff. */
   RetryPolicy AT_ONCE = new RetryPolicy(Duration.ZERO, Duration.ZERO);
+
+  /** The creation of all objects. */
+  Instant CREATED = Instant.parse("2026-03-01T10:00:00Z");
 
   AtomicLong TOKENS = new AtomicLong();
 
@@ -78,7 +82,11 @@ public interface LedgerFixture {
   }
 
   default ObjectRecord object(RunKey run) {
-    return new ObjectRecord(CLUSTER, "uid-" + run.name(), 1);
+    return object(CLUSTER, "uid-" + run.name(), 1);
+  }
+
+  static ObjectRecord object(String cluster, String uid, long generation) {
+    return new ObjectRecord(cluster, uid, generation, CREATED, false);
   }
 
   default Optional<Claimed> claim(Run run) {

@@ -98,8 +98,9 @@ interface PlanTests extends SqlFixture {
           .handle()
           .execute(
               """
-              INSERT INTO run_object (run_id, cluster_identity, uid, applied_generation)
-              SELECT run_id, ?, run_id, 1 FROM run WHERE name <> 'r'
+              INSERT INTO run_object
+                (run_id, cluster_identity, uid, applied_generation, created_at, by_operator)
+              SELECT run_id, ?, run_id, 1, '2026-03-01', FALSE FROM run WHERE name <> 'r'
               """,
               cluster);
     }
@@ -167,6 +168,10 @@ interface PlanTests extends SqlFixture {
       assertThat(indexes(search, Map.of("schedule", nightly, "limit", 50)))
           .containsEntry("run", "run_limit");
     }
+    sql().handle().execute("UPDATE run SET tick_schedule = 'nightly' WHERE name <> 'r'");
+    sql().handle().createQuery("ANALYZE TABLE run").mapToMap().list();
+    assertThat(indexes(ScheduleDeletion.QUEUED_RUNS, Map.of("schedule", "nightly", "limit", 51)))
+        .containsEntry("run", "run_queued_ticks");
     assertThat(sql().handle().createQuery(EXPLAIN + Queries.NEXT_DUE).mapToMap().one())
         .as("answered by one end of the index")
         .containsEntry("extra", "Select tables optimized away");
@@ -180,6 +185,11 @@ interface PlanTests extends SqlFixture {
             .mapTo(String.class)
             .list();
     for (String ids : List.of(some.getFirst(), String.join(", ", some))) {
+      assertThat(
+              indexes(
+                  Schedules.ENDED_RUNS_OF_TICKS.replace("<ids>", ids),
+                  Map.of("schedule", "nightly", "client", "acme")))
+          .containsEntry("run", "PRIMARY");
       assertThat(indexes(Queries.LOAD.replace("<ids>", ids), Map.of("cluster", "one", "shown", 10)))
           .containsEntry("r", "PRIMARY")
           .containsEntry("a", "PRIMARY")

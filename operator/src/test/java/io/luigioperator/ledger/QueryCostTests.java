@@ -37,7 +37,7 @@ interface QueryCostTests extends SqlFixture {
       INSERT INTO run (run_id, namespace, name, client, business_date, schedule, schedule_id, mutex_key,
         admit_key, next_kind, state, reason, message, cancel, desired, priority, claims, counted,
         infra, uncounted, max_attempts, max_infra, accepted_at, admit_at, not_before, start_deadline,
-        started_at, finished_at, request, request_sha, hash_version)
+        started_at, finished_at, request, request_sha, hash_version, tick_schedule)
       SELECT LEFT(SHA2(n, 256), 32), r.namespace, CONCAT('n', n), CONCAT('c', n), r.business_date,
         r.schedule, r.schedule_id, CONCAT('ns/c', n), CONCAT('ns/c', n), r.next_kind,
         CASE MOD(n, 10) WHEN 0 THEN 'SUCCEEDED' WHEN 1 THEN 'HELD' WHEN 2 THEN 'DELAYED'
@@ -47,7 +47,7 @@ interface QueryCostTests extends SqlFixture {
         CASE MOD(n, 10) WHEN 2 THEN UTC_TIMESTAMP(6) WHEN 3 THEN UTC_TIMESTAMP(6) + INTERVAL 1 DAY END,
         CASE MOD(n, 10) WHEN 3 THEN '2020-01-01' WHEN 4 THEN '2020-01-02' END,
         IF(MOD(n, 10) = 3, '2019-12-31', NULL), IF(MOD(n, 10) = 0, '2020-01-01', NULL), r.request,
-        r.request_sha, r.hash_version
+        r.request_sha, r.hash_version, 'nightly'
       FROM (WITH digits AS (SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3
           UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7
           UNION ALL SELECT 8 UNION ALL SELECT 9)
@@ -93,8 +93,9 @@ interface QueryCostTests extends SqlFixture {
         range);
     execute(
         """
-        INSERT INTO run_object (run_id, cluster_identity, uid, applied_generation)
-        SELECT run_id, :cluster, run_id, 1 FROM run WHERE
+        INSERT INTO run_object
+          (run_id, cluster_identity, uid, applied_generation, created_at, by_operator)
+        SELECT run_id, :cluster, run_id, 1, accepted_at, FALSE FROM run WHERE
         """
             + added,
         range);
@@ -190,6 +191,12 @@ interface QueryCostTests extends SqlFixture {
     cases.put("due", Case.of(Maintenance.DUE, Map.of()));
     cases.put("expire", Case.of(Maintenance.EXPIRED, Map.of()));
     cases.put("purge", Case.of(Maintenance.PURGEABLE, Map.of("before", "2021-01-01")));
+    cases.put("deleted", Case.of(ScheduleDeletion.QUEUED_RUNS, Map.of("schedule", "nightly")));
+    cases.put(
+        "endedRuns",
+        Case.of(
+            Schedules.ENDED_RUNS_OF_TICKS,
+            Map.of("ids", ids, "schedule", "nightly", "client", "c0")));
     cases.put("freeStaleHolders", Case.of(Maintenance.STALE_HOLDERS, Map.of()));
     cases.put(
         "claimsOfSilentClusters",
@@ -326,7 +333,8 @@ interface QueryCostTests extends SqlFixture {
       assertThat(few.get("attemptsElsewhere").returned()).isEqualTo(LIVE);
       assertThat(few.get("limited").returned()).isEqualTo(1);
       for (String one :
-          List.of("due", "expire", "purge", "openHeads", "released", "heldBeyondALimit")) {
+          List.of(
+              "due", "expire", "purge", "openHeads", "released", "heldBeyondALimit", "deleted")) {
         assertThat(few.get(one).returned()).as(one).isEqualTo(LIMIT);
       }
     } finally {

@@ -281,7 +281,7 @@ interface ScheduleContract extends LedgerFixture {
     for (int i = 0; i < 4; i++) {
       Optional<ScheduleKey> after =
           found.isEmpty() ? Optional.empty() : Optional.of(found.getLast());
-      found.addAll(ledger().schedules().owned(CLUSTER, after, 1));
+      ledger().schedules().owned(CLUSTER, after, 1).forEach(s -> found.add(s.key()));
     }
     assertThat(found).containsExactlyInAnyOrderElementsOf(keys);
   }

@@ -59,6 +59,7 @@ interface SqlFixture extends LedgerFixture {
             "limited",
             "clients",
             "firedDates",
+            "endedRuns",
             "openRunsOfBackfill",
             "loadBackfills",
             "newestRuns")) {

@@ -224,6 +224,11 @@ interface StatementTests extends SqlFixture {
                   watched.cost(() -> schedules.decide(schedule, CLUSTER, fifty)),
                   watched.cost(() -> schedules.decide(schedule, CLUSTER, List.of(fires))),
                   watched.cost(() -> schedules.decide(schedule, CLUSTER, List.of(skips))),
+                  watched.cost(
+                      () -> schedules.applied(schedule, CLUSTER, ScheduleDeletionContract.CANCELS)),
+                  watched.cost(() -> schedules.deleted(schedule, CLUSTER, "", "")),
+                  watched.cost(() -> schedules.deleted(schedule, CLUSTER, "", "")),
+                  watched.cost(() -> schedules.own(schedule, CLUSTER)),
                   watched.cost(() -> schedules.disown(schedule, CLUSTER))))
           .containsExactly(
               new Cost(6, 3),
@@ -232,6 +237,10 @@ interface StatementTests extends SqlFixture {
               new Cost(7, 2),
               new Cost(13, 4),
               new Cost(9, 3),
+              new Cost(5, 3),
+              new Cost(59, 6), // cancels 50 runs
+              new Cost(11, 7), // cancels one, and gives the schedule up
+              new Cost(6, 3),
               new Cost(5, 3));
       List<ClientKey> keys = clients.stream().map(c -> new ClientKey(schedule, c)).toList();
       for (Runnable read :
@@ -239,7 +248,12 @@ interface StatementTests extends SqlFixture {
               () -> schedules.clients(schedule, Optional.empty(), 100),
               () -> schedules.firedDates(schedule, clients, ""),
               () -> schedules.newestRuns(keys, 4),
-              () -> schedules.owned(CLUSTER, Optional.empty(), 100))) {
+              () -> schedules.owned(CLUSTER, Optional.empty(), 100),
+              () ->
+                  schedules.endedRuns(
+                      schedule,
+                      "c0",
+                      fifty.stream().map(d -> d.runs().getFirst().key()).toList()))) {
         assertThat(watched.cost(read)).isEqualTo(new Cost(1, 1));
       }
     }
@@ -338,6 +352,9 @@ interface StatementTests extends SqlFixture {
       ledger.runs().hold(key, data, data);
       ledger.queries().heldFor(data, Optional.empty(), 10);
       ledger.runs().release(key, data);
+      RunKey second = new RunKey(key.namespace(), data + "1");
+      ledger.runs().forgetObject(second, object(second));
+      ledger.runs().objectRefused(second, data);
       Attempt claimed =
           ledger.attempts().claim(run.admitKey(), key, data, CLUSTER).orElseThrow().attempt();
       Attempt bound = ledger.attempts().bind(claimed.ref(), data, data).orElseThrow().attempt();
@@ -362,6 +379,7 @@ interface StatementTests extends SqlFixture {
       ledger.maintenance().auditHeads(Optional.of(run.admitKey()), 10);
       decideWith(ledger.schedules(), data);
       backFill(ledger.backfills(), data);
+      delete(ledger.schedules(), data);
       List<String> texts = new ArrayList<>();
       for (String packet : watched.proxy.takePackets()) {
         SqlText.statements(packet).forEach(texts::add);
@@ -412,6 +430,7 @@ interface StatementTests extends SqlFixture {
     assertThat(schedules.enforceLimit(schedule).changed()).isEmpty();
     schedules.limit(schedule, Optional.empty());
     schedules.enforceLimit(schedule);
+    schedules.endedRuns(schedule, data, List.of(new RunKey(data, data)));
   }
 
   /** Of the schedule that {@link #decideWith} has left. */
@@ -434,6 +453,15 @@ interface StatementTests extends SqlFixture {
     backfills.loadBackfills(schedule, List.of(name));
     backfills.openRunsOfBackfill(schedule, name);
     backfills.moveBackfill(schedule, name, State.RUNNING, State.COMPLETED);
+  }
+
+  /** The same schedule: the run of a cron time and that of a backfill wait. */
+  private void delete(ScheduleLedger schedules, String data) {
+    ScheduleKey schedule = new ScheduleKey(data, data);
+    schedules.applied(schedule, data, ScheduleDeletionContract.CANCELS);
+    assertThat(schedules.deleted(schedule, data, data, data).canceled()).hasSize(2);
+    schedules.own(schedule, data);
+    schedules.disown(schedule, data);
   }
 
   private RunKey object(RunKey key, String data) {

@@ -284,4 +284,56 @@ interface WaitingContract extends LedgerFixture {
     assertThat(claimed(accepted(RunBuilder.named("r2"))).ref().fence())
         .isGreaterThan(before.ref().fence());
   }
+
+  @Test
+  default void aRunWhosePipelineRunIsRefusedBlocksNoOtherAndIsTriedAgain() {
+    Run refused = accepted(RunBuilder.named("r1"));
+    pass(Duration.ofMillis(1));
+    Run next = accepted(RunBuilder.named("r2"));
+
+    Run postponed = ledger().runs().objectRefused(refused.key(), "denied").orElseThrow();
+
+    assertThat(load(refused)).isEqualTo(postponed);
+    assertThat(postponed.state()).isEqualTo(RunState.DELAYED);
+    assertThat(postponed.stateDetails().reason()).isEqualTo(Reasons.OBJECT_REFUSED);
+    assertThat(postponed.stateDetails().message()).isEqualTo("denied");
+    assertThat(ledger().queries().nextDue()).isEqualTo(postponed.times().notBefore());
+    assertThat(postponed.times().notBefore().orElseThrow())
+        .isAfter(ledger().queries().now().plusSeconds(30));
+    assertThat(heads()).containsExactly(next.key());
+    assertThat(ledger().runs().objectRefused(refused.key(), "again")).isEmpty();
+    bound(next);
+    assertThat(ledger().runs().objectRefused(next.key(), "it has started")).isEmpty();
+  }
+
+  @Test
+  default void aForgottenObjectIsNotOnRecordAndReleasesARunThatMissesIt() {
+    Run ready = accepted(RunBuilder.named("ready").client("a"));
+    Run held = accepted(RunBuilder.named("held").client("b"));
+    Run mass = accepted(RunBuilder.named("mass").client("c"));
+    ledger().runs().hold(held.key(), Reasons.DELETION_UNCONFIRMED, "");
+    ledger().runs().hold(mass.key(), Reasons.MASS_DELETION, "");
+    ledger().runs().recordObject(ready.key(), LedgerFixture.object(OTHER_CLUSTER, "there", 1));
+    assertThat(ledger().runs().forgetObject(ready.key(), LedgerFixture.object(CLUSTER, "x", 1)))
+        .isEmpty();
+    assertThat(record(ready).object()).as("another one is on record").isPresent();
+
+    for (Run run : List.of(ready, mass)) {
+      assertThat(ledger().runs().forgetObject(run.key(), object(run.key()))).isEmpty();
+      assertThat(record(run).object()).isEmpty();
+    }
+    assertThat(load(ready)).isEqualTo(ready);
+    assertThat(load(mass).state()).isEqualTo(RunState.HELD);
+    assertThat(ledger().queries().load(ready.key(), OTHER_CLUSTER).run(ready.key()))
+        .get()
+        .extracting(r -> r.object().isPresent())
+        .isEqualTo(true);
+
+    assertThat(ledger().runs().forgetObject(held.key(), object(held.key())).orElseThrow().state())
+        .isEqualTo(RunState.READY);
+    assertThat(record(held).object()).isEmpty();
+    assertThat(heads()).contains(held.key());
+    assertThat(ledger().runs().forgetObject(new RunKey("team-a", "unknown"), object(held.key())))
+        .isEmpty();
+  }
 }

@@ -126,7 +126,8 @@ class InstrumentedLedgerTest {
       fixture.accepted(name);
     }
     fixture.acceptedWithStartDeadline("expired", 60);
-    ObjectRecord object = new ObjectRecord(OperatorFixture.HERE, "uid", 1);
+    ObjectRecord object =
+        new ObjectRecord(OperatorFixture.HERE, "uid", 1, OperatorFixture.T0, false);
 
     wrapped.runs().accept(List.of(new AcceptRequest(newRun("new"), object)));
     assertMetric("luigi_operator_runs_accepted_total 1.0");

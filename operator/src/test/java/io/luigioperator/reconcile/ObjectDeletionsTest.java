@@ -7,11 +7,19 @@ package io.luigioperator.reconcile;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.OperatorFixture;
+import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.Priority;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.job.KubeForbidden;
+import io.luigioperator.run.Amendment;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Reasons;
+import io.luigioperator.run.RunKey;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -192,7 +200,7 @@ class ObjectDeletionsTest {
                 .orElseThrow()
                 .object())
         .as("the mutable fields of the new object are applied later")
-        .contains(new ObjectRecord(OperatorFixture.HERE, "uid-new", 0));
+        .contains(new ObjectRecord(OperatorFixture.HERE, "uid-new", 0, OperatorFixture.T0, false));
     assertUnconfirmed(runs.subList(1, 2));
     assertUnconfirmed(runs.subList(3, 12));
   }
@@ -237,5 +245,152 @@ class ObjectDeletionsTest {
     fixture.kube.unreadable.clear();
     sweep.pass();
     assertThat(fixture.stateAndReason("a")).isEqualTo("READY");
+  }
+
+  // ---- PipelineRuns that the operator created, which are in no file of a user
+
+  private static final Instant CREATED = OperatorFixture.T0.plusSeconds(60);
+
+  /** READY runs whose PipelineRuns the operator has created here, and which are missing now. */
+  private List<String> lost(int count) {
+    List<String> runs = names("data/r", count);
+    for (String run : runs) {
+      fixture.acceptedElsewhere(run);
+      RunKey key = OperatorFixture.key(run);
+      fixture
+          .ledger
+          .runs()
+          .recordObject(key, new ObjectRecord(OperatorFixture.HERE, "made", 1, CREATED, true));
+    }
+    return runs;
+  }
+
+  private boolean isRecorded(String run) {
+    RunKey key = OperatorFixture.key(run);
+    return fixture
+        .ledger
+        .queries()
+        .load(key, OperatorFixture.HERE)
+        .run(key)
+        .flatMap(r -> r.object())
+        .isPresent();
+  }
+
+  @Test
+  void anObjectOfTheOperatorThatWasDeletedWithItsNamespaceIsCreatedAgain() {
+    List<String> runs = lost(30);
+    fixture
+        .ledger
+        .runs()
+        .hold(OperatorFixture.key(runs.getFirst()), Reasons.DELETION_UNCONFIRMED, "");
+    fixture.kube.servedSince = CREATED.plusSeconds(1);
+
+    sweep.concludeDeletions();
+
+    assertAre("READY", runs);
+    assertThat(runs).noneMatch(this::isRecorded);
+    fixture.admission(30, run -> {}).pass();
+    assertAre("ACTIVE", runs);
+    assertThat(fixture.kube.changes).hasSize(30).contains("create PipelineRun r00");
+  }
+
+  /** Without it nobody could release the run. */
+  @Test
+  void theObjectOfARunThatAUserHasHeldIsCreatedAtOnce() {
+    List<String> runs = lost(2);
+    RunKey held = OperatorFixture.key(runs.getFirst());
+    fixture
+        .ledger
+        .runs()
+        .amend(
+            held,
+            OperatorFixture.HERE,
+            2,
+            new Amendment(
+                DesiredState.Held, Priority.Normal, Optional.empty(), OptionalLong.empty(), 3));
+    fixture.kube.servedSince = CREATED.plusSeconds(1);
+
+    sweep.concludeDeletions();
+
+    assertAre("HELD Held", runs.subList(0, 1));
+    assertThat(fixture.kube.changes).containsExactly("create PipelineRun r00");
+    assertThat(fixture.kube.runs.get(held).spec().desiredState()).isEqualTo(DesiredState.Held);
+    assertThat(fixture.ledger.queries().load(held, OperatorFixture.HERE).run(held))
+        .get()
+        .extracting(r -> r.object().orElseThrow().uid())
+        .isEqualTo("made-r00");
+  }
+
+  @Test
+  void itIsCreatedAgainOnlyOnceNamespaceAndDefinitionAreServed() {
+    List<String> runs = lost(1);
+    fixture.kube.servedSince = CREATED.plusSeconds(1);
+    fixture.kube.namespace = NamespaceState.TERMINATING;
+    sweep.concludeDeletions();
+    fixture.kube.namespace = NamespaceState.ACTIVE;
+    fixture.kube.crdEstablished = false;
+    sweep.concludeDeletions();
+
+    assertAre("READY", runs);
+    assertThat(isRecorded(runs.getFirst())).isTrue();
+  }
+
+  @Test
+  void aUserWhoDeletesAnObjectOfTheOperatorCancelsItsRun() {
+    List<String> runs = lost(3);
+    // the namespace is younger than the run, but older than its PipelineRun
+    fixture.kube.servedSince = CREATED.minusSeconds(1);
+    assertThat(fixture.run(runs.getFirst()).times().acceptedAt())
+        .isBefore(fixture.kube.servedSince);
+
+    sweep.concludeDeletions();
+
+    assertCanceled(runs);
+  }
+
+  @Test
+  void manyMissingObjectsOfTheOperatorWaitForAConfirmation() {
+    List<String> runs = lost(12);
+
+    sweep.concludeDeletions();
+    sweep.concludeDeletions();
+
+    assertUnconfirmed(runs);
+    fixture.kube.servedSince = CREATED.plusSeconds(1);
+    sweep.pass();
+    assertUnconfirmed(runs);
+  }
+
+  @Test
+  void aConfirmationAppliesToTheObjectsOfTheOperatorToo() {
+    List<String> runs = lost(1);
+    fixture.kube.servedSince = CREATED.plusSeconds(1);
+    fixture.kube.deletionsConfirmed.put("data", fixture.now());
+
+    sweep.concludeDeletions();
+
+    assertCanceled(runs);
+  }
+
+  /** The Job and its pod were deleted with the PipelineRun. */
+  @Test
+  void aLiveAttemptOfALostObjectIsFollowedByAnother() {
+    List<String> runs = lost(1);
+    String run = runs.getFirst();
+    fixture.registered(OperatorFixture.HERE);
+    fixture.claimed(run);
+    fixture.kube.servedSince = CREATED.plusSeconds(1);
+
+    sweep.concludeDeletions();
+    assertAre("ACTIVE", runs);
+    assertThat(isRecorded(run)).isFalse();
+
+    fixture.at(Duration.ofSeconds(60));
+    sweep.pass();
+    assertAre("DELAYED BackingOff", runs);
+    fixture.at(Duration.ofHours(2)).due(run);
+    fixture.admission(1, r -> {}).pass();
+    assertAre("ACTIVE", runs);
+    assertThat(fixture.kube.changes).contains("create PipelineRun r00");
   }
 }

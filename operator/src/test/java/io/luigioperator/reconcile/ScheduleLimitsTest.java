@@ -113,7 +113,8 @@ class ScheduleLimitsTest {
             "{}",
             key.id(),
             1);
-    ledger.accept(List.of(new AcceptRequest(run, new ObjectRecord("here", "uid", 1))));
+    ledger.accept(
+        List.of(new AcceptRequest(run, new ObjectRecord("here", "uid", 1, Instant.EPOCH, false))));
     return ledger.run(key);
   }
 

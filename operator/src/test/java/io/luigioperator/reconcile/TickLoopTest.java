@@ -163,6 +163,12 @@ class TickLoopTest {
     kube.schedules.remove(NIGHTLY);
     loop.changed(NIGHTLY);
     loop.pass();
+    concludeDeletions(loop);
+  }
+
+  private void concludeDeletions(TickLoop leader) {
+    now = now.plusSeconds(2);
+    leader.pass();
   }
 
   private void becomesLeader() {
@@ -403,6 +409,7 @@ class TickLoopTest {
     apply(TWO);
     kube.schedules.clear();
     becomesLeader();
+    concludeDeletions(loop);
     assertThat(ledger.schedules().owned(HERE, Optional.empty(), 10)).isEmpty();
   }
 
@@ -605,6 +612,7 @@ class TickLoopTest {
     assertThatThrownBy(loop::pass).isInstanceOf(LedgerUnavailable.class);
     ledgerFails = false;
     loop.pass();
+    concludeDeletions(loop);
     assertThat(ledger.schedules().owned(HERE, Optional.empty(), 10)).isEmpty();
   }
 
@@ -618,6 +626,7 @@ class TickLoopTest {
     now = now.plus(old.pass());
     kube.schedules.clear();
     old.pass();
+    concludeDeletions(old);
     assertThat(ledger.schedules().owned(HERE, Optional.empty(), 10)).isEmpty();
   }
 

@@ -36,8 +36,8 @@ public final class ScheduleFixture {
   public static PipelineScheduleSpec spec(
       PipelineSpec pipeline, Priority priority, List<ScheduleClient> clients) {
     return new PipelineScheduleSpec(
-        pipeline, priority, clients, List.of(), null, null, null, null, null, null, null,
-        List.of());
+        pipeline, priority, clients, List.of(), null, null, null, null, null, null, null, List.of(),
+        null, null);
   }
 
   public static ScheduleClient client(String id, io.luigioperator.api.Parameter... parameters) {

@@ -36,7 +36,8 @@ final class SnapshotBuilder {
   private String cluster = "main";
   private Run run = WaitingTransitions.accept(newRun(object), Ageing.DEFAULT, T0);
   private Optional<Attempt> attempt = Optional.empty();
-  private Optional<ObjectRecord> recorded = Optional.of(new ObjectRecord("main", "uid-1", 1));
+  private Optional<ObjectRecord> recorded =
+      Optional.of(new ObjectRecord("main", "uid-1", 1, Instant.EPOCH, false));
   private Optional<RunKey> holder = Optional.empty();
   private Optional<ScheduleObject> schedule = Optional.empty();
   private Optional<ObservedJob> job = Optional.empty();
@@ -148,7 +149,7 @@ final class SnapshotBuilder {
   }
 
   SnapshotBuilder recordedAs(String uid, long generation) {
-    recorded = Optional.of(new ObjectRecord("main", uid, generation));
+    recorded = Optional.of(new ObjectRecord("main", uid, generation, Instant.EPOCH, false));
     return this;
   }
 

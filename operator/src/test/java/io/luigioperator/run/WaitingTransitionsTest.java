@@ -10,6 +10,7 @@ import static io.luigioperator.run.SnapshotBuilder.T0;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -105,5 +106,56 @@ class WaitingTransitionsTest {
     assertThat(WaitingTransitions.hold(done, "", "")).isEmpty();
     assertThat(WaitingTransitions.release(done, Reasons.COMPLETED, Ageing.DEFAULT, later))
         .isEmpty();
+  }
+
+  /** From a minute to ten, with up to half as much added. */
+  @ParameterizedTest
+  @CsvSource({"0, 60", "60, 60", "200, 200", "600, 600", "1000000, 600"})
+  void theLongerARunHasWaitedTheLaterItsPipelineRunIsTriedAgain(long waited, long pause) {
+    Instant now = ready().times().acceptedAt().plusSeconds(waited);
+
+    Run postponed = WaitingTransitions.objectRefused(ready(), "denied", now).orElseThrow();
+
+    assertThat(postponed.stateDetails())
+        .isEqualTo(new Run.StateDetails(RunState.DELAYED, Reasons.OBJECT_REFUSED, "denied", false));
+    Instant next = postponed.times().notBefore().orElseThrow();
+    assertThat(next).isBetween(now.plusSeconds(pause), now.plusSeconds(pause + pause / 2));
+    assertThat(WaitingTransitions.due(postponed, next.minusMillis(1))).isEmpty();
+    Run due = WaitingTransitions.due(postponed, next).orElseThrow();
+    assertThat(due.state()).isEqualTo(RunState.READY);
+    assertThat(due.times().admitAt()).as("its place").isEqualTo(ready().times().admitAt());
+  }
+
+  @Test
+  void onlyAReadyRunIsPostponed() {
+    Run held = WaitingTransitions.hold(ready(), Reasons.HELD, "").orElseThrow();
+
+    assertThat(WaitingTransitions.objectRefused(held, "", T0)).isEmpty();
+    assertThat(WaitingTransitions.objectRefused(RunFixture.bound().run(), "", T0)).isEmpty();
+    assertThat(WaitingTransitions.objectRefused(finished(Verdict.SUCCEEDED), "", T0)).isEmpty();
+  }
+
+  @Test
+  void theDeletionOfAScheduleCancelsWhatIsHeldOrHasNotStarted() {
+    Run started = ready().with(ready().times().started(T0));
+    Run startedAndHeld = WaitingTransitions.hold(started, Reasons.HELD, "").orElseThrow();
+    Run delayed = WaitingTransitions.objectRefused(ready(), "", T0).orElseThrow();
+    Run held = WaitingTransitions.hold(ready(), Reasons.NAMESPACE_MISSING, "").orElseThrow();
+
+    for (Run run : List.of(ready(), delayed, held, startedAndHeld)) {
+      Run canceled =
+          WaitingTransitions.cancelQueued(run, Reasons.SCHEDULE_DELETED, "gone", T0).orElseThrow();
+      assertThat(canceled.stateDetails())
+          .isEqualTo(
+              new Run.StateDetails(RunState.CANCELED, Reasons.SCHEDULE_DELETED, "gone", true));
+    }
+    for (Run run :
+        List.of(
+            started,
+            started.with(RunState.DELAYED, Reasons.BACKING_OFF, ""),
+            RunFixture.bound().run(),
+            finished(Verdict.SUCCEEDED))) {
+      assertThat(WaitingTransitions.cancelQueued(run, "", "", T0)).isEmpty();
+    }
   }
 }

@@ -45,6 +45,8 @@ enum Fault {
   JOB_DELETED,
   NODE_LOST,
   CLUSTER_REBUILT,
+  /** The namespace is deleted and created again, and what users had applied is applied again. */
+  NAMESPACE_RECREATED,
   /** The operator of one cluster is configured with the cluster id of the other. */
   CLUSTER_ID_REUSED,
 

@@ -217,6 +217,8 @@ final class FaultScenario implements Scenario {
       jumpDatabaseClock();
     } else if (env.oneIn(8)) {
       count(Fault.CLUSTER_REBUILT, () -> rebuild(c));
+    } else if (env.oneIn(6)) {
+      count(Fault.NAMESPACE_RECREATED, () -> recreateNamespace(c));
     } else if (env.oneIn(3)) {
       reuseClusterId();
     } else if (env.oneIn(2)) {
@@ -299,6 +301,11 @@ final class FaultScenario implements Scenario {
         && Arrays.stream(operators)
             .allMatch(
                 o -> o.kube.run(key, Freshness.CACHED).equals(o.kube.run(key, Freshness.LIVE)));
+  }
+
+  private void recreateNamespace(SimCluster c) {
+    c.recreateNamespace();
+    env.schedules.applyAgain(c);
   }
 
   /** With the cluster its operators are gone, too. */

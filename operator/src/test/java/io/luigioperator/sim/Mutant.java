@@ -31,6 +31,12 @@ enum Mutant {
   BACKFILL_POSITION_IGNORED,
   /** All runs that wait for the limit of their schedule are released at once. */
   LIMIT_IGNORED,
+  /** The runs of a deleted schedule are not canceled. */
+  DELETED_SCHEDULE_CANCELS_NOTHING,
+  /** It is not observed that a namespace was created again. */
+  NAMESPACE_AGE_IGNORED,
+  /** Ended PipelineRuns of ticks are not deleted. */
+  HISTORY_IGNORED,
   /** Cron times before a change of their schedule are decided by the rules after it. */
   NEW_RULES_FOR_THE_PAST,
 

@@ -48,9 +48,13 @@ final class QuiescenceCheck {
           "clients",
           "firedDates",
           "newestRuns",
+          "endedRuns",
           // of the API server
           "run",
           "schedule",
+          "scheduleExists",
+          "schedulesServedSince",
+          "createdRuns",
           "attempt",
           "node",
           "podsWithoutNode",

@@ -10,7 +10,9 @@ import io.luigioperator.api.BusinessDateSpec;
 import io.luigioperator.api.CatchUpPolicy;
 import io.luigioperator.api.CatchUpSpec;
 import io.luigioperator.api.DateUnit;
+import io.luigioperator.api.DeletionPolicy;
 import io.luigioperator.api.DesiredState;
+import io.luigioperator.api.HistorySpec;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.PipelineSpec;
@@ -52,7 +54,7 @@ final class ScheduleActions {
   /** No cron time is at or after it, so that a scenario ends. */
   private static final Duration LENGTH = Duration.ofMinutes(25);
 
-  private static final List<String> CLIENTS = List.of("hooli", "umbrella");
+  static final List<String> CLIENTS = List.of("hooli", "umbrella");
 
   /** Their hours begin at different minutes. */
   private static final List<String> ZONES = List.of("Etc/UTC", "Asia/Kathmandu", "Asia/Kolkata");
@@ -80,6 +82,10 @@ final class ScheduleActions {
 
   private int backfillNames;
   private final Set<Instant> creations = new HashSet<>();
+
+  /** The clusters in which a user has deleted the schedule. */
+  private final Set<String> deletedIn = new HashSet<>();
+
   private int uids;
 
   /**
@@ -162,6 +168,24 @@ final class ScheduleActions {
   private void delete(SimCluster where) {
     env.counts.count(Fault.SCHEDULE_DELETED);
     where.schedules.remove(HOURLY);
+    deletedIn.add(where.name);
+  }
+
+  /** Whether a user has ever deleted the schedule in a cluster. */
+  boolean wasDeletedIn(String cluster) {
+    return deletedIn.contains(cluster);
+  }
+
+  /** All schedules of a cluster are created again, because their namespace was. */
+  void applyAgain(SimCluster where) {
+    if (where.schedules.containsKey(HOURLY)) {
+      creations.add(env.now());
+      generations.put(where.name, 1L);
+    }
+    where.schedules.replaceAll(
+        (key, s) ->
+            new ScheduleObject(
+                key, "uid-" + ++uids, env.now(), 1, s.parsedSpec(), Optional.empty()));
   }
 
   private void apply(SimCluster where, String uid, Instant createdAt) {
@@ -207,7 +231,9 @@ final class ScheduleActions {
         new CatchUpSpec(catchUp, null, null, null),
         env.oneIn(8),
         nextLimit(),
-        randomBackfills());
+        randomBackfills(),
+        new HistorySpec(env.random.nextInt(3), env.random.nextInt(3)),
+        env.oneIn(3) ? DeletionPolicy.Retain : DeletionPolicy.CancelQueued);
   }
 
   /** Runs of a backfill at a time; the same for all, so that it can be checked. */

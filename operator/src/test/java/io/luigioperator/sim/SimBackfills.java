@@ -25,7 +25,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.function.Consumer;
 
 /** The backfills of schedules in memory: each step is one commit. */
 public final class SimBackfills implements BackfillLedger {
@@ -42,14 +41,11 @@ public final class SimBackfills implements BackfillLedger {
   private final List<String> processedTwice = new ArrayList<>();
   private final SimSchedules schedules;
   private final Map<RunKey, Run> runs;
-  private final Consumer<NewRun> accept;
   private final Mutant mutant;
 
-  SimBackfills(
-      SimSchedules schedules, Map<RunKey, Run> runs, Consumer<NewRun> accept, Mutant mutant) {
+  SimBackfills(SimSchedules schedules, Map<RunKey, Run> runs, Mutant mutant) {
     this.schedules = schedules;
     this.runs = runs;
-    this.accept = accept;
     this.mutant = mutant;
   }
 
@@ -150,7 +146,7 @@ public final class SimBackfills implements BackfillLedger {
       }
       choose(schedule, step, date).ifPresent(begun::add);
     }
-    begun.stream().filter(run -> !runs.containsKey(run.key())).forEach(accept);
+    begun.forEach(run -> schedules.create(schedule, run));
     begun.forEach(run -> open.add(run.key()));
     Backfill b = row.backfill();
     Backfill after =

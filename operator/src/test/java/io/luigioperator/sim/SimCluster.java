@@ -62,6 +62,8 @@ final class SimCluster {
   private final Consumer<ObservedPod> opened;
   private String identity;
   private boolean rebuilt;
+  private Instant servedSince = Instant.EPOCH;
+  private Optional<Instant> deletionsConfirmed = Optional.empty();
   private final List<String> retired = new ArrayList<>();
   private long uids;
 
@@ -104,6 +106,25 @@ final class SimCluster {
 
   boolean isRebuilt() {
     return rebuilt;
+  }
+
+  /** When its namespace was created. */
+  Instant servedSince() {
+    return servedSince;
+  }
+
+  /** When a person confirmed that missing PipelineRuns were deleted on purpose. */
+  Optional<Instant> deletionsConfirmed() {
+    return deletionsConfirmed;
+  }
+
+  void confirmDeletions() {
+    deletionsConfirmed = Optional.of(clock.instant());
+  }
+
+  /** Whether its namespace was ever created again. */
+  boolean isRecreated() {
+    return servedSince.isAfter(Instant.EPOCH);
   }
 
   NamespaceState namespace() {
@@ -238,6 +259,21 @@ final class SimCluster {
   }
 
   // ---- the whole cluster
+
+  /**
+   * Its namespace is deleted with all that is in it, and created again; a user applies from Git
+   * what users had applied before.
+   */
+  void recreateNamespace() {
+    servedSince = clock.instant();
+    List.copyOf(pods.values()).forEach(this::remove);
+    jobs.clear();
+    List<RunObject> before = List.copyOf(runs.values());
+    runs.clear();
+    before.stream()
+        .filter(o -> !o.createdByOperator() && !o.deleting())
+        .forEach(o -> createRun(o.key(), o.spec(), false));
+  }
 
   /** Replaces it by an empty cluster of the same name; nothing of the old one runs any more. */
   void rebuild() {

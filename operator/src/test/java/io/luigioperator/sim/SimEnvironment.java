@@ -70,7 +70,8 @@ final class SimEnvironment {
             seed % 2 == 0,
             seed % 4 == 0 ? CatchUpPolicy.All : CatchUpPolicy.Latest,
             (int) (seed % 7));
-    this.ticks = new TickInvariants(ledger, schedules, this::hasClockJumped);
+    this.ticks =
+        new TickInvariants(ledger, schedules, this::hasClockJumped, this::wasNamespaceLost);
     this.invariants =
         new Invariants(
             ledger,
@@ -122,6 +123,12 @@ final class SimEnvironment {
   private boolean hasClockJumped() {
     return counts.faults.containsKey(Fault.CLOCK_AHEAD)
         || counts.faults.containsKey(Fault.CLOCK_BEHIND);
+  }
+
+  private boolean wasNamespaceLost() {
+    return counts.faults.containsKey(Fault.NAMESPACE_TERMINATING)
+        || counts.faults.containsKey(Fault.NAMESPACE_RECREATED)
+        || counts.faults.containsKey(Fault.CLUSTER_REBUILT);
   }
 
   private Instant databaseNow() {

@@ -212,12 +212,34 @@ final class SimKube implements Kube {
 
   @Override
   public Optional<Instant> deletionsConfirmed(String namespace) {
-    return Optional.empty();
+    return cluster.deletionsConfirmed();
   }
 
   @Override
   public Instant servedSince(String namespace) {
-    return Instant.EPOCH;
+    return mutant == Mutant.NAMESPACE_AGE_IGNORED ? Instant.EPOCH : cluster.servedSince();
+  }
+
+  @Override
+  public Optional<Instant> schedulesServedSince(String namespace) {
+    return cluster.namespace() == NamespaceState.ACTIVE
+        ? Optional.of(servedSince(namespace))
+        : Optional.empty();
+  }
+
+  @Override
+  public boolean scheduleExists(ScheduleKey schedule) {
+    return cluster.schedules.containsKey(schedule);
+  }
+
+  @Override
+  public List<RunObject> createdRuns(ScheduleKey schedule, String client) {
+    return runs.values().stream()
+        .filter(RunObject::createdByOperator)
+        .filter(o -> o.key().namespace().equals(schedule.namespace()))
+        .filter(o -> o.schedule().filter(schedule.name()::equals).isPresent())
+        .filter(o -> o.spec().client().equals(client))
+        .toList();
   }
 
   @Override
@@ -291,8 +313,7 @@ final class SimKube implements Kube {
       return false;
     }
     Invariants.statusWritten(there, status);
-    cluster.runs.put(
-        object.key(),
+    RunObject written =
         new RunObject(
             object.key(),
             object.uid(),
@@ -301,7 +322,9 @@ final class SimKube implements Kube {
             object.deleting(),
             object.createdByOperator(),
             object.spec(),
-            Optional.of(status)));
+            Optional.of(status));
+    cluster.runs.put(object.key(), written);
+    runs.computeIfPresent(object.key(), (key, cached) -> cached == there ? written : cached);
     return true;
   }
 

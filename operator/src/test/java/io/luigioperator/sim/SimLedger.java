@@ -26,6 +26,7 @@ import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.ObjectRecord;
 import io.luigioperator.run.Presence;
+import io.luigioperator.run.Reasons;
 import io.luigioperator.run.RecordedOutcome;
 import io.luigioperator.run.RetryPolicy;
 import io.luigioperator.run.Run;
@@ -114,8 +115,9 @@ public final class SimLedger
             runs::values,
             this::acceptTick,
             limits,
+            this::cancelQueued,
             mutant);
-    this.backfills = new SimBackfills(schedules, runs, this::acceptTick, mutant);
+    this.backfills = new SimBackfills(schedules, runs, mutant);
   }
 
   @Override
@@ -294,6 +296,10 @@ public final class SimLedger
     insert(n, limits.accepted(WaitingTransitions.accept(n, ageing, now())));
   }
 
+  private Optional<Run> cancelQueued(RunKey key, String reason, String message) {
+    return move(key, r -> WaitingTransitions.cancelQueued(r, reason, message, now()));
+  }
+
   private void insert(NewRun n, Run run) {
     runs.put(n.key(), run);
     limits.written(Optional.empty(), run);
@@ -317,12 +323,22 @@ public final class SimLedger
   }
 
   @Override
+  public Optional<Run> forgetObject(RunKey run, ObjectRecord object) {
+    Map<String, ObjectRecord> known = objects.getOrDefault(run, Map.of());
+    if (known.containsKey(object.cluster())
+        && known.get(object.cluster()).uid().equals(object.uid())) {
+      known.remove(object.cluster());
+    }
+    return release(run, Reasons.DELETION_UNCONFIRMED);
+  }
+
+  @Override
   public Optional<Run> amend(RunKey key, String cluster, long generation, Amendment a) {
     ObjectRecord known = objects.getOrDefault(key, Map.of()).get(cluster);
     if (known == null || known.appliedGeneration() >= generation) {
       return Optional.empty();
     }
-    objects.get(key).put(cluster, new ObjectRecord(cluster, known.uid(), generation));
+    objects.get(key).put(cluster, known.withApplied(generation));
     Run run = runs.get(key);
     Run next = AmendTransition.amend(run, a, ageing, now()).orElse(run);
     return Optional.of(store(limits.changed(run, next)));
@@ -458,6 +474,11 @@ public final class SimLedger
   @Override
   public Optional<Run> hold(RunKey key, String reason, String message) {
     return move(key, r -> WaitingTransitions.hold(r, reason, message));
+  }
+
+  @Override
+  public Optional<Run> objectRefused(RunKey key, String message) {
+    return move(key, r -> WaitingTransitions.objectRefused(r, message, now()));
   }
 
   @Override
@@ -677,10 +698,7 @@ public final class SimLedger
         .flatMap(
             r ->
                 Optional.ofNullable(objects.getOrDefault(r.key(), Map.of()).get(cluster)).stream()
-                    .map(
-                        o ->
-                            new RecordedObject(
-                                r.key(), r.stateDetails().reason(), o, r.times().acceptedAt())))
+                    .map(o -> new RecordedObject(r.key(), r.stateDetails().reason(), o)))
         .limit(limit)
         .toList();
   }

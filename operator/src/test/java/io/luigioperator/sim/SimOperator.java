@@ -173,6 +173,11 @@ final class SimOperator {
             queue::add,
             METRICS);
     runReconciler.onEnd(ticks::runEnded);
+    admission.onPostponed(
+        () -> {
+          admissionSignal = true;
+          timerSignal = true;
+        });
     ticks.onChange(this::recordTicks);
     ticks.leadershipBegins();
     cluster.schedules.keySet().forEach(ticks::changed);

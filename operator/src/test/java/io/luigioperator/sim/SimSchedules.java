@@ -4,6 +4,7 @@
  */
 package io.luigioperator.sim;
 
+import io.luigioperator.api.DeletionPolicy;
 import io.luigioperator.ledger.LedgerMaintenance.TickCursor;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.ScheduleLedger;
@@ -11,6 +12,7 @@ import io.luigioperator.run.DatedRun;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunState;
 import io.luigioperator.run.ScheduleKey;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -27,6 +29,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /** The ticks of schedules in memory: each decision of a client is one commit. */
 public final class SimSchedules implements ScheduleLedger {
@@ -66,6 +69,30 @@ public final class SimSchedules implements ScheduleLedger {
       Optional<Row> before,
       Row after) {}
 
+  /** Cancels a run if it is held or has not started. */
+  @FunctionalInterface
+  interface CancelQueued {
+    Optional<Run> cancel(RunKey run, String reason, String message);
+  }
+
+  /**
+   * A commit that left a schedule without owner, or canceled runs of it.
+   *
+   * @param cluster that made it
+   * @param policy that the ledger had; empty if none was applied
+   * @param asDeleted whether a user has deleted the schedule, as the cluster says
+   * @param left runs that its ticks created, and that are held or have not started
+   */
+  record GivenUp(
+      ScheduleKey schedule,
+      String cluster,
+      Optional<DeletionPolicy> policy,
+      boolean asDeleted,
+      boolean complete,
+      List<RunKey> canceled,
+      List<RunKey> left) {}
+
+  private final List<GivenUp> givenUp = new ArrayList<>();
   private final List<Commit> commits = new ArrayList<>();
   private final Map<ScheduleKey, Optional<String>> owners = new TreeMap<>();
   private final Map<ScheduleKey, TreeMap<String, Row>> clients = new TreeMap<>();
@@ -75,6 +102,12 @@ public final class SimSchedules implements ScheduleLedger {
   private final Supplier<Collection<Run>> allRuns;
   private final Consumer<NewRun> accept;
   private final SimLimits limits;
+  private final CancelQueued cancelQueued;
+  private final Map<ScheduleKey, AppliedSpec> applied = new TreeMap<>();
+
+  /** The runs that ticks created. */
+  private final Map<RunKey, ScheduleKey> created = new TreeMap<>();
+
   private final Mutant mutant;
 
   SimSchedules(
@@ -83,12 +116,14 @@ public final class SimSchedules implements ScheduleLedger {
       Supplier<Collection<Run>> allRuns,
       Consumer<NewRun> accept,
       SimLimits limits,
+      CancelQueued cancelQueued,
       Mutant mutant) {
     this.isRetired = isRetired;
     this.runs = runs;
     this.allRuns = allRuns;
     this.accept = accept;
     this.limits = limits;
+    this.cancelQueued = cancelQueued;
     this.mutant = mutant;
   }
 
@@ -115,7 +150,7 @@ public final class SimSchedules implements ScheduleLedger {
   }
 
   /** Empty also if it is retired. */
-  Optional<String> owner(ScheduleKey schedule) {
+  public Optional<String> owner(ScheduleKey schedule) {
     return owners.getOrDefault(schedule, Optional.empty()).filter(o -> !isRetired.test(o));
   }
 
@@ -132,6 +167,14 @@ public final class SimSchedules implements ScheduleLedger {
         .isPresent();
   }
 
+  /** Unless a user has created it. */
+  void create(ScheduleKey schedule, NewRun run) {
+    if (runs.apply(run.key()).isEmpty()) {
+      created.put(run.key(), schedule);
+      accept.accept(run);
+    }
+  }
+
   void fire(ScheduleKey schedule, String client, String businessDate, RunKey run) {
     ticks.merge(
         new Date(schedule, client, businessDate),
@@ -144,21 +187,61 @@ public final class SimSchedules implements ScheduleLedger {
     return limits.maxRuns(schedule);
   }
 
+  List<GivenUp> givenUp() {
+    return givenUp;
+  }
+
+  /** Whether a tick created this run. */
+  boolean isCreatedByTick(RunKey run) {
+    return created.containsKey(run);
+  }
+
   // ---- the transactions
 
   @Override
   public String own(ScheduleKey schedule, String cluster) {
     String owner = owner(schedule).orElse(cluster);
+    if (!owners.getOrDefault(schedule, Optional.empty()).equals(Optional.of(owner))) {
+      applied.remove(schedule);
+    }
     owners.put(schedule, Optional.of(owner));
     return owner;
   }
 
   @Override
   public void disown(ScheduleKey schedule, String cluster) {
-    owners.computeIfPresent(schedule, (key, owner) -> owner.filter(o -> !o.equals(cluster)));
+    if (isOwner(schedule, cluster)) {
+      giveUp(schedule, cluster, false, true, List.of());
+    }
+  }
+
+  private void giveUp(
+      ScheduleKey schedule,
+      String cluster,
+      boolean asDeleted,
+      boolean complete,
+      List<RunKey> canceled) {
+    givenUp.add(
+        new GivenUp(
+            schedule,
+            cluster,
+            Optional.ofNullable(applied.get(schedule)).map(AppliedSpec::deletionPolicy),
+            asDeleted,
+            complete,
+            canceled,
+            createdBy(schedule).stream().filter(this::isQueued).toList()));
+    if (!complete) {
+      return;
+    }
+    owners.put(schedule, Optional.empty());
+    applied.remove(schedule);
     if (mutant == Mutant.DELETED_SCHEDULE_FORGOTTEN) {
       clients.remove(schedule);
     }
+  }
+
+  private boolean isOwner(ScheduleKey schedule, String cluster) {
+    return owners.getOrDefault(schedule, Optional.empty()).filter(cluster::equals).isPresent();
   }
 
   @Override
@@ -177,11 +260,64 @@ public final class SimSchedules implements ScheduleLedger {
   }
 
   @Override
-  public List<ScheduleKey> owned(String cluster, Optional<ScheduleKey> after, int limit) {
+  public void applied(ScheduleKey schedule, String cluster, AppliedSpec spec) {
+    if (isOwner(schedule, cluster)) {
+      applied.put(schedule, spec);
+    }
+  }
+
+  @Override
+  public Deletion deleted(ScheduleKey schedule, String cluster, String reason, String message) {
+    if (!isOwner(schedule, cluster)) {
+      return new Deletion(List.of(), true);
+    }
+    AppliedSpec spec = applied.get(schedule);
+    boolean cancels =
+        spec != null
+            && spec.deletionPolicy() == DeletionPolicy.CancelQueued
+            && mutant != Mutant.DELETED_SCHEDULE_CANCELS_NOTHING;
+    List<Run> canceled = new ArrayList<>();
+    for (RunKey run : cancels ? createdBy(schedule) : List.<RunKey>of()) {
+      if (canceled.size() < MAX_RUNS) {
+        cancelQueued.cancel(run, reason, message).ifPresent(canceled::add);
+      }
+    }
+    boolean complete = canceled.size() < MAX_RUNS;
+    giveUp(schedule, cluster, true, complete, canceled.stream().map(Run::key).toList());
+    return new Deletion(canceled, complete);
+  }
+
+  private boolean isQueued(RunKey key) {
+    Run run = runs.apply(key).orElseThrow();
+    return run.state() == RunState.HELD
+        || run.times().startedAt().isEmpty()
+            && (run.state() == RunState.READY || run.state() == RunState.DELAYED);
+  }
+
+  private List<RunKey> createdBy(ScheduleKey schedule) {
+    return created.keySet().stream().filter(run -> created.get(run).equals(schedule)).toList();
+  }
+
+  @Override
+  public Set<RunKey> endedRuns(ScheduleKey schedule, String client, Collection<RunKey> candidates) {
+    return candidates.stream()
+        .filter(run -> mutant != Mutant.HISTORY_IGNORED)
+        .filter(run -> schedule.equals(created.get(run)))
+        .filter(
+            run ->
+                runs.apply(run)
+                    .filter(r -> r.state().isFinal() && r.definition().client().equals(client))
+                    .isPresent())
+        .collect(Collectors.toSet());
+  }
+
+  @Override
+  public List<OwnedSchedule> owned(String cluster, Optional<ScheduleKey> after, int limit) {
     return owners.keySet().stream()
         .filter(key -> owners.get(key).filter(cluster::equals).isPresent())
         .filter(key -> after.isEmpty() || key.compareTo(after.get()) > 0)
         .limit(limit)
+        .map(key -> new OwnedSchedule(key, Optional.ofNullable(applied.get(key))))
         .toList();
   }
 
@@ -300,7 +436,9 @@ public final class SimSchedules implements ScheduleLedger {
     if (mutant == Mutant.TICK_BEFORE_ITS_RUN && commits.size() % 5 == 0) {
       throw new LedgerUnavailable("killed between two commits", new IllegalStateException());
     }
-    fired.stream().filter(run -> runs.apply(run.key()).isEmpty()).forEach(accept);
+    for (NewRun run : fired) {
+      create(schedule, run);
+    }
     return new TickAnswer.Decided(fired.size());
   }
 }

@@ -163,6 +163,23 @@ class SimulationTest {
   }
 
   @Test
+  void detectsRunsOfADeletedScheduleThatGoOn() {
+    requireDetected(Mutant.DELETED_SCHEDULE_CANCELS_NOTHING, "I16: ", FaultScenario::new);
+    requireDetected(Mutant.DELETED_SCHEDULE_CANCELS_NOTHING, "I16: ", CalmScenario::withoutFaults);
+  }
+
+  @Test
+  void detectsRunsThatAreCanceledBecauseTheirNamespaceWasCreatedAgain() {
+    requireDetected(Mutant.NAMESPACE_AGE_IGNORED, "I16: ", FaultScenario::new);
+  }
+
+  @Test
+  void detectsEndedRunsThatAreKept() {
+    requireDetected(Mutant.HISTORY_IGNORED, "I17: ", FaultScenario::new);
+    requireDetected(Mutant.HISTORY_IGNORED, "I17: ", CalmScenario::withoutFaults);
+  }
+
+  @Test
   void detectsCronTimesThatAnotherClusterDecides() {
     requireDetected(Mutant.OWNER_IGNORED, "I12: ", FaultScenario::new);
   }

@@ -7,18 +7,24 @@ package io.luigioperator.sim;
 import static io.luigioperator.sim.Invariants.require;
 
 import io.luigioperator.api.BackfillSpec;
+import io.luigioperator.api.DeletionPolicy;
 import io.luigioperator.ledger.BackfillLedger.Backfill;
 import io.luigioperator.ledger.BackfillLedger.State;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
 import io.luigioperator.ledger.ScheduleLedger.Tick;
+import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
+import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleKey;
+import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.schedule.ClientRules;
+import io.luigioperator.schedule.History;
 import io.luigioperator.schedule.TickGap;
 import io.luigioperator.sim.CronTimes.CronTime;
 import io.luigioperator.sim.SimSchedules.Commit;
 import io.luigioperator.sim.SimSchedules.Date;
+import io.luigioperator.sim.SimSchedules.GivenUp;
 import io.luigioperator.sim.SimSchedules.Row;
 import io.luigioperator.sim.SimSchedules.TickRow;
 import java.time.Instant;
@@ -38,6 +44,9 @@ import java.util.stream.Collectors;
  * <ul>
  *   <li>I6 a tick has at most one run, and FIRED is final
  *   <li>I12 every cron time is decided exactly once, by the rules that the client had then
+ *   <li>I16 the deletion of a schedule cancels the waiting runs of its ticks, if that is its
+ *       policy, and nothing else does
+ *   <li>I17 of the ended PipelineRuns that operators created, the history is kept
  * </ul>
  *
  * Which cron times there are is computed by {@link CronTimes} from what users have applied.
@@ -49,6 +58,7 @@ final class TickInvariants {
   private final SimLedger ledger;
   private final ScheduleActions users;
   private final BooleanSupplier clockJumped;
+  private final BooleanSupplier namespaceWasLost;
 
   /** As the commit before has left it. */
   private final Map<Client, Row> rows = new HashMap<>();
@@ -61,18 +71,29 @@ final class TickInvariants {
   private final Set<Date> expected = new TreeSet<>();
 
   private int checked;
+  private int checkedGivenUp;
 
   /**
    * @param clockJumped whether the clock of the database has ever jumped
+   * @param namespaceWasLost whether a namespace has ever been away
    */
-  TickInvariants(SimLedger ledger, ScheduleActions users, BooleanSupplier clockJumped) {
+  TickInvariants(
+      SimLedger ledger,
+      ScheduleActions users,
+      BooleanSupplier clockJumped,
+      BooleanSupplier namespaceWasLost) {
     this.ledger = ledger;
     this.users = users;
     this.clockJumped = clockJumped;
+    this.namespaceWasLost = namespaceWasLost;
   }
 
   /** After any event. */
   void check() {
+    List<GivenUp> givenUp = ledger.schedules().givenUp();
+    while (checkedGivenUp < givenUp.size()) {
+      check(givenUp.get(checkedGivenUp++));
+    }
     checkBackfills();
     List<Commit> commits = ledger.schedules().commits();
     if (checked == commits.size()) {
@@ -92,6 +113,20 @@ final class TickInvariants {
           b.active() <= ScheduleActions.BACKFILL_RUNS,
           () -> "backfill: too many runs at a time: " + b);
     }
+  }
+
+  private void check(GivenUp givenUp) {
+    boolean cancels = givenUp.policy().filter(DeletionPolicy.CancelQueued::equals).isPresent();
+    require(
+        !givenUp.complete() || !givenUp.asDeleted() || !cancels || givenUp.left().isEmpty(),
+        () -> "I16: waiting runs are left: " + givenUp);
+    require(
+        givenUp.canceled().isEmpty()
+            || cancels && users.wasDeletedIn(ClusterIdentity.clusterIdOf(givenUp.cluster())),
+        () -> "I16: no user has deleted the schedule: " + givenUp);
+    require(
+        givenUp.asDeleted() || !cancels || namespaceWasLost.getAsBoolean(),
+        () -> "I16: a user has deleted the schedule: " + givenUp);
   }
 
   private void check(Commit commit) {
@@ -208,7 +243,7 @@ final class TickInvariants {
         settled = isSettled(c);
       }
     }
-    return settled || !exists;
+    return settled || !exists && owner.isEmpty();
   }
 
   private boolean isSettled(SimCluster owner) {
@@ -249,9 +284,26 @@ final class TickInvariants {
     return rules.suspended() || rules.between(row.decidedUntil(), rules.end()).isEmpty();
   }
 
+  /** Of one cluster and one client. */
+  private void checkHistory(SimCluster c, ScheduleObject schedule, String client) {
+    List<RunObject> ended =
+        c.runs.values().stream()
+            .filter(o -> o.createdByOperator() && History.isEnded(o))
+            .filter(o -> ledger.schedules().isCreatedByTick(o.key()))
+            .filter(o -> o.spec().client().equals(client))
+            .toList();
+    require(
+        History.beyond(schedule.spec().history(), ended).isEmpty(),
+        () -> "I17: more than " + schedule.spec().history() + ": " + ended);
+  }
+
   /** When nothing is left to do. */
   void checkEnd(Iterable<SimCluster> clusters) {
     check();
+    for (SimCluster c : clusters) {
+      Optional.ofNullable(c.schedules.get(ScheduleActions.HOURLY))
+          .ifPresent(s -> ScheduleActions.CLIENTS.forEach(client -> checkHistory(c, s, client)));
+    }
     require(isSettled(clusters), () -> "I12: cron times are not decided: " + rows);
     require(
         fired.keySet().stream().allMatch(expected::contains),

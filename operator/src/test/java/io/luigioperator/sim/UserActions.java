@@ -234,8 +234,9 @@ final class UserActions {
   /** Ends every state that only a person can end. */
   void resolveHolds() {
     boolean rebuilt = env.clusters().stream().anyMatch(SimCluster::isRebuilt);
+    boolean lost = rebuilt || env.clusters().stream().anyMatch(SimCluster::isRecreated);
     for (int i = 0; i < RUNS; i++) {
-      if (rebuilt && isUnderWay(key(i)) && !env.main.runs.containsKey(key(i))) {
+      if (lost && isUnderWay(key(i)) && !env.main.runs.containsKey(key(i))) {
         env.main.createRun(key(i), specOf(i), false); // their objects are kept in Git
       }
     }
@@ -243,7 +244,11 @@ final class UserActions {
       if (ScheduleActions.isOfTick(run.key())
           && run.state() == RunState.HELD
           && !run.waitsForLimit()) {
-        applyRunOfTick(run); // its PipelineRun was refused, or is lost with its cluster
+        if (rebuilt) {
+          applyRunOfTick(run); // its PipelineRun is lost with its cluster
+        } else if (run.stateDetails().reason().equals(Reasons.MASS_DELETION)) {
+          env.clusters().forEach(SimCluster::confirmDeletions); // it is in no file
+        }
       }
     }
     for (SimCluster c : env.clusters()) {

@@ -295,7 +295,7 @@ final class DerivedState {
         run,
         Optional.of(request(run)),
         attempts,
-        Optional.of(new ObjectRecord("here", object.uid(), object.generation())),
+        Optional.of(ObjectRecord.applied("here", object)),
         Optional.empty());
   }
 

@@ -12,8 +12,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.luigioperator.OperatorConfig;
 import io.luigioperator.api.Phase;
+import io.luigioperator.ledger.ScheduleLedger.AppliedSpec;
 import io.luigioperator.reconcile.AppliedLimit;
 import io.luigioperator.reconcile.DecidedTicks;
+import io.luigioperator.reconcile.KeptRuns;
 import io.luigioperator.reconcile.PlannedBackfills;
 import io.luigioperator.run.ClientHealth;
 import io.luigioperator.run.DatedRun;
@@ -420,6 +422,8 @@ class EffectsTest {
     lines.with("ticks", DerivedState.json(DecidedTicks.of(schedule)));
     lines.with("backfills", DerivedState.json(PlannedBackfills.of(schedule)));
     lines.with("limit", DerivedState.json(AppliedLimit.of(schedule)));
+    lines.with("history", DerivedState.json(KeptRuns.deletedBy(schedule)));
+    lines.with("deletion", DerivedState.json(AppliedSpec.of(schedule)));
     BEYOND_LIMITS.forEach(
         (field, value) -> {
           ObjectNode run = REFERENCE.deepCopy();
