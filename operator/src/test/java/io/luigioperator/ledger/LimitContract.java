@@ -266,6 +266,28 @@ interface LimitContract extends LedgerFixture {
   }
 
   @Test
+  default void aRunWhosePipelineRunCannotBeCreatedMakesRoom() {
+    limit(1);
+    Run run = acceptedAs("r");
+    assertThat(enforced()).containsExactly("r");
+    acceptedAs("next");
+    assertThat(ledger().runs().objectRefused(run.key(), "denied")).isPresent();
+    assertThat(enforced()).containsExactly("next");
+  }
+
+  @Test
+  default void aRunWhosePipelineRunIsForgottenWaits() {
+    limit(1);
+    Run run = acceptedAs("r");
+    assertThat(enforced()).containsExactly("r");
+    acceptedAs("next");
+    ledger().runs().hold(run.key(), Reasons.DELETION_UNCONFIRMED, "").orElseThrow();
+    assertThat(enforced()).containsExactly("next");
+    assertThat(ledger().runs().forgetObject(run.key(), object(run.key()))).isPresent();
+    requireWaits(run);
+  }
+
+  @Test
   default void aChangeOfARunThatCountsDoesNotMakeItWait() {
     limit(1);
     RunBuilder asking = RunBuilder.named("r").client("r");

@@ -257,12 +257,12 @@ interface QueryCostTests extends SqlFixture {
   private void addDates(int from, int to) {
     execute(
         """
-        INSERT INTO run (run_id, namespace, name, client, business_date, schedule, mutex_key,
-          admit_key, next_kind, state, reason, message, cancel, desired, priority, claims, counted,
+        INSERT INTO run (run_id, namespace, name, client, business_date, schedule, schedule_id,
+          mutex_key, admit_key, next_kind, state, reason, message, cancel, desired, priority, claims, counted,
           infra, uncounted, max_attempts, max_infra, accepted_at, admit_at, finished_at, request_sha,
           hash_version)
         SELECT LEFT(SHA2(CONCAT(client, n), 256), 32), 'team-a', CONCAT(client, '-', n), client,
-          DATE_FORMAT('2000-01-01' + INTERVAL n DAY, '%Y-%m-%d'), 'nightly', 'k', 'k', 'RUN', 'FAILED',
+          DATE_FORMAT('2000-01-01' + INTERVAL n DAY, '%Y-%m-%d'), 'nightly', 'x', 'k', 'k', 'RUN', 'FAILED',
           'TaskFailed', '', FALSE, 'Running', 'Normal', 1, 1, 0, 0, 1, 1, UTC_TIMESTAMP(6),
           UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 'x', 1
         FROM (WITH digits AS (SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3

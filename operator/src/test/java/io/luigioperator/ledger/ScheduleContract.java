@@ -46,7 +46,8 @@ interface ScheduleContract extends LedgerFixture {
   }
 
   static Tick fires(String client, int n) {
-    RunBuilder run = RunBuilder.named("nightly-%s-%s".formatted(client, date(n))).client(client);
+    RunBuilder run =
+        RunBuilder.named("nightly-%s-%s".formatted(client, date(n))).client(client).date(date(n));
     return new Tick(date(n), day(n), "", Optional.of(run.run()));
   }
 

@@ -7,6 +7,10 @@ package io.luigioperator.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.luigioperator.api.DeletionPolicy;
+import io.luigioperator.api.Reprocess;
+import io.luigioperator.ledger.BackfillLedger.Answer;
+import io.luigioperator.ledger.BackfillLedger.Backfill;
+import io.luigioperator.ledger.BackfillLedger.DateRuns;
 import io.luigioperator.ledger.ScheduleLedger.AppliedSpec;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
 import io.luigioperator.ledger.ScheduleLedger.Deletion;
@@ -130,6 +134,44 @@ interface ScheduleDeletionContract extends LedgerFixture {
 
     assertThat(before).allSatisfy(run -> assertThat(load(run)).isEqualTo(run));
     assertThat(owned(CLUSTER)).extracting(OwnedSchedule::key).containsExactly(other);
+  }
+
+  private void backfilled(String name, DateRuns... dates) {
+    BackfillLedger backfills = ledger().backfills();
+    Backfill begun = backfills.beginBackfill(NIGHTLY, name, "{}");
+    assertThat(
+            backfills.advanceBackfill(
+                NIGHTLY, CLUSTER, BackfillContract.step(begun, Reprocess.All, dates)))
+        .isInstanceOf(Answer.Advanced.class);
+  }
+
+  @Test
+  default void theRunsOfItsBackfillsAreItsOwn() {
+    begin(CANCELS);
+    DateRuns waiting = BackfillContract.date(1, "acme");
+    DateRuns applied = BackfillContract.date(2, "initech");
+    DateRuns ended = BackfillContract.date(3, "globex");
+    Run ofUser =
+        accepted(
+            RunBuilder.named(applied.first().key().name())
+                .client("initech")
+                .date(applied.position().date()));
+    backfilled("q3", waiting, applied, ended);
+    tried(load(ended.first().key()), Verdict.SUCCEEDED);
+    backfilled("again", ended);
+    assertThat(
+            ledger()
+                .schedules()
+                .endedRuns(
+                    NIGHTLY,
+                    "globex",
+                    List.of(ended.first().key(), ended.again().key(), ofUser.key())))
+        .containsExactly(ended.first().key());
+
+    assertThat(deleted(CLUSTER).canceled())
+        .extracting(Run::key)
+        .containsExactlyInAnyOrder(waiting.first().key(), ended.again().key());
+    assertThat(load(ofUser)).isEqualTo(ofUser);
   }
 
   @Test

@@ -15,6 +15,7 @@ import io.luigioperator.ledger.ClusterLedger;
 import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.LedgerUnavailable;
 import io.luigioperator.ledger.RunLedger.AcceptRequest;
+import io.luigioperator.ledger.ScheduleLedger.Deletion;
 import io.luigioperator.run.Abandonment;
 import io.luigioperator.run.Abandonment.BudgetCharge;
 import io.luigioperator.run.AdmitKey;
@@ -109,6 +110,7 @@ class InstrumentedLedgerTest {
           case "boolean" -> false;
           case "List" -> List.of();
           case "Optional" -> Optional.empty();
+          case "Deletion" -> new Deletion(List.of(), true);
           default -> null;
         };
   }

@@ -236,10 +236,10 @@ class ScheduleHealthTest {
   void aScheduleWithoutCronsHasHealth() {
     apply(NIGHTLY, TWO);
     until("2026-03-02T02:01:00Z");
+    Run failed = fail("nightly-acme-2026-03-01");
     kube.schedules.clear();
     loop.changed(NIGHTLY);
-    loop.pass();
-    Run failed = fail("nightly-acme-2026-03-01");
+    until(now.plusSeconds(2)); // then it counts as deleted
     apply(NIGHTLY, "clients: [{id: acme}, {id: initech}]");
     until(now.plusSeconds(5));
     assertThat(attention()).containsExactly("acme Failing 1");
