@@ -76,7 +76,7 @@ CREATE TABLE run (
   open_id        VARCHAR(32)   AS (IF(finished_at IS NULL, run_id, NULL)) STORED COMMENT 'run_id until the run has ended: runs that have not ended are read in pages by it',
   held_reason    VARCHAR(63)   AS (IF(state = 'HELD', reason, NULL)) STORED COMMENT 'reason while the run is HELD',
   limit_state    VARCHAR(9)    AS (IF(schedule_id <> '' AND (state IN ('READY', 'ACTIVE') OR state = 'DELAYED' AND reason = 'BackingOff' OR state = 'HELD' AND reason = 'ScheduleLimit'), state, NULL)) STORED COMMENT 'state of a run that counts against schedule.max_runs (READY, ACTIVE, DELAYED) or waits for it (HELD)',
-  queued_ticks   VARCHAR(32)   AS (IF(state = 'HELD' OR state IN ('READY', 'DELAYED') AND started_at IS NULL, tick_schedule, NULL)) STORED COMMENT 'tick_schedule while the run is HELD or has not started: the deletion of the schedule cancels it',
+  queued_ticks   VARCHAR(32)   AS (IF(state IN ('READY', 'DELAYED', 'HELD') AND started_at IS NULL OR state = 'HELD' AND reason <> 'ScheduleLimit', tick_schedule, NULL)) STORED COMMENT 'tick_schedule while the run waits and has not started, or is HELD for another reason than ScheduleLimit: the deletion of the schedule cancels it',
   expires_at     DATETIME(6)   AS (IF(started_at IS NULL AND finished_at IS NULL, start_deadline, NULL)) STORED COMMENT 'start_deadline until the run has started or ended',
   KEY run_open (open_id),
   KEY run_held (held_reason),

@@ -21,8 +21,8 @@ import org.jdbi.v3.core.Handle;
 
 /**
  * The transaction that gives up a deleted schedule. The commit that leaves the schedule without
- * owner has found no further run to cancel: no cron time is decided while the row of the schedule
- * is locked. So after a crash the owner continues.
+ * owner has found no further run to cancel: no cron and no backfill creates one while the row of
+ * the schedule is locked. So after a crash the owner continues.
  */
 final class ScheduleDeletion {
 

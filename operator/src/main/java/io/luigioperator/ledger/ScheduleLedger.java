@@ -65,8 +65,8 @@ public interface ScheduleLedger {
 
   /**
    * As {@link #disown}, because a user deleted the object. If its {@link AppliedSpec} asks for it,
-   * the runs that its crons created are canceled first, as far as they have not started or are
-   * held: up to {@link #MAX_RUNS} in one commit.
+   * the runs that it created are canceled first, as far as they have not started or are held: up to
+   * {@link #MAX_RUNS} in one commit.
    */
   Deletion deleted(ScheduleKey schedule, String cluster, String reason, String message);
 

@@ -64,6 +64,7 @@ final class BackfillRunner {
   private final String cluster;
   private final Consumer<ScheduleKey> accepted;
   private final Consumer<RunKey> canceled;
+  private final ScheduleHealth health;
 
   /** The backfills of a schedule as this process has left them, by name. */
   private final Map<ScheduleKey, Map<String, Backfill>> known = new HashMap<>();
@@ -72,18 +73,21 @@ final class BackfillRunner {
    * @param accepted called after runs of a schedule were accepted, or keys became free; must have
    *     runs admitted soon
    * @param canceled called after a waiting run was canceled; must have it reconciled soon
+   * @param health is told which clients got runs
    */
   BackfillRunner(
       Ledger ledger,
       Kube kube,
       String cluster,
       Consumer<ScheduleKey> accepted,
-      Consumer<RunKey> canceled) {
+      Consumer<RunKey> canceled,
+      ScheduleHealth health) {
     this.ledger = ledger;
     this.kube = kube;
     this.cluster = cluster;
     this.accepted = accepted;
     this.canceled = canceled;
+    this.health = health;
   }
 
   /** The rows are read again by the next pass: the spec has changed, or another process wrote. */
@@ -228,7 +232,7 @@ final class BackfillRunner {
           break; // no client can run; the problem says why
         }
         switch (ledger.backfills().advanceBackfill(schedule.key(), cluster, next.step())) {
-          case Answer.Advanced(Backfill after, int begun) -> advanced(after, begun);
+          case Answer.Advanced(Backfill after, int begun) -> advanced(next.step(), after, begun);
           case Answer.Stale _, Answer.NotOwner _ -> {
             return Left.STALE;
           }
@@ -258,9 +262,12 @@ final class BackfillRunner {
       return BackfillRunner.free(spec, row().active());
     }
 
-    private void advanced(Backfill after, int begun) {
+    private void advanced(Step step, Backfill after, int begun) {
       rows.put(spec.name(), after);
       if (begun > 0) {
+        health.outdated(
+            schedule.key(),
+            step.dates().stream().map(date -> date.position().client()).distinct().toList());
         accepted.accept(schedule.key());
       }
     }
@@ -271,7 +278,7 @@ final class BackfillRunner {
     private boolean write(Step step) {
       return switch (ledger.backfills().advanceBackfill(schedule.key(), cluster, step)) {
         case Answer.Advanced(Backfill after, int begun) -> {
-          advanced(after, begun);
+          advanced(step, after, begun);
           yield true;
         }
         case Answer.Stale _, Answer.NotOwner _, Answer.Refused _ -> false;

@@ -130,7 +130,7 @@ public final class TickLoop implements TickSource {
         };
     this.runner = new TickDecisionRunner(ledger, kube, cluster, acceptedOf, health, metrics);
     this.changes = new ScheduleChanges(ledger, cluster, runner);
-    this.backfills = new BackfillRunner(ledger, kube, cluster, acceptedOf, canceled);
+    this.backfills = new BackfillRunner(ledger, kube, cluster, acceptedOf, canceled, health);
     this.deletions =
         new ScheduleDeletions(
             ledger,

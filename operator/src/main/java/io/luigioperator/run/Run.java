@@ -216,6 +216,12 @@ public record Run(
     return state() == RunState.HELD && stateDetails.reason().equals(Reasons.SCHEDULE_LIMIT);
   }
 
+  /** Whether it waits and has not started, or is held: not if only a limit holds a retry back. */
+  boolean isQueued() {
+    return isWaiting() && times.startedAt().isEmpty()
+        || state() == RunState.HELD && !waitsForLimit();
+  }
+
   boolean isPastStartDeadline(Instant now) {
     return startDeadlineWhileWaiting().filter(t -> !now.isBefore(t)).isPresent();
   }

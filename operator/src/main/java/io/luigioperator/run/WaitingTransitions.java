@@ -127,12 +127,11 @@ public final class WaitingTransitions {
   }
 
   /**
-   * Cancels a run that waits and has not started, or is held. One that waits for a retry goes on.
+   * Cancels a run that waits and has not started, or is held. One that waits for a retry goes on,
+   * also if its schedule lets it wait.
    */
   public static Optional<Run> cancelQueued(Run run, String reason, String message, Instant now) {
-    boolean queued =
-        run.state() == RunState.HELD || run.isWaiting() && run.times().startedAt().isEmpty();
-    return queued ? cancel(run, reason, message, now) : Optional.empty();
+    return run.isQueued() ? cancel(run, reason, message, now) : Optional.empty();
   }
 
   /**

@@ -136,6 +136,21 @@ interface ScheduleDeletionContract extends LedgerFixture {
     assertThat(owned(CLUSTER)).extracting(OwnedSchedule::key).containsExactly(other);
   }
 
+  @Test
+  default void aRetryThatWaitsForTheLimitGoesOn() {
+    begin(CANCELS);
+    bound(fired(RunBuilder.named("live").client("a")));
+    Run retried = tried(fired(RunBuilder.named("retried").client("b")), Verdict.TASK_FAILED);
+    Run waiting = fired(RunBuilder.named("waiting").client("c"));
+    ledger().schedules().limit(NIGHTLY, Optional.of(1));
+    assertThat(ledger().schedules().enforceLimit(NIGHTLY).changed())
+        .extracting(Run::key)
+        .containsExactlyInAnyOrder(retried.key(), waiting.key());
+
+    assertThat(deleted(CLUSTER).canceled()).extracting(Run::key).containsExactly(waiting.key());
+    assertThat(load(retried).waitsForLimit()).isTrue();
+  }
+
   private void backfilled(String name, DateRuns... dates) {
     BackfillLedger backfills = ledger().backfills();
     Backfill begun = backfills.beginBackfill(NIGHTLY, name, "{}");

@@ -71,6 +71,7 @@ class HistoryLimitsTest {
             watched,
             kube,
             HERE,
+            false,
             new Signal(),
             OperatorFixture.limits(watched),
             () -> {},

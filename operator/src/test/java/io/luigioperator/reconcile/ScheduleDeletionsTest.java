@@ -90,6 +90,7 @@ class ScheduleDeletionsTest {
             mortal,
             kube,
             HERE,
+            false,
             new Signal(),
             OperatorFixture.limits(mortal),
             admissions::incrementAndGet,

@@ -288,6 +288,19 @@ class ScheduleHealthTest {
   }
 
   @Test
+  void theEndOfTheRunOfABackfillThatNobodyReportsShows() {
+    apply(NIGHTLY, TWO);
+    until(now.plusSeconds(60)); // then the clients are known to have no run
+    apply(
+        NIGHTLY,
+        TWO + ", backfills: [{name: b, start: '2026-02-20', end: '2026-02-20', clients: [acme]}]");
+    until(now.plusSeconds(60));
+    fail("nightly-acme-2026-02-20");
+    until(now.plus(Duration.ofMinutes(31)));
+    assertThat(attention()).containsExactly("acme Failing 1");
+  }
+
+  @Test
   void endsThatComeTogetherAreReadTogether() {
     apply(
         NIGHTLY,

@@ -153,6 +153,7 @@ class WaitingTransitionsTest {
         List.of(
             started,
             started.with(RunState.DELAYED, Reasons.BACKING_OFF, ""),
+            started.with(RunState.HELD, Reasons.SCHEDULE_LIMIT, ""),
             RunFixture.bound().run(),
             finished(Verdict.SUCCEEDED))) {
       assertThat(WaitingTransitions.cancelQueued(run, "", "", T0)).isEmpty();

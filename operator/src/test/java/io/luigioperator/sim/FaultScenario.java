@@ -69,8 +69,10 @@ final class FaultScenario implements Scenario {
     }
     operators[operators.length - 1].kill();
     start(operators.length - 1);
+    operators[0].leadershipBegins(); // nobody else leads there any more
     clients.stopFaults();
     env.controllers.values().forEach(SimControllers::repair);
+    env.clusters().forEach(env.schedules::applyAgain);
     correctDatabaseClock();
     users.finishDeletions();
     CalmScenario.after(env, users, List.of(operators[0], operators[2])).run();
@@ -190,7 +192,10 @@ final class FaultScenario implements Scenario {
       case 13 ->
           env.any(List.copyOf(c.pods.values()))
               .ifPresent(p -> count(Fault.POD_UNLABELLED, () -> c.put(Pods.labelled(p, false))));
-      default -> controllers.repair();
+      default -> {
+        controllers.repair();
+        env.schedules.applyAgain(c);
+      }
     }
   }
 
@@ -305,7 +310,7 @@ final class FaultScenario implements Scenario {
 
   private void recreateNamespace(SimCluster c) {
     c.recreateNamespace();
-    env.schedules.applyAgain(c);
+    env.schedules.namespaceRecreated(c);
   }
 
   /** With the cluster its operators are gone, too. */

@@ -26,7 +26,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /**
  * Detects lost wake-ups. When an operator has received all events and has only timers left, a
@@ -173,18 +172,23 @@ final class QuiescenceCheck {
 
   /**
    * Whether the row of the schedule need not change: it has an owner, or the limit that one of the
-   * clusters wants.
+   * clusters wants. That of a cluster in which it was deleted remains.
    */
   private boolean stays(SimSchedules schedules, Method method, Object[] args) {
     return switch (method.getName()) {
       case "own" -> schedules.owner((ScheduleKey) args[0]).isPresent();
-      case "limit" ->
-          env.clusters().stream()
-              .flatMap(c -> Stream.ofNullable(c.schedules.get((ScheduleKey) args[0])))
-              .map(s -> Optional.ofNullable(s.spec().maxConcurrentRuns()))
-              .anyMatch(schedules.maxRuns((ScheduleKey) args[0])::equals);
+      case "limit" -> mayHaveLimit((ScheduleKey) args[0], schedules.maxRuns((ScheduleKey) args[0]));
       default -> false;
     };
+  }
+
+  private boolean mayHaveLimit(ScheduleKey schedule, Optional<Integer> maxRuns) {
+    return env.clusters().stream()
+        .anyMatch(
+            c ->
+                Optional.ofNullable(c.schedules.get(schedule))
+                    .map(s -> Optional.ofNullable(s.spec().maxConcurrentRuns()).equals(maxRuns))
+                    .orElseGet(() -> env.schedules.wasDeletedIn(c.name)));
   }
 
   /** The answer to a step that only counts, if no run has ended since the last one. */

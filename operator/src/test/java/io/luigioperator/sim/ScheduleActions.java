@@ -86,6 +86,9 @@ final class ScheduleActions {
   /** The clusters in which a user has deleted the schedule. */
   private final Set<String> deletedIn = new HashSet<>();
 
+  /** What a cluster had before its namespace was deleted. */
+  private final Map<String, ScheduleObject> lost = new HashMap<>();
+
   private int uids;
 
   /**
@@ -176,16 +179,25 @@ final class ScheduleActions {
     return deletedIn.contains(cluster);
   }
 
-  /** All schedules of a cluster are created again, because their namespace was. */
+  /** The namespace of a cluster was created again; users apply this schedule later. */
+  void namespaceRecreated(SimCluster where) {
+    Optional.ofNullable(where.schedules.remove(HOURLY)).ifPresent(s -> lost.put(where.name, s));
+    where.schedules.replaceAll((key, s) -> again(s));
+  }
+
+  /** A user applies again what was lost with the namespace. */
   void applyAgain(SimCluster where) {
-    if (where.schedules.containsKey(HOURLY)) {
+    ScheduleObject known = lost.remove(where.name);
+    if (known != null && !where.schedules.containsKey(HOURLY)) {
       creations.add(env.now());
       generations.put(where.name, 1L);
+      where.schedules.put(HOURLY, again(known));
     }
-    where.schedules.replaceAll(
-        (key, s) ->
-            new ScheduleObject(
-                key, "uid-" + ++uids, env.now(), 1, s.parsedSpec(), Optional.empty()));
+  }
+
+  private ScheduleObject again(ScheduleObject s) {
+    return new ScheduleObject(
+        s.key(), "uid-" + ++uids, env.now(), 1, s.parsedSpec(), Optional.empty());
   }
 
   private void apply(SimCluster where, String uid, Instant createdAt) {

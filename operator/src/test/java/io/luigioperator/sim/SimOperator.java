@@ -131,7 +131,6 @@ final class SimOperator {
             ledger, identity, true, () -> faultyKube.retiredClusters("luigi-system"));
     this.limits = new ScheduleLimits(ledger, limitSignal, () -> admissionSignal = true);
     limits.onChange(queue::add);
-    limits.leadershipBegins();
     this.runReconciler =
         new RunReconciler(
             ledger, faultyKube, value, limits(), env::now, env::nanoTime, wakeups(), limits);
@@ -179,9 +178,17 @@ final class SimOperator {
           timerSignal = true;
         });
     ticks.onChange(this::recordTicks);
+    leadershipBegins();
+  }
+
+  /** It is elected, for the first time or after the leadership of another operator. */
+  void leadershipBegins() {
+    limits.leadershipBegins();
     ticks.leadershipBegins();
     cluster.schedules.keySet().forEach(ticks::changed);
     queue.addAll(cluster.runs.keySet());
+    limitsSignaled = true;
+    ticksSignaled = true;
   }
 
   private Limits limits() {

@@ -289,9 +289,8 @@ public final class SimSchedules implements ScheduleLedger {
 
   private boolean isQueued(RunKey key) {
     Run run = runs.apply(key).orElseThrow();
-    return run.state() == RunState.HELD
-        || run.times().startedAt().isEmpty()
-            && (run.state() == RunState.READY || run.state() == RunState.DELAYED);
+    return run.state().isWaiting() && run.times().startedAt().isEmpty()
+        || run.state() == RunState.HELD && !run.waitsForLimit();
   }
 
   private List<RunKey> createdBy(ScheduleKey schedule) {
