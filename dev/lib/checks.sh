@@ -53,7 +53,9 @@ machine_state() {
   echo "firewall:"
   iptables-save 2>/dev/null | grep -v '^#' | grep -c KUBE || true
   echo "folders and kernel settings:"
-  stat -c %n /var/lib/cni /var/log/containers /var/log/pods /var/lib/kubelet /etc/cni/net.d /opt/containerd 2>/dev/null || true
+  stat -c %n /var/lib/cni /var/log/containers /var/log/pods /var/lib/kubelet /opt/containerd 2>/dev/null || true
+  # The folder itself, with a lock, is made by the first build of an image with buildah.
+  find /etc/cni/net.d -mindepth 1 -not -name cni.lock 2>/dev/null || true
   sysctl vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys \
     net.ipv4.ip_forward net.netfilter.nf_conntrack_max 2>/dev/null || true
 }
