@@ -233,10 +233,10 @@ final class SchemaCheck {
       String path, int size, JsonNode schema, String most, String least, String what) {
     JsonNode max = schema.path(most);
     JsonNode min = schema.path(least);
-    if (max.isInt() && size > max.asInt()) {
+    if (max.isIntegralNumber() && size > max.asInt()) {
       error(path, "has %d %s; at most %d are allowed".formatted(size, what, max.asInt()));
     }
-    if (min.isInt() && size < min.asInt()) {
+    if (min.isIntegralNumber() && size < min.asInt()) {
       error(path, "has %d %s; at least %d are required".formatted(size, what, min.asInt()));
     }
   }

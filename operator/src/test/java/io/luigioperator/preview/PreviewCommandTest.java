@@ -5,6 +5,7 @@
 package io.luigioperator.preview;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -19,6 +20,8 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Collector;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -238,6 +241,33 @@ class PreviewCommandTest {
                 .replaceFirst("(?m)^(  - (?:\\{.*}|null|acme))\n    timeZone: .*$", "$1"));
     assertThat(outcome.err()).contains("stdin:" + line + ": " + message);
     assertThat(outcome.code()).isEqualTo(1);
+  }
+
+  /** As many items, entries or characters as allowed, and one more or less. */
+  @Test
+  void namesWhatIsTooLongOrTooShort() {
+    String crons = IntStream.range(0, 8).mapToObj("%d 2 * * *"::formatted).collect(quoted());
+    assertThat(spec("crons: [\"30 2 * * *\"]", "crons: [" + crons + "]").err()).isEmpty();
+    assertThat(spec("crons: [\"30 2 * * *\"]", "crons: [" + crons + ", 9 2 * * *]").err())
+        .isEqualTo("stdin:8: spec.crons: has 9 items; at most 8 are allowed\n");
+    assertThat(spec("- id: acme", "- id: " + "a".repeat(63)).err()).isEmpty();
+    assertThat(spec("- id: acme", "- id: " + "a".repeat(64)).err())
+        .isEqualTo("stdin:11: spec.clients[0].id: has 64 characters; at most 63 are allowed\n");
+    assertThat(spec("family: Report", "family: \"\"").err())
+        .startsWith(
+            "stdin:7: spec.pipeline.task.family: has 0 characters; at least 1 are required\n");
+    String limits = IntStream.range(0, 17).mapToObj("a%d: 1"::formatted).collect(joining(", "));
+    assertThat(spec("image:", "resources: {limits: {" + limits + "}}\n    image:").err())
+        .isEqualTo(
+            "stdin:6: spec.pipeline.resources.limits: has 17 entries; at most 16 are allowed\n");
+  }
+
+  private static Outcome spec(String text, String instead) {
+    return preview(SCHEDULE.replace(text, instead));
+  }
+
+  private static Collector<CharSequence, ?, String> quoted() {
+    return joining("\", \"", "\"", "\"");
   }
 
   @Test
