@@ -6,9 +6,13 @@ package io.luigioperator.preview;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.luigioperator.manifest.Problems;
+import io.luigioperator.manifest.YamlDocument;
+import io.luigioperator.manifest.YamlReader;
 import io.luigioperator.preview.Report.Client;
 import io.luigioperator.preview.Report.Schedule;
 import io.luigioperator.preview.Report.Skipped;
+import io.luigioperator.run.ClientEntry;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.io.IOException;
@@ -24,6 +28,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * {@code luigi-operator preview FILE}. Errors of the file are written to the error output as {@code
@@ -81,14 +87,21 @@ public final class PreviewCommand {
   }
 
   private int run(String text, PrintStream out, PrintStream err) {
-    ScheduleReader reader = new ScheduleReader(options.namespace(), problems);
+    List<YamlDocument> documents = YamlReader.read(text, problems);
+    ConfigMaps configMaps = new ConfigMaps(documents, options.namespace(), problems);
+    ScheduleReader reader = new ScheduleReader(configMaps, options.namespace(), problems);
     boolean found = false;
-    for (YamlDocument document : YamlReader.read(text, problems)) {
-      if (isSchedule(document)) {
+    List<YamlDocument> others = new ArrayList<>();
+    for (YamlDocument document : documents) {
+      if (isSchedule(document, others)) {
         found = true;
-        reader.read(document).ifPresent(schedule -> add(document, schedule));
+        reader.read(document).ifPresent(read -> add(document, read));
       }
     }
+    others.stream()
+        .filter(document -> !configMaps.isUsed(document))
+        .map(d -> new Skipped(d.line(), d.kind(), d.name()))
+        .forEach(skipped::add);
     if (!found && problems.size() == 0) {
       problems.add(1, "no PipelineSchedule in this file");
     }
@@ -103,8 +116,8 @@ public final class PreviewCommand {
     return report.errors().isEmpty() ? OK : FAILED;
   }
 
-  /** Objects of other kinds are skipped; an object of our kind in another version is an error. */
-  private boolean isSchedule(YamlDocument document) {
+  /** Objects of other kinds are collected; an object of our kind in another version is an error. */
+  private boolean isSchedule(YamlDocument document, List<YamlDocument> others) {
     String version = document.content().path("apiVersion").asText();
     String kind = document.kind();
     if (kind.isEmpty() || version.isEmpty()) {
@@ -114,7 +127,7 @@ public final class PreviewCommand {
     }
     String group = ScheduleReader.API_VERSION.substring(0, ScheduleReader.API_VERSION.indexOf('/'));
     if (!kind.equals(ScheduleReader.KIND) || !version.startsWith(group + "/")) {
-      skipped.add(new Skipped(document.line(), kind, document.name()));
+      others.add(document);
       return false;
     }
     if (!version.equals(ScheduleReader.API_VERSION)) {
@@ -128,7 +141,8 @@ public final class PreviewCommand {
     return true;
   }
 
-  private void add(YamlDocument document, ScheduleObject schedule) {
+  private void add(YamlDocument document, ScheduleReader.Read read) {
+    ScheduleObject schedule = read.schedule();
     Integer first = lines.putIfAbsent(schedule.key(), document.line());
     if (first != null) {
       problems.add(
@@ -137,15 +151,25 @@ public final class PreviewCommand {
           "PipelineSchedule %s is also in line %d".formatted(schedule.key(), first));
     }
     List<Client> clients =
-        schedule.spec().clients().stream()
+        schedule.clients().all().values().stream()
+            .flatMap(e -> e instanceof ClientEntry.Valid(var c) ? Stream.of(c) : Stream.empty())
             .filter(c -> options.client().isEmpty() || c.id().equals(options.client().get()))
             .map(c -> Client.of(schedule, c, options.from(), options.count()))
             .toList();
+    List<String> notes =
+        read.absent().stream()
+            .map("ConfigMap %s is not in this file; its clients are not shown"::formatted)
+            .toList();
     Optional<String> wanted = options.client().filter(c -> clients.isEmpty());
     if (wanted.isPresent()) {
-      problems.add(document, "spec.clients", "the schedule does not list client " + wanted.get());
+      String message = "the schedule does not list client " + wanted.get();
+      problems.add(
+          document,
+          "spec.clients",
+          Stream.concat(Stream.of(message), notes.stream()).collect(Collectors.joining("; ")));
     } else {
-      schedules.add(new Schedule(document.line(), schedule.namespace(), schedule.name(), clients));
+      schedules.add(
+          new Schedule(document.line(), schedule.namespace(), schedule.name(), clients, notes));
     }
   }
 }

@@ -213,7 +213,11 @@ final class BackfillRunner {
         return Left.NOTHING;
       }
       cursor = Optional.of(new BackfillCursor(dates, runs.clients(spec), row().position()));
-      return row().state() == State.RUNNING ? advance() : Left.NOTHING;
+      if (row().state() != State.RUNNING) {
+        return Left.NOTHING;
+      }
+      problem = runs.unknownClients(spec);
+      return advance();
     }
 
     private Left advance() {

@@ -16,6 +16,7 @@ import io.luigioperator.run.ScheduleKey;
 import java.time.Clock;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** The cached PipelineRuns that the operator created, by schedule and client. */
@@ -23,7 +24,8 @@ class CreatedRunsTest {
 
   private static final ScheduleKey NIGHTLY = new ScheduleKey("data", "nightly");
 
-  private final ClusterView view = new ClusterView(Clock.systemUTC());
+  private final ClusterView view =
+      new ClusterView(Clock.systemUTC(), new ClientLists(key -> Optional.empty()));
   private int version;
 
   private PipelineRun run(String name, String schedule, String client) {

@@ -265,6 +265,7 @@ class ScheduleDeletionsTest {
             s.catchUp(),
             s.suspend(),
             s.maxConcurrentRuns(),
+            s.clientsFrom(),
             s.backfills(),
             s.history(),
             DeletionPolicy.Retain));

@@ -377,7 +377,8 @@ final class SimOperator {
                 s.createdAt(),
                 s.generation(),
                 s.parsedSpec(),
-                ticks.summary(key).last().or(s::lastTickTime)));
+                ticks.summary(key).last().or(s::lastTickTime),
+                s.sources()));
   }
 
   /** If its cluster decides the schedule, what it knows of the clients is what their runs say. */
