@@ -189,9 +189,7 @@ has(object.spec.pipeline) && (request.operation == 'CREATE' || !has(oldObject.sp
 && object.spec.?activeDeadlineSeconds != oldObject.spec.?activeDeadlineSeconds
 || object.kind == 'PipelineSchedule' && object.spec.?clients != oldObject.spec.?clients
 && {{ include "luigi-operator.protectedParameters" "object" }}
-!= {{ include "luigi-operator.protectedParameters" "oldObject" }}
-|| object.kind == 'PipelineSchedule' && object.spec.?clientsFrom != oldObject.spec.?clientsFrom
-&& size(object.spec.pipeline.?allow.?clientParameters.orValue([])) > 0)
+!= {{ include "luigi-operator.protectedParameters" "oldObject" }})
 {{- end -}}
 
 {{/* CEL: the parameters of clients that runs may not set themselves. */}}

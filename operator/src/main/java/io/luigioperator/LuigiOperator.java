@@ -248,7 +248,6 @@ final class LuigiOperator {
     checks.put("loops", loops::stuck);
 
     fabric8.onChange(run -> queue.wake(run, Lane.LIVE));
-    fabric8.onClientsChange(controllers::clientsChanged);
     fabric8.start(CACHE_TIMEOUT);
     step("controllers", controllers::stop);
     controllers.start();

@@ -434,68 +434,6 @@ class OperatorIT {
   }
 
   @Test
-  void aClientOfAConfigMapGetsItsRunAndABrokenEntryIsNamed() throws Exception {
-    new Started("pod-a");
-    apply(
-        """
-        apiVersion: luigi-operator.io/v1beta1
-        kind: PipelineSchedule
-        metadata: {name: minutely, namespace: "%s"}
-        spec:
-          pipeline: {image: "registry.example.com/flights:1", task: {module: flights, family: Report}}
-          crons: ["* * * * *"]
-          businessDate: {unit: Minute}
-          clientsFrom: {configMaps: [{name: clients}]}
-        """
-            .formatted(namespace));
-    awaitReady("minutely", "ClientSourceMissing", "ConfigMap clients", "add the label");
-    apply(
-        """
-        apiVersion: v1
-        kind: ConfigMap
-        metadata: {name: clients, namespace: "%s", labels: {luigi-operator.io/clients: "true"}}
-        data:
-          clients.yaml: |
-            - id: acme
-            - id: globex
-              crons: [never]
-        """
-            .formatted(namespace));
-    awaitReady(
-        "minutely", "ClientInvalid", "client globex", "entry 2 (line 2) of ConfigMap clients");
-    await() // for the next minute
-        .atMost(TIMEOUT.plusMinutes(1))
-        .untilAsserted(
-            () ->
-                assertThat(
-                        admin.resources(PipelineRun.class).inNamespace(namespace).list().getItems())
-                    .extracting(r -> r.getSpec().client())
-                    .contains("acme"));
-    assertThat(admin.resources(PipelineRun.class).inNamespace(namespace).list().getItems())
-        .extracting(r -> r.getSpec().client())
-        .containsOnly("acme");
-  }
-
-  private void awaitReady(String schedule, String reason, String... message) {
-    await()
-        .atMost(TIMEOUT)
-        .untilAsserted(
-            () -> {
-              Condition ready =
-                  admin
-                      .resources(PipelineSchedule.class)
-                      .inNamespace(namespace)
-                      .withName(schedule)
-                      .get()
-                      .getStatus()
-                      .conditions()
-                      .getFirst();
-              assertThat(ready.getReason()).isEqualTo(reason);
-              assertThat(ready.getMessage()).contains(message);
-            });
-  }
-
-  @Test
   void deletingARunStopsItsPodAndReleasesItsClient() throws Exception {
     simulate(
         pod ->

@@ -30,6 +30,6 @@ public record ClientsStatus(
         @Min(0)
         @Nullable Integer suspended,
     @JsonPropertyDescription(
-            "Number of clients whose crons create no runs because a cron, a time zone or their entry in a ConfigMap is invalid, no run can be created from their parameters, or the ConfigMap that lists them is missing; condition Ready names one of them. Includes entries without a readable id.")
+            "Number of clients whose crons create no runs because a cron or time zone is invalid, or no run can be created from their parameters; condition Ready names one of them.")
         @Min(0)
         @Nullable Integer invalid) {}

@@ -87,10 +87,6 @@ public record PipelineScheduleSpec(
         @Max(10000)
         @Nullable Integer maxConcurrentRuns,
     @JsonPropertyDescription(
-            "ConfigMaps that list further clients. A client that several lists contain is taken from spec.clients, or else from the first ConfigMap. Default: none.")
-        @Default("{}")
-        ClientsFrom clientsFrom,
-    @JsonPropertyDescription(
             "Ranges of business dates to run, at most 20. If one is removed, its waiting runs are canceled. Default: none.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("name")
@@ -114,7 +110,6 @@ public record PipelineScheduleSpec(
     suspend = Objects.requireNonNullElse(suspend, false);
     priority = Objects.requireNonNullElse(priority, Priority.Normal);
     clients = List.copyOf(Objects.requireNonNullElse(clients, List.of()));
-    clientsFrom = Objects.requireNonNullElse(clientsFrom, ClientsFrom.NONE);
     backfills = List.copyOf(Objects.requireNonNullElse(backfills, List.of()));
     history = Objects.requireNonNullElse(history, HistorySpec.DEFAULT);
     deletionPolicy = Objects.requireNonNullElse(deletionPolicy, DeletionPolicy.CancelQueued);

@@ -23,7 +23,7 @@ public record PipelineScheduleStatus(
             "metadata.generation that this status describes; -1 until the operator has processed the object.")
         @Nullable Long observedGeneration,
     @JsonPropertyDescription(
-            "Conditions Ready, RunsHealthy, Reconciling and Stalled. Ready is True if runs can reference the schedule and its crons create runs. It is False with reason NoClients if the schedule lists no clients and does not allow unlisted ones, CronInvalid or TimeZoneUnknown if a cron or time zone is invalid, or ClientInvalid if no run can be created for a client; then Stalled is True. It is also False with reason ClientSourceMissing if a ConfigMap of clientsFrom is missing or cannot be read. RunsHealthy is False if clients are failing or lagging; this never affects Ready. Reconciling is True while the newest generation is not applied yet.")
+            "Conditions Ready, RunsHealthy, Reconciling and Stalled. Ready is True if runs can reference the schedule and its crons create runs. It is False with reason NoClients if the schedule lists no clients and does not allow unlisted ones, CronInvalid or TimeZoneUnknown if a cron or time zone is invalid, or ClientInvalid if no run can be created for a client; then Stalled is True. RunsHealthy is False if clients are failing or lagging; this never affects Ready. Reconciling is True while the newest generation is not applied yet.")
         @JsonInclude(JsonInclude.Include.NON_EMPTY)
         @KeyedBy("type")
         @Size(max = 16)

@@ -63,7 +63,6 @@ class GitOpsTest {
       schedule-time-zone-unknown       Degraded     Failed      Failed
       schedule-client-invalid          Degraded     Failed      Failed
       schedule-no-clients              Degraded     Failed      Failed
-      schedule-client-source-missing   Progressing  InProgress  InProgress
       schedule-spec-unreadable         Degraded     Failed      Failed
       schedule-other-cluster           Healthy      Current     Current
       """;

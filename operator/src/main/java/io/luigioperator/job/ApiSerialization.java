@@ -12,7 +12,6 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
-import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.KubernetesResource;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -47,13 +46,7 @@ final class ApiSerialization extends KubernetesSerialization {
 
   /** What a watch can send: the kinds that the operator watches, and its errors. */
   private static final List<Class<? extends KubernetesResource>> WATCHED =
-      List.of(
-          PipelineRun.class,
-          PipelineSchedule.class,
-          Job.class,
-          Pod.class,
-          ConfigMap.class,
-          Status.class);
+      List.of(PipelineRun.class, PipelineSchedule.class, Job.class, Pod.class, Status.class);
 
   /** More than the API server stores; what is read of it is bounded for each object. */
   private static final StreamReadConstraints ANY_OBJECT =

@@ -4,7 +4,6 @@
  */
 package io.luigioperator.job;
 
-import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
@@ -56,7 +55,6 @@ final class ClusterView implements PipelineResourceCache {
   private record Cached<T>(T value, String uid, long version) {}
 
   private final CachedPods pods;
-  private final ClientLists lists;
   private final Map<RunKey, Cached<ObservedJob>> jobs = new HashMap<>();
   private final Map<RunKey, Cached<RunObject>> runs = new HashMap<>();
   private final Map<RunKey, Cached<ScheduleObject>> schedules = new HashMap<>();
@@ -73,9 +71,8 @@ final class ClusterView implements PipelineResourceCache {
   /** UIDs of recently removed objects, so that a late response does not bring them back. */
   private final Map<String, Removal> removed = new LinkedHashMap<>();
 
-  ClusterView(InstantSource clock, ClientLists lists) {
+  ClusterView(InstantSource clock) {
     pods = new CachedPods(clock);
-    this.lists = lists;
   }
 
   // ---- pods
@@ -213,7 +210,7 @@ final class ClusterView implements PipelineResourceCache {
             schedules,
             schedule,
             isLonger(read.parsedSpec(), KEPT_SCHEDULE) ? read.withoutSpec() : read)
-        ? runsOf(read.key())
+        ? runsOf(schedule)
         : List.of();
   }
 
@@ -245,8 +242,7 @@ final class ClusterView implements PipelineResourceCache {
   @Override
   public synchronized List<RunKey> remove(PipelineSchedule schedule) {
     remove(schedules, schedule);
-    return runsOf(
-        new ScheduleKey(schedule.getMetadata().getNamespace(), schedule.getMetadata().getName()));
+    return runsOf(schedule);
   }
 
   @Override
@@ -293,29 +289,14 @@ final class ClusterView implements PipelineResourceCache {
     return Optional.ofNullable(schedules.get(new RunKey(namespace, name))).map(Cached::value);
   }
 
-  /** The schedules that name the ConfigMap. */
-  synchronized List<ScheduleKey> schedulesWithClientsOf(ConfigMap configMap) {
-    RunKey key = CustomResources.key(configMap.getMetadata());
-    return schedules.values().stream()
-        .map(Cached::value)
-        .filter(s -> s.namespace().equals(key.namespace()))
-        .filter(s -> s.sources().stream().anyMatch(c -> c.configMap().equals(key.name())))
-        .map(ScheduleObject::key)
-        .toList();
-  }
-
-  /** Not synchronized, because it may read from the API server. */
-  @Override
-  public ScheduleObject withClients(PipelineSchedule schedule) {
-    return lists.fill(CustomResources.schedule(schedule));
-  }
-
-  @Override
-  public synchronized List<RunKey> runsOf(ScheduleKey schedule) {
+  /** The runs that refer to a schedule. */
+  private List<RunKey> runsOf(PipelineSchedule schedule) {
+    String name = schedule.getMetadata().getName();
+    String namespace = schedule.getMetadata().getNamespace();
     return runs.values().stream()
         .map(Cached::value)
-        .filter(r -> r.key().namespace().equals(schedule.namespace()))
-        .filter(r -> r.schedule().filter(schedule.name()::equals).isPresent())
+        .filter(r -> r.key().namespace().equals(namespace))
+        .filter(r -> r.schedule().filter(name::equals).isPresent())
         .map(RunObject::key)
         .toList();
   }
@@ -347,7 +328,7 @@ final class ClusterView implements PipelineResourceCache {
   }
 
   /** The versions of one kind increase. */
-  static long version(HasMetadata object) {
+  private static long version(HasMetadata object) {
     try {
       return Long.parseLong(object.getMetadata().getResourceVersion());
     } catch (NumberFormatException e) {

@@ -4,7 +4,6 @@
  */
 package io.luigioperator.job;
 
-import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Namespace;
 import io.fabric8.kubernetes.api.model.Node;
@@ -61,8 +60,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * {@link Kube} with the fabric8 client. Live reads ask the API server for the newest state, not for
- * its watch cache. Cached answers come from {@link Informers} for Jobs, pods and ConfigMaps, and
- * from the watches of the controllers for PipelineRuns and PipelineSchedules.
+ * its watch cache. Cached answers come from {@link Informers} for Jobs and pods, and from the
+ * watches of the controllers for PipelineRuns and PipelineSchedules.
  */
 public final class Fabric8Kube implements Kube, AutoCloseable {
 
@@ -81,7 +80,6 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   private final KubernetesClient client;
   private final JobBlueprint blueprint;
   private final WatchedNamespaces watchedNamespaces;
-  private final ClientLists lists;
   private final ClusterView view;
   private final Informers informers;
   private final EventWriter events;
@@ -100,9 +98,8 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
     this.client = client;
     this.blueprint = blueprint;
     watchedNamespaces = new WatchedNamespaces(namespaces);
-    lists = new ClientLists(key -> configMap(client, key));
-    view = new ClusterView(clock, lists);
-    informers = new Informers(client, view, lists, namespaces);
+    view = new ClusterView(clock);
+    informers = new Informers(client, view, namespaces);
     events = new EventWriter(client, clock);
     gate = new SchedulingGate(client, view, clock);
     largeSchedules = new LargeSchedules(client);
@@ -146,11 +143,6 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
    */
   public void onChange(Consumer<RunKey> listener) {
     informers.onChange(listener);
-  }
-
-  /** For schedules whose lists of clients in ConfigMaps have changed. As {@link #onChange}. */
-  public void onClientsChange(Consumer<ScheduleKey> listener) {
-    informers.onClientsChange(listener);
   }
 
   /**
@@ -358,15 +350,7 @@ public final class Fabric8Kube implements Kube, AutoCloseable {
   @Override
   public Optional<ScheduleObject> schedule(String namespace, String name) {
     return view.schedule(namespace, name)
-        .flatMap(s -> s.parsedSpec().isOmitted() ? largeSchedules.read(s) : Optional.of(s))
-        .map(lists::fill);
-  }
-
-  private static Optional<ConfigMap> configMap(KubernetesClient client, RunKey key) {
-    return Optional.ofNullable(
-        ApiErrors.send(
-            "reading ConfigMap " + key,
-            () -> client.configMaps().inNamespace(key.namespace()).withName(key.name()).get()));
+        .flatMap(s -> s.parsedSpec().isOmitted() ? largeSchedules.read(s) : Optional.of(s));
   }
 
   @Override

@@ -4,7 +4,6 @@
  */
 package io.luigioperator.job;
 
-import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
@@ -13,7 +12,6 @@ import io.fabric8.kubernetes.client.dsl.Informable;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.luigioperator.run.RunKey;
-import io.luigioperator.run.ScheduleKey;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,17 +26,14 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Keeps Jobs and pods of a {@link ClusterView} up to date, and the lists of clients in ConfigMaps,
- * and reports which run or schedule has changed. A broken watch is retried without end, with
- * backoff; until it works again the view lags.
+ * Keeps Jobs and pods of a {@link ClusterView} up to date and reports which run has changed. A
+ * broken watch is retried without end, with backoff; until it works again the view lags.
  */
 final class Informers implements AutoCloseable {
 
   private final ClusterView view;
-  private final ClientLists lists;
   private final List<Watch> informers = new ArrayList<>();
   private final List<Consumer<RunKey>> listeners = new CopyOnWriteArrayList<>();
-  private final List<Consumer<ScheduleKey>> clientListeners = new CopyOnWriteArrayList<>();
 
   /**
    * @param target kind, and namespace if only one is watched
@@ -58,17 +53,11 @@ final class Informers implements AutoCloseable {
   /**
    * @param namespaces the namespaces to watch; empty: all
    */
-  Informers(KubernetesClient client, ClusterView view, ClientLists lists, List<String> namespaces) {
+  Informers(KubernetesClient client, ClusterView view, List<String> namespaces) {
     this.view = view;
-    this.lists = lists;
     for (String namespace : namespaces.isEmpty() ? List.of("") : namespaces) {
       add(namespace, PagedList.of(client.batch().v1().jobs(), namespace), Job::new, new Jobs());
       add(namespace, PagedList.of(client.pods(), namespace), Pod::new, new Pods());
-      add(
-          namespace,
-          PagedList.ofClients(client.configMaps(), namespace),
-          ConfigMap::new,
-          new ConfigMaps());
     }
   }
 
@@ -105,11 +94,6 @@ final class Informers implements AutoCloseable {
   /** The listener is called on the thread of a watch and must not block. */
   void onChange(Consumer<RunKey> listener) {
     listeners.add(listener);
-  }
-
-  /** For the schedules whose lists of clients change. As {@link #onChange}. */
-  void onClientsChange(Consumer<ScheduleKey> listener) {
-    clientListeners.add(listener);
   }
 
   private void changed(RunKey run) {
@@ -164,28 +148,6 @@ final class Informers implements AutoCloseable {
       view.remove(job);
       if (stateKnown) {
         changed(ClusterView.runOf(job));
-      }
-    }
-  }
-
-  private final class ConfigMaps implements Handler<ConfigMap> {
-    @Override
-    public void addedOrUpdated(ConfigMap configMap) {
-      if (lists.update(configMap)) {
-        clientsChanged(configMap);
-      }
-    }
-
-    @Override
-    public void deleted(ConfigMap configMap, boolean stateKnown) {
-      if (lists.remove(configMap)) {
-        clientsChanged(configMap);
-      }
-    }
-
-    private void clientsChanged(ConfigMap configMap) {
-      for (ScheduleKey schedule : view.schedulesWithClientsOf(configMap)) {
-        clientListeners.forEach(l -> l.accept(schedule));
       }
     }
   }

@@ -77,7 +77,6 @@ public interface Kube {
 
   Optional<RunObject> run(RunKey key, Freshness freshness);
 
-  /** With the clients that its ConfigMaps list. From the cache, except what is too large for it. */
   Optional<ScheduleObject> schedule(String namespace, String name);
 
   /**

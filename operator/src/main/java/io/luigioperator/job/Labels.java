@@ -27,9 +27,6 @@ public final class Labels {
   public static final String SCHEDULE = GROUP + "schedule";
   public static final String DATE = GROUP + "date";
 
-  /** On a ConfigMap, set by a user: "true" if it lists clients of schedules. */
-  static final String CLIENTS = GROUP + "clients";
-
   /** On a pod, set by the Job controller: the UID of its Job. */
   static final String JOB_UID = "batch.kubernetes.io/controller-uid";
 

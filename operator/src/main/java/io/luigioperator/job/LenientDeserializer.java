@@ -16,7 +16,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.deser.BeanDeserializerModifier;
 import com.fasterxml.jackson.databind.deser.std.DelegatingDeserializer;
 import com.fasterxml.jackson.databind.util.TokenBuffer;
-import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -88,7 +87,6 @@ final class LenientDeserializer extends DelegatingDeserializer {
               || kind == PipelineSchedule.class
               || kind == Job.class
               || kind == Pod.class
-              || kind == ConfigMap.class
           ? new LenientDeserializer(deserializer)
           : deserializer;
     }
@@ -162,9 +160,6 @@ final class LenientDeserializer extends DelegatingDeserializer {
     }
     if (kind == PipelineSchedule.class) {
       return PipelineSchedule.unreadable(metadata, status, problem);
-    }
-    if (kind == ConfigMap.class) {
-      return named(new ConfigMap(), metadata);
     }
     if (kind == Job.class) {
       return named(

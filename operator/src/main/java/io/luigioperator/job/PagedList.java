@@ -4,8 +4,6 @@
  */
 package io.luigioperator.job;
 
-import io.fabric8.kubernetes.api.model.ConfigMap;
-import io.fabric8.kubernetes.api.model.ConfigMapList;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.KubernetesResourceList;
 import io.fabric8.kubernetes.api.model.ListOptionsBuilder;
@@ -17,11 +15,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
-/** Lists of Jobs, pods and ConfigMaps, selected by the labels of the operator, in pages. */
+/** Lists of the Jobs and pods of the operator, selected by label, in pages. */
 final class PagedList {
 
   /**
-   * Objects of one list request. A user can create objects of 1.5 MB with the labels of the
+   * Objects of one list request. A user can create Jobs and pods of 1.5 MB with the labels of the
    * operator, and a page must fit into the heap several times.
    */
   static final long PAGE = 10;
@@ -39,17 +37,6 @@ final class PagedList {
     return (namespace.isEmpty() ? objects.inAnyNamespace() : objects.inNamespace(namespace))
         .withLabel(Labels.MANAGED_BY, Labels.OPERATOR)
         .withLabel(Labels.RUN);
-  }
-
-  /**
-   * The ConfigMaps that list clients.
-   *
-   * @param namespace empty: all namespaces
-   */
-  static FilterWatchListDeletable<ConfigMap, ConfigMapList, Resource<ConfigMap>> ofClients(
-      MixedOperation<ConfigMap, ConfigMapList, Resource<ConfigMap>> objects, String namespace) {
-    return (namespace.isEmpty() ? objects.inAnyNamespace() : objects.inNamespace(namespace))
-        .withLabel(Labels.CLIENTS, "true");
   }
 
   /**

@@ -7,8 +7,6 @@ package io.luigioperator.job;
 import io.luigioperator.api.PipelineRun;
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.run.RunKey;
-import io.luigioperator.run.ScheduleKey;
-import io.luigioperator.run.ScheduleObject;
 import java.util.List;
 
 /**
@@ -37,16 +35,6 @@ public interface PipelineResourceCache {
    * @return the runs that refer to it
    */
   List<RunKey> remove(PipelineSchedule schedule);
-
-  /** The runs that refer to a schedule. */
-  List<RunKey> runsOf(ScheduleKey schedule);
-
-  /**
-   * The schedule with what its ConfigMaps list now.
-   *
-   * @throws KubeUnavailable if a ConfigMap has to be read and the server does not respond
-   */
-  ScheduleObject withClients(PipelineSchedule schedule);
 
   /** The keys of all cached runs. */
   List<RunKey> runs();

@@ -6,13 +6,9 @@ package io.luigioperator.preview;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import io.luigioperator.manifest.Problems;
-import io.luigioperator.manifest.YamlDocument;
-import io.luigioperator.manifest.YamlReader;
 import io.luigioperator.preview.Report.Client;
 import io.luigioperator.preview.Report.Schedule;
 import io.luigioperator.preview.Report.Skipped;
-import io.luigioperator.run.ClientEntry;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import java.io.IOException;
@@ -28,8 +24,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * {@code luigi-operator preview FILE}. Errors of the file are written to the error output as {@code
@@ -87,21 +81,14 @@ public final class PreviewCommand {
   }
 
   private int run(String text, PrintStream out, PrintStream err) {
-    List<YamlDocument> documents = YamlReader.read(text, problems);
-    ConfigMaps configMaps = new ConfigMaps(documents, options.namespace(), problems);
-    ScheduleReader reader = new ScheduleReader(configMaps, options.namespace(), problems);
+    ScheduleReader reader = new ScheduleReader(options.namespace(), problems);
     boolean found = false;
-    List<YamlDocument> others = new ArrayList<>();
-    for (YamlDocument document : documents) {
-      if (isSchedule(document, others)) {
+    for (YamlDocument document : YamlReader.read(text, problems)) {
+      if (isSchedule(document)) {
         found = true;
-        reader.read(document).ifPresent(read -> add(document, read));
+        reader.read(document).ifPresent(schedule -> add(document, schedule));
       }
     }
-    others.stream()
-        .filter(document -> !configMaps.isUsed(document))
-        .map(d -> new Skipped(d.line(), d.kind(), d.name()))
-        .forEach(skipped::add);
     if (!found && problems.size() == 0) {
       problems.add(1, "no PipelineSchedule in this file");
     }
@@ -116,8 +103,8 @@ public final class PreviewCommand {
     return report.errors().isEmpty() ? OK : FAILED;
   }
 
-  /** Objects of other kinds are collected; an object of our kind in another version is an error. */
-  private boolean isSchedule(YamlDocument document, List<YamlDocument> others) {
+  /** Objects of other kinds are skipped; an object of our kind in another version is an error. */
+  private boolean isSchedule(YamlDocument document) {
     String version = document.content().path("apiVersion").asText();
     String kind = document.kind();
     if (kind.isEmpty() || version.isEmpty()) {
@@ -127,7 +114,7 @@ public final class PreviewCommand {
     }
     String group = ScheduleReader.API_VERSION.substring(0, ScheduleReader.API_VERSION.indexOf('/'));
     if (!kind.equals(ScheduleReader.KIND) || !version.startsWith(group + "/")) {
-      others.add(document);
+      skipped.add(new Skipped(document.line(), kind, document.name()));
       return false;
     }
     if (!version.equals(ScheduleReader.API_VERSION)) {
@@ -141,8 +128,7 @@ public final class PreviewCommand {
     return true;
   }
 
-  private void add(YamlDocument document, ScheduleReader.Read read) {
-    ScheduleObject schedule = read.schedule();
+  private void add(YamlDocument document, ScheduleObject schedule) {
     Integer first = lines.putIfAbsent(schedule.key(), document.line());
     if (first != null) {
       problems.add(
@@ -151,25 +137,15 @@ public final class PreviewCommand {
           "PipelineSchedule %s is also in line %d".formatted(schedule.key(), first));
     }
     List<Client> clients =
-        schedule.clients().all().values().stream()
-            .flatMap(e -> e instanceof ClientEntry.Valid(var c) ? Stream.of(c) : Stream.empty())
+        schedule.spec().clients().stream()
             .filter(c -> options.client().isEmpty() || c.id().equals(options.client().get()))
             .map(c -> Client.of(schedule, c, options.from(), options.count()))
             .toList();
-    List<String> notes =
-        read.absent().stream()
-            .map("ConfigMap %s is not in this file; its clients are not shown"::formatted)
-            .toList();
     Optional<String> wanted = options.client().filter(c -> clients.isEmpty());
     if (wanted.isPresent()) {
-      String message = "the schedule does not list client " + wanted.get();
-      problems.add(
-          document,
-          "spec.clients",
-          Stream.concat(Stream.of(message), notes.stream()).collect(Collectors.joining("; ")));
+      problems.add(document, "spec.clients", "the schedule does not list client " + wanted.get());
     } else {
-      schedules.add(
-          new Schedule(document.line(), schedule.namespace(), schedule.name(), clients, notes));
+      schedules.add(new Schedule(document.line(), schedule.namespace(), schedule.name(), clients));
     }
   }
 }

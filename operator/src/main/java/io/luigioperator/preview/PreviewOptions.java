@@ -32,8 +32,7 @@ record PreviewOptions(
       usage: luigi-operator preview FILE [options]
 
       Checks the PipelineSchedules in FILE, and prints the next cron times of each client. Needs no cluster
-      and no database. FILE may contain several YAML documents, also the ConfigMaps that list clients;
-      - means the standard input.
+      and no database. FILE may contain several YAML documents; - means the standard input.
 
         -n COUNT             cron times for each client, from 1 to 1000; default: 5
         --client ID          only this client

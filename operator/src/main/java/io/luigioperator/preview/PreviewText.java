@@ -29,7 +29,6 @@ final class PreviewText {
                   "PipelineSchedule %s/%s, tz database %s"
                       .formatted(schedule.namespace(), schedule.name(), report.tzdb()));
               schedule.clients().forEach(client -> write(client, out));
-              schedule.notes().forEach(note -> out.println("\n  Note: " + note));
               out.println();
             });
     report

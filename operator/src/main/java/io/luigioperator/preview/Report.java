@@ -7,7 +7,6 @@ package io.luigioperator.preview;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import io.luigioperator.api.ScheduleClient;
-import io.luigioperator.manifest.Problems;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.schedule.ClientRules;
 import io.luigioperator.schedule.DstNote;
@@ -34,15 +33,7 @@ record Report(
     List<Skipped> skipped,
     List<FileError> errors) {
 
-  /**
-   * @param notes what is not shown, for people
-   */
-  record Schedule(
-      int line,
-      String namespace,
-      String name,
-      List<Client> clients,
-      @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> notes) {}
+  record Schedule(int line, String namespace, String name, List<Client> clients) {}
 
   /**
    * @param jitterSeconds by how much its runs start after their cron time

@@ -4,6 +4,8 @@
  */
 package io.luigioperator.preview;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -12,11 +14,6 @@ import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.fabric8.kubernetes.api.model.Condition;
 import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.ScheduleClient;
-import io.luigioperator.manifest.Problems;
-import io.luigioperator.manifest.ScheduleSchema;
-import io.luigioperator.manifest.YamlDocument;
-import io.luigioperator.run.ClientEntry;
-import io.luigioperator.run.ClientSource;
 import io.luigioperator.run.ParsedSpec;
 import io.luigioperator.run.Resolver;
 import io.luigioperator.run.Resolver.Resolution;
@@ -26,11 +23,17 @@ import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.ScheduleView;
 import io.luigioperator.run.TickSummary;
 import io.luigioperator.schedule.ClientRules;
+import io.luigioperator.schedule.CronExpression;
+import io.luigioperator.schedule.InvalidScheduleException;
 import io.luigioperator.schedule.RunNames;
+import io.luigioperator.schedule.TimeZones;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** Checks a PipelineSchedule as the API server and the operator do. */
 final class ScheduleReader {
@@ -44,29 +47,44 @@ final class ScheduleReader {
   private static final ObjectMapper JSON =
       JsonMapper.builder().addModule(new JavaTimeModule()).build();
 
-  private final ConfigMaps configMaps;
+  private final JsonNode schema;
   private final String namespace;
   private final Problems problems;
 
   /**
    * @param namespace of objects that name none
    */
-  ScheduleReader(ConfigMaps configMaps, String namespace, Problems problems) {
-    this.configMaps = configMaps;
+  ScheduleReader(String namespace, Problems problems) {
+    this.schema = schema();
     this.namespace = namespace;
     this.problems = problems;
   }
 
-  /**
-   * @param absent its ConfigMaps that are not in the file, so that their clients are not known
-   */
-  record Read(ScheduleObject schedule, List<String> absent) {}
+  private static JsonNode schema() {
+    String file = "pipelineschedules.luigi-operator.io.yaml";
+    try (InputStream in = ScheduleReader.class.getResourceAsStream(file)) {
+      if (in == null) {
+        throw new IllegalStateException(file + " is missing from the jar");
+      }
+      Problems none = new Problems();
+      JsonNode definition =
+          YamlReader.read(new String(in.readAllBytes(), UTF_8), none).getFirst().content();
+      return definition.at("/spec/versions/0/schema/openAPIV3Schema");
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file + " from the jar", e);
+    }
+  }
 
   /** Empty if the schedule has an error. */
-  Optional<Read> read(YamlDocument document) {
+  Optional<ScheduleObject> read(YamlDocument document) {
     int before = problems.size();
     JsonNode spec = document.content().path("spec");
-    ScheduleSchema.checkSchedule(document, problems);
+    // first, because its messages are better than those of the schema
+    clock(document, "spec", spec);
+    for (int i = 0; i < spec.path("clients").size(); i++) {
+      clock(document, "spec.clients[" + i + "]", spec.path("clients").path(i));
+    }
+    SchemaCheck.run(document, schema, problems);
     if (problems.size() > before) {
       return Optional.empty();
     }
@@ -77,38 +95,11 @@ final class ScheduleReader {
       problems.add(document, "spec", e.getOriginalMessage());
       return Optional.empty();
     }
-    List<String> absent = new ArrayList<>();
-    List<ClientSource> sources = new ArrayList<>();
-    for (ClientSource named : schedule.sources()) {
-      configMaps
-          .source(schedule.namespace(), named.configMap())
-          .ifPresentOrElse(sources::add, () -> absent.add(named.configMap()));
+    ready(document, schedule);
+    for (int i = 0; i < schedule.spec().clients().size(); i++) {
+      client(document, "spec.clients[" + i + "]", schedule, schedule.spec().clients().get(i));
     }
-    Read read = new Read(schedule.withSources(sources), absent);
-    if (problems.size() == before && absent.isEmpty()) {
-      ready(document, read.schedule());
-    }
-    clients(document, read.schedule());
-    return problems.size() > before ? Optional.empty() : Optional.of(read);
-  }
-
-  private void clients(YamlDocument document, ScheduleObject schedule) {
-    List<ScheduleClient> inline = schedule.spec().clients();
-    for (int i = 0; i < inline.size(); i++) {
-      String path = "spec.clients[" + i + "]";
-      problem(schedule, inline.get(i)).ifPresent(p -> problems.add(document, path, p));
-    }
-    for (ClientEntry entry : schedule.clients().all().values()) {
-      if (entry instanceof ClientEntry.Valid(ScheduleClient client) && !inline.contains(client)) {
-        problem(schedule, client)
-            .ifPresent(
-                p ->
-                    problems.add(
-                        document.line("spec.clientsFrom"),
-                        "spec.clientsFrom",
-                        "client %s: %s".formatted(client.id(), p)));
-      }
-    }
+    return problems.size() > before ? Optional.empty() : Optional.of(schedule);
   }
 
   private ScheduleObject object(YamlDocument document, PipelineScheduleSpec spec) {
@@ -123,6 +114,28 @@ final class ScheduleReader {
         Optional.empty());
   }
 
+  /** The crons and the time zone of the schedule or of a client. */
+  private void clock(YamlDocument document, String path, JsonNode fields) {
+    JsonNode zone = fields.path("timeZone");
+    if (zone.isTextual()) {
+      valid(document, path + ".timeZone", zone.asText(), TimeZones::parse);
+    }
+    JsonNode crons = fields.path("crons");
+    for (int i = 0; i < crons.size(); i++) {
+      if (crons.path(i).isTextual()) {
+        valid(document, path + ".crons[" + i + "]", crons.path(i).asText(), CronExpression::parse);
+      }
+    }
+  }
+
+  private void valid(YamlDocument document, String path, String text, Consumer<String> parser) {
+    try {
+      parser.accept(text);
+    } catch (InvalidScheduleException e) {
+      problems.add(document, path, String.valueOf(e.getMessage()));
+    }
+  }
+
   private void ready(YamlDocument document, ScheduleObject schedule) {
     List<Condition> conditions =
         ScheduleView.of(
@@ -133,10 +146,11 @@ final class ScheduleReader {
         .forEach(c -> problems.add(document, "spec.clients", c.getMessage()));
   }
 
-  /** Why no run is created for a client. */
-  private static Optional<String> problem(ScheduleObject schedule, ScheduleClient client) {
+  private void client(
+      YamlDocument document, String path, ScheduleObject schedule, ScheduleClient client) {
     if (ClientRules.of(schedule.spec(), client) instanceof ClientRules.Invalid(var problem)) {
-      return Optional.of(problem.message());
+      problems.add(document, path, problem.message());
+      return;
     }
     String name = RunNames.of(schedule.name(), client.id(), ANY_DATE);
     Resolution run =
@@ -147,8 +161,8 @@ final class ScheduleReader {
             ANY_DATE,
             schedule.spec().priority(),
             Optional.empty());
-    return run instanceof Resolution.Refused(String _, String message, boolean _)
-        ? Optional.of(message)
-        : Optional.empty();
+    if (run instanceof Resolution.Refused(String _, String message, boolean _)) {
+      problems.add(document, path, message);
+    }
   }
 }

@@ -213,11 +213,7 @@ final class BackfillRunner {
         return Left.NOTHING;
       }
       cursor = Optional.of(new BackfillCursor(dates, runs.clients(spec), row().position()));
-      if (row().state() != State.RUNNING) {
-        return Left.NOTHING;
-      }
-      problem = runs.unknownClients(spec);
-      return advance();
+      return row().state() == State.RUNNING ? advance() : Left.NOTHING;
     }
 
     private Left advance() {

@@ -8,15 +8,12 @@ import io.luigioperator.api.BackfillSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.ledger.BackfillLedger.DateRuns;
-import io.luigioperator.run.ClientEntry;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Resolver;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
-import io.luigioperator.run.ScheduleClients;
 import io.luigioperator.run.ScheduleObject;
-import io.luigioperator.run.TickSummary.Problem;
 import io.luigioperator.schedule.BackfillCursor.Position;
 import io.luigioperator.schedule.BusinessDates;
 import io.luigioperator.schedule.ClientRules;
@@ -29,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -58,8 +56,7 @@ final class BackfillRuns {
   private final ScheduleObject schedule;
   private final Instant now;
   private final Function<RunKey, Optional<RunObject>> objects;
-  private final ScheduleClients all;
-  private final Map<String, ClientEntry> listed;
+  private final Map<String, ScheduleClient> listed;
   private final List<String> ids;
   private final Map<String, Client> clients = new HashMap<>();
   private final CronDates cronDates = new CronDates();
@@ -72,8 +69,9 @@ final class BackfillRuns {
     this.schedule = schedule;
     this.now = now;
     this.objects = objects;
-    this.all = schedule.clients();
-    this.listed = all.all();
+    this.listed =
+        schedule.spec().clients().stream()
+            .collect(Collectors.toMap(ScheduleClient::id, Function.identity()));
     this.ids = listed.keySet().stream().sorted().toList();
   }
 
@@ -82,19 +80,6 @@ final class BackfillRuns {
     return backfill.clients().isEmpty()
         ? ids
         : backfill.clients().stream().distinct().sorted().toList();
-  }
-
-  /**
-   * Why its clients are not known: a list that cannot be read may contain them. If the backfill did
-   * not wait for it, their dates would be passed over.
-   */
-  Optional<String> unknownClients(BackfillSpec backfill) {
-    if (backfill.clients().isEmpty()) {
-      return all.unknownList().map(Problem::message); // an entry without an id counts as invalid
-    }
-    return listed.keySet().containsAll(backfill.clients())
-        ? Optional.empty()
-        : all.unknown().map(Problem::message);
   }
 
   Date of(BackfillSpec backfill, Position position) {
@@ -157,16 +142,14 @@ final class BackfillRuns {
   }
 
   private Client examine(String id, String date) {
+    ScheduleClient entry =
+        listed.getOrDefault(
+            id, new ScheduleClient(id, List.of(), null, List.of(), null, null, null, null));
     if (resolve(RunNames.of(schedule.name(), id, date), id, date, Priority.Low)
         instanceof Resolution.Refused(String _, String message, boolean _)) {
       return new Client.Unusable(message);
     }
-    // an invalid entry was refused above; a client that is not listed has the crons of the schedule
-    ScheduleClient client =
-        listed.get(id) instanceof ClientEntry.Valid(ScheduleClient valid)
-            ? valid
-            : new ScheduleClient(id, List.of(), null, List.of(), null, null, null, null);
-    return switch (ClientRules.of(schedule.spec(), client)) {
+    return switch (ClientRules.of(schedule.spec(), entry)) {
       case ClientRules.Valid(TickRules rules, String _) ->
           new Client.Usable(rules, BusinessDates.at(now, rules.zone().getRules(), rules.unit()));
       case ClientRules.Invalid(var problem) -> new Client.Unusable(problem.message());

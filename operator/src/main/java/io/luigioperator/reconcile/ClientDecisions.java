@@ -11,14 +11,12 @@ import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.ledger.ScheduleLedger;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
 import io.luigioperator.ledger.ScheduleLedger.Tick;
-import io.luigioperator.run.ClientEntry;
 import io.luigioperator.run.NewRun;
 import io.luigioperator.run.Reasons;
 import io.luigioperator.run.Resolver;
 import io.luigioperator.run.Resolver.Resolution;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
-import io.luigioperator.run.ScheduleClients;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary.Problem;
 import io.luigioperator.schedule.Candidate;
@@ -66,7 +64,7 @@ final class ClientDecisions {
   private final CatchUp catchUp;
   private final Instant now;
   private final Function<RunKey, Optional<RunObject>> objects;
-  private final ScheduleClients clients;
+  private final Map<String, ScheduleClient> clients = new HashMap<>();
   private final Map<RunKey, RunKey> longerNames = new HashMap<>();
 
   /**
@@ -79,7 +77,7 @@ final class ClientDecisions {
     this.catchUp = new CatchUp(spec.policy(), spec.maxRunsPerClient(), spec.windowSeconds());
     this.now = now;
     this.objects = objects;
-    this.clients = schedule.clients();
+    schedule.spec().clients().forEach(client -> clients.put(client.id(), client));
   }
 
   CatchUp catchUp() {
@@ -174,11 +172,8 @@ final class ClientDecisions {
 
   private Resolution run(RunKey name, String id, Candidate candidate, boolean missed) {
     PipelineScheduleSpec spec = schedule.spec();
-    Priority usual =
-        clients.find(id).orElse(null) instanceof ClientEntry.Valid(ScheduleClient client)
-                && client.priority() != null
-            ? client.priority()
-            : spec.priority();
+    Optional<ScheduleClient> client = Optional.ofNullable(clients.get(id));
+    Priority usual = client.map(ScheduleClient::priority).orElse(spec.priority());
     int jitter = Jitter.seconds(schedule.namespace(), schedule.name(), id, spec.jitterSeconds());
     return Resolver.ofTick(
         name,

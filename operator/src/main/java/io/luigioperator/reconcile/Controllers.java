@@ -17,7 +17,6 @@ import io.javaoperatorsdk.operator.processing.retry.GenericRetry;
 import io.javaoperatorsdk.operator.processing.retry.Retry;
 import io.luigioperator.job.PipelineResourceCache;
 import io.luigioperator.reconcile.RunQueue.Lane;
-import io.luigioperator.run.ScheduleKey;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
@@ -154,11 +153,6 @@ public final class Controllers {
    */
   public void wakeUnobserved() {
     resources.unobserved().forEach(run -> queue.wake(run, Lane.CHANGED));
-  }
-
-  /** The ConfigMaps of a schedule list other clients. Does not block. */
-  public void clientsChanged(ScheduleKey schedule) {
-    schedules.clientsChanged(schedule);
   }
 
   /** The kinds whose watch is broken at the moment; empty if there are none. */

@@ -17,6 +17,7 @@ import io.javaoperatorsdk.operator.processing.event.source.inbound.SimpleInbound
 import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.PipelineScheduleStatus;
+import io.luigioperator.job.CustomResources;
 import io.luigioperator.job.PipelineResourceCache;
 import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.run.RequestJson;
@@ -28,8 +29,8 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * Writes the status of a schedule. When its spec or the clients of its ConfigMaps have changed,
- * queues the runs that refer to it, and has its crons taken over.
+ * Writes the status of a schedule. When its spec has changed, queues the runs that refer to it, and
+ * has its crons taken over.
  */
 final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
   /** A larger spec, in bytes of JSON, is not kept by the sdk, so that many fit into the heap. */
@@ -124,13 +125,6 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
     }
   }
 
-  /** The ConfigMaps of a schedule list other clients. */
-  void clientsChanged(ScheduleKey schedule) {
-    resources.runsOf(schedule).forEach(run -> queue.wake(run, Lane.CHANGED));
-    ticks.changed(schedule);
-    wake(schedule);
-  }
-
   /** Has the status of a schedule written. */
   private void wake(ScheduleKey schedule) {
     events.propagateEvent(new ResourceID(schedule.name(), schedule.namespace()));
@@ -152,7 +146,7 @@ final class PipelineScheduleReconciler implements Reconciler<PipelineSchedule> {
       PipelineSchedule schedule, Context<PipelineSchedule> context) {
     PipelineScheduleStatus status =
         ScheduleView.of(
-            resources.withClients(schedule),
+            CustomResources.schedule(schedule),
             ticks.summary(key(schedule)),
             Optional.ofNullable(schedule.getStatus()),
             clock.instant());

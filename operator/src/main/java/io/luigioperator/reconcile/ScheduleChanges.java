@@ -10,9 +10,7 @@ import io.luigioperator.ledger.Ledger;
 import io.luigioperator.ledger.ScheduleLedger.ClientDecision;
 import io.luigioperator.ledger.ScheduleLedger.TickAnswer;
 import io.luigioperator.reconcile.TickDecisionRunner.Work;
-import io.luigioperator.run.ClientEntry;
 import io.luigioperator.run.Instants;
-import io.luigioperator.run.ScheduleClients;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary.Problem;
 import io.luigioperator.schedule.ClientRules;
@@ -20,6 +18,7 @@ import io.luigioperator.schedule.TickRules;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,16 +26,9 @@ import java.util.Set;
 
 /**
  * Applies a changed schedule: cron times up to now are decided by the rules before the change, also
- * if it was made while no operator ran; then the new rules apply. A new client begins now. The
- * lists of clients in ConfigMaps count like the spec.
+ * if it was made while no operator ran; then the new rules apply. A new client begins now.
  */
 final class ScheduleChanges {
-
-  /**
-   * Clients that wait for their list, so that a user who changes the other lists again and again
-   * does not fill the memory.
-   */
-  private static final int MAX_WAITING = ScheduleClients.MAX;
 
   private final Ledger ledger;
   private final String cluster;
@@ -54,51 +46,38 @@ final class ScheduleChanges {
   boolean apply(ScheduleTicks ticks, ScheduleObject object, Instant now) {
     Instant since = ticks.isNew() ? firstSince(object, now) : now;
     ticks.apply(object);
-    ScheduleClients clients = object.clients();
+    PipelineScheduleSpec spec = object.spec();
     Map<String, ClientTicks> added = new HashMap<>();
     List<ClientDecision> rows = new ArrayList<>();
     List<Work> changed = new ArrayList<>();
-    Map<String, ClientEntry> listed = clients.all();
-    Map<String, ClientRules.Valid> shared = new HashMap<>();
-    listed.forEach(
-        (id, entry) -> {
-          switch (rules(object.spec(), entry)) {
-            case ClientRules.Invalid(Problem problem) ->
-                ticks
-                    .client(id)
-                    .ifPresentOrElse(
-                        known -> ticks.put(known.with(problem)),
-                        () -> ticks.putUnusable(id, problem));
-            case ClientRules.Valid own -> {
-              // thousands of clients often have the same rules
-              ClientRules.Valid valid = shared.computeIfAbsent(own.json(), json -> own);
-              TickRules rules = valid.rules();
-              String json = valid.json();
-              Optional<ClientTicks> before = ticks.stored(id, rules);
-              if (before.isEmpty()) {
-                added.put(id, ClientTicks.of(id, since, rules, json));
-                String stored = ClientRules.stored(rules, json, since);
-                rows.add(row(id, Optional.empty(), since, Optional.of(stored)));
-              } else {
-                ClientTicks known = before.get().withoutProblem();
-                ticks.put(known);
-                if (!known.json().equals(json)) {
-                  changed.add(new Work(known, rules, json));
-                }
-              }
+    Set<String> listed = new HashSet<>();
+    for (ScheduleClient client : spec.clients()) {
+      listed.add(client.id());
+      switch (ClientRules.of(spec, client)) {
+        case ClientRules.Invalid(Problem problem) ->
+            ticks
+                .client(client.id())
+                .ifPresentOrElse(
+                    known -> ticks.put(known.with(problem)),
+                    () -> ticks.putUnusable(client.id(), problem));
+        case ClientRules.Valid(TickRules rules, String json) -> {
+          Optional<ClientTicks> before = ticks.stored(client.id(), rules);
+          if (before.isEmpty()) {
+            added.put(client.id(), ClientTicks.of(client.id(), since, rules, json));
+            String stored = ClientRules.stored(rules, json, since);
+            rows.add(row(client.id(), Optional.empty(), since, Optional.of(stored)));
+          } else {
+            ClientTicks known = before.get().withoutProblem();
+            ticks.put(known);
+            if (!known.json().equals(json)) {
+              changed.add(new Work(known, rules, json));
             }
           }
-        });
-    ticks.unnamed(clients.unnamed().stream().map(ScheduleClients::invalid).toList());
-    rows.addAll(removed(ticks, listed.keySet(), clients.unknown(), now));
+        }
+      }
+    }
+    rows.addAll(removed(ticks, listed, now));
     return write(ticks, rows, added) && runner.decide(ticks, object, changed, now);
-  }
-
-  private static ClientRules rules(PipelineScheduleSpec spec, ClientEntry entry) {
-    return switch (entry) {
-      case ClientEntry.Valid(ScheduleClient client) -> ClientRules.of(spec, client);
-      case ClientEntry.Invalid(String why) -> new ClientRules.Invalid(ScheduleClients.invalid(why));
-    };
   }
 
   /**
@@ -112,22 +91,12 @@ final class ScheduleChanges {
     return since.isBefore(now) ? since : now;
   }
 
-  /**
-   * @param unknown why a client may still be listed: then its cron times wait, and are caught up
-   */
   private static List<ClientDecision> removed(
-      ScheduleTicks ticks, Set<String> listed, Optional<Problem> unknown, Instant now) {
+      ScheduleTicks ticks, Set<String> listed, Instant now) {
     List<ClientDecision> rows = new ArrayList<>();
-    int waiting = 0;
     for (ClientTicks client : List.copyOf(ticks.clients())) {
       String id = client.id();
-      if (listed.contains(id)) {
-        continue;
-      }
-      if (unknown.isPresent() && waiting < MAX_WAITING) {
-        waiting++;
-        ticks.put(client.with(unknown.get()));
-      } else {
+      if (!listed.contains(id)) {
         Instant since = client.decidedUntil();
         rows.add(row(id, Optional.of(since), Instants.later(now, since), Optional.empty()));
         ticks.remove(id);

@@ -29,14 +29,9 @@ final class ScheduleTicks {
   private final Map<String, ClientTicks> clients = new HashMap<>();
   private final Map<String, Problem> unusable = new HashMap<>();
   private final Map<String, Unreadable> unreadable = new HashMap<>();
-
-  /** Entries of lists whose id cannot be read, so they are no client. */
-  private List<Problem> unnamed = List.of();
-
   private final ScheduleKey key;
   private String uid = "";
   private long generation;
-  private List<String> sources = List.of();
   private Optional<Instant> lastFired = Optional.empty();
   private List<BackfillProgress> backfills = List.of();
   private boolean isNew;
@@ -61,16 +56,13 @@ final class ScheduleTicks {
   void apply(ScheduleObject object) {
     uid = object.uid();
     generation = object.generation();
-    sources = object.sourceVersions();
     isNew = false;
     unusable.clear();
   }
 
-  /** Whether the spec of this object and its lists of clients are the ones applied last. */
+  /** Whether the spec of this object is the one that was applied last. */
   boolean isApplied(ScheduleObject object) {
-    return object.uid().equals(uid)
-        && object.generation() == generation
-        && object.sourceVersions().equals(sources);
+    return object.uid().equals(uid) && object.generation() == generation;
   }
 
   Optional<ClientTicks> client(String id) {
@@ -116,10 +108,6 @@ final class ScheduleTicks {
     unusable.put(id, problem);
   }
 
-  void unnamed(List<Problem> problems) {
-    unnamed = List.copyOf(problems);
-  }
-
   void fired(Instant cronTime) {
     lastFired = lastFired.filter(t -> t.isAfter(cronTime)).or(() -> Optional.of(cronTime));
   }
@@ -156,8 +144,8 @@ final class ScheduleTicks {
             .min(Comparator.naturalOrder()),
         lastFired,
         Math.toIntExact(clients.values().stream().filter(c -> c.rules().suspended()).count()),
-        problems.size() + unnamed.size(),
-        problems.values().stream().findFirst().or(() -> unnamed.stream().findFirst()),
+        problems.size(),
+        problems.values().stream().findFirst(),
         Optional.empty(),
         backfills);
   }

@@ -5,6 +5,7 @@
 package io.luigioperator.reconcile;
 
 import io.luigioperator.api.PipelineScheduleSpec;
+import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeUnavailable;
 import io.luigioperator.ledger.Ledger;
@@ -13,16 +14,13 @@ import io.luigioperator.ledger.ScheduleLedger.OwnedSchedule;
 import io.luigioperator.ops.Metrics;
 import io.luigioperator.reconcile.DueClients.Batch;
 import io.luigioperator.reconcile.TickDecisionRunner.Work;
-import io.luigioperator.run.ClientEntry;
 import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.Run;
 import io.luigioperator.run.RunKey;
-import io.luigioperator.run.ScheduleClients;
 import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.run.TickSummary;
 import io.luigioperator.run.TickSummary.BackfillProgress;
-import io.luigioperator.run.TickSummary.Problem;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -36,6 +34,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -87,14 +86,8 @@ public final class TickLoop implements TickSource {
 
   private final Map<ScheduleKey, ScheduleTicks> schedules = new HashMap<>();
 
-  /** Schedules that never had crons. */
-  private final Map<ScheduleKey, WithoutCrons> withoutCrons = new HashMap<>();
-
-  /**
-   * @param summary what its status shows without the health
-   * @param problems of clients whose entries are invalid, by id
-   */
-  private record WithoutCrons(TickSummary summary, Map<String, Problem> problems) {}
+  /** Schedules that never had crons, by what their status shows without the health. */
+  private final Map<ScheduleKey, TickSummary> withoutCrons = new HashMap<>();
 
   private final Set<ScheduleKey> owned = new HashSet<>();
 
@@ -316,16 +309,15 @@ public final class TickLoop implements TickSource {
       return;
     }
     ticks.clients().forEach(client -> queue.add(key, client));
-    Set<String> clients = new HashSet<>(object.get().clients().all().keySet());
-    ticks.clients().forEach(client -> clients.add(client.id())); // also those that wait for a list
-    applied(key, clients);
+    applied(key, object.get());
     backfills.forget(key);
     backfillsAt.put(key, Instant.MIN); // in this pass; also without any: one may have been removed
   }
 
   /** The status follows at once. */
-  private void applied(ScheduleKey key, Set<String> clients) {
-    health.list(key, clients);
+  private void applied(ScheduleKey key, ScheduleObject object) {
+    health.list(
+        key, object.spec().clients().stream().map(ScheduleClient::id).collect(Collectors.toSet()));
     outdated(key);
     summaries.allow(key);
   }
@@ -376,11 +368,9 @@ public final class TickLoop implements TickSource {
       return Optional.of(before);
     }
     if (!owned.contains(key) || ownerUnknown.contains(key)) {
-      ScheduleClients clients = object.clients();
-      if (!owned.contains(key) && !createsRuns(object.spec(), clients)) {
-        withoutCrons.put(
-            key, new WithoutCrons(TickSummary.withoutCrons(object), clients.invalidClients()));
-        applied(key, clients.all().keySet());
+      if (!owned.contains(key) && !createsRuns(object.spec())) {
+        withoutCrons.put(key, TickSummary.withoutCrons(object));
+        applied(key, object);
         return Optional.empty();
       }
       withoutCrons.remove(key);
@@ -405,11 +395,10 @@ public final class TickLoop implements TickSource {
     return Optional.of(ticks);
   }
 
-  private static boolean createsRuns(PipelineScheduleSpec spec, ScheduleClients clients) {
+  private static boolean createsRuns(PipelineScheduleSpec spec) {
     return !spec.crons().isEmpty()
         || !spec.backfills().isEmpty()
-        || clients.all().values().stream()
-            .anyMatch(e -> e instanceof ClientEntry.Valid(var c) && !c.crons().isEmpty());
+        || spec.clients().stream().anyMatch(client -> !client.crons().isEmpty());
   }
 
   // ---- cron times
@@ -507,11 +496,11 @@ public final class TickLoop implements TickSource {
 
   private void outdated(ScheduleKey key) {
     ScheduleTicks ticks = schedules.get(key);
-    WithoutCrons idle = withoutCrons.get(key);
+    TickSummary idle = withoutCrons.get(key);
     if (ticks != null) {
       summaries.put(key, ticks.summary().with(health.summary(key, ticks.problems())));
     } else if (idle != null) {
-      summaries.put(key, idle.summary().with(health.summary(key, idle.problems())));
+      summaries.put(key, idle.with(health.summary(key, Map.of())));
     }
   }
 

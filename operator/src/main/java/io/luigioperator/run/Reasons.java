@@ -60,7 +60,6 @@ public final class Reasons {
   public static final String CRON_INVALID = "CronInvalid";
   public static final String TIME_ZONE_UNKNOWN = "TimeZoneUnknown";
   public static final String CLIENT_INVALID = "ClientInvalid";
-  public static final String CLIENT_SOURCE_MISSING = "ClientSourceMissing";
   public static final String OTHER_CLUSTER = "OtherCluster";
 
   // how the runs of a schedule end

@@ -122,28 +122,13 @@ public final class Resolver {
 
   private static Resolution byReference(RunKey key, PipelineRunSpec spec, ScheduleObject schedule) {
     AllowSpec allow = schedule.spec().pipeline().allow();
-    ScheduleClients clients = schedule.clients();
-    Optional<ClientEntry> listed = clients.find(spec.client());
-    if (listed.orElse(null) instanceof ClientEntry.Invalid(String why)) {
-      return fixable(
-          Reasons.CLIENT_INVALID,
-          "PipelineSchedule %s has an invalid entry for client %s: %s"
-              .formatted(schedule.name(), spec.client(), why));
-    }
-    if (listed.isEmpty() && clients.unknown().isPresent()) {
-      // it may be listed with parameters, also if unlisted clients are allowed
-      return fixable(
-          clients.unknown().get().reason(),
-          "PipelineSchedule %s may list client %s where it cannot be read: %s"
-              .formatted(schedule.name(), spec.client(), clients.unknown().get().message()));
-    }
     Optional<ScheduleClient> entry =
-        listed.map(e -> ((ClientEntry.Valid) e).client()); // the other kind has returned above
+        schedule.spec().clients().stream().filter(c -> c.id().equals(spec.client())).findFirst();
     if (entry.isEmpty() && !allow.unlistedClients()) {
       return fixable(
           Reasons.CLIENT_NOT_ALLOWED,
-          ("PipelineSchedule %s does not list client %s; add it to spec.clients or to a ConfigMap of"
-                  + " spec.clientsFrom, or set spec.pipeline.allow.unlistedClients to true")
+          ("PipelineSchedule %s does not list client %s; add it to spec.clients, or set"
+                  + " spec.pipeline.allow.unlistedClients to true")
               .formatted(schedule.name(), spec.client()));
     }
     for (Parameter p : spec.parameters()) {

@@ -6,7 +6,6 @@ package io.luigioperator.run;
 
 import io.luigioperator.api.PipelineScheduleSpec;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -14,7 +13,6 @@ import java.util.Optional;
  *
  * @param createdAt time of the API server
  * @param lastTickTime of its status
- * @param sources the ConfigMaps of its {@code clientsFrom}, in their order, as they are known
  */
 public record ScheduleObject(
     ScheduleKey key,
@@ -22,31 +20,7 @@ public record ScheduleObject(
     Instant createdAt,
     long generation,
     ParsedSpec<PipelineScheduleSpec> parsedSpec,
-    Optional<Instant> lastTickTime,
-    List<ClientSource> sources) {
-
-  public ScheduleObject {
-    sources = List.copyOf(sources);
-  }
-
-  /** Nothing is known of its ConfigMaps. */
-  public ScheduleObject(
-      ScheduleKey key,
-      String uid,
-      Instant createdAt,
-      long generation,
-      ParsedSpec<PipelineScheduleSpec> parsedSpec,
-      Optional<Instant> lastTickTime) {
-    this(key, uid, createdAt, generation, parsedSpec, lastTickTime, unknown(parsedSpec));
-  }
-
-  private static List<ClientSource> unknown(ParsedSpec<PipelineScheduleSpec> parsedSpec) {
-    return parsedSpec.problem().isPresent()
-        ? List.of()
-        : parsedSpec.get().clientsFrom().configMaps().stream()
-            .map(source -> ClientSource.unknown(source.name()))
-            .toList();
-  }
+    Optional<Instant> lastTickTime) {
 
   public String namespace() {
     return key.namespace();
@@ -59,17 +33,7 @@ public record ScheduleObject(
   /** The same object with the spec left out, for a cache. */
   public ScheduleObject withoutSpec() {
     return new ScheduleObject(
-        key,
-        uid,
-        createdAt,
-        generation,
-        new ParsedSpec.Omitted<>(Optional.empty()),
-        lastTickTime,
-        sources);
-  }
-
-  public ScheduleObject withSources(List<ClientSource> known) {
-    return new ScheduleObject(key, uid, createdAt, generation, parsedSpec, lastTickTime, known);
+        key, uid, createdAt, generation, new ParsedSpec.Omitted<>(Optional.empty()), lastTickTime);
   }
 
   /**
@@ -77,19 +41,5 @@ public record ScheduleObject(
    */
   public PipelineScheduleSpec spec() {
     return parsedSpec.get();
-  }
-
-  /**
-   * Of its spec and its ConfigMaps.
-   *
-   * @throws IllegalStateException if its spec could not be read
-   */
-  public ScheduleClients clients() {
-    return ScheduleClients.of(spec().clients(), sources);
-  }
-
-  /** Differs when what its ConfigMaps say about any client may differ. */
-  public List<String> sourceVersions() {
-    return sources.stream().map(ClientSource::version).toList();
   }
 }

@@ -15,6 +15,7 @@ import static io.luigioperator.run.Conditions.UNKNOWN;
 import io.luigioperator.api.AttentionStatus;
 import io.luigioperator.api.BackfillStatus;
 import io.luigioperator.api.ClientsStatus;
+import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.PipelineScheduleStatus;
 import io.luigioperator.run.TickSummary.BackfillProgress;
 import io.luigioperator.run.TickSummary.Problem;
@@ -29,10 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ScheduleView {
 
-  /**
-   * Why a schedule is not Ready. Only a change of its configuration helps. A missing ConfigMap may
-   * only be observed after its schedule.
-   */
+  /** Why a schedule is not Ready. Only a change of its configuration helps. */
   private static final Set<String> STALLING =
       Set.of(
           Reasons.SPEC_UNREADABLE,
@@ -63,13 +61,8 @@ public final class ScheduleView {
           .filter(status -> isObserved(status, schedule))
           .orElseGet(() -> reconciling(schedule, before, now));
     }
-    Optional<ScheduleClients> listed =
-        readable ? Optional.of(schedule.clients()) : Optional.empty();
     Conditions c = conditions(schedule, before, now);
-    Optional<Problem> problem =
-        problem(schedule)
-            .or(ticks::problem)
-            .or(() -> listed.flatMap(ScheduleClients::invalidEntry));
+    Optional<Problem> problem = problem(schedule).or(ticks::problem);
     setReady(c, problem);
     setRunsHealthy(c, ticks);
     ClientsStatus clients = before.map(PipelineScheduleStatus::clients).orElse(NO_CLIENTS);
@@ -79,12 +72,12 @@ public final class ScheduleView {
         schedule.generation(),
         c.list(),
         new ClientsStatus(
-            listed.map(l -> l.all().size()).orElse(0),
+            readable ? schedule.spec().clients().size() : 0,
             health.map(HealthSummary::ok).orElse(kept ? clients.ok() : null),
             health.map(HealthSummary::failing).orElse(kept ? clients.failing() : null),
             health.map(HealthSummary::lagging).orElse(kept ? clients.lagging() : null),
             ticks.suspended(),
-            Math.max(ticks.invalid(), listed.map(ScheduleClients::invalidEntries).orElse(0))),
+            ticks.invalid()),
         ticks.next().map(Instant::toString).orElse(null),
         lastTickTime(ticks, before),
         health.map(HealthSummary::attention).orElseGet(() -> kept ? attention(before) : List.of()),
@@ -181,20 +174,15 @@ public final class ScheduleView {
                       .formatted(unreadable.get())
                   + " a later version"));
     }
-    ScheduleClients clients = schedule.clients();
-    Optional<Problem> missing = clients.missingSource();
-    if (missing.isEmpty()
-        && clients.all().isEmpty()
-        && clients.unnamed().isEmpty()
-        && !schedule.spec().pipeline().allow().unlistedClients()) {
+    PipelineScheduleSpec spec = schedule.spec();
+    if (spec.clients().isEmpty() && !spec.pipeline().allow().unlistedClients()) {
       return Optional.of(
           new Problem(
               Reasons.NO_CLIENTS,
               "the schedule lists no clients, so no run that refers to it is accepted; add clients to"
-                  + " spec.clients or to a ConfigMap of spec.clientsFrom, or set"
-                  + " spec.pipeline.allow.unlistedClients to true"));
+                  + " spec.clients, or set spec.pipeline.allow.unlistedClients to true"));
     }
-    return missing;
+    return Optional.empty();
   }
 
   /** Another cluster knows how the runs end. */

@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.core.type.TypeReference;
-import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.DefaultKubernetesResourceList;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.HasMetadata;
@@ -64,13 +63,6 @@ class ApiSerializationTest {
         "kind":"PipelineSchedule","metadata":{"name":"s"},"spec":{"suspend":true}}}
       """;
 
-  private static final String CONFIG_MAP =
-      """
-      {"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1",
-        "metadata":{"name":"c"},"data":{"clients.yaml":"- id: acme\\n"},
-        "binaryData":{"b":"AAAA"},"immutable":true}}
-      """;
-
   private static final String BOOKMARK =
       """
       {"type":"BOOKMARK","object":{"kind":"Job","apiVersion":"batch/v1",
@@ -95,8 +87,7 @@ class ApiSerializationTest {
       """;
 
   static final List<String> events =
-      List.of(
-          POD, JOB, RUN, SCHEDULE, CONFIG_MAP, BOOKMARK, GONE, OTHER_ORDER, OTHER_ORDER_OF_OBJECT);
+      List.of(POD, JOB, RUN, SCHEDULE, BOOKMARK, GONE, OTHER_ORDER, OTHER_ORDER_OF_OBJECT);
 
   private final KubernetesSerialization api = new ApiSerialization();
   private final KubernetesSerialization library = library();
@@ -125,20 +116,15 @@ class ApiSerializationTest {
 
   @Test
   void theKindsOfTheWatchesAreKnown() {
-    assertThat(List.of(POD, JOB, RUN, SCHEDULE, CONFIG_MAP, GONE))
+    assertThat(List.of(POD, JOB, RUN, SCHEDULE, GONE))
         .extracting(json -> (Object) event(json).getObject().getClass())
         .containsExactly(
-            Pod.class,
-            Job.class,
-            PipelineRun.class,
-            PipelineSchedule.class,
-            ConfigMap.class,
-            Status.class);
+            Pod.class, Job.class, PipelineRun.class, PipelineSchedule.class, Status.class);
   }
 
   @Test
   void anotherKindIsReadWithoutItsClass() {
-    String json = POD.replace("\"Pod\"", "\"Secret\"");
+    String json = POD.replace("\"Pod\"", "\"ConfigMap\"");
     assertThat(event(json).getObject()).isInstanceOf(GenericKubernetesResource.class);
   }
 
@@ -157,16 +143,6 @@ class ApiSerializationTest {
     assertThat(api.asJson(read)).isEqualTo(api.asJson(event(POD).getObject()));
     Pod sameAsResponse = api.unmarshal(api.asJson(read), Pod.class);
     assertThat(sameAsResponse).isEqualTo(read);
-  }
-
-  /** The API server stores no such ConfigMap, but a watch must not rely on that. */
-  @Test
-  void aConfigMapThatCannotBeReadKeepsItsMetadata() {
-    String json = CONFIG_MAP.replace("\"- id: acme\\n\"", "{\"a\":1}");
-    assertThat(json).isNotEqualTo(CONFIG_MAP);
-    ConfigMap read = (ConfigMap) event(json).getObject();
-    assertThat(read.getMetadata().getName()).isEqualTo("c");
-    assertThat(read.getData()).isNullOrEmpty();
   }
 
   private static final String SPEC_FIELD = "\"spec\":{";

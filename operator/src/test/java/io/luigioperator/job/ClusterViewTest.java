@@ -6,8 +6,6 @@ package io.luigioperator.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fabric8.kubernetes.api.model.ConfigMap;
-import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -27,7 +25,6 @@ import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
 import io.luigioperator.run.ScheduleFixture;
-import io.luigioperator.run.ScheduleKey;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -48,8 +45,7 @@ class ClusterViewTest {
           .getSpec()
           .getTemplate();
   private Instant now = CREATED;
-  private final ClusterView view =
-      new ClusterView(() -> now, new ClientLists(key -> Optional.empty()));
+  private final ClusterView view = new ClusterView(() -> now);
 
   @Test
   void anOlderVersionNeverReplacesANewerOne() {
@@ -167,24 +163,6 @@ class ClusterViewTest {
     assertThat(view.schedule("flights", "s").orElseThrow().parsedSpec().isOmitted()).isTrue();
   }
 
-  @Test
-  void theSchedulesOfAConfigMapAreKnownAlsoWithoutTheirSpec() {
-    PipelineSchedule small = schedule(100);
-    PipelineSchedule large = schedule(ClusterView.KEPT_SCHEDULE);
-    large.getMetadata().setName("large");
-    PipelineSchedule elsewhere = schedule(100);
-    elsewhere.getMetadata().setNamespace("other");
-    for (PipelineSchedule schedule : List.of(small, large, elsewhere)) {
-      view.update(schedule);
-    }
-    ConfigMap eu = new ConfigMapBuilder().withMetadata(metadata("eu", 1)).build();
-    ConfigMap us = new ConfigMapBuilder().withMetadata(metadata("us", 1)).build();
-    assertThat(view.schedulesWithClientsOf(eu))
-        .extracting(ScheduleKey::toString)
-        .containsExactlyInAnyOrder("flights/s", "flights/large");
-    assertThat(view.schedulesWithClientsOf(us)).isEmpty();
-  }
-
   /** A status is written only to the version that was read. */
   @Test
   void theVersionOfALargeRunIsKnown() {
@@ -231,10 +209,7 @@ class ClusterViewTest {
     schedule.setMetadata(metadata("s", chars));
     schedule.setSpec(
         ScheduleFixture.spec(
-            PipelineSpec.ofDefaults("i".repeat(chars), new TaskRef("m", "T")),
-            null,
-            List.of(),
-            "eu"));
+            PipelineSpec.ofDefaults("i".repeat(chars), new TaskRef("m", "T")), null, List.of()));
     return schedule;
   }
 

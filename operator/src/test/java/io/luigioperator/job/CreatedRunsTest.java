@@ -16,7 +16,6 @@ import io.luigioperator.run.ScheduleKey;
 import java.time.Clock;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** The cached PipelineRuns that the operator created, by schedule and client. */
@@ -24,8 +23,7 @@ class CreatedRunsTest {
 
   private static final ScheduleKey NIGHTLY = new ScheduleKey("data", "nightly");
 
-  private final ClusterView view =
-      new ClusterView(Clock.systemUTC(), new ClientLists(key -> Optional.empty()));
+  private final ClusterView view = new ClusterView(Clock.systemUTC());
   private int version;
 
   private PipelineRun run(String name, String schedule, String client) {

@@ -7,36 +7,23 @@ package io.luigioperator.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.fabric8.kubernetes.api.model.ConfigMap;
-import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
-import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.luigioperator.api.Phase;
 import io.luigioperator.api.PipelineRunStatus;
-import io.luigioperator.api.PipelineSchedule;
-import io.luigioperator.api.PipelineSpec;
-import io.luigioperator.api.Priority;
-import io.luigioperator.api.TaskRef;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.ClientSource;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObservedAttempt;
 import io.luigioperator.run.ObservedAttempt.ObservedPod;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
-import io.luigioperator.run.ScheduleFixture;
-import io.luigioperator.run.ScheduleKey;
 import io.luigioperator.run.Verdict;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.Set;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -190,82 +177,6 @@ class InformersIT {
     assertThat(kube.cached(kube.attempt("own2")).job()).isPresent();
   }
 
-  /** With the permissions of the chart. */
-  @Test
-  void theClientsOfAScheduleFollowItsConfigMaps() {
-    Queue<ScheduleKey> changed = new ConcurrentLinkedQueue<>();
-    kube.kube.onClientsChange(changed::add);
-    kube.watch();
-    PipelineSchedule schedule = new PipelineSchedule();
-    schedule.setMetadata(
-        new ObjectMetaBuilder()
-            .withNamespace(kube.namespace)
-            .withName("nightly")
-            .withUid("uid-1")
-            .withResourceVersion("1")
-            .build());
-    schedule.setSpec(
-        ScheduleFixture.spec(
-            PipelineSpec.ofDefaults("i", new TaskRef("m", "F")), Priority.Low, List.of(), "eu"));
-    kube.kube.pipelineResources().update(schedule);
-
-    ConfigMap eu =
-        new ConfigMapBuilder()
-            .withNewMetadata()
-            .withNamespace(kube.namespace)
-            .withName("eu")
-            .endMetadata()
-            .addToData("clients.yaml", "- id: acme")
-            .build();
-    kube.client.resource(eu).create();
-    eu.getMetadata().setName("another");
-    eu.getMetadata().setLabels(Map.of("luigi-operator.io/clients", "true"));
-    kube.client.resource(eu).create();
-    eu.getMetadata().setName("eu");
-    assertThat(clients()).as("without its label it counts as missing").isEmpty();
-    assertThat(source().problem().orElseThrow()).contains("add the label");
-
-    kube.client.resource(eu).update();
-    awaitClients("acme");
-    eu.getData().put("clients.yaml", "[{id: acme}, {id: globex}]");
-    kube.client.resource(eu).update();
-    awaitClients("acme", "globex");
-    assertThat(source().problem()).isEmpty();
-    assertThat(changed).containsOnly(new ScheduleKey(kube.namespace, "nightly"));
-
-    for (boolean deleted : List.of(false, true)) {
-      if (deleted) {
-        kube.client.resource(eu).delete();
-      } else {
-        eu.getMetadata().setLabels(null);
-        kube.client.resource(eu).update();
-      }
-      await()
-          .atMost(Fabric8KubeFixture.TIMEOUT)
-          .until(() -> source().problem().filter(p -> p.contains("does not exist")).isPresent());
-      assertThat(clients()).as("the last list remains").containsExactly("acme", "globex");
-      if (!deleted) {
-        eu.getMetadata().setLabels(Map.of("luigi-operator.io/clients", "true"));
-        kube.client.resource(eu).update();
-        await().atMost(Fabric8KubeFixture.TIMEOUT).until(() -> source().problem().isEmpty());
-      }
-    }
-  }
-
-  private ClientSource source() {
-    return kube.kube.schedule(kube.namespace, "nightly").orElseThrow().sources().getFirst();
-  }
-
-  private Set<String> clients() {
-    return kube.kube.schedule(kube.namespace, "nightly").orElseThrow().clients().all().keySet();
-  }
-
-  private void awaitClients(String... ids) {
-    await()
-        .atMost(Fabric8KubeFixture.TIMEOUT)
-        .untilAsserted(() -> assertThat(clients()).containsExactly(ids));
-  }
-
   @Test
   void watchesOnlyTheConfiguredNamespaces() {
     String other = kube.namespace;
@@ -274,8 +185,7 @@ class InformersIT {
     narrow.onChange(kube.changes::add);
     assertThat(narrow.brokenInformers().orElseThrow())
         .as("before it starts")
-        .contains(
-            "Job in namespace " + kube.namespace, "Pod in namespace ", "ConfigMap in namespace ");
+        .contains("Job in namespace " + kube.namespace, "Pod in namespace ");
     narrow.start(Fabric8KubeFixture.TIMEOUT);
     RunKey elsewhere = new RunKey(other, "elsewhere");
     kube.kube.createRun(elsewhere, kube.attempt("elsewhere").object().spec());

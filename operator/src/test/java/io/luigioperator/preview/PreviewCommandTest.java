@@ -209,11 +209,10 @@ class PreviewCommandTest {
           timeZone: Europe/Berlin | timezone: Europe/Berlin | 9 | spec.timezone: unknown field; did you mean timeZone?
           timeZone: Europe/Berlin | jitterSeconds: "10" | 9 | spec.jitterSeconds: must be an integer, not the string "10"
           timeZone: Europe/Berlin | jitterSeconds: 86401 | 9 | spec.jitterSeconds: 86401 is more than 86400
-          timeZone: America/New_York | crons: ["@hourly", "@daily", "@weekly", "@monthly", "1 1 * * *"] | 13 | spec.clients[1].crons: has 5 items; at most 4 are allowed
           timeZone: Europe/Berlin | dstPolicy: strict | 9 | spec.dstPolicy: "strict" is none of
           timeZone: Europe/Berlin | timeZone: {} | 9 | spec.timeZone: must be a string, not an object
           timeZone: Europe/Berlin | timeZone: [ | 11 | not valid YAML
-          timeZone: Europe/Berlin | crons: [] | 9 | spec.crons: is set twice; the first time in line 8
+          timeZone: Europe/Berlin | crons: [] | 9 | spec.crons is set twice; the first time in line 8
           timeZone: Europe/Berlin | businessDate: {unit: Day, offset: 1001} | 9 | spec.businessDate.offset: 1001 is more than 1000
           - id: globex | - id: acme | 12 | spec.clients[1]: occurs twice: acme
           - id: globex | - id: no | 12 | spec.clients[1].id: must be a string, but YAML reads no as a boolean; put it in quotes: "no"
@@ -269,95 +268,6 @@ class PreviewCommandTest {
 
   private static Collector<CharSequence, ?, String> quoted() {
     return joining("\", \"", "\"", "\"");
-  }
-
-  private static final String WITH_LISTS =
-      SCHEDULE.substring(0, SCHEDULE.indexOf("  clients:"))
-          + "  clientsFrom: {configMaps: [{name: eu}, {name: us}]}\n";
-
-  private static String configMap(String name, String list) {
-    return """
-        ---
-        apiVersion: v1
-        kind: ConfigMap
-        metadata: {name: %s, namespace: flights, labels: {luigi-operator.io/clients: "true"}}
-        data:
-          clients.yaml: |
-            %s
-        """
-        .formatted(name, list.replace("\n", "\n    "));
-  }
-
-  @Test
-  void showsTheClientsOfConfigMapsInTheFile() {
-    String yaml =
-        configMap("eu", "- id: acme\n  crons: ['0 5 * * *']")
-            + "---\n"
-            + WITH_LISTS
-            + configMap("us", "- id: globex\n- id: acme")
-            + configMap("other", "- id: initech");
-    Outcome outcome = preview(yaml, "-n", "1");
-    assertThat(outcome.err()).isEmpty();
-    assertThat(outcome.code()).isZero();
-    assertThat(outcome.out())
-        .contains("client acme: Europe/Berlin", "client globex: Europe/Berlin")
-        .contains("Sat 2026-03-28 05:00")
-        .doesNotContain("initech", "Note")
-        .endsWith("Skipped: ConfigMap other in line 29\n");
-  }
-
-  @Test
-  void notesTheConfigMapsThatAreNotInTheFile() throws IOException {
-    String yaml = WITH_LISTS + configMap("eu", "- id: acme");
-    Outcome outcome = preview(yaml);
-    assertThat(outcome.err()).isEmpty();
-    assertThat(outcome.code()).isZero();
-    assertThat(outcome.out())
-        .contains("client acme")
-        .contains("  Note: ConfigMap us is not in this file; its clients are not shown\n");
-    JsonNode json = new ObjectMapper().readTree(preview(yaml, "-o", "json").out());
-    assertThat(json.at("/schedules/0/notes/0").asText()).startsWith("ConfigMap us is not");
-    assertThat(preview(WITH_LISTS).code()).as("without any client").isZero();
-    assertThat(preview(yaml, "--client", "globex").err())
-        .contains("does not list client globex; ConfigMap us is not in this file");
-    assertThat(preview(yaml.replace("namespace: flights, labels", "namespace: x, labels")).out())
-        .as("of another namespace")
-        .contains("ConfigMap eu is not in this file", "Skipped: ConfigMap eu");
-  }
-
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      quoteCharacter = '~',
-      textBlock =
-          """
-          - id: acme\\n- {id: b, crons: [x]} | data.clients.yaml: no run is created for client b: entry 2 (line 2) of ConfigMap eu is invalid: crons[0]
-          - id: 007                        | data.clients.yaml: entry 1 (line 1) of ConfigMap eu is invalid: id: must be a string
-          - id: acme\\n- id: acme          | data.clients.yaml: entry 2 (line 2) of ConfigMap eu repeats client acme
-          - [                              | data.clients.yaml: ConfigMap eu cannot be read: line 2 is not valid YAML
-          - {id: a, parameters: [{name: p, value: v}]} | spec.clientsFrom: client a: PipelineSchedule nightly sets parameter p
-          """)
-  void namesTheEntryOfAConfigMapThatIsWrong(String list, String message) {
-    Outcome outcome =
-        preview(WITH_LISTS + configMap("us", "[]") + configMap("eu", list.translateEscapes()));
-    assertThat(outcome.err()).contains(": " + message);
-    assertThat(outcome.err().lines()).hasSize(1);
-    assertThat(outcome.code()).isEqualTo(1);
-  }
-
-  @Test
-  void aConfigMapNeedsItsLabelAndItsKey() {
-    String both = WITH_LISTS + configMap("eu", "[{id: acme}]") + configMap("us", "[]");
-    assertThat(preview(both.replaceFirst("labels: .*}}", "labels: {}}")).err())
-        .isEqualTo(
-            "stdin:14: metadata.labels: the label luigi-operator.io/clients: \"true\" is"
-                + " missing\n");
-    assertThat(preview(both.replaceFirst("clients.yaml:", "clients.yml:")).err())
-        .isEqualTo(
-            "stdin:15: data.clients.yaml: ConfigMap eu has no key clients.yaml; add it, with a list"
-                + " of clients\n");
-    assertThat(preview(both.replace("[{id: acme}]", "[]")).err())
-        .startsWith("stdin:4: spec.clients: the schedule lists no clients");
   }
 
   @Test

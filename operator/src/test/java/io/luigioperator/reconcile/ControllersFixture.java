@@ -9,10 +9,8 @@ import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.api.model.Condition;
-import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.server.mock.KubernetesMixedDispatcher;
@@ -180,7 +178,6 @@ final class ControllersFixture implements AfterEachCallback {
             deletionSeen,
             e -> {});
     kube.onChange(run -> queue.wake(run, Lane.LIVE));
-    kube.onClientsChange(controllers::clientsChanged);
     started.add(kube);
     kube.start(LONG);
   }
@@ -287,21 +284,6 @@ final class ControllersFixture implements AfterEachCallback {
         .patch(
             PatchContext.of(PatchType.JSON_MERGE),
             "{\"metadata\":{\"generation\":2},\"spec\":{\"clients\":%s}}".formatted(clients));
-  }
-
-  /** Creates the ConfigMap, or replaces it. */
-  void applyClients(String configMap, String list) {
-    client
-        .resource(
-            new ConfigMapBuilder()
-                .withNewMetadata()
-                .withNamespace(DATA)
-                .withName(configMap)
-                .addToLabels("luigi-operator.io/clients", "true")
-                .endMetadata()
-                .addToData("clients.yaml", list)
-                .build())
-        .createOr(NonDeletingOperation::update);
   }
 
   void applyRun(String meta, String pipeline) {

@@ -23,7 +23,6 @@ import io.luigioperator.api.PipelineSchedule;
 import io.luigioperator.reconcile.RunQueue.Lane;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunState;
-import io.luigioperator.run.ScheduleKey;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -38,35 +37,6 @@ class ControllersTest {
   @RegisterExtension final ControllersFixture fixture = new ControllersFixture();
 
   // ---- triggers
-
-  /** Each step is an event of the ConfigMap only. */
-  @Test
-  void aRunIsAcceptedWhenAConfigMapListsItsClient() {
-    fixture.start();
-    fixture.applySchedule("[], clientsFrom: {configMaps: [{name: eu}]}");
-    fixture.applyRun("", "scheduleRef: {name: nightly}");
-    fixture.awaitAccepted("False", "ClientSourceMissing");
-    fixture.awaitReady("False", "ClientSourceMissing");
-
-    fixture.applyClients("eu", "- id: globex");
-    fixture.awaitAccepted("False", "ClientNotAllowed");
-    fixture.awaitReady("True", "Usable");
-    fixture.ticks.changed.clear();
-
-    fixture.applyClients("eu", "- id: globex\n- {id: acme, priority: 5}");
-    fixture.awaitAccepted("False", "ClientInvalid");
-    fixture.awaitReady("False", "ClientInvalid");
-    assertThat(fixture.ticks.changed).containsOnly(new ScheduleKey(DATA, "nightly"));
-
-    fixture.applyClients("eu", "- id: globex\n- id: acme");
-    fixture.awaitState(RunState.READY);
-    fixture.awaitReady("True", "Usable");
-    assertThat(fixture.schedule().getStatus().clients().total()).isEqualTo(2);
-
-    fixture.client.configMaps().inNamespace(DATA).withName("eu").delete();
-    fixture.awaitReady("False", "ClientSourceMissing");
-    assertThat(fixture.schedule().getStatus().clients().total()).as("the last list").isEqualTo(2);
-  }
 
   @Test
   void aRunIsAcceptedOnceItsScheduleListsItsClient() {

@@ -197,47 +197,6 @@ final class HostileObjects {
             "spec", "{\"clients\":[{\"id\":\"a\"}],\"pipeline\":%s}".formatted(pipeline())));
   }
 
-  private static final List<String> LISTS =
-      List.of(
-          "- id: a",
-          "- {id: a, crons: ['* * * * *'], parameters: [{name: p, value: v}]}",
-          "- [",
-          "- &a [*a]",
-          "- &a {id: a}\\n- {<<: *a}",
-          "%YAML 99999999999.1\\n---\\n[]",
-          "- {id: a, startTime: \\\"+999999999-12-31T23:59:59+18:00\\\"}",
-          "- !!java.util.Date {}",
-          "- ? a\\n  : b");
-
-  private String list() {
-    return switch (random.nextInt(10)) {
-      case 0 -> text();
-      case 1 ->
-          "\"" + pick(List.of("[", "- ", "{a: ", "a: b, ", "\\\\", "'")).repeat(90_000) + "\"";
-      case 2 -> "\"" + pick(LISTS).concat("\\n").repeat(9_000) + "\"";
-      default -> "\"" + pick(LISTS) + "\"";
-    };
-  }
-
-  String configMap(String name) {
-    return object(
-        "v1",
-        "ConfigMap",
-        name,
-        Map.of(
-            "metadata",
-            """
-            {"name":"NAME","annotations":%s,"labels":{"luigi-operator.io/clients":"true"}}
-            """
-                .formatted(strings("note")),
-            "data",
-            "{\"clients.yaml\":%s,\"other\":%s}".formatted(list(), text()),
-            "binaryData",
-            random.nextBoolean() ? "{\"binary\":\"AAAA\"}" : "null",
-            "immutable",
-            pick(List.of("true", "false", "null"))));
-  }
-
   private static final String[] ANNOTATIONS = {
     "luigi-operator.io/attempt",
     "luigi-operator.io/kind",

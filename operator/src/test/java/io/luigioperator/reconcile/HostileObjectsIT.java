@@ -9,23 +9,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
-import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.HttpResponse;
 import io.luigioperator.ChartRbac;
 import io.luigioperator.OperatorClients;
-import io.luigioperator.api.PipelineSchedule;
-import io.luigioperator.api.PipelineSpec;
-import io.luigioperator.api.Priority;
-import io.luigioperator.api.TaskRef;
 import io.luigioperator.job.Fabric8Kube;
 import io.luigioperator.job.JobBlueprint;
 import io.luigioperator.job.Kube.Freshness;
 import io.luigioperator.run.ObservedAttempt.ObservedJob;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
-import io.luigioperator.run.ScheduleFixture;
 import java.net.URI;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -56,9 +50,6 @@ class HostileObjectsIT {
   private static final int OF_EACH_KIND = 500;
   private static final int TRIES = 2_000;
   private static final long SEED = 1;
-
-  /** A schedule that names ConfigMaps. */
-  private static final String WITH_LISTS = "with-lists";
 
   private static final String JSON = "application/json";
 
@@ -96,12 +87,6 @@ class HostileObjectsIT {
       @Override
       Optional<String> status(HostileObjects hostile) {
         return Optional.of(hostile.podStatus());
-      }
-    },
-    CONFIG_MAP("/api/v1/namespaces/%s/configmaps") {
-      @Override
-      String create(HostileObjects hostile, String name) {
-        return hostile.configMap(name);
       }
     };
 
@@ -171,8 +156,6 @@ class HostileObjectsIT {
                     .containsAll(storedOf(Kind.JOB));
                 assertThat(kube.schedule(NAMESPACE, last(Kind.SCHEDULE))).isPresent();
                 assertThat(pods).contains(new RunKey(NAMESPACE, last(Kind.POD)));
-                assertThat(kube.schedule(NAMESPACE, WITH_LISTS).orElseThrow().sources())
-                    .noneMatch(s -> s.problem().filter(p -> p.contains("not exist")).isPresent());
                 assertThat(controllers.brokenInformers()).isEmpty();
                 assertThat(kube.brokenInformers()).isEmpty();
               });
@@ -219,26 +202,11 @@ class HostileObjectsIT {
       }
     }
 
-    List<String> lists = storedOf(Kind.CONFIG_MAP);
-    admin.resource(naming(lists.subList(lists.size() - 20, lists.size()))).create();
     watching.awaitAll();
     assertThat(watching.kube.pipelineResources().runs())
         .describedAs("runs that cannot be read")
         .anyMatch(key -> watching.run(key.name()).filter(o -> !o.isReadable()).isPresent());
     new Watches().awaitAll(); // as after a restart, with lists instead of events
-  }
-
-  private static PipelineSchedule naming(List<String> configMaps) {
-    PipelineSchedule schedule = new PipelineSchedule();
-    schedule.setMetadata(
-        new ObjectMetaBuilder().withNamespace(NAMESPACE).withName(WITH_LISTS).build());
-    schedule.setSpec(
-        ScheduleFixture.spec(
-            PipelineSpec.ofDefaults("i", new TaskRef("m", "F")),
-            Priority.Low,
-            List.of(),
-            configMaps.toArray(String[]::new)));
-    return schedule;
   }
 
   private List<String> storedOf(Kind kind) {

@@ -265,7 +265,6 @@ class ScheduleDeletionsTest {
             s.catchUp(),
             s.suspend(),
             s.maxConcurrentRuns(),
-            s.clientsFrom(),
             s.backfills(),
             s.history(),
             DeletionPolicy.Retain));

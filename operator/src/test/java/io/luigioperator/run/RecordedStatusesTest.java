@@ -136,8 +136,6 @@ class RecordedStatusesTest {
     }
     ScheduleObject empty = schedule("[]", "false");
     schedules.put("no-clients", of(empty, TickSummary.withoutCrons(empty)));
-    ScheduleObject unlisted = NIGHTLY.withSources(List.of(ClientSource.unknown("clients-1")));
-    schedules.put("client-source-missing", of(unlisted, ticks(Optional.empty(), health("S", "S"))));
     schedules.put(
         "spec-unreadable",
         of(

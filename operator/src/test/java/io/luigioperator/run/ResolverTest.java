@@ -13,16 +13,13 @@ import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.Priority;
-import io.luigioperator.manifest.ClientListReader;
 import io.luigioperator.run.Resolver.Resolution;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a run inherits, what it may set, and the message when it may not. */
 class ResolverTest {
@@ -158,74 +155,6 @@ class ResolverTest {
     assertThat(((Resolution.Refused) r).fixable()).isTrue();
     assertThat(((Resolution.Refused) r).message())
         .contains("PipelineSchedule nightly", "client UA", refused, "allow.clientParameters");
-  }
-
-  private static ScheduleObject schedule(String spec, ClientSource... sources) {
-    return ScheduleFixture.schedule(
-            KEY.namespace(), "nightly", 7, read(spec, PipelineScheduleSpec.class))
-        .withSources(List.of(sources));
-  }
-
-  private static ClientSource listing(String text) {
-    return ClientListReader.read(ClientSource.unknown("eu"), Optional.of(text));
-  }
-
-  private static Resolution ofClient(String client, ScheduleObject schedule) {
-    String run = RUN.replace("UA", client) + "}";
-    return Resolver.resolve(SnapshotBuilder.object(spec(run), "uid-1", 1), Optional.of(schedule));
-  }
-
-  @Test
-  void aClientMayBeListedInAConfigMap() {
-    ScheduleObject schedule =
-        schedule(
-            NIGHTLY,
-            listing(
-                "[{id: LH, parameters: [{name: region, value: eu}]}, {id: UA, parameters: []}]"));
-    assertThat(((Resolution.Resolved) ofClient("LH", schedule)).request().parameters())
-        .containsEntry("region", "eu");
-    assertThat(((Resolution.Resolved) ofClient("UA", schedule)).request().parameters())
-        .as("the entry in the spec applies")
-        .containsEntry("region", "us");
-    assertThat(ofClient("AA", schedule))
-        .isEqualTo(
-            new Resolution.Refused(
-                "ClientNotAllowed",
-                "PipelineSchedule nightly does not list client AA; add it to spec.clients or to a"
-                    + " ConfigMap of spec.clientsFrom, or set spec.pipeline.allow.unlistedClients to"
-                    + " true",
-                true));
-  }
-
-  /** Whoever may write the ConfigMap may set them, as far as the pipeline allows. */
-  @Test
-  void parametersInAConfigMapMustBeAllowedByThePipeline() {
-    String list = "[{id: LH, parameters: [{name: table, value: salaries}]}]";
-    Resolution r = ofClient("LH", schedule(NIGHTLY, listing(list)));
-    assertThat(((Resolution.Refused) r).reason()).isEqualTo("ParameterNotAllowed");
-    assertThat(((Resolution.Refused) r).message()).contains("table", "client LH");
-  }
-
-  /** It may be listed with parameters, so it must not run as an unlisted one. */
-  @ParameterizedTest
-  @ValueSource(strings = {"false", "true"})
-  void aClientWhoseEntryIsNotKnownWaits(String unlisted) {
-    String spec = NIGHTLY.replace("allow: {", "allow: {unlistedClients: %s, ".formatted(unlisted));
-    Resolution.Refused invalid =
-        (Resolution.Refused) ofClient("LH", schedule(spec, listing("[{id: LH, crons: [x]}]")));
-    assertThat(invalid.reason()).isEqualTo("ClientInvalid");
-    assertThat(invalid.message()).contains("client LH", "ConfigMap eu", "crons[0]");
-    Resolution.Refused missing =
-        (Resolution.Refused) ofClient("LH", schedule(spec, ClientSource.unknown("eu")));
-    assertThat(missing.reason()).isEqualTo("ClientSourceMissing");
-    assertThat(missing.message()).contains("client LH", "ConfigMap eu does not exist");
-    assertThat(List.of(invalid, missing)).allMatch(Resolution.Refused::fixable);
-    assertThat(ofClient("LH", schedule(spec, listing("[{id: LH}]").missing())))
-        .as("the last list applies")
-        .isInstanceOf(Resolution.Resolved.class);
-    assertThat(ofClient("UA", schedule(spec, ClientSource.unknown("eu"))))
-        .as("listed in the spec")
-        .isInstanceOf(Resolution.Resolved.class);
   }
 
   @Test

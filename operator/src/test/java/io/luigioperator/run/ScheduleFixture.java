@@ -4,8 +4,6 @@
  */
 package io.luigioperator.run;
 
-import io.luigioperator.api.ClientsFrom;
-import io.luigioperator.api.ConfigMapSource;
 import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.PipelineSpec;
 import io.luigioperator.api.Priority;
@@ -13,7 +11,6 @@ import io.luigioperator.api.ScheduleClient;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /** PipelineSchedules without crons, which runs can refer to. */
 public final class ScheduleFixture {
@@ -37,26 +34,10 @@ public final class ScheduleFixture {
   }
 
   public static PipelineScheduleSpec spec(
-      PipelineSpec pipeline,
-      Priority priority,
-      List<ScheduleClient> clients,
-      String... configMaps) {
+      PipelineSpec pipeline, Priority priority, List<ScheduleClient> clients) {
     return new PipelineScheduleSpec(
-        pipeline,
-        priority,
-        clients,
-        List.of(),
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        new ClientsFrom(Stream.of(configMaps).map(ConfigMapSource::new).toList()),
-        List.of(),
-        null,
-        null);
+        pipeline, priority, clients, List.of(), null, null, null, null, null, null, null, List.of(),
+        null, null);
   }
 
   public static ScheduleClient client(String id, io.luigioperator.api.Parameter... parameters) {

@@ -114,31 +114,6 @@ class ScheduleViewTest {
     assertThat(condition(status, "Stalled").getMessage()).contains("add clients");
   }
 
-  /** It is not Stalled: its ConfigMap may be applied after it, or be observed after it. */
-  @Test
-  void scheduleWhoseConfigMapIsMissingIsNotReady() {
-    ScheduleObject schedule = schedule(1).withSources(List.of(ClientSource.unknown("eu")));
-    assertThat(conditions(status(schedule))).isEqualTo("Ready=False ClientSourceMissing");
-    assertThat(status(schedule).clients().total()).isEqualTo(2);
-  }
-
-  @Test
-  void anInvalidEntryOfAConfigMapStallsTheSchedule() {
-    ClientList list =
-        new ClientList(
-            "1",
-            Map.of("hooli", new ClientEntry.Invalid("entry 1")),
-            List.of("entry 2"),
-            List.of());
-    ScheduleObject schedule =
-        schedule(1).withSources(List.of(ClientSource.unknown("eu").listing(list)));
-    PipelineScheduleStatus status = status(schedule);
-    assertThat(conditions(status))
-        .isEqualTo("Ready=False ClientInvalid, Stalled=True ClientInvalid");
-    assertThat(status.clients().total()).isEqualTo(3);
-    assertThat(status.clients().invalid()).isEqualTo(2);
-  }
-
   @Test
   void scheduleThatAllowsUnlistedClientsIsReady() {
     PipelineScheduleStatus status = status(schedule(1, "[]", "{unlistedClients: true}"));

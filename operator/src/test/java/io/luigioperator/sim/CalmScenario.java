@@ -124,7 +124,6 @@ final class CalmScenario implements Scenario {
         when.plus(Duration.ofMinutes(10)),
         () -> {
           users.resolveHolds();
-          env.schedules.restoreConfigMap(env.main);
           env.schedules.deleteStuckRuns();
         });
   }

@@ -61,10 +61,6 @@ enum Fault {
   SCHEDULE_LIMITED,
   SCHEDULE_DELETED,
   SCHEDULE_RECREATED,
-  CONFIG_MAP_CHANGED,
-  CONFIG_MAP_DELETED,
-  /** Its list of clients is not valid YAML any more. */
-  CONFIG_MAP_BROKEN,
   /** A user applies a PipelineRun under the name that a tick uses, with the same request. */
   TICK_APPLIED,
   /** The same with another request. */

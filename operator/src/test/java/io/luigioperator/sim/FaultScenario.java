@@ -75,7 +75,6 @@ final class FaultScenario implements Scenario {
     env.clusters().forEach(env.schedules::applyAgain);
     correctDatabaseClock();
     users.finishDeletions();
-    env.clusters().forEach(env.schedules::restoreConfigMap);
     CalmScenario.after(env, users, List.of(operators[0], operators[2])).run();
   }
 

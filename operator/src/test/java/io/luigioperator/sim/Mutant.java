@@ -37,8 +37,6 @@ enum Mutant {
   NAMESPACE_AGE_IGNORED,
   /** Ended PipelineRuns of ticks are not deleted. */
   HISTORY_IGNORED,
-  /** The clients of a ConfigMap that is missing are removed. */
-  MISSING_LIST_IS_EMPTY,
   /** Cron times before a change of their schedule are decided by the rules after it. */
   NEW_RULES_FOR_THE_PAST,
 

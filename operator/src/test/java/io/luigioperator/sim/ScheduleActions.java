@@ -9,8 +9,6 @@ import io.luigioperator.api.BackfillSpec;
 import io.luigioperator.api.BusinessDateSpec;
 import io.luigioperator.api.CatchUpPolicy;
 import io.luigioperator.api.CatchUpSpec;
-import io.luigioperator.api.ClientsFrom;
-import io.luigioperator.api.ConfigMapSource;
 import io.luigioperator.api.DateUnit;
 import io.luigioperator.api.DeletionPolicy;
 import io.luigioperator.api.DesiredState;
@@ -23,8 +21,6 @@ import io.luigioperator.api.Reprocess;
 import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.api.ScheduleRef;
 import io.luigioperator.api.TaskRef;
-import io.luigioperator.run.ClientEntry;
-import io.luigioperator.run.ClientList;
 import io.luigioperator.run.ParsedSpec;
 import io.luigioperator.run.RunKey;
 import io.luigioperator.run.RunObject;
@@ -42,17 +38,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What users do with one schedule: they create it, change its crons, zones and clients, suspend,
  * delete and create it again, in one or both clusters, and apply PipelineRuns under the names of
- * its ticks. In some scenarios a ConfigMap lists one of the clients; then they change, break,
- * delete and restore that, too.
+ * its ticks.
  */
 final class ScheduleActions {
 
@@ -70,14 +63,11 @@ final class ScheduleActions {
   private static final List<Optional<Integer>> LIMITS =
       List.of(Optional.of(1), Optional.empty(), Optional.of(2), Optional.of(1), Optional.of(2));
 
-  private static final String CONFIG_MAP = "more";
-
   private static final PipelineSpec PIPELINE =
       PipelineSpec.ofDefaults("image:1", new TaskRef("m", "F"));
 
   private final SimEnvironment env;
   private final boolean used;
-  private final boolean withConfigMap;
   private final CatchUpPolicy catchUp;
   private final Instant end;
 
@@ -85,18 +75,6 @@ final class ScheduleActions {
   private final Map<String, CronTimes> applied = new HashMap<>();
 
   private int limits;
-
-  /**
-   * All that users have ever applied. Caches lag object by object, so an operator may see any of
-   * the specs with any of the lists.
-   */
-  private final List<PipelineScheduleSpec> specs = new ArrayList<>();
-
-  private final List<List<ScheduleClient>> lists = new ArrayList<>();
-
-  /** The clients that a spec or a list has ever left out. */
-  private final Set<String> unlisted = new HashSet<>();
-
   private final Map<String, Long> generations = new HashMap<>();
 
   /** Of the spec that was applied last. */
@@ -115,19 +93,12 @@ final class ScheduleActions {
 
   /**
    * @param used whether there is a schedule at all
-   * @param withConfigMap whether a ConfigMap lists one of its clients
    * @param firstLimit which limit it begins with
    */
-  ScheduleActions(
-      SimEnvironment env,
-      boolean used,
-      boolean withConfigMap,
-      CatchUpPolicy catchUp,
-      int firstLimit) {
+  ScheduleActions(SimEnvironment env, boolean used, CatchUpPolicy catchUp, int firstLimit) {
     this.env = env;
     this.limits = firstLimit;
     this.used = used;
-    this.withConfigMap = withConfigMap;
     this.catchUp = catchUp;
     this.end = env.now().plus(LENGTH);
   }
@@ -152,20 +123,8 @@ final class ScheduleActions {
         .map(ScheduleObject::spec)
         .flatMap(
             spec ->
-                Stream.concat(spec.clients().stream(), ofConfigMap(cluster))
-                    .map(client -> Map.entry(client.id(), json(spec, client))))
+                spec.clients().stream().map(client -> Map.entry(client.id(), json(spec, client))))
         .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
-  }
-
-  private static Stream<ScheduleClient> ofConfigMap(SimCluster cluster) {
-    return cluster.configMaps.getOrDefault(CONFIG_MAP, Optional.empty()).stream()
-        .flatMap(list -> list.entries().values().stream())
-        .map(entry -> ((ClientEntry.Valid) entry).client());
-  }
-
-  /** Whether users have ever left the client out, so that an operator may remove it. */
-  boolean mayBeRemoved(String client) {
-    return unlisted.contains(client);
   }
 
   /** Whether a user has created the schedule then. */
@@ -180,9 +139,6 @@ final class ScheduleActions {
   // ---- the schedule
 
   void create(SimCluster where) {
-    if (withConfigMap && !env.oneIn(4)) {
-      writeConfigMap(where);
-    }
     creations.add(env.now());
     generations.put(where.name, 1L);
     apply(where, "uid-" + ++uids, env.now());
@@ -193,10 +149,6 @@ final class ScheduleActions {
     if (known == null) {
       env.counts.count(Fault.SCHEDULE_RECREATED);
       create(where);
-      return;
-    }
-    if (withConfigMap && env.oneIn(2)) {
-      changeConfigMap(where);
       return;
     }
     switch (env.random.nextInt(8)) {
@@ -229,9 +181,6 @@ final class ScheduleActions {
 
   /** The namespace of a cluster was created again; users apply this schedule later. */
   void namespaceRecreated(SimCluster where) {
-    if (where.configMaps.remove(CONFIG_MAP) != null) {
-      env.counts.count(Fault.CONFIG_MAP_DELETED);
-    }
     Optional.ofNullable(where.schedules.remove(HOURLY)).ifPresent(s -> lost.put(where.name, s));
     where.schedules.replaceAll((key, s) -> again(s));
   }
@@ -253,10 +202,17 @@ final class ScheduleActions {
 
   private void apply(SimCluster where, String uid, Instant createdAt) {
     PipelineScheduleSpec spec = randomSpec();
-    specs.add(spec);
-    spec.clients().forEach(client -> applied(spec, client));
-    lists.forEach(list -> list.forEach(client -> applied(spec, client)));
-    leftOut(inline(), spec.clients());
+    for (ScheduleClient client : spec.clients()) {
+      applied.computeIfAbsent(
+          client.id() + " " + json(spec, client),
+          key ->
+              new CronTimes(
+                  Optional.ofNullable(client.timeZone()).orElse(spec.timeZone()),
+                  minutes(client.crons().isEmpty() ? spec.crons() : client.crons()),
+                  spec.suspend() || Boolean.TRUE.equals(client.suspend()),
+                  end,
+                  env.now()));
+    }
     where.schedules.put(
         HOURLY,
         new ScheduleObject(
@@ -268,82 +224,9 @@ final class ScheduleActions {
             Optional.empty()));
   }
 
-  private void applied(PipelineScheduleSpec spec, ScheduleClient client) {
-    applied.computeIfAbsent(
-        client.id() + " " + json(spec, client),
-        key ->
-            new CronTimes(
-                Optional.ofNullable(client.timeZone()).orElse(spec.timeZone()),
-                minutes(client.crons().isEmpty() ? spec.crons() : client.crons()),
-                spec.suspend() || Boolean.TRUE.equals(client.suspend()),
-                end,
-                env.now()));
-  }
-
-  private void leftOut(List<String> all, List<ScheduleClient> listed) {
-    all.stream()
-        .filter(id -> listed.stream().noneMatch(client -> client.id().equals(id)))
-        .forEach(unlisted::add);
-  }
-
-  /** The clients that the spec may list; the ConfigMap may list the others. */
-  private List<String> inline() {
-    return withConfigMap ? CLIENTS.subList(0, 1) : CLIENTS;
-  }
-
-  // ---- the ConfigMap
-
-  private void changeConfigMap(SimCluster where) {
-    if (where.configMaps.getOrDefault(CONFIG_MAP, Optional.empty()).isEmpty()) {
-      restoreConfigMap(where);
-      return;
-    }
-    switch (env.random.nextInt(4)) {
-      case 0 -> {
-        env.counts.count(Fault.CONFIG_MAP_DELETED);
-        where.configMaps.remove(CONFIG_MAP);
-      }
-      case 1 -> {
-        env.counts.count(Fault.CONFIG_MAP_BROKEN);
-        where.configMaps.put(CONFIG_MAP, Optional.empty());
-      }
-      default -> writeConfigMap(where);
-    }
-  }
-
-  /** Has it list clients again, if there is a schedule that names it. */
-  void restoreConfigMap(SimCluster where) {
-    if (withConfigMap
-        && where.schedules.containsKey(HOURLY)
-        && where.configMaps.getOrDefault(CONFIG_MAP, Optional.empty()).isEmpty()) {
-      writeConfigMap(where);
-    }
-  }
-
-  private void writeConfigMap(SimCluster where) {
-    env.counts.count(Fault.CONFIG_MAP_CHANGED);
-    List<ScheduleClient> list = new ArrayList<>();
-    List<String> all = CLIENTS.subList(1, CLIENTS.size());
-    for (String id : all) {
-      if (!env.oneIn(6)) {
-        list.add(client(id));
-      }
-    }
-    lists.add(list);
-    list.forEach(client -> specs.forEach(spec -> applied(spec, client)));
-    leftOut(all, list);
-    Map<String, ClientEntry> entries = new TreeMap<>();
-    list.forEach(client -> entries.put(client.id(), new ClientEntry.Valid(client)));
-    where.configMaps.put(
-        CONFIG_MAP,
-        Optional.of(new ClientList("list-" + lists.size(), entries, List.of(), List.of())));
-  }
-
-  // ---- what is random
-
   private PipelineScheduleSpec randomSpec() {
     List<ScheduleClient> clients = new ArrayList<>();
-    for (String id : inline()) {
+    for (String id : CLIENTS) {
       if (!env.oneIn(6)) {
         clients.add(client(id));
       }
@@ -360,7 +243,6 @@ final class ScheduleActions {
         new CatchUpSpec(catchUp, null, null, null),
         env.oneIn(8),
         nextLimit(),
-        withConfigMap ? new ClientsFrom(List.of(new ConfigMapSource(CONFIG_MAP))) : null,
         randomBackfills(),
         new HistorySpec(env.random.nextInt(3), env.random.nextInt(3)),
         env.oneIn(3) ? DeletionPolicy.Retain : DeletionPolicy.CancelQueued);

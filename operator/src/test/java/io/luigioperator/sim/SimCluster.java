@@ -7,7 +7,6 @@ package io.luigioperator.sim;
 import io.luigioperator.api.PipelineRunSpec;
 import io.luigioperator.job.Kube.NamespaceState;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.ClientList;
 import io.luigioperator.run.ClusterIdentity;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
@@ -41,10 +40,6 @@ final class SimCluster {
   final List<String> nodeNames;
   final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
   final TreeMap<ScheduleKey, ScheduleObject> schedules = new TreeMap<>();
-
-  /** What its ConfigMaps list; empty if the text cannot be read. */
-  final TreeMap<String, Optional<ClientList>> configMaps = new TreeMap<>();
-
   final TreeMap<String, ObservedJob> jobs = new TreeMap<>();
   final TreeMap<String, ObservedPod> pods = new TreeMap<>();
   final TreeMap<String, ObservedNode> nodes = new TreeMap<>();

@@ -68,7 +68,6 @@ final class SimEnvironment {
         new ScheduleActions(
             this,
             seed % 2 == 0,
-            seed % 8 >= 4,
             seed % 4 == 0 ? CatchUpPolicy.All : CatchUpPolicy.Latest,
             (int) (seed % 7));
     this.ticks =

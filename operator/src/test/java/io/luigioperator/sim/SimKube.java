@@ -9,8 +9,6 @@ import io.luigioperator.api.PipelineRunStatus;
 import io.luigioperator.job.Kube;
 import io.luigioperator.job.KubeRefused;
 import io.luigioperator.run.Attempt;
-import io.luigioperator.run.ClientList;
-import io.luigioperator.run.ClientSource;
 import io.luigioperator.run.Ending;
 import io.luigioperator.run.FailureCause;
 import io.luigioperator.run.ObservedAttempt;
@@ -58,11 +56,6 @@ final class SimKube implements Kube {
   private final Mutant mutant;
   private final TreeMap<RunKey, RunObject> runs = new TreeMap<>();
   private final TreeMap<ScheduleKey, ScheduleObject> schedules = new TreeMap<>();
-  private final TreeMap<String, Optional<ClientList>> configMaps = new TreeMap<>();
-
-  /** With the lists that were read last; a new process has the present ones only. */
-  private final TreeMap<String, ClientSource> sources = new TreeMap<>();
-
   private final TreeMap<String, ObservedJob> jobs = new TreeMap<>();
   private final TreeMap<String, ObservedPod> pods = new TreeMap<>();
 
@@ -79,7 +72,6 @@ final class SimKube implements Kube {
     this.mutant = mutant;
     runs.putAll(cluster.runs);
     schedules.putAll(cluster.schedules);
-    cluster.configMaps.keySet().forEach(this::readConfigMap);
     jobs.putAll(cluster.jobs);
     pods.putAll(selectedPods());
   }
@@ -118,7 +110,6 @@ final class SimKube implements Kube {
           }
           case RunObject o -> runEvent(o.key());
           case ScheduleObject s -> scheduleEvent(s.key());
-          case String configMap -> configMapEvent(configMap);
           default -> throw new IllegalStateException();
         });
   }
@@ -135,11 +126,6 @@ final class SimKube implements Kube {
     runs.forEach((key, o) -> addUnless(cluster.runs.containsKey(key), o, changedObjects));
     cluster.schedules.forEach((key, s) -> addUnless(schedules.get(key) == s, s, changedObjects));
     schedules.forEach((key, s) -> addUnless(cluster.schedules.containsKey(key), s, changedObjects));
-    cluster.configMaps.forEach(
-        (name, list) -> addUnless(list.equals(configMaps.get(name)), name, changedObjects));
-    configMaps
-        .keySet()
-        .forEach(name -> addUnless(cluster.configMaps.containsKey(name), name, changedObjects));
     return changedObjects;
   }
 
@@ -189,38 +175,6 @@ final class SimKube implements Kube {
             .map(RunObject::key)
             .toList();
     return new WatchEvent(referring, Optional.of(key), false, true);
-  }
-
-  /** All schedules name all ConfigMaps. */
-  private WatchEvent configMapEvent(String name) {
-    readConfigMap(name);
-    Optional<ScheduleKey> schedule =
-        Optional.of(ScheduleActions.HOURLY).filter(schedules::containsKey);
-    List<RunKey> referring =
-        runs.values().stream()
-            .filter(o -> o.schedule().filter(ScheduleActions.HOURLY.name()::equals).isPresent())
-            .map(RunObject::key)
-            .toList();
-    return new WatchEvent(referring, schedule, false, true);
-  }
-
-  private void readConfigMap(String name) {
-    copy(name, cluster.configMaps, configMaps);
-    ClientSource before = sources.getOrDefault(name, ClientSource.unknown(name));
-    Optional<ClientList> list = configMaps.getOrDefault(name, Optional.empty());
-    sources.put(
-        name,
-        list.map(before::listing)
-            .orElseGet(
-                () -> configMaps.containsKey(name) ? before.unusable("broken") : before.missing()));
-  }
-
-  /** A mutant: a ConfigMap that is missing lists nobody. */
-  private ClientSource source(ClientSource named) {
-    ClientSource source = sources.getOrDefault(named.configMap(), named);
-    return mutant == Mutant.MISSING_LIST_IS_EMPTY && source.list().isEmpty()
-        ? source.listing(new ClientList("", Map.of(), List.of(), List.of()))
-        : source;
   }
 
   private static List<Object> spec(ScheduleObject s) {
@@ -333,8 +287,7 @@ final class SimKube implements Kube {
 
   @Override
   public Optional<ScheduleObject> schedule(String namespace, String name) {
-    return Optional.ofNullable(schedules.get(new ScheduleKey(namespace, name)))
-        .map(s -> s.withSources(s.sources().stream().map(this::source).toList()));
+    return Optional.ofNullable(schedules.get(new ScheduleKey(namespace, name)));
   }
 
   @Override

@@ -377,8 +377,7 @@ final class SimOperator {
                 s.createdAt(),
                 s.generation(),
                 s.parsedSpec(),
-                ticks.summary(key).last().or(s::lastTickTime),
-                s.sources()));
+                ticks.summary(key).last().or(s::lastTickTime)));
   }
 
   /** If its cluster decides the schedule, what it knows of the clients is what their runs say. */

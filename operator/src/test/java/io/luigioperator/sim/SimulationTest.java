@@ -204,11 +204,6 @@ class SimulationTest {
   }
 
   @Test
-  void detectsClientsThatAreRemovedWithTheirConfigMap() {
-    requireDetected(Mutant.MISSING_LIST_IS_EMPTY, "I12: ", FaultScenario::new);
-  }
-
-  @Test
   void detectsNewRulesForThePast() {
     requireDetected(Mutant.NEW_RULES_FOR_THE_PAST, "I12: ", FaultScenario::new);
   }

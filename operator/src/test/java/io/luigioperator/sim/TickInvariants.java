@@ -147,9 +147,6 @@ final class TickInvariants {
         () -> "I12: decidedUntil moved backward: " + commit);
     checkCronTimes(commit, client, before);
     commit.after().rules().ifPresent(rules -> checkRules(commit, rules));
-    require(
-        commit.after().rules().isPresent() || users.mayBeRemoved(client.id()),
-        () -> "I12: its cron times are given up, but every list has contained it: " + commit);
     rows.put(client, commit.after());
   }
 

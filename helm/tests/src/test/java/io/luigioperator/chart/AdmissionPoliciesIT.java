@@ -115,11 +115,6 @@ class AdmissionPoliciesIT {
     store(CLIENTS.formatted("with-clients-and-account", ", serviceAccountName: flights"));
     store(
         SCHEDULE.formatted(
-            "with-lists",
-            PIPELINE.replace("F}}", "F}, allow: {clientParameters: [table]}}")
-                + ", clientsFrom: {configMaps: [{name: us}]}"));
-    store(
-        SCHEDULE.formatted(
             "limited",
             PIPELINE.replace(
                 "F}}", "F}, allow: {priorities: [Low], maxAttempts: 5, activeSeconds: 20000}}")));
@@ -226,8 +221,7 @@ class AdmissionPoliciesIT {
     assertRefused(
         change("no-pods", "lps/with-clients", patch),
         "user no-pods may not change parameters of clients that spec.pipeline.allow.parameters does"
-            + " not list, or the ConfigMaps that may set them, because this requires the verb create"
-            + " on pods in namespace sales");
+            + " not list, because this requires the verb create on pods in namespace sales");
     assertRefused(change("pods-elsewhere", "lps/with-clients", patch), "may not change parameters");
     assertAccepted(change("pods", "lps/with-clients", patch));
     assertRefused(change("pods", "lps/with-clients-and-account", patch), NEEDS_ACCOUNT);
@@ -249,20 +243,6 @@ class AdmissionPoliciesIT {
     String patch = "spec: {clients: " + clients + "}";
     assertAccepted(change("no-pods", "lps/with-clients", patch));
     assertAccepted(change("no-pods", "lps/with-clients-and-account", patch));
-  }
-
-  /** Otherwise another ConfigMap would set them. */
-  @Test
-  void namingConfigMapsThatMaySetProtectedParametersRequiresTheSameRights() {
-    String patch = "spec: {clientsFrom: {configMaps: [{name: eu}]}}";
-    assertRefused(change("no-pods", "lps/with-lists", patch), "may not change parameters");
-    assertAccepted(change("pods", "lps/with-lists", patch));
-    String none = "spec: {clientsFrom: {configMaps: []}}";
-    assertRefused(change("no-pods", "lps/with-lists", none), "may not change parameters");
-    assertAccepted(change("no-pods", "lps/with-lists", "spec: {priority: Low}"));
-    // nobody may set others than runs may set themselves
-    assertAccepted(change("no-pods", "lps/with-clients", patch));
-    assertAccepted(change("no-pods", "lps/plain", patch));
   }
 
   /** With as many clients as the definitions allow, the cost limit of CEL is not exceeded. */

@@ -17,14 +17,12 @@ import io.luigioperator.api.PipelineScheduleSpec;
 import io.luigioperator.api.Priority;
 import io.luigioperator.job.JobBlueprint;
 import io.luigioperator.job.PodTemplateInvalid;
-import io.luigioperator.manifest.ClientListReader;
 import io.luigioperator.run.Ageing;
 import io.luigioperator.run.AmendTransition;
 import io.luigioperator.run.Attempt;
 import io.luigioperator.run.AttemptKind;
 import io.luigioperator.run.AttemptRef;
 import io.luigioperator.run.AttemptTransitions;
-import io.luigioperator.run.ClientSource;
 import io.luigioperator.run.Decision;
 import io.luigioperator.run.EndCause;
 import io.luigioperator.run.EndTransitions;
@@ -88,9 +86,6 @@ final class DerivedState {
   private static final String POD = "pod-1";
   private static final String NODE = "node-1";
 
-  private static final ClientSource LIST =
-      ClientListReader.read(ClientSource.unknown("clients-1"), Optional.of("- id: hooli"));
-
   private final RunObject object;
   private final Optional<ScheduleObject> schedule;
 
@@ -107,19 +102,15 @@ final class DerivedState {
         KUBERNETES.convertValue(run.get("spec"), PipelineRunSpec.class), schedule);
   }
 
-  /** Of its ConfigMaps the first one of the valid document exists. */
   static ScheduleObject schedule(JsonNode schedule) {
-    ScheduleObject object =
-        new ScheduleObject(
-            new ScheduleKey(KEY.namespace(), schedule.at("/metadata/name").asText()),
-            "uid-2",
-            T0,
-            2,
-            new ParsedSpec.Valid<>(
-                KUBERNETES.convertValue(schedule.get("spec"), PipelineScheduleSpec.class)),
-            Optional.empty());
-    return object.withSources(
-        object.sources().stream().map(s -> s.configMap().equals("clients-1") ? LIST : s).toList());
+    return new ScheduleObject(
+        new ScheduleKey(KEY.namespace(), schedule.at("/metadata/name").asText()),
+        "uid-2",
+        T0,
+        2,
+        new ParsedSpec.Valid<>(
+            KUBERNETES.convertValue(schedule.get("spec"), PipelineScheduleSpec.class)),
+        Optional.empty());
   }
 
   static JsonNode json(Object value) {

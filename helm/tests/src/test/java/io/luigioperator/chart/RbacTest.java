@@ -29,7 +29,6 @@ class RbacTest {
               runs      | luigi-operator.io    | pipelineruns/status       | -                                                                | patch
               runs      | luigi-operator.io    | pipelineschedules         | -                                                                | get list watch
               runs      | luigi-operator.io    | pipelineschedules/status  | -                                                                | patch
-              runs      |                      | configmaps                | -                                                                | get list watch
               runs      | batch                | jobs                      | -                                                                | create delete get list watch
               runs      |                      | pods                      | -                                                                | create delete get list patch watch
               runs      |                      | events                    | -                                                                | create list

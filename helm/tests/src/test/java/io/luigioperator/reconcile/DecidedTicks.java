@@ -6,7 +6,6 @@ package io.luigioperator.reconcile;
 
 import io.luigioperator.api.ScheduleClient;
 import io.luigioperator.reconcile.ClientDecisions.Prepared;
-import io.luigioperator.run.ClientEntry;
 import io.luigioperator.run.ScheduleObject;
 import io.luigioperator.schedule.ClientRules;
 import java.time.Duration;
@@ -36,9 +35,8 @@ public final class DecidedTicks {
   /** One text for each client and moment: its rules as the ledger stores them, and its runs. */
   public static List<String> of(ScheduleObject schedule) {
     List<String> lines = new ArrayList<>();
-    for (ClientEntry entry : schedule.clients().all().values()) {
+    for (ScheduleClient client : schedule.spec().clients()) {
       for (Instant now : MOMENTS) {
-        ScheduleClient client = ((ClientEntry.Valid) entry).client();
         lines.add(client.id() + " " + decided(schedule, client, now));
       }
     }

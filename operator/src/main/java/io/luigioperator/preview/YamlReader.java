@@ -2,7 +2,7 @@
  * Copyright The luigi-operator authors
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.luigioperator.manifest;
+package io.luigioperator.preview;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -34,7 +34,7 @@ import org.yaml.snakeyaml.reader.ReaderException;
  * Reads YAML or JSON like kubectl, which follows YAML 1.1: {@code no}, {@code on} and {@code y} are
  * booleans. Remembers the lines.
  */
-public final class YamlReader {
+final class YamlReader {
 
   /** Aliases can make a small file large. */
   private static final int MAX_VALUES = 1_000_000;
@@ -58,7 +58,7 @@ public final class YamlReader {
    * The objects of all documents, also those in lists of objects. What follows after a syntax error
    * is left out.
    */
-  public static List<YamlDocument> read(String text, Problems problems) {
+  static List<YamlDocument> read(String text, Problems problems) {
     YamlReader reader = new YamlReader(problems);
     LoaderOptions options = new LoaderOptions();
     options.setMaxAliasesForCollections(MAX_VALUES); // the values are counted here instead
@@ -79,13 +79,6 @@ public final class YamlReader {
       problems.add(e.line, String.valueOf(e.getMessage()));
     }
     return reader.documents;
-  }
-
-  /** A value that is composed already, whatever it is. */
-  static YamlDocument read(Node value, Problems problems) {
-    YamlReader reader = new YamlReader(problems);
-    JsonNode content = reader.value(value, "", 0);
-    return new YamlDocument(line(value), content, reader.lines, reader.plainText);
   }
 
   private void document(Node root) {
@@ -177,7 +170,7 @@ public final class YamlReader {
         Integer first = own.putIfAbsent(name, line(key));
         if (first != null) {
           problems.add(
-              line(key), fieldPath, "is set twice; the first time in line %d".formatted(first));
+              line(key), "%s is set twice; the first time in line %d".formatted(fieldPath, first));
         }
         lines.put(fieldPath, line(key));
         object.set(name, value(field.getValueNode(), fieldPath, depth + 1));

@@ -2,7 +2,7 @@
  * Copyright The luigi-operator authors
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.luigioperator.manifest;
+package io.luigioperator.preview;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.DateTimeException;
@@ -12,7 +12,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -28,15 +27,6 @@ final class SchemaCheck {
       Pattern.compile(
           "(?:self(?:\\.metadata\\.name)?|self\\.all\\((\\w+), \\1)\\.matches\\('([^']*)'\\)\\)?");
 
-  /** The rules of the schemas and what they consist of, because a list has thousands of clients. */
-  private static final Map<String, String> REGULAR = new ConcurrentHashMap<>();
-
-  private static final Map<String, Pattern> PATTERNS = new ConcurrentHashMap<>();
-
-  /** Java also parses years of nine digits, which no calendar of a cron reaches. */
-  private static final Pattern RFC_3339 =
-      Pattern.compile("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?(Z|[+-]\\d\\d:\\d\\d)");
-
   private final YamlDocument document;
   private final Problems problems;
 
@@ -48,7 +38,7 @@ final class SchemaCheck {
   /**
    * @param schema the openAPIV3Schema of the resource
    */
-  static void object(YamlDocument document, JsonNode schema, Problems problems) {
+  static void run(YamlDocument document, JsonNode schema, Problems problems) {
     SchemaCheck check = new SchemaCheck(document, problems);
     JsonNode name = document.content().path("metadata").path("name");
     if (!name.isTextual()) {
@@ -57,13 +47,6 @@ final class SchemaCheck {
       check.rules("metadata.name", name, schema);
     }
     check.fields("", document.content(), schema, Set.of("apiVersion", "kind", "metadata"));
-  }
-
-  /**
-   * @param schema of the value
-   */
-  static void value(YamlDocument document, JsonNode schema, Problems problems) {
-    new SchemaCheck(document, problems).value("", document.content(), schema);
   }
 
   private void error(String path, String message) {
@@ -227,9 +210,6 @@ final class SchemaCheck {
   }
 
   private static boolean isTime(String text) {
-    if (!RFC_3339.matcher(text).matches()) {
-      return false;
-    }
     try {
       OffsetDateTime.parse(text);
       return true;
@@ -263,10 +243,12 @@ final class SchemaCheck {
 
   private void rules(String path, JsonNode value, JsonNode schema) {
     for (JsonNode rule : schema.path("x-kubernetes-validations")) {
-      String regex = REGULAR.computeIfAbsent(rule.path("rule").asText(), SchemaCheck::regex);
-      if (regex.isEmpty()) {
+      Matcher matcher = MATCHES.matcher(rule.path("rule").asText());
+      if (!matcher.matches()) {
         continue;
       }
+      // RE2 has classes of POSIX, Java does not
+      String regex = matcher.group(2).replace("[:space:]", "\\s");
       String message = rule.path("message").asText();
       if (value.isTextual() && !found(regex, value.asText())) {
         error(path, message);
@@ -279,14 +261,7 @@ final class SchemaCheck {
     }
   }
 
-  /** The regular expression that a rule consists of; empty if it is another rule. */
-  private static String regex(String rule) {
-    Matcher matcher = MATCHES.matcher(rule);
-    // RE2 has classes of POSIX, Java does not
-    return matcher.matches() ? matcher.group(2).replace("[:space:]", "\\s") : "";
-  }
-
   private static boolean found(String regex, String text) {
-    return PATTERNS.computeIfAbsent(regex, Pattern::compile).matcher(text).find();
+    return Pattern.compile(regex).matcher(text).find();
   }
 }

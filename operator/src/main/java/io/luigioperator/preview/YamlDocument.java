@@ -2,23 +2,23 @@
  * Copyright The luigi-operator authors
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.luigioperator.manifest;
+package io.luigioperator.preview;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Map;
 
 /**
- * A Kubernetes object in a file, or an element of a list in YAML.
+ * A Kubernetes object in a file.
  *
  * @param line of its beginning, from 1 on
  * @param lines of its fields, by path
  * @param plainText what is written for each scalar that is not in quotes, by path
  */
-public record YamlDocument(
+record YamlDocument(
     int line, JsonNode content, Map<String, Integer> lines, Map<String, String> plainText) {
 
   /** The line of a field; if it is missing, of the closest field around it. */
-  public int line(String field) {
+  int line(String field) {
     String path = field;
     while (!path.isEmpty()) {
       Integer found = lines.get(path);
@@ -30,11 +30,11 @@ public record YamlDocument(
     return line;
   }
 
-  public String kind() {
+  String kind() {
     return content.path("kind").asText();
   }
 
-  public String name() {
+  String name() {
     return content.path("metadata").path("name").asText();
   }
 }
