@@ -106,7 +106,7 @@ class SizeIT {
     ObjectNode document = schedule("server-side", 16, 20, 100);
     double before = celSeconds();
     String stored = assertAppliedOnce("server-side", document, "--server-side");
-    assertThat(celSeconds() - before).as("seconds of CEL rules, three times").isLessThan(20);
+    assertThat(celSeconds() - before).as("seconds of CEL rules, three times").isLessThan(60);
     assertThat(stored.length()).isBetween(1_000_000, 1_572_864);
     assertThatThrownBy(() -> apply(schedule("server-side", 16, 200, 100), "--server-side"))
         .hasMessageFindingMatch("larger than max|too large");
