@@ -18,13 +18,13 @@ import java.util.Set;
  */
 final class CreatedRuns {
 
-  private record Place(ScheduleKey schedule, String client) {}
+  private record ClientOfSchedule(ScheduleKey schedule, String client) {}
 
-  private final Map<RunKey, Place> places = new HashMap<>();
-  private final Map<Place, Set<RunKey>> runs = new HashMap<>();
+  private final Map<RunKey, ClientOfSchedule> clients = new HashMap<>();
+  private final Map<ClientOfSchedule, Set<RunKey>> runs = new HashMap<>();
 
   /**
-   * @param run with its spec, which says where it belongs and never changes
+   * @param run with its spec, whose schedule and client never change
    */
   void put(RunObject run) {
     run.readableSpec()
@@ -32,22 +32,23 @@ final class CreatedRuns {
             spec ->
                 run.schedule()
                     .map(name -> new ScheduleKey(run.key().namespace(), name))
-                    .ifPresent(schedule -> put(run.key(), new Place(schedule, spec.client()))));
+                    .ifPresent(
+                        schedule -> put(run.key(), new ClientOfSchedule(schedule, spec.client()))));
   }
 
-  private void put(RunKey run, Place place) {
-    if (!place.equals(places.get(run))) {
+  private void put(RunKey run, ClientOfSchedule client) {
+    if (!client.equals(clients.get(run))) {
       remove(run);
-      places.put(run, place);
-      runs.computeIfAbsent(place, p -> new HashSet<>()).add(run);
+      clients.put(run, client);
+      runs.computeIfAbsent(client, p -> new HashSet<>()).add(run);
     }
   }
 
   void remove(RunKey run) {
-    Place place = places.remove(run);
-    if (place != null) {
+    ClientOfSchedule client = clients.remove(run);
+    if (client != null) {
       runs.computeIfPresent(
-          place,
+          client,
           (p, keys) -> {
             keys.remove(run);
             return keys.isEmpty() ? null : keys;
@@ -56,6 +57,6 @@ final class CreatedRuns {
   }
 
   Set<RunKey> of(ScheduleKey schedule, String client) {
-    return runs.getOrDefault(new Place(schedule, client), Set.of());
+    return runs.getOrDefault(new ClientOfSchedule(schedule, client), Set.of());
   }
 }

@@ -89,8 +89,8 @@ public interface ScheduleLedger {
   Map<String, Set<String>> firedDates(ScheduleKey schedule, List<String> clients, String first);
 
   /**
-   * The newest runs of clients by business date, whoever created them. Runs without a business date
-   * are left out.
+   * The newest runs of clients by business date, also those that users created. Runs without a
+   * business date are left out.
    *
    * @param clients from 1 to {@link #MAX_CLIENTS}, each once
    * @param limit on the runs of each client

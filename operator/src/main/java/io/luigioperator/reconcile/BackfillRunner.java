@@ -73,7 +73,7 @@ final class BackfillRunner {
    * @param accepted called after runs of a schedule were accepted, or keys became free; must have
    *     runs admitted soon
    * @param canceled called after a waiting run was canceled; must have it reconciled soon
-   * @param health is told which clients got runs
+   * @param health reads the clients again that got runs
    */
   BackfillRunner(
       Ledger ledger,

@@ -127,7 +127,6 @@ final class BackfillRuns {
   /** Why dates of clients are skipped; names the first one. */
   Optional<String> skippedClients(BackfillSpec backfill) {
     return clients(backfill).stream()
-        .sorted()
         .flatMap(
             id ->
                 clients.get(id) instanceof Client.Unusable(String message)

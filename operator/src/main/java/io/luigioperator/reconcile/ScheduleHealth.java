@@ -31,8 +31,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The health of the clients of all schedules in memory. That of a client is read after a leadership
- * has begun, and again after one of its runs was created or has ended. While nothing happens,
- * nothing is read.
+ * has begun, and again after one of its runs was created or has ended. Otherwise it is read every
+ * {@link #REFRESH}, but only if it may have changed without a reconciliation here.
  *
  * <p>Used by the thread of {@link TickLoop} only.
  */

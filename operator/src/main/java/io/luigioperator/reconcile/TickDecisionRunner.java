@@ -84,7 +84,7 @@ final class TickDecisionRunner {
 
   /**
    * @param accepted called after runs of a schedule were accepted; must have them admitted soon
-   * @param health is told which clients got runs
+   * @param health reads the clients again that got runs
    */
   TickDecisionRunner(
       Ledger ledger,

@@ -8,7 +8,7 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * A run of a client of a schedule for a business date, whoever has created it.
+ * A run of a client of a schedule for a business date. A user or the schedule created it.
  *
  * @param businessDate not empty
  * @param reason why it waits or how it ended, in CamelCase; empty while READY or ACTIVE
